@@ -28,7 +28,7 @@ INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 OPSET = 18
 GOLDEN_TOLERANCE = 1e-3
-"""How far a probability may be from the expected one: what a GPU may differ by, and far less than a wrong model does."""
+"""How far a probability may be from the expected one: more than a GPU differs by, far less than a wrong model."""
 
 ColorMode = Literal["RGB", "L"]
 Fit = Literal["cover", "contain", "stretch"]
