@@ -119,7 +119,7 @@ class ModelMetadata:
         fit: how a picture of another shape becomes [height, width]: ``cover`` scales it to fill and crops the centre,
             ``contain`` scales it to fit and pads, ``stretch`` ignores its proportions.
         polarity: ``light-on-dark`` where the network saw light strokes on a dark ground only, so that a picture with
-            a light border must be inverted first; ``any`` where colours mean what they are.
+            a light border must be inverted first (grey only); ``any`` where colours mean what they are.
         temperature: that the logits were divided by inside the graph; 1.0 is uncalibrated.
         data: what it learned from.
         training: how it was trained: recipe, epochs, seed, optimiser and so on. Free-form, JSON values.
@@ -217,7 +217,7 @@ class ModelMetadata:
             "height": isinstance(self.height, int) and 1 <= self.height <= 4096,
             "width": isinstance(self.width, int) and 1 <= self.width <= 4096,
             "fit": self.fit in get_args(Fit),
-            "polarity": self.polarity in get_args(Polarity),
+            "polarity": self.polarity == "any" or (self.polarity == "light-on-dark" and self.color_mode == "L"),
             "temperature": isinstance(self.temperature, int | float)
             and math.isfinite(self.temperature)
             and self.temperature > 0,

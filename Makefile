@@ -1,0 +1,70 @@
+# Every task of the project, for people and for CI alike. `make` lists them.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+
+# cpu and gpu both provide the module `onnxruntime`, so each has an environment of its own.
+RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+VENV := .venv
+DEV := .venv-dev
+export ORT_DISABLE_TELEMETRY := 1
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+# An environment is made anew when its locked requirements have changed, and not otherwise.
+define environment
+	@$(PYTHON) -c 'import sys; sys.exit(f"Convoy needs Python 3.11 or newer, this is {sys.version.split()[0]}; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv --clear $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r $(2)
+	@touch $@
+endef
+
+.PHONY: help
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.$(RUNTIME): requirements/$(RUNTIME).txt
+	$(call environment,$(VENV),$<)
+
+$(DEV)/.ready: requirements/dev.txt
+	$(call environment,$(DEV),$<)
+
+.PHONY: install
+install: $(VENV)/.$(RUNTIME)  ## The serving environment, in .venv (gpu where an NVIDIA driver answers, else cpu)
+
+.PHONY: serve
+serve: install  ## Serve the models; ARGS="--port 9000" and CONVOY_* variables set it up
+	@exec $(VENV)/bin/python -m service $(ARGS)
+
+.PHONY: test
+test: $(DEV)/.ready  ## The whole test suite
+	$(DEV)/bin/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(DEV)/.ready  ## Format, lint, types, import contracts
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+	$(DEV)/bin/lint-imports
+
+.PHONY: format
+format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them
+	$(DEV)/bin/ruff format .
+	$(DEV)/bin/ruff check --fix .
+
+.PHONY: train
+train: $(DEV)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for data that is already here
+	$(DEV)/bin/python -m training cifar10 $(ARGS)
+	$(DEV)/bin/python -m training mnist $(ARGS)
+
+LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
+.PHONY: lock
+lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
+	$(LOCK) --extra cpu -o requirements/cpu.txt
+	$(LOCK) --extra gpu -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra training --extra dev -o requirements/dev.txt
+
+.PHONY: clean
+clean:  ## Remove the environments and caches
+	rm -rf $(VENV) $(DEV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

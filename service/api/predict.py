@@ -1,0 +1,85 @@
+"""``POST /predict``: one ASGI endpoint that stands before the FastAPI app.
+
+Routing and the typed machinery cost a third of such a small request, so the endpoint is called first and the app gets
+what it leaves. It is documented in the app's schema like any other route (`service/api/openapi.py`).
+"""
+
+import time
+
+from service.api.answers import answer, choose_media_type
+from service.api.asgi import Receive, Reply, Scope, Send
+from service.api.bodies import parse_body
+from service.api.connection import Connection
+from service.api.problems import problem
+from service.api.requests import read_body, read_parameters, read_timeout_s
+from service.catalog import ServedModel
+from service.classifier import Classifier
+from service.errors import ClientGoneError, MalformedRequestError
+
+
+class PredictEndpoint:
+    """Classifies the pictures of one request.
+
+    Args:
+        max_body_bytes: longest body.
+        max_images: most pictures in one request.
+        timeout_s: time limit of a request that asks for none.
+    """
+
+    def __init__(self, *, max_body_bytes: int, max_images: int, timeout_s: float) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._max_images = max_images
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever happens.
+
+        Args:
+            scope: of the request; its state holds the classifier.
+            receive: its body.
+            send: its answer.
+        """
+        try:
+            reply = await self._predict(scope, receive)
+        except ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001  every error has its answer
+            reply = problem(error)
+        await reply.send(send)
+
+    async def _predict(self, scope: Scope, receive: Receive) -> Reply:
+        started = time.perf_counter()
+        classifier: Classifier = scope["state"]["classifier"]
+        headers = dict(scope["headers"])
+        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
+        media_type = choose_media_type(headers.get(b"accept", b""))
+        model, top_k = self._model(classifier, scope)
+        connection = Connection(receive)
+        body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        images = parse_body(body, headers.get(b"content-type", b""), model.target, self._max_images)
+        result = await classifier.classify(model, images, deadline=started + timeout_s, is_abandoned=connection.is_gone)
+        return answer(result, media_type, top_k)
+
+    @staticmethod
+    def _model(classifier: Classifier, scope: Scope) -> tuple[ServedModel, int | None]:
+        """The model that path and query name: /predict, /models/M/predict or /models/M/versions/V/predict."""
+        name, version, top_k = read_parameters(scope["query_string"])
+        if scope["path"] == "/predict":
+            return classifier.catalog.find(name, version), top_k
+        steps = scope["path"].split("/")
+        if name is not None or (version is not None and len(steps) > 4):
+            raise MalformedRequestError("the model is named in the path and in the query; name it once")
+        return classifier.catalog.find(steps[2], steps[4] if len(steps) > 4 else version), top_k
+
+
+def is_prediction(scope: Scope) -> bool:
+    """Whether a request is for :class:`PredictEndpoint`."""
+    path: str = scope["path"]
+    if scope["method"] != "POST":
+        return False
+    if path == "/predict":
+        return True
+    if not path.endswith("/predict"):
+        return False
+    steps = path.split("/")
+    return steps[1] == "models" and (len(steps) == 4 or (len(steps) == 6 and steps[3] == "versions"))

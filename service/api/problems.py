@@ -1,0 +1,95 @@
+"""Errors as ``application/problem+json`` (RFC 9457), and the one table from domain errors to statuses."""
+
+import logging
+import math
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from service.api.asgi import Reply
+from service.errors import (
+    ConvoyError,
+    DeadlineExceededError,
+    InferenceFailedError,
+    InvalidImagesError,
+    MalformedRequestError,
+    ModelNotFoundError,
+    ModelRefusedError,
+    OverloadedError,
+    ProviderUnavailableError,
+    SlowBodyError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+)
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUSES: dict[type[ConvoyError], HTTPStatus] = {
+    MalformedRequestError: HTTPStatus.BAD_REQUEST,
+    ModelNotFoundError: HTTPStatus.NOT_FOUND,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidImagesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ModelRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InferenceFailedError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ProviderUnavailableError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    SlowBodyError: HTTPStatus.REQUEST_TIMEOUT,
+    OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DeadlineExceededError: HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+_MAX_FAULTS = 100
+
+
+def problem(error: Exception) -> Reply:
+    """Puts any exception into an answer. What the service did not raise on purpose is logged and kept to itself.
+
+    Args:
+        error: that ended a request.
+
+    Returns:
+        The answer to send.
+    """
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None:
+        logger.error("a request failed", exc_info=error)
+        return reply(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how")
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("%s", error, exc_info=error.__cause__ or error)
+    extra: dict[str, Any] = {}
+    headers: list[tuple[bytes, bytes]] = []
+    if isinstance(error, InvalidImagesError):
+        faults = [
+            {"index": fault.index, "filename": fault.filename, "detail": fault.reason}
+            for fault in error.faults[:_MAX_FAULTS]
+        ]
+        extra = {"errors": faults}
+    elif isinstance(error, OverloadedError):
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    return reply(status, str(error), extra, headers)
+
+
+def reply(
+    status: HTTPStatus,
+    detail: str,
+    extra: dict[str, Any] | None = None,
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> Reply:
+    """One problem document.
+
+    Args:
+        status: of the answer; its phrase is the title.
+        detail: what was wrong and what would be right.
+        extra: further members.
+        headers: further headers.
+
+    Returns:
+        The answer to send.
+    """
+    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    return Reply(status.value, orjson.dumps(document | (extra or {})), MEDIA_TYPE.encode(), headers or [])

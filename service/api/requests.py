@@ -1,0 +1,137 @@
+"""Reads a request off the wire: its body within limits, and the parameters that ``/predict`` knows."""
+
+import asyncio
+import zlib
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+from service.api.asgi import Receive
+from service.api.connection import Connection
+from service.errors import (
+    ClientGoneError,
+    MalformedRequestError,
+    SlowBodyError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
+
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class Parameters(NamedTuple):
+    """The query of a prediction.
+
+    Attributes:
+        model: name, or None for the default.
+        version: or None for the newest.
+        top_k: how many labels to list, or None.
+    """
+
+    model: str | None = None
+    version: str | None = None
+    top_k: int | None = None
+
+
+NO_PARAMETERS = Parameters()
+
+
+def read_parameters(query: bytes) -> Parameters:
+    """Parses ``model``, ``version`` and ``top_k``.
+
+    Raises:
+        MalformedRequestError: an unknown or repeated parameter, or ``top_k`` is not a whole number from 1 up.
+    """
+    if not query:
+        return NO_PARAMETERS
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=16)
+    values = dict(pairs)
+    if unknown := [key for key in values if key not in Parameters._fields]:
+        raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(Parameters._fields)}")
+    if len(values) < len(pairs):
+        raise MalformedRequestError("a parameter is given twice")
+    top_k = values.get("top_k")
+    if top_k is not None and not (top_k.isascii() and top_k.isdecimal() and len(top_k) <= 9 and int(top_k) >= 1):
+        raise MalformedRequestError(f"top_k is {top_k[:16]!r}; it must be a whole number from 1 up")
+    return Parameters(values.get("model"), values.get("version"), None if top_k is None else int(top_k))
+
+
+def read_timeout_s(header: bytes | None, limit_s: float) -> float:
+    """The time limit of a request, from ``X-Request-Timeout-Ms``; never more than the service's own.
+
+    Raises:
+        MalformedRequestError: not a whole number of milliseconds from 1 up.
+    """
+    if header is None:
+        return limit_s
+    if not (header.isdigit() and len(header) <= 9 and int(header) >= 1):
+        raise MalformedRequestError("X-Request-Timeout-Ms must be a whole number of milliseconds from 1 up")
+    return min(limit_s, int(header) / 1e3)
+
+
+async def read_body(connection: Connection, headers: dict[bytes, bytes], max_bytes: int, timeout_s: float) -> bytes:
+    """Reads and, where it is compressed, inflates a body, never holding more than its limit.
+
+    Args:
+        connection: that it comes by.
+        headers: of the request.
+        max_bytes: longest body, before and after decompression.
+        timeout_s: how long the client may take.
+
+    Returns:
+        The body, whole.
+
+    Raises:
+        TooLargeError: it is longer, whatever its Content-Length says.
+        SlowBodyError: it came too slowly.
+        UnsupportedMediaTypeError: a Content-Encoding other than gzip or identity.
+        MalformedRequestError: broken gzip.
+        ClientGoneError: the client went away.
+    """
+    if int(headers.get(b"content-length", b"0")) > max_bytes:
+        raise TooLargeError(
+            f"the body has {headers[b'content-length'].decode()} bytes; at most {max_bytes} are allowed"
+        )
+    if connection.is_body_here():
+        message = await connection.receive()
+        body: bytes = message["body"]
+    else:
+        body = await _read_slowly(connection.receive, max_bytes, timeout_s)
+    if len(body) > max_bytes:
+        raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
+    encoding = headers.get(b"content-encoding")
+    if encoding is None or encoding == b"identity":
+        return body
+    if encoding != b"gzip":
+        raise UnsupportedMediaTypeError(
+            f"Content-Encoding {encoding[:32].decode('latin-1')!r}; gzip or none is accepted"
+        )
+    return _gunzip(body, max_bytes)
+
+
+async def _read_slowly(receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
+    chunks, length, more = [], 0, True
+    try:
+        async with asyncio.timeout(timeout_s):
+            while more and length <= max_bytes:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGoneError
+                chunks.append(message.get("body", b""))
+                length += len(chunks[-1])
+                more = message.get("more_body", False)
+    except TimeoutError:
+        raise SlowBodyError("the body did not arrive within the time limit") from None
+    return b"".join(chunks)
+
+
+def _gunzip(body: bytes, max_bytes: int) -> bytes:
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    try:
+        plain = inflater.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        raise MalformedRequestError(f"the body is not gzip: {error}") from error
+    if len(plain) > max_bytes:
+        raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed, once inflated")
+    if not inflater.eof or inflater.unused_data:
+        raise MalformedRequestError("the gzip body is truncated, or something follows it")
+    return plain

@@ -1,0 +1,101 @@
+"""The ordinary routes: health, models, metrics."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Problem, Ready
+from service.catalog import ModelCatalog, ServedModel
+from service.classifier import Classifier
+from service.metrics import Metrics
+
+router = APIRouter()
+
+
+def _catalog(request: Request) -> ModelCatalog:
+    classifier: Classifier = request.state.classifier
+    return classifier.catalog
+
+
+Catalog = Annotated[ModelCatalog, Depends(_catalog)]
+
+
+@router.get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
+async def live() -> Live:
+    """Answers whenever the process can answer at all."""
+    return Live(live=True)
+
+
+@router.get(
+    "/health/ready",
+    operation_id="ready",
+    summary="Should requests be sent here?",
+    tags=["health"],
+    responses={503: {"model": Ready, "description": "Not ready, or shutting down."}},
+)
+async def ready(request: Request, response: Response, catalog: Catalog) -> Ready:
+    """True while the models answer; false, with 503, from the moment that the process is told to stop."""
+    is_ready = not request.state.drain.is_set()
+    response.status_code = 200 if is_ready else 503
+    models = {f"{model.metadata.name}/{model.metadata.version}": model.provider for model in catalog}
+    return Ready(ready=is_ready, models=models)
+
+
+@router.get("/models", operation_id="list_models", summary="What is served?", tags=["models"])
+async def list_models(catalog: Catalog) -> ModelList:
+    """Every model with its served versions."""
+    names = sorted({model.metadata.name for model in catalog})
+    return ModelList(models=[_describe(catalog, name) for name in names])
+
+
+@router.get(
+    "/models/{name}",
+    operation_id="get_model",
+    summary="What is this model?",
+    tags=["models"],
+    responses={404: {"model": Problem, "description": "No such model."}},
+)
+async def get_model(name: Annotated[str, Path(examples=["cifar10"])], catalog: Catalog) -> ModelDescription:
+    """Labels, input, measured accuracy and provider of each served version."""
+    return _describe(catalog, name)
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request) -> Response:
+    """The metrics in Prometheus' text format."""
+    collected: Metrics = request.state.metrics
+    return Response(generate_latest(collected.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _describe(catalog: ModelCatalog, name: str) -> ModelDescription:
+    return ModelDescription(
+        name=name,
+        default_version=catalog.find(name).metadata.version,
+        versions=[_version(model) for model in catalog.versions(name)],
+    )
+
+
+def _version(model: ServedModel) -> ModelVersion:
+    metadata = model.metadata
+    return ModelVersion(
+        version=metadata.version,
+        labels=list(metadata.labels),
+        input=InputDescription(
+            height=metadata.height,
+            width=metadata.width,
+            channels=metadata.channels,
+            color_mode=metadata.color_mode,
+            fit=metadata.fit,
+            polarity=metadata.polarity,
+        ),
+        provider=model.provider,
+        accuracy=metadata.evaluation.accuracy,
+        expected_calibration_error=metadata.evaluation.expected_calibration_error,
+        test_images=metadata.evaluation.images,
+        data=metadata.data.name,
+        licence=metadata.data.licence,
+        citation=metadata.data.citation,
+        created=metadata.created,
+        commit=metadata.commit,
+    )

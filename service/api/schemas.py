@@ -1,0 +1,116 @@
+"""The JSON documents of the API, as the OpenAPI schema describes them."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class RankedLabel(BaseModel):
+    """One label of ``top``."""
+
+    label: str = Field(examples=["cat"])
+    index: int = Field(description="Column of the label, from 0.", examples=[3])
+    probability: float = Field(ge=0, le=1, examples=[0.97])
+
+
+class Prediction(BaseModel):
+    """What the model says about one picture."""
+
+    label: str = Field(description="The most probable label.", examples=["cat"])
+    index: int = Field(description="Its column, from 0.", examples=[3])
+    probability: float = Field(ge=0, le=1, description="Its calibrated probability.", examples=[0.97])
+    probabilities: dict[str, float] = Field(description="Every label's probability, in label order; they sum to 1.")
+    top: list[RankedLabel] | None = Field(None, description="The `top_k` most probable labels; only where asked for.")
+
+
+class PredictionAnswer(BaseModel):
+    """One prediction a picture, in the order sent."""
+
+    model: str = Field(examples=["cifar10"])
+    version: str = Field(examples=["1"])
+    predictions: list[Prediction]
+
+
+class EncodedImages(BaseModel):
+    """Pictures inside JSON."""
+
+    images: list[str] = Field(
+        min_length=1, description="Files in base64, plain or as data URLs.", json_schema_extra={"format": "byte"}
+    )
+
+
+class InputDescription(BaseModel):
+    """What a picture becomes before the network sees it."""
+
+    height: int = Field(examples=[32])
+    width: int = Field(examples=[32])
+    channels: int = Field(examples=[3])
+    color_mode: Literal["RGB", "L"]
+    fit: Literal["cover", "contain", "stretch"] = Field(description="How other proportions become these.")
+    polarity: Literal["light-on-dark", "any"] = Field(
+        description="light-on-dark: pictures with a light border are inverted."
+    )
+
+
+class ModelVersion(BaseModel):
+    """One served version of a model."""
+
+    version: str = Field(examples=["1"])
+    labels: list[str]
+    input: InputDescription
+    provider: str = Field(description="The execution provider that it really runs on.", examples=["cpu"])
+    accuracy: float = Field(description="Measured on the served file over the whole test set.", examples=[0.7425])
+    expected_calibration_error: float = Field(examples=[0.0061])
+    test_images: int = Field(examples=[10000])
+    data: str = Field(description="The data set that it learned from.", examples=["CIFAR-10"])
+    licence: str
+    citation: str
+    created: str
+    commit: str
+
+
+class ModelDescription(BaseModel):
+    """A model and its served versions, oldest first."""
+
+    name: str = Field(examples=["cifar10"])
+    default_version: str = Field(description="Answers where no version is named.", examples=["1"])
+    versions: list[ModelVersion]
+
+
+class ModelList(BaseModel):
+    """Every served model."""
+
+    models: list[ModelDescription]
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    live: bool
+
+
+class Ready(BaseModel):
+    """Whether requests are welcome."""
+
+    ready: bool
+    models: dict[str, str] = Field(
+        description="Each served model as name/version, with its execution provider.", examples=[{"cifar10/1": "cpu"}]
+    )
+
+
+class ImageFault(BaseModel):
+    """Why one picture cannot be used."""
+
+    index: int = Field(description="Its place in the request, from 0.", examples=[0])
+    filename: str | None = Field(examples=["notes.txt"])
+    detail: str = Field(examples=["it is not a picture in a known format; send PNG, JPEG, WebP, BMP, GIF or TIFF"])
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = Field("about:blank")
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(description="What was wrong and what would be right.", examples=["no model 'cat' is served"])
+    errors: list[ImageFault] | None = Field(None, description="Each offending picture.")

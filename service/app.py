@@ -1,0 +1,124 @@
+"""Puts the parts together: the one place that knows them all.
+
+::
+
+    Envelope ─┬─ POST .../predict ─> PredictEndpoint
+              └─ everything else ──> FastAPI
+"""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CollectorRegistry
+
+from service.api.asgi import ASGIApp, Receive, Scope, Send
+from service.api.envelope import Envelope
+from service.api.openapi import document_predictions
+from service.api.predict import PredictEndpoint, is_prediction
+from service.api.routes import router
+from service.catalog import ModelCatalog
+from service.classifier import Classifier
+from service.control import BatchingPolicy, ModelControl
+from service.decoding import Decoder
+from service.inference import ModelRepository, choose_provider
+from service.machine import available_cores
+from service.metrics import Metrics
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_LOOP_BUDGET_S = 250e-6  # about what waking a thread and being woken by it costs
+_LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only takes turns with the loop
+_LOOP_DECODE_BYTES = 16_384
+_LOOP_DECODE_BYTES_ALONE = 262_144
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """Builds the service.
+
+    Args:
+        settings: how it runs.
+
+    Returns:
+        The ASGI app. Models are loaded when its lifespan starts.
+    """
+    metrics = Metrics(CollectorRegistry())
+    predict = PredictEndpoint(
+        max_body_bytes=settings.max_body_bytes,
+        max_images=settings.max_images_per_request,
+        timeout_s=settings.request_timeout_s,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
+            classifier, control = _start(settings, metrics, executor)
+            yield {"classifier": classifier, "control": control, "metrics": metrics, "drain": asyncio.Event()}
+            await control.close()
+
+    app = FastAPIOffline(
+        title="Convoy",
+        version=_version(),
+        summary="Image classifiers, dynamically batched.",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.include_router(router)
+    document_predictions(app, predict)
+    return Envelope(_front(predict, app), metrics)
+
+
+def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Calls the prediction endpoint without the app's routing, and the app for the rest."""
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_prediction(scope):
+            await predict(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return front
+
+
+def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -> tuple[Classifier, ModelControl]:
+    cores = max(1, available_cores() // settings.workers)
+    repository = ModelRepository(
+        settings.models_dir,
+        provider=choose_provider(settings.execution_provider),
+        intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
+        warm_up_batch_size=settings.max_batch_size,
+    )
+    policy = BatchingPolicy(
+        max_batch_size=settings.max_batch_size,
+        max_queue_delay_s=settings.max_queue_delay_us / 1e6,
+        queue_capacity=settings.queue_capacity,
+        loop_budget_s=_LOOP_BUDGET_ALONE_S if cores == 1 else _LOOP_BUDGET_S,
+        batches_in_flight=1,
+    )
+    catalog = ModelCatalog(settings.default_model)
+    control = ModelControl(repository, catalog, policy, metrics)
+    control.load_all()
+    decoder = Decoder(
+        max_pixels=settings.max_pixels,
+        loop_bytes=_LOOP_DECODE_BYTES_ALONE if cores == 1 else _LOOP_DECODE_BYTES,
+        executor=executor,
+    )
+    # What lives from here to the end need not be looked at by every collection of garbage.
+    gc.collect()
+    gc.freeze()
+    return Classifier(catalog, decoder), control
+
+
+def _version() -> str:
+    try:
+        return version("convoy")
+    except PackageNotFoundError:  # run from a checkout, not installed
+        return "0.1.0"

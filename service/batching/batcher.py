@@ -1,0 +1,284 @@
+"""Dynamic batching: whoever waits when the session becomes free goes, up to the largest useful batch.
+
+::
+
+    admit(n) ──full──> OverloadedError                                  ┌─ in the event loop, where it is short
+       │                                                                │
+    submit ──> queue ──> turn: drop the expired, the gone ──> batch ──> ┤
+       ^                   ^                                            │
+       │                   └── one lap after each run                   └─ in the inference thread otherwise
+    rows, or the reason why not <───────────────────────────────────────────┘
+
+There is no timer and no window: an idle server adds nothing, and under load the requests that arrive while one batch
+runs are the next one. (``max_queue_delay_s`` adds a window for those who want one.) A run that is shorter than a
+thread takes to wake is made in the event loop itself; a turn is scheduled, not made, when a request arrives, so that
+every request that the loop has already read rides along. Where all runs are made there, images are also prepared as
+late as that, one after the other: nothing is spent on a request that has expired, and the caches stay warm.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.batching.batch import Batch, Part
+from service.batching.entry import QueueEntry
+from service.batching.runner import Observer, Runner
+from service.batching.worker import InferenceThread
+from service.errors import (
+    ClientGoneError,
+    DeadlineExceededError,
+    InferenceFailedError,
+    OverloadedError,
+    UnavailableError,
+)
+
+_SMOOTHING = 0.1
+_PREPARE_BUDGET_S = 4e-3  # how long forming a batch may hold the event loop
+
+
+def _never() -> bool:
+    return False
+
+
+class Batcher:
+    """Gathers the images of concurrent requests into batches for one runner.
+
+    Every method but the constructor belongs to the event loop that ``loop`` is.
+
+    Args:
+        runner: turns a batch into rows.
+        name: of the model, for messages.
+        max_batch_size: most images in one run.
+        max_queue_delay_s: how long a batch that is not full may wait for company.
+        queue_capacity: most images that may be admitted and not yet answered.
+        seconds_per_image: of a run, as measured at warm-up; kept up to date from there.
+        loop_budget_s: runs expected to take at most this long are made in the event loop.
+        batches_in_flight: how many batches the runner may be given at once; more than one overlaps copy and compute.
+        observer: told of each finished run.
+        loop: the event loop.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        name: str,
+        max_batch_size: int,
+        max_queue_delay_s: float,
+        queue_capacity: int,
+        seconds_per_image: float,
+        loop_budget_s: float,
+        batches_in_flight: int,
+        observer: Observer,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._runner = runner
+        self._name = name
+        self._max_batch_size = max_batch_size
+        self._max_queue_delay_s = max_queue_delay_s
+        self._queue_capacity = queue_capacity
+        self._seconds_per_image = seconds_per_image
+        self._loop_budget_s = loop_budget_s
+        self._batches_in_flight = batches_in_flight
+        self._observer = observer
+        self._loop = loop
+        self._thread = InferenceThread(runner, self._finish, loop, f"inference-{name}")
+        self._queue: deque[QueueEntry] = deque()
+        self._waiting = 0
+        self._outstanding = 0
+        self._running: set[Batch] = set()
+        self._turn_scheduled = False
+        self._expiry: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def waiting(self) -> int:
+        """Images in the queue that no batch has taken yet."""
+        return self._waiting
+
+    @property
+    def outstanding(self) -> int:
+        """Images admitted and not yet answered."""
+        return self._outstanding
+
+    def admit(self, images: int) -> None:
+        """Counts a request in, before anything is spent on it. Each call is matched by one of :meth:`release`.
+
+        Args:
+            images: how many it brings.
+
+        Raises:
+            OverloadedError: they do not fit; says when they should.
+            UnavailableError: the batcher is closing.
+        """
+        if self._closed:
+            raise UnavailableError(f"model {self._name} is shutting down")
+        if self._outstanding + images > self._queue_capacity:
+            busy_s = self._outstanding * self._seconds_per_image
+            raise OverloadedError(
+                f"the queue of model {self._name} is full ({self._outstanding} of {self._queue_capacity} images)",
+                busy_s,
+            )
+        self._outstanding += images
+        self._idle.clear()
+
+    def release(self, images: int) -> None:
+        """Counts a request out, answered or not."""
+        self._outstanding -= images
+        if self._outstanding == 0:
+            self._idle.set()
+
+    async def submit(
+        self,
+        images: Callable[[], NDArray[np.uint8]] | NDArray[np.uint8],
+        count: int,
+        *,
+        deadline: float,
+        is_abandoned: Callable[[], bool] = _never,
+    ) -> QueueEntry:
+        """Waits for the rows of some images. Cancelling the caller takes them out of the queue.
+
+        Args:
+            images: uint8 [n, H, W, C], admitted, or what makes them, in the event loop.
+            count: n.
+            deadline: on the clock of ``time.perf_counter``, in seconds.
+            is_abandoned: tells whether the client has gone.
+
+        Returns:
+            The entry, with its rows and timings.
+
+        Raises:
+            DeadlineExceededError: ``deadline`` passed first.
+            InferenceFailedError: the runner raised on its batch.
+            ClientGoneError: the client has gone.
+            Exception: whatever making the images raises.
+        """
+        entry = QueueEntry(
+            images,
+            count,
+            deadline=deadline,
+            is_abandoned=is_abandoned,
+            future=self._loop.create_future(),
+            enqueued_at=time.perf_counter(),
+        )
+        if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
+            entry.prepare()  # while the thread computes
+        self._queue.append(entry)
+        self._waiting += count
+        if self._expiry is None:
+            self._expiry = self._loop.call_later(deadline - entry.enqueued_at, self._expire)
+        elif self._expiry.when() > self._loop.time() + deadline - entry.enqueued_at:
+            self._expiry.cancel()
+            self._expiry = self._loop.call_later(deadline - entry.enqueued_at, self._expire)
+        if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
+            self._schedule_turn()
+        await entry.future
+        return entry
+
+    async def close(self) -> None:
+        """Admits nothing more, and returns when everything admitted has been answered."""
+        self._closed = True
+        await self._idle.wait()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._thread.stop()
+
+    def _schedule_turn(self) -> None:
+        self._turn_scheduled = True
+        if self._max_queue_delay_s > 0 and self._waiting < self._max_batch_size:
+            self._loop.call_later(self._max_queue_delay_s, self._turn)
+        else:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_scheduled = False
+        batch = self._form()
+        if batch is None:
+            return
+        self._running.add(batch)
+        if batch.size * self._seconds_per_image <= self._loop_budget_s:
+            started = time.perf_counter()
+            try:
+                outcome: NDArray[np.float32] | Exception = self._runner.run(batch.pack())
+            except Exception as error:  # noqa: BLE001  whatever a runtime raises belongs to this batch's callers
+                outcome = error
+            self._finish(batch, outcome, time.perf_counter() - started)
+        else:
+            self._thread.put(batch)
+            if len(self._running) < self._batches_in_flight and self._waiting >= self._max_batch_size:
+                self._schedule_turn()
+
+    def _form(self) -> Batch | None:
+        now = time.perf_counter()
+        parts: list[Part] = []
+        room = self._max_batch_size
+        while self._queue and room:
+            entry = self._queue[0]
+            if self._is_lost(entry, now):
+                self._queue.popleft()
+                self._waiting -= entry.count - entry.taken
+                continue
+            if parts and time.perf_counter() - now > _PREPARE_BUDGET_S:
+                break
+            try:
+                entry.prepare()
+            except Exception as error:  # noqa: BLE001  it belongs to this entry's caller
+                entry.fail(error)
+                continue
+            if entry.taken == 0:
+                entry.queue_s = now - entry.enqueued_at
+            start, stop = entry.taken, min(entry.count, entry.taken + room)
+            parts.append(Part(entry, start, stop))
+            entry.taken = stop
+            room -= stop - start
+            self._waiting -= stop - start
+            if stop == entry.count:
+                self._queue.popleft()
+        return Batch(parts, now) if parts else None
+
+    def _is_lost(self, entry: QueueEntry, now: float) -> bool:
+        """Whether nobody waits for an entry any more; ends its wait where that is not yet known."""
+        if entry.future.done():
+            return True
+        if entry.deadline <= now:
+            entry.fail(DeadlineExceededError("the time limit passed before the request's turn came"))
+            return True
+        if entry.is_abandoned():
+            entry.fail(ClientGoneError("the client has gone"))
+            return True
+        return False
+
+    def _finish(self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
+        self._running.discard(batch)
+        failed = isinstance(outcome, Exception)
+        if isinstance(outcome, Exception):
+            for part in batch.parts:
+                error = InferenceFailedError(f"model {self._name} failed on the batch that this request was in")
+                error.__cause__ = outcome
+                part.entry.fail(error)
+        else:
+            self._seconds_per_image += _SMOOTHING * (inference_s / batch.size - self._seconds_per_image)
+            batch.deliver(outcome, inference_s)
+        self._observer.ran(batch.size, inference_s, failed=failed)
+        if self._queue and not self._turn_scheduled:
+            self._turn_scheduled = True
+            # One lap of the loop later, so that these answers are on the wire before the next run begins.
+            self._loop.call_soon(self._loop.call_soon, self._turn)
+
+    def _expire(self) -> None:
+        """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""
+        self._expiry = None
+        now = time.perf_counter()
+        entries = [*self._queue, *(part.entry for batch in self._running for part in batch.parts)]
+        next_deadline = min((entry.deadline for entry in entries if entry.deadline > now), default=None)
+        for entry in entries:
+            if entry.deadline <= now:
+                entry.fail(DeadlineExceededError("the time limit passed before the answer was ready"))
+        if next_deadline is not None:
+            self._expiry = self._loop.call_later(next_deadline - now, self._expire)

@@ -1,0 +1,115 @@
+"""A request in the queue, carrying its own reply."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+_NO_IMAGES: NDArray[np.uint8] = np.empty((0, 0, 0, 0), np.uint8)
+_NO_ROWS: NDArray[np.float32] = np.empty((0, 0), np.float32)
+
+
+class QueueEntry:
+    """The images of one request, from the moment they wait until their rows are complete.
+
+    A request larger than a batch rides in several; its rows are gathered here.
+
+    Attributes:
+        count: n, how many images.
+        images: uint8 [n, H, W, C]; empty until :meth:`prepare`.
+        prepare_s: seconds that preparing them took.
+        deadline: on the clock of ``time.perf_counter``, in seconds; past it the entry is dropped.
+        is_abandoned: tells whether the client has gone.
+        future: done when every row is here, or with the reason why they will not be.
+        enqueued_at: same clock.
+        queue_s: seconds waited before the first image was taken.
+        inference_s: seconds of the runs that it rode in, summed.
+        batch_size: images in the largest of these runs.
+        probabilities: float32 [n, K], once ``future`` is done.
+        taken: images that have gone into a batch.
+        answered: images whose rows are here.
+    """
+
+    __slots__ = (
+        "_source",
+        "answered",
+        "batch_size",
+        "count",
+        "deadline",
+        "enqueued_at",
+        "future",
+        "images",
+        "inference_s",
+        "is_abandoned",
+        "prepare_s",
+        "probabilities",
+        "queue_s",
+        "taken",
+    )
+
+    def __init__(
+        self,
+        source: Callable[[], NDArray[np.uint8]] | NDArray[np.uint8],
+        count: int,
+        *,
+        deadline: float,
+        is_abandoned: Callable[[], bool],
+        future: asyncio.Future[None],
+        enqueued_at: float,
+    ) -> None:
+        self._source = source
+        self.count = count
+        self.images = _NO_IMAGES
+        self.prepare_s = 0.0
+        self.deadline = deadline
+        self.is_abandoned = is_abandoned
+        self.future = future
+        self.enqueued_at = enqueued_at
+        self.queue_s = 0.0
+        self.inference_s = 0.0
+        self.batch_size = 0
+        self.probabilities = _NO_ROWS
+        self.taken = 0
+        self.answered = 0
+
+    def prepare(self) -> None:
+        """Makes the images, if they are still to be made.
+
+        Raises:
+            Exception: whatever making them raises.
+        """
+        source = self._source
+        if not callable(source):
+            self.images = source
+        elif self.images is _NO_IMAGES:
+            started = time.perf_counter()
+            self.images = source()
+            self.prepare_s = time.perf_counter() - started
+
+    def accept(self, rows: NDArray[np.float32], start: int, inference_s: float, batch_size: int) -> None:
+        """Takes the rows of one run.
+
+        Args:
+            rows: float32 [k, K], for the images from ``start`` on.
+            start: index of the first of them.
+            inference_s: seconds that the run took.
+            batch_size: images in the run.
+        """
+        self.inference_s += inference_s
+        self.batch_size = max(self.batch_size, batch_size)
+        if len(rows) == self.count:
+            self.probabilities = rows
+        else:
+            if self.answered == 0:
+                self.probabilities = np.empty((self.count, rows.shape[1]), np.float32)
+            self.probabilities[start : start + len(rows)] = rows
+        self.answered += len(rows)
+        if self.answered == self.count and not self.future.done():
+            self.future.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Ends the wait with an error, unless it has already ended."""
+        if not self.future.done():
+            self.future.set_exception(error)

@@ -1,0 +1,35 @@
+"""What a batcher drives, and whom it tells of each run."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Runner(Protocol):
+    """Anything that turns a batch of images into a row of numbers for each."""
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Computes one batch; called by one thread at a time.
+
+        Args:
+            images: uint8 [N, H, W, C], C-contiguous, not to be kept.
+
+        Returns:
+            float32 [N, K], row i for image i.
+        """
+        ...
+
+
+class Observer(Protocol):
+    """Anything that counts runs."""
+
+    def ran(self, batch_size: int, inference_s: float, *, failed: bool) -> None:
+        """Told of one finished run.
+
+        Args:
+            batch_size: images in the batch.
+            inference_s: seconds that the run took.
+            failed: whether the runner raised.
+        """
+        ...

@@ -1,0 +1,52 @@
+"""The one thread that runs a session's batches when they take too long for the event loop."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.batching.batch import Batch
+from service.batching.runner import Runner
+
+DoneCallback = Callable[[Batch, NDArray[np.float32] | Exception, float], None]
+
+
+class InferenceThread:
+    """Runs batches in order and tells the event loop of each: one wake-up a batch.
+
+    Args:
+        runner: does the work.
+        done: called in the event loop with the batch, its rows or what was raised, and the seconds that the run took.
+        loop: the event loop.
+        name: of the thread, for people who look at stacks.
+    """
+
+    def __init__(self, runner: Runner, done: DoneCallback, loop: asyncio.AbstractEventLoop, name: str) -> None:
+        self._runner = runner
+        self._done = done
+        self._loop = loop
+        self._batches: SimpleQueue[tuple[Batch, NDArray[np.uint8]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, batch: Batch) -> None:
+        """Packs a batch in the calling thread and hands it over."""
+        self._batches.put((batch, batch.pack()))
+
+    def stop(self) -> None:
+        """Lets the thread end after what it was given."""
+        self._batches.put(None)
+
+    def _work(self) -> None:
+        while (item := self._batches.get()) is not None:
+            batch, images = item
+            started = time.perf_counter()
+            try:
+                outcome: NDArray[np.float32] | Exception = self._runner.run(images)
+            except Exception as error:  # noqa: BLE001  whatever a runtime raises belongs to this batch's callers
+                outcome = error
+            self._loop.call_soon_threadsafe(self._done, batch, outcome, time.perf_counter() - started)

@@ -1,0 +1,89 @@
+"""The whole request on one screen.
+
+::
+
+    find the model -> admit, or refuse at once -> decode -> ride in a batch -> probabilities and stage times
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.catalog import ModelCatalog, ServedModel
+from service.decoding import Decoder, Upload
+
+Images = Sequence[Upload] | NDArray[np.uint8]
+
+
+class Classification(NamedTuple):
+    """The answer to one request, before it is put into words.
+
+    Attributes:
+        model: that answered.
+        probabilities: float32 [N, K], row i for picture i, columns in label order.
+        decode_s: seconds from files to pixels; 0 where pixels were sent.
+        queue_s: seconds waited for a batch.
+        inference_s: seconds of the runs that it rode in.
+        batch_size: images in the largest of these runs.
+    """
+
+    model: ServedModel
+    probabilities: NDArray[np.float32]
+    decode_s: float
+    queue_s: float
+    inference_s: float
+    batch_size: int
+
+
+class Classifier:
+    """Answers requests with the models of a catalog, whatever protocol they came by.
+
+    Args:
+        catalog: the models that answer now.
+        decoder: turns files into pixels.
+    """
+
+    def __init__(self, catalog: ModelCatalog, decoder: Decoder) -> None:
+        self.catalog = catalog
+        self._decoder = decoder
+
+    async def classify(
+        self, model: ServedModel, images: Images, *, deadline: float, is_abandoned: Callable[[], bool]
+    ) -> Classification:
+        """Classifies the pictures of one request.
+
+        Args:
+            model: from the catalog.
+            images: files to decode, or pixels uint8 [N, H, W, C] as the model takes them.
+            deadline: on the clock of ``time.perf_counter``, in seconds.
+            is_abandoned: tells whether the client has gone.
+
+        Returns:
+            The answer, with the time of each stage.
+
+        Raises:
+            RequestError: a picture cannot be used.
+            RefusedError: no answer can be given now.
+        """
+        batcher, count, decode_s = model.batcher, len(images), 0.0
+        batcher.admit(count)
+        try:
+            pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
+            if isinstance(images, np.ndarray):
+                pixels = images
+            elif self._decoder.takes_moments(images):
+                pixels = partial(self._decoder.decode_now, images, model.target)
+            else:
+                started = time.perf_counter()
+                pixels = await self._decoder.decode(images, model.target)
+                decode_s = time.perf_counter() - started
+            entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned)
+        finally:
+            batcher.release(count)
+        decode_s += entry.prepare_s
+        model.metrics.classified(count, decode_s, entry.queue_s)
+        return Classification(model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size)

@@ -1,0 +1,80 @@
+"""Brings models from the repository into the catalog, and takes them out again, while requests go on."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from service.batching import Batcher
+from service.catalog import ModelCatalog, ServedModel
+from service.decoding import Target
+from service.errors import ConvoyError
+from service.inference import LoadedModel, ModelRepository
+from service.metrics import Metrics, ModelMetrics
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingPolicy:
+    """How each model's batcher is set up; see :class:`service.batching.Batcher`."""
+
+    max_batch_size: int
+    max_queue_delay_s: float
+    queue_capacity: int
+    loop_budget_s: float
+    batches_in_flight: int
+
+
+class ModelControl:
+    """Loads and unloads models.
+
+    Args:
+        repository: where they come from.
+        catalog: where they answer.
+        policy: of their batchers.
+        metrics: where they are counted.
+    """
+
+    def __init__(
+        self, repository: ModelRepository, catalog: ModelCatalog, policy: BatchingPolicy, metrics: Metrics
+    ) -> None:
+        self._repository = repository
+        self._catalog = catalog
+        self._policy = policy
+        self._metrics = metrics
+
+    def load_all(self) -> None:
+        """Loads every version of every model; one that is refused is logged by name and the others serve."""
+        for name, version in self._repository.found():
+            try:
+                self._catalog.publish(self._serve(self._repository.load(name, version)))
+            except ConvoyError as error:
+                logger.error("refused: %s", error)  # noqa: TRY400  the message says all; a trace would hide it
+
+    async def close(self) -> None:
+        """Returns when every model has answered what it had admitted; nothing more is admitted."""
+        await asyncio.gather(*(model.batcher.close() for model in self._catalog))
+
+    def _serve(self, loaded: LoadedModel) -> ServedModel:
+        metadata = loaded.metadata
+        metrics = ModelMetrics(self._metrics, metadata.name, metadata.version)
+        batcher = Batcher(
+            loaded.session,
+            name=metadata.name,
+            max_batch_size=self._policy.max_batch_size,
+            max_queue_delay_s=self._policy.max_queue_delay_s,
+            queue_capacity=self._policy.queue_capacity,
+            seconds_per_image=loaded.seconds_per_image,
+            loop_budget_s=self._policy.loop_budget_s,
+            batches_in_flight=self._policy.batches_in_flight,
+            observer=metrics,
+            loop=asyncio.get_running_loop(),
+        )
+        logger.info(
+            "serving %s version %s on %s, %.0f images/s",
+            metadata.name,
+            metadata.version,
+            loaded.session.provider,
+            1 / loaded.seconds_per_image,
+        )
+        return ServedModel(metadata, Target.of(metadata), loaded.session.provider, batcher, metrics)

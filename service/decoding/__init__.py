@@ -1,0 +1,13 @@
+"""Bytes to uint8 arrays, with every limit on size and shape checked before a pixel is made.
+
+::
+
+    bytes -> formats.open_picture -> limits -> picture.decode -> fit.fit -> uint8 [H, W, C]
+    npy   -> npy.read_images      -> limits -> shape check    ------------> uint8 [N, H, W, C]
+"""
+
+from service.decoding.decoder import Decoder, Upload
+from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
+from service.decoding.target import Target
+
+__all__ = ["NPY_MEDIA_TYPE", "Decoder", "Target", "Upload", "read_images", "write_array"]

@@ -1,0 +1,110 @@
+"""Decodes a request's pictures, in the event loop where that takes microseconds and in threads where it does not."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
+
+from service.decoding.fit import invert_if_light, pad, resize
+from service.decoding.formats import UnreadableError, open_picture
+from service.decoding.picture import flatten, plain, upright
+from service.decoding.quick import QuickDecode, quick_decoder
+from service.decoding.target import Target
+from service.errors import ImageFault, InvalidImagesError, TooLargeError
+
+
+class Upload(NamedTuple):
+    """One picture as it arrived.
+
+    Attributes:
+        data: the whole file.
+        filename: as the client named it, or None.
+    """
+
+    data: bytes
+    filename: str | None = None
+
+
+class Decoder:
+    """Turns files into arrays, limits first.
+
+    Args:
+        max_pixels: most pixels (width x height) of one picture.
+        loop_bytes: requests of at most this many bytes are decoded in the event loop: a thread would take longer to
+            wake than the picture to decode.
+        executor: decodes the rest.
+    """
+
+    def __init__(self, *, max_pixels: int, loop_bytes: int, executor: Executor) -> None:
+        self._max_pixels = max_pixels
+        self._loop_bytes = loop_bytes
+        self._executor = executor
+        self._quick: dict[Target, QuickDecode] = {}
+
+    def takes_moments(self, uploads: Sequence[Upload]) -> bool:
+        """Whether a request's pictures are so small that the event loop may decode them itself."""
+        if len(uploads) == 1:
+            return len(uploads[0].data) <= self._loop_bytes
+        return sum(len(upload.data) for upload in uploads) <= self._loop_bytes
+
+    async def decode(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
+        """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self.decode_now, uploads, target)
+
+    def decode_now(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
+        """Decodes all pictures of a request in the calling thread.
+
+        Args:
+            uploads: one or more pictures.
+            target: what the model wants.
+
+        Returns:
+            uint8 [N, H, W, C], in the order sent.
+
+        Raises:
+            InvalidImagesError: some cannot be read; names every one of them.
+            TooLargeError: one has more pixels than allowed.
+        """
+        if len(uploads) == 1:
+            try:
+                return self._decode_one(uploads[0], target)[np.newaxis]
+            except UnreadableError as error:
+                raise InvalidImagesError([ImageFault(0, uploads[0].filename, str(error))]) from None
+        images = np.empty((len(uploads), *target.shape), np.uint8)
+        faults = []
+        for index, upload in enumerate(uploads):
+            try:
+                images[index] = self._decode_one(upload, target)
+            except UnreadableError as error:
+                faults.append(ImageFault(index, upload.filename, str(error)))
+        if faults:
+            raise InvalidImagesError(faults)
+        return images
+
+    def _decode_one(self, upload: Upload, target: Target) -> NDArray[np.uint8]:
+        quick = self._quick.get(target)
+        if quick is None:
+            quick = self._quick[target] = quick_decoder(target)
+        known = quick(upload.data)
+        if known is not None:
+            return known
+        file = open_picture(upload.data)
+        self._check_size(file, upload)
+        picture = flatten(resize(plain(upright(file, target), target), target), target)
+        pixels = picture.tobytes()
+        if target.light_on_dark:
+            pixels = invert_if_light(pixels, picture.width)
+        _, _, channels = target.shape
+        return pad(np.frombuffer(pixels, np.uint8).reshape(picture.height, picture.width, channels), target)
+
+    def _check_size(self, picture: ImageFile, upload: Upload) -> None:
+        width, height = picture.size
+        if width * height > self._max_pixels:
+            name = f" ({upload.filename})" if upload.filename else ""
+            raise TooLargeError(
+                f"a picture{name} has {width} x {height} pixels; at most {self._max_pixels} are allowed"
+            )

@@ -1,0 +1,121 @@
+"""What can go wrong, in the service's own words.
+
+::
+
+    ConvoyError
+    ├── ModelNotFoundError          no such model or version
+    ├── ModelRefusedError           a model file that may not serve, and why
+    ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
+    ├── RequestError                what the client sent cannot be answered
+    │   ├── MalformedRequestError       not the JSON, multipart or parameter that it says it is
+    │   ├── UnsupportedMediaTypeError   a kind of body or answer that the service does not speak
+    │   ├── TooLargeError               more bytes, pixels or images than allowed
+    │   ├── InvalidImagesError          some of the pictures cannot be used; says which and why
+    │   ├── SlowBodyError               the body did not arrive in time
+    │   └── ClientGoneError             the client has left; nobody waits for an answer
+    └── RefusedError                a good request that cannot be answered now
+        ├── OverloadedError             the queue is full; says when to come back
+        ├── UnavailableError            starting or shutting down
+        ├── DeadlineExceededError       not answered within its time limit
+        └── InferenceFailedError        the runtime failed on its batch
+
+None of them knows HTTP: `service/api/problems.py` holds the one table from these to statuses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ConvoyError(Exception):
+    """Base of everything that the service raises on purpose. The message is written for the client."""
+
+
+class ModelNotFoundError(ConvoyError):
+    """No model of that name, or no such version of it, is being served."""
+
+
+class ModelRefusedError(ConvoyError):
+    """A model file that fails its checks. The message names the file and the check."""
+
+
+class ProviderUnavailableError(ConvoyError):
+    """The execution provider that was asked for cannot be used on this machine. The message says what is missing."""
+
+
+class RequestError(ConvoyError):
+    """What the client sent cannot be answered, now or later."""
+
+
+class MalformedRequestError(RequestError):
+    """The body or a parameter is not well-formed."""
+
+
+class UnsupportedMediaTypeError(RequestError):
+    """The body, or the answer that was asked for, is of a kind that the service does not speak."""
+
+
+class TooLargeError(RequestError):
+    """More bytes, pixels or images than allowed. The message gives the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFault:
+    """Why one picture of a request cannot be used.
+
+    Attributes:
+        index: its place among the request's pictures, from 0.
+        filename: as the client named it, or None.
+        reason: what is wrong and what would be right.
+    """
+
+    index: int
+    filename: str | None
+    reason: str
+
+
+class InvalidImagesError(RequestError):
+    """Some of a request's pictures cannot be used.
+
+    Attributes:
+        faults: each offender, in the order sent.
+    """
+
+    def __init__(self, faults: Sequence[ImageFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f"image {fault.index}: {fault.reason}" for fault in self.faults[:3]))
+
+
+class SlowBodyError(RequestError):
+    """The body did not arrive within the time limit."""
+
+
+class ClientGoneError(RequestError):
+    """The client closed the connection before its answer was made; there is nobody to tell."""
+
+
+class RefusedError(ConvoyError):
+    """A good request that cannot be answered now; the same request may succeed later."""
+
+
+class OverloadedError(RefusedError):
+    """The queue is full.
+
+    Attributes:
+        retry_after_s: when there should be room, from the speed measured lately.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class UnavailableError(RefusedError):
+    """The service is starting or shutting down."""
+
+
+class DeadlineExceededError(RefusedError):
+    """The request was not answered within its time limit."""
+
+
+class InferenceFailedError(RefusedError):
+    """The runtime failed on the batch that the request rode in."""

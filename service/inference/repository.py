@@ -1,0 +1,87 @@
+"""The model repository on disk: ``<name>/<version>/model.onnx`` below one folder.
+
+A file is served only after every check has passed; one that fails is refused by name and the others go on.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import ModelMetadata
+from service.errors import ModelNotFoundError, ModelRefusedError
+from service.inference.providers import Provider
+from service.inference.session import ModelSession
+
+logger = logging.getLogger(__name__)
+
+MODEL_FILE = "model.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A checked and warmed session.
+
+    Attributes:
+        session: ready to run.
+        seconds_per_image: of a run of the largest batch, measured at warm-up.
+    """
+
+    session: ModelSession
+    seconds_per_image: float
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the model says about itself."""
+        return self.session.metadata
+
+
+class ModelRepository:
+    """Finds and loads models.
+
+    Args:
+        root: the repository's folder.
+        provider: to run all models on.
+        intra_op_threads: threads of one run.
+        warm_up_batch_size: images in the largest batch that will be asked for.
+    """
+
+    def __init__(self, root: Path, *, provider: Provider, intra_op_threads: int, warm_up_batch_size: int) -> None:
+        self._root = root
+        self._provider = provider
+        self._intra_op_threads = intra_op_threads
+        self._warm_up_batch_size = warm_up_batch_size
+
+    def found(self) -> Iterator[tuple[str, str]]:
+        """Every (name, version) that has a model file, sorted; versions as numbers."""
+        files = (path for path in self._root.glob(f"*/*/{MODEL_FILE}") if path.parent.name.isdecimal())
+        for path in sorted(files, key=lambda path: (path.parent.parent.name, int(path.parent.name))):
+            yield path.parent.parent.name, path.parent.name
+
+    def load(self, name: str, version: str) -> LoadedModel:
+        """Loads, checks and warms one model.
+
+        Args:
+            name: of the model.
+            version: of the model.
+
+        Returns:
+            The model, ready to answer.
+
+        Raises:
+            ModelNotFoundError: there is no such file.
+            ModelRefusedError: the file fails a check.
+            ProviderUnavailableError: the provider cannot be used.
+        """
+        path = self._root / name / version / MODEL_FILE
+        origin = f"{name}/{version}/{MODEL_FILE}"
+        try:
+            model = path.read_bytes()
+        except OSError as error:
+            raise ModelNotFoundError(f"{origin} cannot be read: {error.strerror}") from error
+        session = ModelSession(model, origin=origin, provider=self._provider, intra_op_threads=self._intra_op_threads)
+        said = session.metadata.name, session.metadata.version
+        if said != (name, version):
+            raise ModelRefusedError(f"{origin}: the file says that it is {said[0]} version {said[1]}")
+        session.check_golden_images(origin)
+        return LoadedModel(session, session.warm_up(self._warm_up_batch_size))

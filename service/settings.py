@@ -1,0 +1,85 @@
+"""Every setting of the service, read once at start from flags and ``CONVOY_*`` environment variables.
+
+Flags win over the environment, the environment over ``.env``-less defaults. Nothing else in the service reads the
+environment: what a part needs reaches it as a plain argument.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1 << 20
+
+ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
+LogFormat = Literal["auto", "json", "text"]
+
+
+class Settings(BaseSettings):
+    """How the service runs. Each field is a flag (``--max-batch-size``) and a variable (``CONVOY_MAX_BATCH_SIZE``)."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONVOY_",
+        cli_kebab_case=True,
+        cli_prog_name="python -m service",
+        frozen=True,
+        extra="forbid",
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one and prints it.")
+    workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        1, description="Processes that share the port. On a CPU, one a core serves most."
+    )
+
+    models_dir: Path = Field(
+        Path("models"), description="The model repository: <name>/<version>/model.onnx below this folder."
+    )
+    default_model: str = Field("cifar10", description="The model that answers POST /predict where none is named.")
+
+    execution_provider: ExecutionProviderChoice = Field(
+        "auto", description="auto takes the GPU where one works; cuda and tensorrt fail at start where it does not."
+    )
+    intra_op_threads: Annotated[int, Field(ge=0, le=256)] = Field(
+        0, description="ONNX Runtime threads for one run; 0: the cores that the workers leave each other."
+    )
+
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
+        32, description="Most images in one run. On a CPU nothing is gained above 32."
+    )
+    max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0, description="How long a batch may wait for company. 0: whoever waits when the session is free goes."
+    )
+    queue_capacity: Annotated[int, Field(ge=1)] = Field(
+        2048, description="Images of one model that may wait; more are refused with 503 and Retry-After."
+    )
+    request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        10.0, description="Time limit of a request, body included; then 504. Clients may ask for less."
+    )
+    drain_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        20.0, description="After SIGTERM: how long accepted requests may take to finish."
+    )
+
+    max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
+        16 * MEBIBYTE, description="Longest request body, also after decompression; longer ones get 413."
+    )
+    max_pixels: Annotated[int, Field(ge=1)] = Field(
+        25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
+    )
+    max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
+    log_format: LogFormat = Field(
+        "auto", description="json: a line an event; text: for people; auto: text on a terminal."
+    )
+    access_log: bool = Field(False, description="Log a line a request, with its stage times.")
+
+    @model_validator(mode="after")
+    def _one_request_fits_the_queue(self) -> Self:
+        if self.max_images_per_request > self.queue_capacity:
+            raise ValueError(
+                f"max_images_per_request ({self.max_images_per_request}) is larger than "
+                f"queue_capacity ({self.queue_capacity}): such a request could never be accepted"
+            )
+        return self
