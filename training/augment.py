@@ -100,7 +100,8 @@ def _resample(pictures: Pictures, rows: NDArray[np.float32], columns: NDArray[np
     rows = np.clip(rows, -1, height) + 1
     columns = np.clip(columns, -1, width) + 1
     top, left = rows.astype(np.int32), columns.astype(np.int32)
-    down, right = (rows - top)[..., None], (columns - left)[..., None]
+    # int32 from float32 would be float64, at twice the cost.
+    down, right = (rows - top.astype(np.float32))[..., None], (columns - left.astype(np.float32))[..., None]
     stride = width + 3
     corner = (np.arange(count, dtype=np.int32) * (height + 3) * stride)[:, None, None] + top * stride + left
     upper = padded[corner] * (1 - right) + padded[corner + 1] * right

@@ -17,7 +17,8 @@ class Augmentation:
 
     Attributes:
         flip: mirror left to right with probability 1/2.
-        shift: move by up to this many pixels along each axis.
+        shift: move by up to this many pixels along each axis; by whole ones, and mirroring what comes into view,
+            unless the picture is resampled anyway.
         rotation: turn by up to this many degrees.
         scale: enlarge or shrink by up to this share, 0 to 1.
         shear: slant by up to this share, 0 to 1.
