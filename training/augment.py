@@ -45,13 +45,15 @@ def _shift(pictures: Pictures, most: int, rng: np.random.Generator) -> Pictures:
     top, left = rng.integers(0, 2 * most + 1, size=(2, count))
     rows = top[:, None] + np.arange(height)
     columns = left[:, None] + np.arange(width)
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    moved: Pictures = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved
 
 
 def _contrast(pictures: Pictures, most: float, rng: np.random.Generator) -> Pictures:
     gain, brightness = rng.uniform(-most, most, size=(2, len(pictures), 1, 1, 1)).astype(np.float32)
     mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
-    return np.clip((pictures - mean) * (1 + gain) + mean + brightness, 0.0, 1.0)
+    changed: Pictures = np.clip((pictures - mean) * (1 + gain) + mean + brightness, 0.0, 1.0)
+    return changed
 
 
 def _sources(
@@ -97,8 +99,8 @@ def _resample(pictures: Pictures, rows: NDArray[np.float32], columns: NDArray[np
     """Bilinear; outside the picture is black."""
     count, height, width, channels = pictures.shape
     padded = np.pad(pictures, ((0, 0), (1, 2), (1, 2), (0, 0))).reshape(-1, channels)
-    rows = np.clip(rows, -1, height) + 1
-    columns = np.clip(columns, -1, width) + 1
+    rows = np.clip(rows, np.float32(-1), np.float32(height)) + np.float32(1)
+    columns = np.clip(columns, np.float32(-1), np.float32(width)) + np.float32(1)
     top, left = rows.astype(np.int32), columns.astype(np.int32)
     # int32 from float32 would be float64, at twice the cost.
     down, right = (rows - top.astype(np.float32))[..., None], (columns - left.astype(np.float32))[..., None]

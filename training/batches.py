@@ -1,5 +1,6 @@
-"""Training batches that depend on nothing but (seed, epoch, batch): what a resumed run needs to go on as if unbroken."""
+"""Training batches that follow from (seed, epoch, batch) alone, so that a resumed run goes on as if unbroken."""
 
+import math
 from typing import Any
 
 import keras
@@ -51,7 +52,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         self._order = self._shuffled()
 
     def __len__(self) -> int:
-        return -(-len(self._images) // self._batch_size)
+        return math.ceil(len(self._images) / self._batch_size)
 
     def __getitem__(self, index: int) -> Batch:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]

@@ -6,7 +6,6 @@ replaced atomically after each epoch; ``run.json`` beside it says which run it b
 """
 
 import json
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,7 +81,8 @@ class RunDirectory:
             raise RunError(
                 f"{self.checkpoint} is damaged ({error}): delete {self.path}, or train with --fresh"
             ) from error
-        return State(**facts, **groups)
+        network, optimizer, best = groups["network"], groups["optimizer"], groups["best"]
+        return State(network=network, optimizer=optimizer, best=best, **facts)
 
     def save(self, state: State) -> None:
         """Replaces the checkpoint; a kill at any moment leaves the old or the new one, whole."""
@@ -121,4 +121,4 @@ class RunDirectory:
 def _write_atomically(path: Path, content: bytes) -> None:
     partial = path.with_suffix(".partial")
     partial.write_bytes(content)
-    os.replace(partial, path)
+    partial.replace(path)

@@ -71,8 +71,8 @@ def check_parity(model: onnx.ModelProto, network: keras.Sequential, images: Labe
         differing = int(np.sum(answered.argmax(axis=1) != expected.argmax(axis=1)))
         if worst > PARITY_TOLERANCE or differing:
             raise ExportError(
-                f"ONNX Runtime differs from Keras by up to {worst:.1e} (at most {PARITY_TOLERANCE} is rounding), and in "
-                f"{differing} of {len(images)} most probable classes, at batch size {batch_size}"
+                f"ONNX Runtime differs from Keras by up to {worst:.1e} (at most {PARITY_TOLERANCE} is rounding), and "
+                f"in {differing} of {len(images)} most probable classes, at batch size {batch_size}"
             )
     return worst
 
@@ -86,4 +86,5 @@ def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
     complete = onnx.ModelProto()
     complete.CopyFrom(model)
     onnx.helper.set_model_props(complete, metadata.to_props())
-    return complete.SerializeToString()
+    content: bytes = complete.SerializeToString()
+    return content

@@ -82,7 +82,7 @@ def confusion_matrix(probabilities: Probabilities, classes: Classes) -> NDArray[
 
 
 def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per class: (right among those predicted as it, right among those that are it), float64 [K]; 0 where there is none."""
+    """Per class, float64 [K] each: right among those predicted as it, and among those that are it; 0 of none is 0."""
     right = np.diag(confusion).astype(np.float64)
     predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
     return right / np.maximum(predicted, 1), right / np.maximum(true, 1)

@@ -1,6 +1,5 @@
 """The model repository: where versions stand, and how a new one appears there whole or not at all."""
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,5 +38,5 @@ def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
         made.mkdir()
         yield made
         if target.exists():
-            os.replace(target, Path(scratch) / "old")
-        os.replace(made, target)
+            target.replace(Path(scratch) / "old")
+        made.replace(target)

@@ -9,6 +9,7 @@ Equal to the Keras network up to rounding, but laid out for inference:
 - Dropout, which does nothing at inference, is gone.
 """
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -42,7 +43,7 @@ def served_function(network: keras.Sequential, temperature: float) -> tf.types.e
     height, width, channels = network.input_shape[1:]
     operations = _operations(network, temperature)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, height, width, channels], tf.uint8, name=INPUT_NAME)])  # type: ignore[misc]
+    @tf.function(input_signature=[tf.TensorSpec([None, height, width, channels], tf.uint8, name=INPUT_NAME)])
     def served(image: tf.Tensor) -> dict[str, tf.Tensor]:
         values = tf.cast(_channels_first(image), tf.float32)
         for operation in operations:
@@ -72,7 +73,7 @@ def _operations(network: keras.Sequential, temperature: float) -> list[Operation
             case keras.layers.Flatten():
                 flattened = layer.input.shape[1:]
                 size = int(np.prod(flattened))
-                operations.append(lambda values, size=size: tf.reshape(values, [-1, size]))
+                operations.append(functools.partial(tf.reshape, shape=[-1, size]))
             case keras.layers.Dense():
                 logit_scale = np.float32(1 / temperature) if layer is network.layers[-1] else np.float32(1)
                 operations.append(_dense(layer, flattened, logit_scale))

@@ -9,9 +9,11 @@ import numpy as np
 from contract import GoldenImage, ModelMetadata
 from training import provenance
 from training.calibrate import fit_temperature, logits_of
+from training.card import HowMade, write_card
 from training.checkpoint import RunDirectory
 from training.data.dataset import DataSet
 from training.export import check_parity, to_onnx, with_metadata
+from training.figures.album import CAPTIONS, draw_album
 from training.fit import Fitted, fit, run_identity
 from training.measure import Measurement, measure
 from training.metrics import reference
@@ -33,7 +35,9 @@ class Order:
         recipe: how to train.
         seed: of everything random.
         repository: ``models/``, where the version appears.
+        made: the command, for the model card.
         run_directory: where checkpoints are kept.
+        fresh: forget what checkpoint is there.
         tensorboard: where to write TensorBoard logs; None for none.
     """
 
@@ -42,7 +46,9 @@ class Order:
     recipe: Recipe
     seed: int
     repository: Path
+    made: HowMade
     run_directory: Path
+    fresh: bool = False
     tensorboard: Path | None = None
 
 
@@ -60,6 +66,8 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
     run = RunDirectory(order.run_directory, run_identity(order.recipe, data, order.seed))
+    if order.fresh:
+        run.discard()
     fitted = fit(order.recipe, data, run, seed=order.seed, tensorboard=order.tensorboard)
     temperature = fit_temperature(logits_of(fitted.network, fitted.validation), fitted.validation.classes)
 
@@ -70,7 +78,7 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
     served = OnnxClassifier(graph.SerializeToString())
     test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
 
-    metadata = _metadata(order, data, fitted, temperature, raw, test)
+    metadata = _metadata(order, data, fitted, raw=raw, test=test, temperature=temperature)
     with publishing(order.repository, order.name, order.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         figures = {
@@ -87,11 +95,23 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
             "created": metadata.created,
         }
         (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+        draw_album(
+            folder / "figures",
+            recipe=order.recipe,
+            data_set=data,
+            fitted=fitted,
+            raw=raw,
+            test=test,
+            temperature=temperature,
+            seed=order.seed,
+        )
+        card = write_card(metadata, test=test, validation=validation.evaluation, made=order.made, captions=CAPTIONS)
+        (folder / "MODEL_CARD.md").write_text(card)
     return metadata
 
 
 def _metadata(
-    order: Order, data: DataSet, fitted: Fitted, temperature: float, raw: Measurement, test: Measurement
+    order: Order, data: DataSet, fitted: Fitted, *, raw: Measurement, test: Measurement, temperature: float
 ) -> ModelMetadata:
     height, width, _ = data.input_shape
     return ModelMetadata(

@@ -1,5 +1,6 @@
-"""CIFAR-10 as its publishers distribute it: six pickled batches of 10,000 planar RGB images in ``cifar-10-batches-py/``."""
+"""CIFAR-10 as its publishers distribute it: six pickled batches of planar RGB images in ``cifar-10-batches-py/``."""
 
+import functools
 import io
 import pickle
 from pathlib import Path
@@ -29,15 +30,13 @@ def load(directory: Path) -> DataSet:
         directory: the folder ``cifar-10-batches-py`` itself.
 
     Returns:
-        50,000 training and 10,000 test images of the full set, uint8 [N, 32, 32, 3]; fewer where the batches hold fewer.
+        uint8 [N, 32, 32, 3]: 50,000 training and 10,000 test images in the full set.
 
     Raises:
         DataError: a batch is missing, truncated or mislabelled.
     """
     batches = [_read_batch(directory / f"data_batch_{number}") for number in range(1, 6)]
-    train = LabelledImages(
-        np.concatenate([batch.pixels for batch in batches]), np.concatenate([batch.classes for batch in batches])
-    )
+    train = functools.reduce(LabelledImages.followed_by, batches)
     return of_arrays(train, _read_batch(directory / "test_batch"))
 
 
@@ -62,7 +61,7 @@ def _read_batch(path: Path) -> LabelledImages:
         raise DataError(f"{path}: data must be uint8 [N, {_IMAGE_BYTES}], not {planar.dtype} {list(planar.shape)}")
     if len(labels) != len(planar):
         raise DataError(f"{path}: {len(planar)} images but {len(labels)} labels")
-    if len(labels) and not (0 <= labels.min() and labels.max() < len(LABELS)):
+    if len(labels) and not (labels.min() >= 0 and labels.max() < len(LABELS)):
         raise DataError(f"{path}: a label is outside 0 to {len(LABELS) - 1}")
     pixels = planar.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return LabelledImages(np.ascontiguousarray(pixels), labels)

@@ -35,6 +35,12 @@ class LabelledImages:
         """The pictures at ``rows``, in that order."""
         return LabelledImages(self.pixels[rows], self.classes[rows])
 
+    def followed_by(self, others: "LabelledImages") -> "LabelledImages":
+        """These pictures and then ``others``."""
+        return LabelledImages(
+            np.concatenate([self.pixels, others.pixels]), np.concatenate([self.classes, others.classes])
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:

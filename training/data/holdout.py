@@ -32,7 +32,7 @@ class RandomHoldout:
         """Indices (kept, held out) of ``total`` images."""
         held_out = int(np.ceil(self.share * total))
         # The legacy generator, because the MNIST notebook's random_state=2 means this very permutation.
-        order = np.random.RandomState(self.seed).permutation(total)  # noqa: NPY002
+        order = np.random.RandomState(self.seed).permutation(total)
         return order[held_out:].astype(np.int64), order[:held_out].astype(np.int64)
 
 

@@ -39,7 +39,7 @@ def load(directory: Path) -> DataSet:
         directory: the folder that holds the four files.
 
     Returns:
-        60,000 training and 10,000 test digits of the full set, uint8 [N, 28, 28, 1]; fewer where the files hold fewer.
+        uint8 [N, 28, 28, 1]: 60,000 training and 10,000 test digits in the full set.
 
     Raises:
         DataError: a file is missing, truncated or mislabelled.
