@@ -1,0 +1,112 @@
+"""Random changes to a batch of pictures, as one resampling: shift, turn, scale, slant, bend, mirror.
+
+Every output pixel asks where in the picture it comes from, and takes the bilinear mean of the four pixels there. All
+changes are composed into that one place, so a picture is blurred once at most. numpy only, and only from the
+generator it is given: the same generator gives the same pictures.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.recipes.recipe import Augmentation
+
+Pictures = NDArray[np.float32]
+
+
+def augment(pictures: Pictures, how: Augmentation, rng: np.random.Generator) -> Pictures:
+    """Changes each picture at random.
+
+    Args:
+        pictures: float32 [N, H, W, C], 0 to 1.
+        how: what may change, and how far.
+        rng: where all randomness comes from.
+
+    Returns:
+        New pictures, float32 [N, H, W, C], 0 to 1.
+    """
+    if how.rotation or how.scale or how.shear or how.elastic:
+        pictures = _resample(pictures, *_sources(pictures.shape, how, rng))
+    elif how.shift:
+        pictures = _shift(pictures, round(how.shift), rng)
+    if how.flip:
+        mirrored = rng.random(len(pictures)) < 0.5
+        pictures = np.where(mirrored[:, None, None, None], pictures[:, :, ::-1], pictures)
+    if how.contrast:
+        pictures = _contrast(pictures, how.contrast, rng)
+    return np.ascontiguousarray(pictures)
+
+
+def _shift(pictures: Pictures, most: int, rng: np.random.Generator) -> Pictures:
+    """Moves by whole pixels; what comes into view is the picture's own mirror image."""
+    count, height, width, _ = pictures.shape
+    padded = np.pad(pictures, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
+    top, left = rng.integers(0, 2 * most + 1, size=(2, count))
+    rows = top[:, None] + np.arange(height)
+    columns = left[:, None] + np.arange(width)
+    moved: Pictures = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved
+
+
+def _contrast(pictures: Pictures, most: float, rng: np.random.Generator) -> Pictures:
+    gain, brightness = rng.uniform(-most, most, size=(2, len(pictures), 1, 1, 1)).astype(np.float32)
+    mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
+    changed: Pictures = np.clip((pictures - mean) * (1 + gain) + mean + brightness, 0.0, 1.0)
+    return changed
+
+
+def _sources(
+    shape: tuple[int, ...], how: Augmentation, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where each output pixel comes from: (rows, columns), each float32 [N, H, W], in pixels."""
+    count, height, width, _ = shape
+    angle = np.deg2rad(rng.uniform(-how.rotation, how.rotation, count))
+    scale_y, scale_x = 1 + rng.uniform(-how.scale, how.scale, (2, count))
+    shear = rng.uniform(-how.shear, how.shear, count)
+    shift_y, shift_x = rng.uniform(-how.shift, how.shift, (2, count))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    y = (np.arange(height) - (height - 1) / 2)[:, None]
+    x = (np.arange(width) - (width - 1) / 2)[None, :]
+
+    def per_picture(factor: NDArray[np.float64]) -> NDArray[np.float64]:
+        return factor[:, None, None]
+
+    rows = per_picture(scale_y * cosine) * y + per_picture(scale_y * sine) * x + per_picture(shift_y)
+    columns = per_picture(scale_x * (shear * cosine - sine)) * y + per_picture(scale_x * (cosine + shear * sine)) * x
+    columns = columns + per_picture(shift_x)
+    if how.elastic:
+        bend = _smooth_noise((2, count, height, width), how.elastic_smoothness, rng) * how.elastic
+        rows, columns = rows + bend[0], columns + bend[1]
+    return (rows + (height - 1) / 2).astype(np.float32), (columns + (width - 1) / 2).astype(np.float32)
+
+
+def _smooth_noise(shape: tuple[int, int, int, int], sigma: float, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Gaussian noise smoothed over its last two axes, standard deviation about 1 (away from the borders)."""
+    blur_rows, blur_columns = (_gaussian_matrix(size, sigma) for size in shape[-2:])
+    noise = rng.standard_normal(shape, dtype=np.float32)
+    # White noise through a Gaussian of this width keeps 1 / (2 sqrt(pi) sigma) of its standard deviation in 2-D.
+    smooth: NDArray[np.float32] = (blur_rows @ noise @ blur_columns.T) * np.float32(2 * math.sqrt(math.pi) * sigma)
+    return smooth
+
+
+def _gaussian_matrix(size: int, sigma: float) -> NDArray[np.float32]:
+    distance = np.arange(size)[:, None] - np.arange(size)[None, :]
+    return (np.exp(-0.5 * (distance / sigma) ** 2) / (sigma * math.sqrt(2 * math.pi))).astype(np.float32)
+
+
+def _resample(pictures: Pictures, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Pictures:
+    """Bilinear; outside the picture is black."""
+    count, height, width, channels = pictures.shape
+    padded = np.pad(pictures, ((0, 0), (1, 2), (1, 2), (0, 0))).reshape(-1, channels)
+    rows = np.clip(rows, np.float32(-1), np.float32(height)) + np.float32(1)
+    columns = np.clip(columns, np.float32(-1), np.float32(width)) + np.float32(1)
+    top, left = rows.astype(np.int32), columns.astype(np.int32)
+    # int32 from float32 would be float64, at twice the cost.
+    down, right = (rows - top.astype(np.float32))[..., None], (columns - left.astype(np.float32))[..., None]
+    stride = width + 3
+    corner = (np.arange(count, dtype=np.int32) * (height + 3) * stride)[:, None, None] + top * stride + left
+    upper = padded[corner] * (1 - right) + padded[corner + 1] * right
+    lower = padded[corner + stride] * (1 - right) + padded[corner + stride + 1] * right
+    blended: Pictures = upper * (1 - down) + lower * down
+    return blended

@@ -1,0 +1,71 @@
+"""Training batches that follow from (seed, epoch, batch) alone, so that a resumed run goes on as if unbroken."""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from training.augment import augment
+from training.data.dataset import LabelledImages
+from training.recipes.recipe import Augmentation
+
+Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def as_network_input(images: LabelledImages, classes: int) -> Batch:
+    """Pixels divided by 255, float32 [N, H, W, C], and one-hot targets, float32 [N, K]."""
+    return images.pixels.astype(np.float32) / np.float32(255), np.eye(classes, dtype=np.float32)[images.classes]
+
+
+class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Shuffled, augmented batches of one training set, a new shuffle each epoch.
+
+    Args:
+        images: the training split.
+        classes: K.
+        batch_size: images a batch; the last may be smaller.
+        augmentation: None for none.
+        seed: of shuffle and augmentation.
+        epoch: to begin with.
+    """
+
+    def __init__(
+        self,
+        images: LabelledImages,
+        *,
+        classes: int,
+        batch_size: int,
+        augmentation: Augmentation | None,
+        seed: int,
+        epoch: int = 0,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self._images = images
+        self._classes = classes
+        self._batch_size = batch_size
+        self._augmentation = augmentation
+        self._seed = seed
+        self._epoch = epoch
+        self._order = self._shuffled()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._images) / self._batch_size)
+
+    def __getitem__(self, index: int) -> Batch:
+        rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        pictures, targets = as_network_input(self._images.take(rows), self._classes)
+        if self._augmentation is not None:
+            rng = np.random.default_rng((self._seed, self._epoch, index))
+            pictures = augment(pictures, self._augmentation, rng)
+        return pictures, targets
+
+    def on_epoch_end(self) -> None:
+        """Keras calls this after each epoch."""
+        self._epoch += 1
+        self._order = self._shuffled()
+
+    def _shuffled(self) -> NDArray[np.int64]:
+        return np.random.default_rng((self._seed, self._epoch)).permutation(len(self._images))

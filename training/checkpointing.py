@@ -1,0 +1,57 @@
+"""The Keras callback that keeps the best weights and saves a run's state after each epoch."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from training.checkpoint import RunDirectory, State
+
+_KEPT = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "val_log_loss": "val_loss",
+    "val_accuracy": "val_accuracy",
+}
+
+
+class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Brings ``state`` up to date and saves it.
+
+    Args:
+        run: where to save.
+        state: brought up to date in place.
+    """
+
+    def __init__(self, run: RunDirectory, state: State) -> None:
+        super().__init__()
+        self._run = run
+        self._state = state
+        self._began = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Starts the epoch's clock."""
+        self._began = time.monotonic()
+
+    def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Keeps the weights that were just validated if none did better."""
+        loss = float((logs or {})["log_loss"])
+        if loss < self._state.best_loss:
+            self._state.best_loss = loss
+            self._state.best = self.model.get_weights()
+            self._state.best_epoch = self._state.epochs_done + 1
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Saves everything that the next epoch depends on."""
+        state, figures = self._state, dict(logs or {})
+        state.epochs_done = epoch + 1
+        state.network = [np.asarray(variable) for variable in self.model.variables]
+        state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
+        epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _KEPT.items()}
+        epoch_figures["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        epoch_figures["seconds"] = time.monotonic() - self._began
+        for name, value in epoch_figures.items():
+            state.history.setdefault(name, []).append(value)
+        self._run.save(state)

@@ -1,0 +1,189 @@
+"""The command line: train, describe, evaluate, submit.
+
+Nothing heavy is imported before it is known to be needed, so ``--help`` and a mistyped option answer at once.
+"""
+
+# ruff: noqa: PLC0415  # imports wait until a command needs them
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from training.errors import TrainingError
+
+_COMMANDS = ("train", "describe", "evaluate", "submit")
+_BUILT_IN = ("cifar10", "mnist")
+_DATA_DIR = Path("data")
+
+_EXAMPLES = """\
+examples:
+  python -m training cifar10                              the notebook, to the letter
+  python -m training mnist --recipe best                  the same network, trained better
+  python -m training mnist --data-dir kaggle/train.csv    from Kaggle's CSV
+  python -m training flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
+  python -m training describe cifar10                     the network's layers, with their arithmetic
+  python -m training evaluate models/cifar10/2/model.onnx how good a file is, by ONNX Runtime
+  python -m training submit models/mnist/2/model.onnx kaggle/test.csv
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: without the program's name. A first word that is no command is a data set to train on.
+
+    Returns:
+        The exit status: 0, or 2 where something is wrong that the message explains.
+    """
+    words = list(arguments)
+    if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
+        words.insert(0, "train")
+    options = _parser().parse_args(words)
+    # Before TensorFlow and ONNX Runtime are imported: no banners, no telemetry.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        options.run(options)
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="From a data set to a calibrated ONNX classifier that says what it is.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(required=True, metavar="{DATA SET, describe, evaluate, submit}")
+    _add_train(commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)"))
+    _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
+    _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="DATA_SET", help="cifar10, mnist, or a name for your own pictures")
+    parser.add_argument("--recipe", default="notebook", help="notebook or best (default: %(default)s)")
+    _add_data_dir(parser)
+    parser.add_argument("--epochs", type=int, help="passes over the training images (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
+    parser.add_argument("--version", help="a whole number; one that is there is replaced (default: the next free one)")
+    parser.add_argument("--run-dir", type=Path, help="of the checkpoint (default: runs/<name>-<recipe>-<seed>)")
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on from a checkpoint")
+    parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard logs there")
+    own = parser.add_argument_group("your own pictures")
+    own.add_argument("--size", type=int, default=32, help="width and height of the input (default: %(default)s)")
+    own.add_argument("--color-mode", choices=("RGB", "L"), default="RGB", help="colour or grey (default: %(default)s)")
+    own.add_argument("--licence", default="Not stated.", help="of the pictures, for the model card")
+    own.add_argument("--citation", default="Not stated.", help="of the pictures, for the model card")
+    parser.set_defaults(run=_train)
+
+
+def _add_describe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("architecture", choices=_BUILT_IN)
+    parser.set_defaults(run=_describe)
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    _add_data_dir(parser)
+    parser.add_argument(
+        "--part", choices=("test", "all"), default="test", help="the test set, or that and the training set"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_submit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("csv", type=Path, metavar="test.csv", help="Kaggle's 784 pixel columns, without labels")
+    parser.add_argument("--out", type=Path, default=Path("submission.csv"), help="(default: %(default)s)")
+    parser.set_defaults(run=_submit)
+
+
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="the publishers' files, Kaggle's train.csv, or a folder of pictures "
+        f"(default: {_DATA_DIR}/ where there is one, else keras.datasets)",
+    )
+
+
+def _data_dir(options: argparse.Namespace) -> Path | None:
+    if options.data_dir is None:
+        return _DATA_DIR if _DATA_DIR.is_dir() else None
+    given: Path = options.data_dir
+    return given
+
+
+def _train(options: argparse.Namespace) -> None:
+    from training import recipes
+    from training.data import sources
+    from training.publish import next_version
+
+    as_written = recipes.find(options.name, options.recipe)
+    recipe = as_written.with_epochs(options.epochs)
+    own = sources.OwnPictures(options.size, options.color_mode, options.licence, options.citation)
+    data = sources.load(options.name, _data_dir(options), own)
+    run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}"
+
+    from training.card import HowMade
+    from training.train import Order, train
+
+    version = options.version or next_version(options.out, options.name)
+    order = Order(
+        name=options.name,
+        version=version,
+        made=HowMade(_command(options, version), as_written.epochs),
+        recipe=recipe,
+        seed=options.seed,
+        repository=options.out,
+        run_directory=run_directory,
+        fresh=options.fresh,
+        tensorboard=options.tensorboard,
+    )
+    model = train(order, data)
+    print(
+        f"{options.out / model.name / model.version}: accuracy {model.evaluation.accuracy:.2%} on "
+        f"{model.evaluation.images} test images, calibration error {model.evaluation.expected_calibration_error:.2%} "
+        f"({model.uncalibrated.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
+    )
+
+
+def _command(options: argparse.Namespace, version: str) -> str:
+    """The command that makes a version anew, without where its data and checkpoints happen to be."""
+    words = ["python -m training", options.name, "--recipe", options.recipe]
+    if options.epochs is not None:
+        words += ["--epochs", str(options.epochs)]
+    words += ["--seed", str(options.seed), "--version", version]
+    if options.name not in _BUILT_IN:
+        words += ["--data-dir PICTURES", "--size", str(options.size), "--color-mode", options.color_mode]
+    return " ".join(words)
+
+
+def _describe(options: argparse.Namespace) -> None:
+    from training.describe import describe
+
+    describe(options.architecture)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate
+
+    evaluate(options.model, _data_dir(options), part=options.part, as_json=options.json)
+
+
+def _submit(options: argparse.Namespace) -> None:
+    from training.submit import submit
+
+    rows = submit(options.model, options.csv, options.out)
+    print(f"{options.out}: {rows} predictions")

@@ -1,0 +1,1 @@
+"""Where pictures come from: every source becomes one :class:`~training.data.dataset.DataSet`."""

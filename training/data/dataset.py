@@ -1,0 +1,90 @@
+"""A data set in memory: pixels as the served model will see them, true classes, and what they are called."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ColorMode, DataSource, Fit, Polarity
+from training.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledImages:
+    """Pictures and their true classes.
+
+    Attributes:
+        pixels: uint8 [N, H, W, C].
+        classes: int64 [N], each an index into the data set's labels.
+    """
+
+    pixels: NDArray[np.uint8]
+    classes: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 4 or self.pixels.dtype != np.uint8:
+            raise DataError(f"pixels must be uint8 [N, H, W, C], not {self.pixels.dtype} {list(self.pixels.shape)}")
+        if self.classes.shape != self.pixels.shape[:1]:
+            raise DataError(f"{len(self.pixels)} images but {len(self.classes)} labels: there must be one for each")
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: NDArray[np.int64] | slice) -> "LabelledImages":
+        """The pictures at ``rows``, in that order."""
+        return LabelledImages(self.pixels[rows], self.classes[rows])
+
+    def followed_by(self, others: "LabelledImages") -> "LabelledImages":
+        """These pictures and then ``others``."""
+        return LabelledImages(
+            np.concatenate([self.pixels, others.pixels]), np.concatenate([self.classes, others.classes])
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """Labelled pictures to learn from, others to be examined with, and how a stranger's picture becomes one of them.
+
+    Attributes:
+        name: the model's name unless another is given.
+        labels: K labels; a class is an index into them.
+        train: to learn from and to hold a validation split out of.
+        test: for the last measurement only; no choice is ever made on it.
+        source: publisher's name, licence and citation.
+        color_mode: ``RGB`` (C = 3) or ``L`` (C = 1).
+        fit: how a picture of another shape becomes [H, W].
+        polarity: ``light-on-dark`` where only light strokes on a dark ground occur.
+        notes: what a reader of the model card should know of how the sets were made.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    train: LabelledImages
+    test: LabelledImages
+    source: DataSource
+    color_mode: ColorMode
+    fit: Fit
+    polarity: Polarity
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        for part, images in (("training", self.train), ("test", self.test)):
+            if len(images) == 0:
+                raise DataError(f"{self.name}: the {part} set is empty")
+            if images.classes.min() < 0 or images.classes.max() >= len(self.labels):
+                raise DataError(f"{self.name}: a {part} label is outside 0 to {len(self.labels) - 1}")
+        if self.train.pixels.shape[1:] != self.test.pixels.shape[1:]:
+            raise DataError(f"{self.name}: training and test images differ in shape")
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of one image."""
+        height, width, channels = self.train.pixels.shape[1:]
+        return height, width, channels
+
+    def fingerprint(self) -> str:
+        """SHA-256 over training pixels and classes: a resumed run must see the very same data."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.train.pixels).data)
+        digest.update(np.ascontiguousarray(self.train.classes).data)
+        return digest.hexdigest()

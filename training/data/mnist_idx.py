@@ -1,0 +1,84 @@
+"""MNIST as its publishers distribute it: four IDX files, gzip-compressed or plain.
+
+An IDX file is big-endian: two zero bytes, a type byte (8: unsigned byte), the number of dimensions, one 32-bit size
+for each, then the values row by row (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits").
+"""
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import DataSource
+from training.data.dataset import DataSet, LabelledImages
+from training.errors import DataError
+
+LABELS = tuple(str(digit) for digit in range(10))
+SOURCE = DataSource(
+    name="MNIST",
+    licence="Copyright Yann LeCun and Corinna Cortes; reported, by secondary pages, as Creative Commons "
+    "Attribution-Share Alike 3.0.",
+    citation="Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, 'Gradient-based learning applied to document recognition', "
+    "Proceedings of the IEEE, 1998.",
+)
+_UNSIGNED_BYTE = 8
+
+
+def find(directory: Path, stem: str) -> Path | None:
+    """``stem`` or ``stem.gz`` in ``directory``, whichever is there."""
+    return next((path for path in (directory / f"{stem}.gz", directory / stem) if path.is_file()), None)
+
+
+def load(directory: Path) -> DataSet:
+    """Reads ``train-images-idx3-ubyte``, ``t10k-images-idx3-ubyte`` and their labels, each with or without ``.gz``.
+
+    Args:
+        directory: the folder that holds the four files.
+
+    Returns:
+        uint8 [N, 28, 28, 1]: 60,000 training and 10,000 test digits in the full set.
+
+    Raises:
+        DataError: a file is missing, truncated or mislabelled.
+    """
+    return of_arrays(_read_pair(directory, "train"), _read_pair(directory, "t10k"))
+
+
+def of_arrays(train: LabelledImages, test: LabelledImages, notes: tuple[str, ...] = ()) -> DataSet:
+    """MNIST of digits that are already in memory."""
+    return DataSet(
+        "mnist", LABELS, train, test, SOURCE, color_mode="L", fit="contain", polarity="light-on-dark", notes=notes
+    )
+
+
+def _read_pair(directory: Path, part: str) -> LabelledImages:
+    image_path, images = _read_idx(directory, f"{part}-images-idx3-ubyte", dimensions=3)
+    label_path, labels = _read_idx(directory, f"{part}-labels-idx1-ubyte", dimensions=1)
+    if len(images) != len(labels):
+        raise DataError(f"{image_path} holds {len(images)} images, but {label_path} {len(labels)} labels")
+    if images.shape[1:] != (28, 28):
+        raise DataError(f"{image_path}: images must be 28x28, not {images.shape[1]}x{images.shape[2]}")
+    if len(labels) and labels.max() >= len(LABELS):
+        raise DataError(f"{label_path}: label {labels.max()} is outside 0 to {len(LABELS) - 1}")
+    return LabelledImages(images[..., np.newaxis], labels.astype(np.int64))
+
+
+def _read_idx(directory: Path, stem: str, dimensions: int) -> tuple[Path, NDArray[np.uint8]]:
+    path = find(directory, stem)
+    if path is None:
+        raise DataError(f"{directory / stem} is missing (also looked for {stem}.gz)")
+    try:
+        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
+    header = 4 + 4 * dimensions
+    if content[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)) or len(content) < header:
+        raise DataError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimension(s)")
+    shape = struct.unpack(f">{dimensions}I", content[4:header])
+    expected = header + int(np.prod(shape, dtype=np.int64))
+    if len(content) != expected:
+        raise DataError(f"{path}: its header announces {expected} bytes, but it holds {len(content)}: fetch it again")
+    return path, np.frombuffer(content, np.uint8, offset=header).reshape(shape)

@@ -1,0 +1,125 @@
+"""Finds out what data there is: a name and a place become a :class:`~training.data.dataset.DataSet`.
+
+``cifar10`` and ``mnist`` are known by name; any other name means a folder of your own pictures.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import ColorMode, DataSource, ModelMetadata
+from training.data import cifar10, image_folder, kaggle_csv, keras_cache, mnist_idx
+from training.data.dataset import DataSet
+from training.errors import DataError, ModelFileError
+
+_BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPictures:
+    """What a folder of pictures does not say about itself.
+
+    Attributes:
+        side: width and height that pictures become, in pixels.
+        color_mode: ``RGB`` or ``L``.
+        licence: of the pictures.
+        citation: how they ask to be cited.
+        labels: classes in the order wanted; alphabetical where empty.
+    """
+
+    side: int = 32
+    color_mode: ColorMode = "RGB"
+    licence: str = "Not stated."
+    citation: str = "Not stated."
+    labels: Sequence[str] = ()
+
+
+def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
+    """Reads a data set.
+
+    Args:
+        name: ``cifar10``, ``mnist``, or what you call your own.
+        place: a folder, or Kaggle's ``train.csv``; None leaves the known ones to keras.datasets.
+        own: about a folder of your own.
+
+    Raises:
+        DataError: it is missing, truncated, damaged or mislabelled.
+    """
+    match name:
+        case "cifar10":
+            return _cifar10(place)
+        case "mnist":
+            return _mnist(place)
+        case _:
+            return _own(name, place, own)
+
+
+def load_for(model: ModelMetadata, place: Path | None) -> DataSet:
+    """Reads the data set that a model learned from, or another of the same classes, as the model takes it.
+
+    Raises:
+        DataError: it is missing, truncated, damaged or mislabelled.
+        ModelFileError: its classes are not the model's.
+    """
+    own = OwnPictures(
+        side=model.height,
+        color_mode=model.color_mode,
+        licence=model.data.licence,
+        citation=model.data.citation,
+        labels=model.labels,
+    )
+    if place is not None and place.is_dir() and not _is_published(place):
+        if model.height != model.width or model.fit != "cover":
+            raise ModelFileError(
+                f"{model.name} does not take square crops: it cannot be evaluated on a folder of pictures"
+            )
+        return image_folder.load(
+            place, name=model.name, side=own.side, color_mode=own.color_mode, source=model.data, labels=own.labels
+        )
+    data = load(_BY_NAME.get(model.data.name, model.name), place, own)
+    if data.labels != model.labels:
+        raise ModelFileError(f"{model.name} knows {', '.join(model.labels)}; {place} holds {', '.join(data.labels)}")
+    return data
+
+
+def _is_published(place: Path) -> bool:
+    """Whether the folder is laid out by CIFAR-10's, MNIST's or Kaggle's publishers."""
+    folders = (place, place / cifar10.DIRECTORY, place / "mnist")
+    return any(any(folder.glob(kind)) for folder in folders for kind in ("data_batch_*", "*-ubyte*", "train.csv"))
+
+
+def _cifar10(place: Path | None) -> DataSet:
+    if place is None:
+        return keras_cache.load_cifar10()
+    for directory in (place / cifar10.DIRECTORY, place):
+        if any(directory.glob("*_batch*")):
+            return cifar10.load(directory)
+    raise DataError(f"no CIFAR-10 in {place}: {cifar10.DIRECTORY}/ with data_batch_1 and so on is looked for")
+
+
+def _mnist(place: Path | None) -> DataSet:
+    if place is None:
+        return keras_cache.load_mnist()
+    if place.is_file():
+        return kaggle_csv.load(place)
+    for directory in (place / "mnist", place):
+        if any(directory.glob("*-ubyte*")):
+            return mnist_idx.load(directory)
+        if (directory / "train.csv").is_file():
+            return kaggle_csv.load(directory / "train.csv")
+    raise DataError(f"no MNIST in {place}: train-images-idx3-ubyte.gz and so on, or Kaggle's train.csv, is looked for")
+
+
+def _own(name: str, place: Path | None, own: OwnPictures) -> DataSet:
+    if place is None:
+        raise DataError(
+            f"{name} is not built in (cifar10 and mnist are): give the folder of its pictures as --data-dir"
+        )
+    return image_folder.load(
+        place,
+        name=name,
+        side=own.side,
+        color_mode=own.color_mode,
+        source=DataSource(name, own.licence, own.citation),
+        labels=own.labels,
+    )

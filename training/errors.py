@@ -1,0 +1,37 @@
+"""Everything that can go wrong while training, told so that its reader knows what to put right.
+
+::
+
+    TrainingError
+      DataError              a data set is missing, truncated, damaged or mislabelled
+      RecipeError            a recipe, or an option given on the command line, asks for what cannot be
+      RunError               a run directory does not belong to this run
+      ExportError            the ONNX file does not answer as the Keras network does
+      ModelFileError         a file is not a model of this project, or does not fit the data it is evaluated on
+
+The command line prints the message and exits with status 2; nothing below it catches a :class:`TrainingError`.
+"""
+
+
+class TrainingError(Exception):
+    """The root: a message for a person, naming the file and what would be right."""
+
+
+class DataError(TrainingError):
+    """A data set is missing, truncated, damaged or mislabelled."""
+
+
+class RecipeError(TrainingError):
+    """A recipe or an option asks for something that cannot be."""
+
+
+class RunError(TrainingError):
+    """A run directory holds a checkpoint that does not belong to this run, or a damaged one."""
+
+
+class ExportError(TrainingError):
+    """The exported graph cannot be made, or does not answer as the Keras network does."""
+
+
+class ModelFileError(TrainingError):
+    """A file is not a model of this project, or does not fit the data it is to be evaluated on."""

@@ -1,0 +1,90 @@
+"""A Keras network becomes an ONNX file that answers the same, says what it is, and is proved to do both."""
+
+import keras
+import numpy as np
+import onnx
+import tf2onnx
+
+from contract import INPUT_NAME, OPSET, OUTPUT_NAME, ModelMetadata
+from training.batches import as_network_input
+from training.data.dataset import LabelledImages
+from training.errors import ExportError
+from training.onnx_classifier import OnnxClassifier
+from training.served_graph import served_function
+
+PARITY_TOLERANCE = 1e-5
+"""How far ONNX Runtime may be from Keras, as a probability: rounding in float32, and nothing else."""
+
+_PARITY_BATCHES = (1, 7, 256)
+
+
+def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
+    """Converts a network.
+
+    Args:
+        network: takes pixels divided by 255, float32 [N, H, W, C], and answers probabilities.
+        temperature: to divide the logits by.
+
+    Returns:
+        A graph that takes uint8 pixels; checked by ONNX's own checker; without metadata.
+
+    Raises:
+        ExportError: a layer has no served form.
+    """
+    function = served_function(network, temperature)
+    model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
+    for value, name in ((model.graph.input[0], INPUT_NAME), (model.graph.output[0], OUTPUT_NAME)):
+        if value.name != name:
+            raise ExportError(f"the converter named a tensor {value.name!r} that must be {name!r}")
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    # Shapes in between carry the converter's own name for the batch; ONNX Runtime infers them anew.
+    del model.graph.value_info[:]
+    model.graph.name = network.name
+    model.producer_name = "convoy"
+    model.producer_version = ""
+    model.graph.doc_string = ""
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def check_parity(model: onnx.ModelProto, network: keras.Sequential, images: LabelledImages) -> float:
+    """Compares ONNX Runtime with Keras at batch sizes 1, 7 and 256.
+
+    Args:
+        model: uncalibrated (temperature 1), as Keras is.
+        network: what it was made from.
+        images: to compare on.
+
+    Returns:
+        The largest difference of a probability.
+
+    Raises:
+        ExportError: it is above 1e-5, or a most probable class differs.
+    """
+    inputs, _ = as_network_input(images, network.output_shape[-1])
+    expected = network.predict(inputs, batch_size=256, verbose=0)
+    classifier = OnnxClassifier(model.SerializeToString())
+    worst = 0.0
+    for batch_size in _PARITY_BATCHES:
+        answered = classifier.predict(images.pixels, batch_size)
+        worst = max(worst, float(np.abs(answered - expected).max()))
+        differing = int(np.sum(answered.argmax(axis=1) != expected.argmax(axis=1)))
+        if worst > PARITY_TOLERANCE or differing:
+            raise ExportError(
+                f"ONNX Runtime differs from Keras by up to {worst:.1e} (at most {PARITY_TOLERANCE} is rounding), and "
+                f"in {differing} of {len(images)} most probable classes, at batch size {batch_size}"
+            )
+    return worst
+
+
+def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
+    """The file's content: the graph, and what it says about itself.
+
+    Raises:
+        ContractError: the metadata contradicts itself.
+    """
+    complete = onnx.ModelProto()
+    complete.CopyFrom(model)
+    onnx.helper.set_model_props(complete, metadata.to_props())
+    content: bytes = complete.SerializeToString()
+    return content

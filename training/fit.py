@@ -1,0 +1,129 @@
+"""Training: a recipe, a data set and a seed become a network with its best weights, whatever happens in between.
+
+Randomness comes from the seed alone: initial weights and dropout through Keras, order and augmentation through
+:class:`~training.batches.TrainingBatches`. All of it is in the checkpoint or follows from (seed, epoch), so a run that
+was killed goes on from its last whole epoch and ends with the very weights it would have had.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from training import devices, optimizers
+from training.architectures import ARCHITECTURES
+from training.batches import TrainingBatches, as_network_input
+from training.checkpoint import History, RunDirectory, State
+from training.checkpointing import Checkpointing
+from training.data.dataset import DataSet, LabelledImages
+from training.data.holdout import split
+from training.progress import Progress
+from training.recipes.recipe import Recipe
+
+_VALIDATION_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What training leaves.
+
+    Attributes:
+        network: with its best weights.
+        best_epoch: counted from 1.
+        history: one value an epoch, see :class:`~training.checkpoint.State`.
+        train: the images learnt from.
+        validation: the images held out.
+    """
+
+    network: keras.Sequential
+    best_epoch: int
+    history: History
+    train: LabelledImages
+    validation: LabelledImages
+
+
+def run_identity(recipe: Recipe, data: DataSet, seed: int) -> dict[str, Any]:
+    """What must be equal for one run to be the continuation of another."""
+    return {"recipe": recipe.to_json(), "data": data.fingerprint(), "labels": list(data.labels), "seed": seed}
+
+
+def fit(
+    recipe: Recipe,
+    data: DataSet,
+    run: RunDirectory,
+    *,
+    seed: int,
+    tensorboard: Path | None = None,
+    device_names: Sequence[str] | None = None,
+) -> Fitted:
+    """Trains, or goes on training.
+
+    Args:
+        recipe: how.
+        data: what on; its test set is not touched.
+        run: where checkpoints are kept, and perhaps one to go on from.
+        seed: of everything random.
+        tensorboard: where to write TensorBoard logs; None for none.
+        device_names: see :func:`training.devices.strategy`.
+
+    Returns:
+        The network with the weights of its best validation loss.
+
+    Raises:
+        RunError: ``run`` holds a checkpoint of another run, or a damaged one.
+        DataError: too little data for the recipe's validation split.
+    """
+    train, validation = split(data.train, recipe.holdout)
+    state = run.load() or State()
+    keras.utils.set_random_seed(seed)
+    tf.config.experimental.enable_op_determinism()
+    batches = TrainingBatches(
+        train,
+        classes=len(data.labels),
+        batch_size=recipe.batch_size,
+        augmentation=recipe.augmentation,
+        seed=seed,
+        epoch=state.epochs_done,
+    )
+    with devices.strategy(device_names).scope():
+        network = ARCHITECTURES[recipe.architecture](data.input_shape, len(data.labels))
+        network.compile(
+            optimizer=optimizers.build(recipe, len(batches)),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+            metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name="log_loss")],
+            # XLA takes five to ten times as long for these networks' steps on a CPU.
+            jit_compile=False,
+        )
+        network.optimizer.build(network.trainable_variables)
+        if state.epochs_done:
+            _restore(network, state)
+    checkpointing = Checkpointing(run, state)
+    # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.
+    callbacks: list[keras.callbacks.Callback] = [checkpointing]
+    if recipe.ema_momentum is not None:
+        callbacks.append(keras.callbacks.SwapEMAWeights())
+    if tensorboard is not None:
+        callbacks.append(keras.callbacks.TensorBoard(tensorboard))
+    callbacks.append(Progress(recipe.epochs, state.epochs_done))
+    if state.epochs_done < recipe.epochs:
+        network.fit(
+            batches,
+            epochs=recipe.epochs,
+            initial_epoch=state.epochs_done,
+            validation_data=as_network_input(validation, len(data.labels)),
+            validation_batch_size=_VALIDATION_BATCH,
+            shuffle=False,
+            callbacks=callbacks,
+            verbose=0,
+        )
+    network.set_weights(list(state.best))
+    return Fitted(network, state.best_epoch, state.history, train, validation)
+
+
+def _restore(network: keras.Sequential, state: State) -> None:
+    for variables, values in ((network.variables, state.network), (network.optimizer.variables, state.optimizer)):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)

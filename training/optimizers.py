@@ -1,0 +1,35 @@
+"""A recipe's optimizer and learning-rate schedule, as Keras objects."""
+
+import keras
+
+from training.recipes.recipe import Recipe
+
+
+def build(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
+    """Makes the optimizer.
+
+    Args:
+        recipe: says which, how fast, and whether weights are averaged.
+        steps_per_epoch: optimizer steps in one epoch.
+
+    Returns:
+        An optimizer that has seen no weights yet.
+    """
+    rules = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop}
+    options = {"weight_decay": recipe.weight_decay} if recipe.weight_decay else {}
+    if recipe.ema_momentum is not None:
+        options |= {"use_ema": True, "ema_momentum": recipe.ema_momentum}
+    return rules[recipe.optimizer](learning_rate=learning_rate(recipe, steps_per_epoch), **options)
+
+
+def learning_rate(recipe: Recipe, steps_per_epoch: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The rate for each step: constant, or a linear warm-up and half a cosine down to 0."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    warmup = recipe.warmup_epochs * steps_per_epoch
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0 if warmup else recipe.learning_rate,
+        decay_steps=recipe.epochs * steps_per_epoch - warmup,
+        warmup_target=recipe.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )

@@ -1,0 +1,42 @@
+"""The model repository: where versions stand, and how a new one appears there whole or not at all."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from training.errors import RecipeError
+
+
+def next_version(repository: Path, name: str) -> str:
+    """The number after the highest that ``repository/name`` holds; 1 where it holds none."""
+    taken = [int(path.name) for path in (repository / name).glob("*") if path.name.isdecimal()]
+    return str(max(taken, default=0) + 1)
+
+
+@contextmanager
+def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
+    """Yields an empty folder that becomes ``repository/name/version`` when its block ends well.
+
+    A version that was there before is replaced; where the block fails, it stays.
+
+    Args:
+        repository: ``models/``.
+        name: of the model.
+        version: a whole number from 1 upwards.
+
+    Raises:
+        RecipeError: the version is no whole number.
+    """
+    if not version.isdecimal() or int(version) < 1:
+        raise RecipeError(f"--version {version}: a whole number from 1 upwards is needed")
+    target = repository / name / version
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The leading dot keeps it out of sight of a server that looks for versions.
+    with tempfile.TemporaryDirectory(prefix=f".{version}-", dir=target.parent) as scratch:
+        made = Path(scratch) / "new"
+        made.mkdir()
+        yield made
+        if target.exists():
+            target.replace(Path(scratch) / "old")
+        made.replace(target)

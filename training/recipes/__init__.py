@@ -1,0 +1,23 @@
+"""The recipes, one a file, and how one is found."""
+
+from training.errors import RecipeError
+from training.recipes import cifar10_best, cifar10_notebook, mnist_best, mnist_notebook, own_best, own_notebook
+from training.recipes.recipe import Recipe
+
+_RECIPES = {
+    "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE),
+    "mnist": (mnist_notebook.RECIPE, mnist_best.RECIPE),
+}
+_OWN = (own_notebook.RECIPE, own_best.RECIPE)
+
+
+def find(data_set: str, name: str) -> Recipe:
+    """The recipe ``name`` for ``data_set``; data sets that are not built in share theirs.
+
+    Raises:
+        RecipeError: there is none.
+    """
+    recipes = {recipe.name: recipe for recipe in _RECIPES.get(data_set, _OWN)}
+    if name not in recipes:
+        raise RecipeError(f"there is no recipe {name!r} for {data_set}: there is {', '.join(recipes)}")
+    return recipes[name]

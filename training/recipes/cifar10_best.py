@@ -1,0 +1,24 @@
+"""The CIFAR-10 network trained as well as we can: mirrored and shifted pictures, a cosine schedule, averaged weights.
+
+Command::
+
+    python -m training cifar10 --recipe best
+"""
+
+from training.data.holdout import FirstHoldout
+from training.recipes.recipe import Augmentation, Recipe
+
+RECIPE = Recipe(
+    name="best",
+    architecture="cifar10_cnn",
+    holdout=FirstHoldout(5000),
+    epochs=80,
+    batch_size=128,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    schedule="cosine",
+    warmup_epochs=3,
+    weight_decay=0.01,
+    ema_momentum=0.999,
+    augmentation=Augmentation(flip=True, shift=4),
+)

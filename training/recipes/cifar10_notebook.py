@@ -1,0 +1,19 @@
+"""The CIFAR-10 notebook, to the letter: Adam, batches of 32, the first 5,000 images held out, the best epoch kept.
+
+Command::
+
+    python -m training cifar10                  # the notebook's own 2 epochs
+    python -m training cifar10 --epochs 20      # to its best validation loss
+"""
+
+from training.data.holdout import FirstHoldout
+from training.recipes.recipe import Recipe
+
+RECIPE = Recipe(
+    name="notebook",
+    architecture="cifar10_cnn",
+    holdout=FirstHoldout(5000),
+    epochs=2,
+    batch_size=32,
+    optimizer="adam",
+)

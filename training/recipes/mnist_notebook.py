@@ -1,0 +1,19 @@
+"""The MNIST notebook, to the letter: RMSprop 1e-3, batches of 64, a random tenth held out, the best epoch kept.
+
+Command::
+
+    python -m training mnist                    # the notebook's own 2 epochs
+    python -m training mnist --epochs 20        # to its best validation loss
+"""
+
+from training.data.holdout import RandomHoldout
+from training.recipes.recipe import Recipe
+
+RECIPE = Recipe(
+    name="notebook",
+    architecture="mnist_cnn",
+    holdout=RandomHoldout(share=0.1, seed=2),
+    epochs=2,
+    batch_size=64,
+    optimizer="rmsprop",
+)

@@ -1,0 +1,28 @@
+"""Your own pictures, well: what works best for CIFAR-10, in smaller batches, because own data sets tend to be small.
+
+Mirroring left to right is part of it: for pictures where that changes the class (letters, road signs), copy this
+file and leave it out.
+
+Command::
+
+    python -m training flowers --data-dir path/to/flowers --recipe best
+"""
+
+from training.data.holdout import RandomHoldout
+from training.recipes.recipe import Augmentation, Recipe
+
+RECIPE = Recipe(
+    name="best",
+    architecture="cifar10_cnn",
+    holdout=RandomHoldout(share=0.1, seed=2),
+    epochs=80,
+    batch_size=32,
+    optimizer="adamw",
+    learning_rate=1e-3,
+    schedule="cosine",
+    warmup_epochs=3,
+    weight_decay=0.01,
+    # Shorter than for CIFAR-10: a small data set has few steps to average over.
+    ema_momentum=0.99,
+    augmentation=Augmentation(flip=True, shift=4),
+)

@@ -1,0 +1,18 @@
+"""Your own pictures, plainly: the CIFAR-10 notebook's network and optimiser, a random tenth held out.
+
+Command::
+
+    python -m training flowers --data-dir path/to/flowers --epochs 20
+"""
+
+from training.data.holdout import RandomHoldout
+from training.recipes.recipe import Recipe
+
+RECIPE = Recipe(
+    name="notebook",
+    architecture="cifar10_cnn",
+    holdout=RandomHoldout(share=0.1, seed=2),
+    epochs=2,
+    batch_size=32,
+    optimizer="adam",
+)

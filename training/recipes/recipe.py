@@ -1,0 +1,93 @@
+"""A recipe: everything that decides what weights come out, except the data and the seed."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from training.data.holdout import Holdout
+from training.errors import RecipeError
+
+Optimizer = Literal["adam", "adamw", "rmsprop"]
+Schedule = Literal["constant", "cosine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random changes that leave a picture's class as it is, drawn anew for each picture in each epoch.
+
+    Attributes:
+        flip: mirror left to right with probability 1/2.
+        shift: move by up to this many pixels along each axis; by whole ones, and mirroring what comes into view,
+            unless the picture is resampled anyway.
+        rotation: turn by up to this many degrees.
+        scale: enlarge or shrink by up to this share, 0 to 1.
+        shear: slant by up to this share, 0 to 1.
+        elastic: strength of a smooth random distortion (Simard et al., 2003): standard deviation of its
+            displacements, in pixels.
+        elastic_smoothness: standard deviation of the Gaussian that smooths those displacements, in pixels.
+        contrast: scale the distance from the picture's mean, and shift its brightness, by up to this share.
+    """
+
+    flip: bool = False
+    shift: float = 0.0
+    rotation: float = 0.0
+    scale: float = 0.0
+    shear: float = 0.0
+    elastic: float = 0.0
+    elastic_smoothness: float = 4.0
+    contrast: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train.
+
+    Attributes:
+        name: ``notebook`` or ``best``.
+        architecture: a key of :data:`training.architectures.ARCHITECTURES`.
+        holdout: the validation split.
+        epochs: passes over the training images.
+        batch_size: images a step.
+        optimizer: the rule.
+        learning_rate: its highest value.
+        schedule: ``constant``, or ``cosine``: a linear rise over ``warmup_epochs``, then half a cosine down to 0.
+        warmup_epochs: only with ``cosine``.
+        weight_decay: decoupled (AdamW), 0 for none.
+        label_smoothing: share of probability spread over all classes in the target, 0 to 1.
+        ema_momentum: of an exponential moving average of the weights over steps, which is then what is validated,
+            kept and exported; None for none.
+        augmentation: None for none.
+    """
+
+    name: str
+    architecture: str
+    holdout: Holdout
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    warmup_epochs: int = 0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    ema_momentum: float | None = None
+    augmentation: Augmentation | None = None
+
+    def with_epochs(self, epochs: int | None) -> Self:
+        """The same recipe over another number of epochs; itself where None.
+
+        Raises:
+            RecipeError: not at least one epoch.
+        """
+        if epochs is None:
+            return self
+        if epochs < 1:
+            raise RecipeError(f"--epochs {epochs}: at least 1 is needed")
+        return dataclasses.replace(self, epochs=epochs, warmup_epochs=min(self.warmup_epochs, epochs - 1))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, for the run directory, the metadata and the card."""
+        return {
+            **dataclasses.asdict(self),
+            "holdout": {"kind": type(self.holdout).__name__} | dataclasses.asdict(self.holdout),
+        }

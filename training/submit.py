@@ -1,0 +1,35 @@
+"""Kaggle's submission file: a prediction for each row of ``test.csv``."""
+
+import csv
+from pathlib import Path
+
+from training.data import kaggle_csv
+from training.errors import ModelFileError
+from training.onnx_classifier import OnnxClassifier
+
+
+def submit(model: Path, test_csv: Path, submission: Path) -> int:
+    """Classifies every row and writes ``ImageId,Label``, ids counted from 1.
+
+    Args:
+        model: an exported file whose labels are digits.
+        test_csv: 784 pixel columns, no label.
+        submission: to write.
+
+    Returns:
+        How many rows were written.
+
+    Raises:
+        ModelFileError: the model does not read 28x28 digits.
+        DataError: the CSV is missing or damaged.
+    """
+    classifier = OnnxClassifier.open(model)
+    labels = classifier.metadata.labels
+    if not all(label.isdecimal() for label in labels):
+        raise ModelFileError(f"{model} knows {', '.join(labels)}: a model of digits is needed")
+    predicted = classifier.predict(kaggle_csv.read_unlabelled(test_csv)).argmax(axis=1)
+    with submission.open("w", newline="", encoding="ascii") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("ImageId", "Label"))
+        writer.writerows((number, labels[index]) for number, index in enumerate(predicted, start=1))
+    return len(predicted)

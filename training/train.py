@@ -1,0 +1,157 @@
+"""The whole way on one screen: data set and recipe -> network -> temperature -> ONNX file -> measured -> published."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from contract import GoldenImage, ModelMetadata
+from training import provenance
+from training.calibrate import fit_temperature, logits_of
+from training.card import HowMade, write_card
+from training.checkpoint import RunDirectory
+from training.data.dataset import DataSet
+from training.export import check_parity, to_onnx, with_metadata
+from training.figures.album import CAPTIONS, draw_album
+from training.fit import Fitted, fit, run_identity
+from training.measure import Measurement, measure
+from training.metrics import reference
+from training.onnx_classifier import OnnxClassifier
+from training.publish import publishing
+from training.recipes.recipe import Recipe
+
+_GOLDEN_IMAGES = 10
+_PARITY_IMAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made.
+
+    Attributes:
+        name: the model's.
+        version: a whole number from 1 upwards.
+        recipe: how to train.
+        seed: of everything random.
+        repository: ``models/``, where the version appears.
+        made: the command, for the model card.
+        run_directory: where checkpoints are kept.
+        fresh: forget what checkpoint is there.
+        tensorboard: where to write TensorBoard logs; None for none.
+    """
+
+    name: str
+    version: str
+    recipe: Recipe
+    seed: int
+    repository: Path
+    made: HowMade
+    run_directory: Path
+    fresh: bool = False
+    tensorboard: Path | None = None
+
+
+def train(order: Order, data: DataSet) -> ModelMetadata:
+    """Trains, calibrates, exports, measures and publishes one version of a model.
+
+    Args:
+        order: what is to be made.
+        data: what it learns from, and what it is measured on.
+
+    Returns:
+        What the published file says about itself.
+
+    Raises:
+        TrainingError: see :mod:`training.errors`; nothing is published then.
+    """
+    run = RunDirectory(order.run_directory, run_identity(order.recipe, data, order.seed))
+    if order.fresh:
+        run.discard()
+    fitted = fit(order.recipe, data, run, seed=order.seed, tensorboard=order.tensorboard)
+    temperature = fit_temperature(logits_of(fitted.network, fitted.validation), fitted.validation.classes)
+
+    uncalibrated = to_onnx(fitted.network, 1.0)
+    parity = check_parity(uncalibrated, fitted.network, data.test.take(slice(_PARITY_IMAGES)))
+    raw = measure(OnnxClassifier(uncalibrated.SerializeToString()), data.test, data.labels)
+    graph = to_onnx(fitted.network, temperature)
+    served = OnnxClassifier(graph.SerializeToString())
+    test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
+
+    metadata = _metadata(order, data, fitted, raw=raw, test=test, temperature=temperature)
+    with publishing(order.repository, order.name, order.version) as folder:
+        (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+        figures = {
+            "name": order.name,
+            "version": order.version,
+            "test": test.to_json(),
+            "test_uncalibrated": asdict(raw.evaluation),
+            "validation": asdict(validation.evaluation),
+            "temperature": temperature,
+            "parity": {"images": min(_PARITY_IMAGES, len(data.test)), "largest_difference": parity},
+            "training": metadata.training,
+            "history": fitted.history,
+            "commit": metadata.commit,
+            "created": metadata.created,
+        }
+        (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+        draw_album(
+            folder / "figures",
+            recipe=order.recipe,
+            data_set=data,
+            fitted=fitted,
+            raw=raw,
+            test=test,
+            temperature=temperature,
+            seed=order.seed,
+        )
+        card = write_card(metadata, test=test, validation=validation.evaluation, made=order.made, captions=CAPTIONS)
+        (folder / "MODEL_CARD.md").write_text(card)
+    return metadata
+
+
+def _metadata(
+    order: Order, data: DataSet, fitted: Fitted, *, raw: Measurement, test: Measurement, temperature: float
+) -> ModelMetadata:
+    height, width, _ = data.input_shape
+    return ModelMetadata(
+        name=order.name,
+        version=order.version,
+        labels=data.labels,
+        height=height,
+        width=width,
+        color_mode=data.color_mode,
+        fit=data.fit,
+        polarity=data.polarity,
+        temperature=temperature,
+        data=data.source,
+        training={
+            "recipe": order.recipe.to_json(),
+            "seed": order.seed,
+            "best_epoch": fitted.best_epoch,
+            "training_images": len(fitted.train),
+            "validation_images": len(fitted.validation),
+            "notes": list(data.notes),
+            "libraries": provenance.versions(),
+        },
+        evaluation=test.evaluation,
+        uncalibrated=raw.evaluation,
+        reference=reference(test.probabilities),
+        golden=_golden(test),
+        commit=provenance.commit(),
+        created=provenance.now(),
+    )
+
+
+def _golden(test: Measurement) -> tuple[GoldenImage, ...]:
+    """The first test image of each class, ten classes at most."""
+    classes = np.unique(test.images.classes)[:_GOLDEN_IMAGES]
+    rows = [int(np.argmax(test.images.classes == index)) for index in classes]
+    return tuple(
+        GoldenImage(
+            pixels=test.images.pixels[row].tobytes(),
+            label=test.labels[test.images.classes[row]],
+            probabilities=tuple(test.probabilities[row].tolist()),
+        )
+        for row in rows
+    )
