@@ -1,45 +1,47 @@
 """``python -m service``: serves the model repository over HTTP."""
 
-import logging
-import socket
+import sys
 
-import uvicorn
 from pydantic_settings import CliApp
 
-from service.app import create_app
+from service.errors import ConvoyError
+from service.listener import listen
+from service.logs import configure_logs
 from service.settings import Settings
 
 
-def main() -> None:
-    """Reads the settings and serves until told to stop."""
+def main() -> int:
+    """Reads the settings and serves until told to stop.
+
+    Returns:
+        Exit status.
+    """
     settings = CliApp.run(Settings)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    listener = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
-        create_app(settings),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=int(settings.drain_timeout_s),
-    )
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        listener = listen(settings.host, settings.port)
+    except OSError as error:
+        print(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+        return 1
     host, port = listener.getsockname()[:2]
-    print(f"Convoy: http://{host}:{port}  docs: http://{host}:{port}/docs", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    def announce() -> None:
+        print(f"Convoy serves at {address}\nThe docs page is {address}/docs", flush=True)
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listener.bind((host, port))
-    return listener
+    try:
+        if settings.workers > 1:
+            from service.supervisor import Supervisor  # noqa: PLC0415  its parent process stays small
+
+            return Supervisor(settings, announce).run(listener)
+        from service.server import serve  # noqa: PLC0415  --help need not wait for what this imports
+
+        serve(settings, listener, announce)
+    except ConvoyError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

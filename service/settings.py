@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         10.0, description="Time limit of a request, body included; then 504. Clients may ask for less."
     )
+    drain_delay_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        0.0, description="After SIGTERM: how long to go on accepting while load balancers see that it is not ready."
+    )
     drain_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         20.0, description="After SIGTERM: how long accepted requests may take to finish."
     )
