@@ -9,7 +9,7 @@ import pytest
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from tests.server import SAMPLES, ServerProcess
+from tests.process import SAMPLES, ServerProcess
 
 
 @pytest.fixture(scope="session")
