@@ -206,7 +206,9 @@ class ModelMetadata:
         return metadata
 
     def _check(self) -> None:
-        size = self.height * self.width * self.channels if self.color_mode in get_args(ColorMode) else 0
+        sides = self.height, self.width
+        sides_are_sane = all(isinstance(side, int) and 1 <= side <= 4096 for side in sides)
+        size = math.prod(self.input_shape) if sides_are_sane else -1
         rules = {
             "name": isinstance(self.name, str) and _NAME.fullmatch(self.name) is not None,
             "version": isinstance(self.version, str) and _VERSION.fullmatch(self.version) is not None,
@@ -214,8 +216,7 @@ class ModelMetadata:
             and all(isinstance(label, str) and label for label in self.labels)
             and len(set(self.labels)) == len(self.labels),
             "color_mode": self.color_mode in get_args(ColorMode),
-            "height": isinstance(self.height, int) and 1 <= self.height <= 4096,
-            "width": isinstance(self.width, int) and 1 <= self.width <= 4096,
+            "height, width": sides_are_sane,
             "fit": self.fit in get_args(Fit),
             "polarity": self.polarity == "any" or (self.polarity == "light-on-dark" and self.color_mode == "L"),
             "temperature": isinstance(self.temperature, int | float)

@@ -2,6 +2,7 @@
 
 import sys
 
+from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from service.errors import ConvoyError
@@ -16,7 +17,12 @@ def main() -> int:
     Returns:
         Exit status.
     """
-    settings = CliApp.run(Settings)
+    try:
+        settings = CliApp.run(Settings)
+    except ValidationError as error:
+        for fault in error.errors():
+            print(": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])), file=sys.stderr)
+        return 2
     configure_logs(settings.log_level, settings.log_format)
     try:
         listener = listen(settings.host, settings.port)

@@ -19,8 +19,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CollectorRegistry
 
-from service.api.asgi import ASGIApp, Receive, Scope, Send
+from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.api.envelope import Envelope
+from service.api.handlers import answer_with_problems
 from service.api.openapi import document_predictions
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.routes import router
@@ -28,6 +29,7 @@ from service.catalog import ModelCatalog
 from service.classifier import Classifier
 from service.control import BatchingPolicy, ModelControl
 from service.decoding import Decoder
+from service.errors import ConvoyError
 from service.inference import ModelRepository, choose_provider
 from service.machine import available_cores
 from service.metrics import Metrics
@@ -73,6 +75,7 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     app.include_router(router)
     document_predictions(app, predict)
+    answer_with_problems(app)
     return Envelope(_front(predict, app), metrics)
 
 
@@ -82,10 +85,25 @@ def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_prediction(scope):
             await predict(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await app(scope, receive, _in_plain_words(send))
         else:
             await app(scope, receive, send)
 
     return front
+
+
+def _in_plain_words(send: Send) -> Send:
+    """Tells of a start that failed for a known reason in one line, where Starlette would send the traceback."""
+
+    async def send_reason(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            kind, _, reason = message["message"].strip().splitlines()[-1].partition(": ")
+            if kind.startswith(ConvoyError.__module__):
+                message = {**message, "message": f"cannot start: {reason}"}
+        await send(message)
+
+    return send_reason
 
 
 def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -> tuple[Classifier, ModelControl]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.batching import Batcher
 from service.catalog import ModelCatalog, ServedModel
 from service.decoding import Target
-from service.errors import ConvoyError
+from service.errors import ModelNotFoundError, ModelRefusedError
 from service.inference import LoadedModel, ModelRepository
 from service.metrics import Metrics, ModelMetrics
 
@@ -44,12 +44,20 @@ class ModelControl:
         self._metrics = metrics
 
     def load_all(self) -> None:
-        """Loads every version of every model; one that is refused is logged by name and the others serve."""
+        """Loads every version of every model; one that is refused is logged by name and the others serve.
+
+        Raises:
+            ModelNotFoundError: none is left to serve.
+            ProviderUnavailableError: the execution provider cannot be used.
+        """
         for name, version in self._repository.found():
             try:
                 self._catalog.publish(self._serve(self._repository.load(name, version)))
-            except ConvoyError as error:
+            except (ModelNotFoundError, ModelRefusedError) as error:
                 logger.error("refused: %s", error)  # noqa: TRY400  the message says all; a trace would hide it
+
+        if not any(True for _ in self._catalog):
+            raise ModelNotFoundError(f"no model could be served from {self._repository.root}")
 
     async def close(self) -> None:
         """Returns when every model has answered what it had admitted; nothing more is admitted."""

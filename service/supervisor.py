@@ -152,7 +152,8 @@ class _Worker:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        return self._process.exitcode or 0
+        status = self._process.exitcode or 0
+        return 0 if status == -signal.SIGTERM else status  # told to stop before it had begun to serve
 
     def _start(self) -> None:
         self.restart_at = None

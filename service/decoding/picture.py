@@ -62,6 +62,8 @@ def plain(picture: Image.Image, target: Target) -> Image.Image:
         raise UnreadableError("its pixels are floating-point numbers; send 8 or 16 bits a channel")
     if picture.has_transparency_data:
         return picture.convert("RGBA")
+    if mode == "LAB":  # which Pillow turns into RGB only
+        picture = picture.convert("RGB")
     return picture.convert(target.color_mode)
 
 

@@ -44,17 +44,20 @@ class ModelRepository:
         provider: to run all models on.
         intra_op_threads: threads of one run.
         warm_up_batch_size: images in the largest batch that will be asked for.
+
+    Attributes:
+        root: the repository's folder.
     """
 
     def __init__(self, root: Path, *, provider: Provider, intra_op_threads: int, warm_up_batch_size: int) -> None:
-        self._root = root
+        self.root = root
         self._provider = provider
         self._intra_op_threads = intra_op_threads
         self._warm_up_batch_size = warm_up_batch_size
 
     def found(self) -> Iterator[tuple[str, str]]:
         """Every (name, version) that has a model file, sorted; versions as numbers."""
-        files = (path for path in self._root.glob(f"*/*/{MODEL_FILE}") if path.parent.name.isdecimal())
+        files = (path for path in self.root.glob(f"*/*/{MODEL_FILE}") if path.parent.name.isdecimal())
         for path in sorted(files, key=lambda path: (path.parent.parent.name, int(path.parent.name))):
             yield path.parent.parent.name, path.parent.name
 
@@ -73,7 +76,7 @@ class ModelRepository:
             ModelRefusedError: the file fails a check.
             ProviderUnavailableError: the provider cannot be used.
         """
-        path = self._root / name / version / MODEL_FILE
+        path = self.root / name / version / MODEL_FILE
         origin = f"{name}/{version}/{MODEL_FILE}"
         try:
             model = path.read_bytes()

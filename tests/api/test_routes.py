@@ -1,0 +1,68 @@
+"""Health, models, docs and the schema."""
+
+import httpx
+
+
+def test_health(client: httpx.Client) -> None:
+    assert client.get("/health/live").json() == {"live": True}
+    ready = client.get("/health/ready")
+    assert ready.status_code == 200
+    assert ready.json()["ready"] is True
+    assert ready.json()["models"]["cifar10/1"] == "cpu"
+
+
+def test_models_say_what_they_are(client: httpx.Client) -> None:
+    listed = {model["name"]: model for model in client.get("/models").json()["models"]}
+    assert set(listed) == {"cifar10", "mnist"}
+    for name, model in listed.items():
+        assert client.get(f"/models/{name}").json() == model
+        assert model["default_version"] == model["versions"][-1]["version"]
+        for version in model["versions"]:
+            assert len(version["labels"]) == 10
+            assert version["provider"] == "cpu"
+            assert version["test_images"] == 10_000
+            assert version["accuracy"] >= (0.72 if name == "cifar10" else 0.991)
+    assert listed["cifar10"]["versions"][0]["input"]["color_mode"] == "RGB"
+    assert listed["mnist"]["versions"][0]["input"]["polarity"] == "light-on-dark"
+
+
+def test_an_unknown_model_is_404(client: httpx.Client) -> None:
+    answer = client.get("/models/resnet")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "served: cifar10, mnist" in answer.json()["detail"]
+
+
+def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx.Client) -> None:
+    for answer, status in ((client.get("/nowhere"), 404), (client.get("/predict"), 405), (client.put("/models"), 405)):
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["status"] == status
+
+
+def test_the_docs_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+    assets = [part.split('"')[0] for part in page.replace("'", '"').split('"/')[1:]]
+    served = [client.get(f"/{asset}") for asset in assets if asset.endswith((".js", ".css", ".png"))]
+    assert len(served) >= 3
+    assert all(answer.status_code == 200 and answer.content for answer in served)
+    assert "//cdn" not in page
+    assert "https://" not in page
+
+
+def test_the_schema_tells_how_to_upload(client: httpx.Client) -> None:
+    schema = client.get("/openapi.json").json()
+    for path in ("/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict"):
+        operation = schema["paths"][path]["post"]
+        form = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+        assert form["properties"]["file"]["items"] == {"type": "string", "format": "binary"}
+        assert set(operation["responses"]) >= {"200", "400", "404", "413", "415", "422", "503", "504"}
+    assert {operation["operationId"] for path in schema["paths"].values() for operation in path.values()} >= {
+        "predict",
+        "predict_with_model",
+        "predict_with_version",
+        "list_models",
+        "get_model",
+        "live",
+        "ready",
+    }

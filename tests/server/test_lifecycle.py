@@ -1,0 +1,128 @@
+"""Starting, refusing, draining, dying: the process as its operator sees it."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from service.settings import Settings
+from tests.process import ROOT, ServerProcess
+
+PNG = {"Content-Type": "image/png"}
+
+
+def test_the_service_imports_no_tensorflow() -> None:
+    script = (
+        "import sys, service.server, service.supervisor\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'training')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+def test_help_explains_every_setting() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-m", "service", "--help"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    for name, field in Settings.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert field.description
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--models-dir", "/nowhere"), "no model could be served from /nowhere"),
+        (("--execution-provider", "cuda"), "CUDAExecutionProvider"),
+        (("--max-images-per-request", "10", "--queue-capacity", "5"), "could never be accepted"),
+        (("--workers", "2", "--models-dir", "/nowhere"), "no model could be served from /nowhere"),
+    ],
+)
+def test_what_cannot_work_is_said_at_start(args: tuple[str, ...], said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", "--port", "0", *args], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode not in {0, -signal.SIGKILL}
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_address_that_cannot_be_had_is_said_at_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [sys.executable, "-m", "service", "--port", port], cwd=ROOT, check=False, capture_output=True, text=True
+        )
+    assert ended.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in ended.stderr
+
+
+async def test_sigterm_under_load_loses_nothing(tmp_path: Path, cat: bytes) -> None:
+    statuses: list[int] = []
+    with ServerProcess(tmp_path / "log") as process:
+        started = asyncio.Event()
+
+        async def client() -> None:
+            async with httpx.AsyncClient(base_url=process.url, timeout=30) as http:
+                while True:
+                    try:
+                        answer = await http.post("/predict", content=cat, headers=PNG)
+                    except httpx.ConnectError:
+                        return  # nobody listens any more: this request was never accepted
+                    statuses.append(answer.status_code)
+                    if len(statuses) > 100:
+                        started.set()
+                    if answer.headers.get("connection") == "close":
+                        return
+
+        clients = [asyncio.create_task(client()) for _ in range(16)]
+        await started.wait()
+        status = await asyncio.to_thread(process.stop)
+        await asyncio.gather(*clients)
+    assert status == 0
+    assert set(statuses) == {200}
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "log", "--drain-delay-s", "60") as process:
+        with httpx.Client(base_url=process.url) as client:
+            process.process.send_signal(signal.SIGTERM)
+            while client.get("/health/ready").status_code == 200:  # until the first one has arrived
+                pass
+            assert client.get("/health/ready").json()["ready"] is False
+        assert process.stop() == 1
+
+
+def workers(process: ServerProcess) -> list[psutil.Process]:
+    children = psutil.Process(process.process.pid).children()
+    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+
+def test_a_killed_worker_is_replaced_and_the_others_go_on(tmp_path: Path, cat: bytes) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2") as process:
+        first = workers(process)
+        assert len(first) == 2
+        os.kill(first[0].pid, signal.SIGKILL)
+        psutil.wait_procs(first[:1])
+        for _ in range(20):
+            assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
+        while len(workers(process)) < 2:
+            psutil.wait_procs(first[1:], timeout=0.05)
+        assert {worker.pid for worker in workers(process)} != {worker.pid for worker in first}
+        assert process.stop() == 0
+    assert "died with exit status -9" in (tmp_path / "log").read_text()
+
+
+def test_workers_end_with_their_parent(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2") as process:
+        children = workers(process)
+        process.process.kill()
+        gone, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
+    assert len(gone) == 2
