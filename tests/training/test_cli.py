@@ -136,6 +136,7 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
     [
         (["cifar10", "--recipe", "worst"], "there is no recipe 'worst' for cifar10: there is notebook, best"),
         (["cifar10", "--epochs", "0"], "--epochs 0: at least 1 is needed"),
+        (["flowers", "--data-dir", ".", "--size", "4"], "--size 4: 8 to 4096 pixels are possible"),
         (["cifar10", "--data-dir", "."], "no CIFAR-10 in .: cifar-10-batches-py/ with data_batch_1"),
         (["mnist", "--data-dir", "."], "no MNIST in .: train-images-idx3-ubyte.gz and so on"),
         (["flowers", "--data-dir", "nowhere"], "nowhere is not a folder"),
@@ -152,6 +153,22 @@ def test_a_mistake_is_explained(
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["My Pictures"], "'My Pictures' cannot be a model's name"),
+        (["pictures", "--version", "two"], "--version two: a whole number from 1 upwards is needed"),
+    ],
+)
+def test_what_could_not_be_published_is_not_trained(
+    arguments: list[str], message: str, picture_folder: Path, tmp_path: Path, capsys: CaptureOutput
+) -> None:
+    options = ["--data-dir", str(picture_folder), "--run-dir", str(tmp_path / "run"), "--out", str(tmp_path / "models")]
+    assert main([*arguments, *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path, capsys: CaptureOutput) -> None:

@@ -12,6 +12,7 @@ from training.data import cifar10, image_folder, kaggle_csv, keras_cache, mnist_
 from training.data.dataset import DataSet
 from training.errors import DataError, ModelFileError
 
+_LEAST_SIDE, _MOST_SIDE = 8, 4096  # three poolings halve it to nothing; the contract's largest input
 _BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
 
 
@@ -25,6 +26,9 @@ class OwnPictures:
         licence: of the pictures.
         citation: how they ask to be cited.
         labels: classes in the order wanted; alphabetical where empty.
+
+    Raises:
+        DataError: the side is too small or too large.
     """
 
     side: int = 32
@@ -32,6 +36,10 @@ class OwnPictures:
     licence: str = "Not stated."
     citation: str = "Not stated."
     labels: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not _LEAST_SIDE <= self.side <= _MOST_SIDE:
+            raise DataError(f"--size {self.side}: {_LEAST_SIDE} to {_MOST_SIDE} pixels are possible")
 
 
 def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
