@@ -89,6 +89,22 @@ def test_evaluate_says_what_the_file_says(
     assert "-> 9" in printed
 
 
+def test_evaluate_takes_a_folder_of_pictures(
+    mnist_model: Path, mnist_data: DataSet, tmp_path: Path, capsys: CaptureOutput
+) -> None:
+    """Dark ink on white paper, of another size, is what people have: it must score as the digits themselves."""
+    for row, index in enumerate(mnist_data.test.classes):
+        place = tmp_path / str(index)
+        place.mkdir(exist_ok=True)
+        digit = Image.fromarray(255 - mnist_data.test.pixels[row, ..., 0])
+        digit.resize((112, 112), Image.Resampling.BICUBIC).save(place / f"{row}.png")
+    capsys.readouterr()
+    assert main(["evaluate", str(mnist_model), "--data-dir", str(tmp_path), "--part", "all", "--json"]) == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["images"] == 250
+    assert measured["accuracy"] == pytest.approx(_metadata(mnist_model).evaluation.accuracy, abs=0.03)
+
+
 def test_a_submission_scores_what_evaluate_says(
     mnist_model: Path, tmp_path: Path, mnist_data: DataSet, write_kaggle_csv: WriteCsv, capsys: CaptureOutput
 ) -> None:

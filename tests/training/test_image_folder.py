@@ -3,18 +3,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from contract import DataSource
 from training.data import image_folder
 from training.data.dataset import DataSet
+from training.data.picture import PictureRule
 from training.errors import DataError
 
 SOURCE = DataSource("pictures", "mine", "me")
 
 
 def _load(directory: Path, side: int = 32) -> DataSet:
-    return image_folder.load(directory, name="pictures", side=side, color_mode="RGB", source=SOURCE)
+    rule = PictureRule(side, side, "RGB", fit="cover", polarity="any")
+    return image_folder.load(directory, name="pictures", rule=rule, source=SOURCE)
 
 
 def test_sub_folders_are_classes(picture_folder: Path) -> None:
@@ -37,29 +38,6 @@ def test_train_and_test_folders_are_taken_as_they_are(picture_folder: Path) -> N
     data = _load(parts)
     assert (len(data.train), len(data.test)) == (30, 30)
     assert data.labels == ("bird", "ship", "truck")
-
-
-def test_a_picture_is_turned_laid_on_white_and_cropped(tmp_path: Path) -> None:
-    wide = np.zeros((20, 60, 4), np.uint8)
-    wide[:, 20:40] = (255, 0, 0, 255)  # an opaque red middle between transparent sides
-    for label in ("a", "b"):
-        (tmp_path / label).mkdir()
-        for number in range(2):
-            exif = Image.Exif()
-            exif[0x0112] = 6  # orientation: turn a quarter
-            Image.fromarray(wide).save(tmp_path / label / f"{number}.png", exif=exif)
-    pixels = _load(tmp_path, side=10).train.pixels[0]
-    # The filter lets a little of the white beside the crop into its border.
-    np.testing.assert_array_equal(pixels[1:-1, 1:-1], np.broadcast_to(np.uint8([255, 0, 0]), (8, 8, 3)))
-    assert pixels[..., 1].max() < 64
-
-
-def test_transparent_is_white(tmp_path: Path) -> None:
-    for label in ("a", "b"):
-        (tmp_path / label).mkdir()
-        for number in range(2):
-            Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / label / f"{number}.png")
-    assert (_load(tmp_path, side=8).train.pixels == 255).all()
 
 
 def test_names_a_damaged_picture(picture_folder: Path) -> None:
