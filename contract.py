@@ -39,6 +39,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 
+def is_model_name(name: str) -> bool:
+    """Whether a model may be called ``name``: it stands in its URL and as its folder's name."""
+    return _NAME.fullmatch(name) is not None
+
+
 class ContractError(ValueError):
     """A model file's metadata is missing, malformed, or contradicts itself. The message names the field."""
 

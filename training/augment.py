@@ -86,8 +86,8 @@ def _smooth_noise(shape: tuple[int, int, int, int], sigma: float, rng: np.random
     blur_rows, blur_columns = (_gaussian_matrix(size, sigma) for size in shape[-2:])
     noise = rng.standard_normal(shape, dtype=np.float32)
     # White noise through a Gaussian of this width keeps 1 / (2 sqrt(pi) sigma) of its standard deviation in 2-D.
-    smooth: NDArray[np.float32] = (blur_rows @ noise @ blur_columns.T) * np.float32(2 * math.sqrt(math.pi) * sigma)
-    return smooth
+    smooth = (blur_rows @ noise @ blur_columns.T) * np.float32(2 * math.sqrt(math.pi) * sigma)
+    return smooth.astype(np.float32)
 
 
 def _gaussian_matrix(size: int, sigma: float) -> NDArray[np.float32]:
@@ -99,8 +99,8 @@ def _resample(pictures: Pictures, rows: NDArray[np.float32], columns: NDArray[np
     """Bilinear; outside the picture is black."""
     count, height, width, channels = pictures.shape
     padded = np.pad(pictures, ((0, 0), (1, 2), (1, 2), (0, 0))).reshape(-1, channels)
-    rows = np.clip(rows, np.float32(-1), np.float32(height)) + np.float32(1)
-    columns = np.clip(columns, np.float32(-1), np.float32(width)) + np.float32(1)
+    rows = (np.clip(rows, -1, height) + 1).astype(np.float32)
+    columns = (np.clip(columns, -1, width) + 1).astype(np.float32)
     top, left = rows.astype(np.int32), columns.astype(np.int32)
     # int32 from float32 would be float64, at twice the cost.
     down, right = (rows - top.astype(np.float32))[..., None], (columns - left.astype(np.float32))[..., None]

@@ -71,7 +71,7 @@ class RunDirectory:
             return None
         self._check_identity()
         try:
-            with np.load(self.checkpoint, allow_pickle=False) as arrays:
+            with self.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 facts = json.loads(str(arrays["facts"]))
                 groups = {
                     group: [arrays[f"{group}/{number}"] for number in range(facts.pop(f"{group}_arrays"))]

@@ -50,7 +50,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         state.network = [np.asarray(variable) for variable in self.model.variables]
         state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
         epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _KEPT.items()}
-        epoch_figures["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        epoch_figures["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
         epoch_figures["seconds"] = time.monotonic() - self._began
         for name, value in epoch_figures.items():
             state.history.setdefault(name, []).append(value)

@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: without the program's name. A first word that is no command is a data set to train on.
 
     Returns:
-        The exit status: 0, or 2 where something is wrong that the message explains.
+        The exit status: 0; 2 where something is wrong that the message explains; 130 where a person stopped it.
     """
     words = list(arguments)
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
@@ -47,6 +47,9 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         options.run(options)
+    except KeyboardInterrupt:
+        print("\nstopped: the same command goes on from the last whole epoch", file=sys.stderr)
+        return 130
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -32,6 +32,7 @@ def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
         ExportError: a layer has no served form.
     """
     function = served_function(network, temperature)
+    model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     for value, name in ((model.graph.input[0], INPUT_NAME), (model.graph.output[0], OUTPUT_NAME)):
         if value.name != name:

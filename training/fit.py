@@ -20,6 +20,7 @@ from training.checkpoint import History, RunDirectory, State
 from training.checkpointing import Checkpointing
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
+from training.event_log import EventLog
 from training.progress import Progress
 from training.recipes.recipe import Recipe
 
@@ -106,7 +107,7 @@ def fit(
     if recipe.ema_momentum is not None:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     if tensorboard is not None:
-        callbacks.append(keras.callbacks.TensorBoard(tensorboard))
+        callbacks.append(EventLog(tensorboard))
     callbacks.append(Progress(recipe.epochs, state.epochs_done))
     if state.epochs_done < recipe.epochs:
         network.fit(

@@ -14,6 +14,16 @@ def next_version(repository: Path, name: str) -> str:
     return str(max(taken, default=0) + 1)
 
 
+def check_version(version: str) -> None:
+    """Checks that a version can be one.
+
+    Raises:
+        RecipeError: it is no whole number from 1 upwards.
+    """
+    if not version.isdecimal() or int(version) < 1:
+        raise RecipeError(f"--version {version}: a whole number from 1 upwards is needed")
+
+
 @contextmanager
 def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
     """Yields an empty folder that becomes ``repository/name/version`` when its block ends well.
@@ -28,8 +38,7 @@ def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
     Raises:
         RecipeError: the version is no whole number.
     """
-    if not version.isdecimal() or int(version) < 1:
-        raise RecipeError(f"--version {version}: a whole number from 1 upwards is needed")
+    check_version(version)
     target = repository / name / version
     target.parent.mkdir(parents=True, exist_ok=True)
     # The leading dot keeps it out of sight of a server that looks for versions.

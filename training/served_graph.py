@@ -43,14 +43,14 @@ def served_function(network: keras.Sequential, temperature: float) -> tf.types.e
     height, width, channels = network.input_shape[1:]
     operations = _operations(network, temperature)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, height, width, channels], tf.uint8, name=INPUT_NAME)])
     def served(image: tf.Tensor) -> dict[str, tf.Tensor]:
         values = tf.cast(_channels_first(image), tf.float32)
         for operation in operations:
             values = operation(values)
         return {OUTPUT_NAME: values}
 
-    return served
+    signature = [tf.TensorSpec([None, height, width, channels], tf.uint8, name=INPUT_NAME)]
+    return tf.function(served, input_signature=signature)
 
 
 def _channels_first(image: tf.Tensor) -> tf.Tensor:

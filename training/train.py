@@ -6,19 +6,20 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import GoldenImage, ModelMetadata
+from contract import GoldenImage, ModelMetadata, is_model_name
 from training import provenance
 from training.calibrate import fit_temperature, logits_of
 from training.card import HowMade, write_card
 from training.checkpoint import RunDirectory
 from training.data.dataset import DataSet
+from training.errors import RecipeError
 from training.export import check_parity, to_onnx, with_metadata
 from training.figures.album import CAPTIONS, draw_album
 from training.fit import Fitted, fit, run_identity
 from training.measure import Measurement, measure
 from training.metrics import reference
 from training.onnx_classifier import OnnxClassifier
-from training.publish import publishing
+from training.publish import check_version, publishing
 from training.recipes.recipe import Recipe
 
 _GOLDEN_IMAGES = 10
@@ -39,6 +40,9 @@ class Order:
         run_directory: where checkpoints are kept.
         fresh: forget what checkpoint is there.
         tensorboard: where to write TensorBoard logs; None for none.
+
+    Raises:
+        RecipeError: the name or the version cannot be.
     """
 
     name: str
@@ -50,6 +54,12 @@ class Order:
     run_directory: Path
     fresh: bool = False
     tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        # Now, rather than when hours of training are to be published.
+        if not is_model_name(self.name):
+            raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
+        check_version(self.version)
 
 
 def train(order: Order, data: DataSet) -> ModelMetadata:

@@ -6,53 +6,47 @@
       daisy/  0001.jpg ...   or    train/  daisy/ ...  rose/ ...
       rose/   ...                  test/   daisy/ ...  rose/ ...
 
-Without ``train`` and ``test``, a tenth of each class is held out as the test set. Each picture becomes the network's
-input by the same rule as in the service: turned as its EXIF data says, laid on white where it is transparent, scaled
-to fill the square, the centre cropped.
+Without ``train`` and ``test``, a tenth of each class is held out as the test set.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from contract import ColorMode, DataSource
+from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
+from training.data.picture import PictureRule
 from training.errors import DataError
 
 _TEST_SHARE, _TEST_SEED = 0.1, 0
 _PARTS = {"train", "test"}
-_REDUCING_GAP = 2.0
 
 
-def load(
-    directory: Path, *, name: str, side: int, color_mode: ColorMode, source: DataSource, labels: Sequence[str] = ()
-) -> DataSet:
+def load(directory: Path, *, name: str, rule: PictureRule, source: DataSource, labels: Sequence[str] = ()) -> DataSet:
     """Reads every picture of a folder into memory.
 
     Args:
         directory: holds one sub-folder for each class, or ``train`` and ``test`` with those.
         name: of the data set.
-        side: width and height that pictures become, in pixels.
-        color_mode: ``RGB`` or ``L``.
+        rule: what pictures become.
         source: publisher's name, licence and citation.
         labels: classes in the order wanted; alphabetical where empty.
 
     Returns:
-        uint8 [N, side, side, C], classes in the order of ``labels``.
+        uint8 [N, H, W, C], classes in the order of ``labels``.
 
     Raises:
         DataError: a folder or file is missing, damaged or in the wrong place; the message names it.
     """
     labels = tuple(labels) or class_names(directory)
     if has_parts(directory):
-        train, test = (_read(directory / part, labels, side, color_mode) for part in ("train", "test"))
+        train, test = (_read(directory / part, labels, rule) for part in ("train", "test"))
         note = f"The test set is the folder {directory.name}/test."
     else:
-        train, test = _hold_out(_read(directory, labels, side, color_mode))
+        train, test = _hold_out(_read(directory, labels, rule))
         note = f"The test set is a random {_TEST_SHARE:.0%} of each class, which the network never saw."
-    return DataSet(name, labels, train, test, source, color_mode, fit="cover", polarity="any", notes=(note,))
+    return DataSet(name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, notes=(note,))
 
 
 def has_parts(directory: Path) -> bool:
@@ -84,7 +78,7 @@ def _visible(directory: Path) -> list[Path]:
         raise DataError(f"{directory} is not a folder: one with a sub-folder for each class is looked for") from None
 
 
-def _read(directory: Path, labels: Sequence[str], side: int, color_mode: ColorMode) -> LabelledImages:
+def _read(directory: Path, labels: Sequence[str], rule: PictureRule) -> LabelledImages:
     unknown = [path for path in _visible(directory) if path.name not in labels]
     if unknown:
         raise DataError(f"{unknown[0]} is none of the classes {', '.join(labels)}")
@@ -93,30 +87,9 @@ def _read(directory: Path, labels: Sequence[str], side: int, color_mode: ColorMo
         files = _visible(directory / label)
         if not files:
             raise DataError(f"{directory / label} holds no picture")
-        pixels += [_read_picture(path, side, color_mode) for path in files]
+        pixels += [rule.read(path) for path in files]
         classes += [index] * len(files)
     return LabelledImages(np.stack(pixels), np.array(classes, np.int64))
-
-
-def _read_picture(path: Path, side: int, color_mode: ColorMode) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.has_transparency_data:
-                picture = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-            picture = picture.convert(color_mode)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({error}): remove or replace it") from error
-    edge = min(picture.size)
-    left, top = ((length - edge) / 2 for length in picture.size)
-    square = picture.resize(
-        (side, side),
-        Image.Resampling.BILINEAR,
-        box=(left, top, left + edge, top + edge),
-        reducing_gap=_REDUCING_GAP,
-    )
-    return np.asarray(square, np.uint8).reshape(side, side, -1)
 
 
 def _hold_out(images: LabelledImages) -> tuple[LabelledImages, LabelledImages]:

@@ -3,15 +3,16 @@
 ``cifar10`` and ``mnist`` are known by name; any other name means a folder of your own pictures.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from contract import ColorMode, DataSource, ModelMetadata
 from training.data import cifar10, image_folder, kaggle_csv, keras_cache, mnist_idx
 from training.data.dataset import DataSet
+from training.data.picture import PictureRule
 from training.errors import DataError, ModelFileError
 
+_LEAST_SIDE, _MOST_SIDE = 8, 4096  # three poolings halve it to nothing; the contract's largest input
 _BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
 
 
@@ -24,14 +25,19 @@ class OwnPictures:
         color_mode: ``RGB`` or ``L``.
         licence: of the pictures.
         citation: how they ask to be cited.
-        labels: classes in the order wanted; alphabetical where empty.
+
+    Raises:
+        DataError: the side is too small or too large.
     """
 
     side: int = 32
     color_mode: ColorMode = "RGB"
     licence: str = "Not stated."
     citation: str = "Not stated."
-    labels: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if not _LEAST_SIDE <= self.side <= _MOST_SIDE:
+            raise DataError(f"--size {self.side}: {_LEAST_SIDE} to {_MOST_SIDE} pixels are possible")
 
 
 def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
@@ -61,22 +67,10 @@ def load_for(model: ModelMetadata, place: Path | None) -> DataSet:
         DataError: it is missing, truncated, damaged or mislabelled.
         ModelFileError: its classes are not the model's.
     """
-    own = OwnPictures(
-        side=model.height,
-        color_mode=model.color_mode,
-        licence=model.data.licence,
-        citation=model.data.citation,
-        labels=model.labels,
-    )
     if place is not None and place.is_dir() and not _is_published(place):
-        if model.height != model.width or model.fit != "cover":
-            raise ModelFileError(
-                f"{model.name} does not take square crops: it cannot be evaluated on a folder of pictures"
-            )
-        return image_folder.load(
-            place, name=model.name, side=own.side, color_mode=own.color_mode, source=model.data, labels=own.labels
-        )
-    data = load(_BY_NAME.get(model.data.name, model.name), place, own)
+        rule = PictureRule(model.height, model.width, model.color_mode, model.fit, model.polarity)
+        return image_folder.load(place, name=model.name, rule=rule, source=model.data, labels=model.labels)
+    data = load(_BY_NAME.get(model.data.name, model.name), place, OwnPictures())
     if data.labels != model.labels:
         raise ModelFileError(f"{model.name} knows {', '.join(model.labels)}; {place} holds {', '.join(data.labels)}")
     return data
@@ -118,8 +112,6 @@ def _own(name: str, place: Path | None, own: OwnPictures) -> DataSet:
     return image_folder.load(
         place,
         name=name,
-        side=own.side,
-        color_mode=own.color_mode,
+        rule=PictureRule(own.side, own.side, own.color_mode, fit="cover", polarity="any"),
         source=DataSource(name, own.licence, own.citation),
-        labels=own.labels,
     )

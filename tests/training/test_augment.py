@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from training.augment import augment
+from training.batches import TrainingBatches, as_network_input
+from training.data.dataset import DataSet
+from training.recipes.recipe import Augmentation
+
+EVERYTHING = Augmentation(
+    flip=True, shift=2, rotation=10, scale=0.1, shear=0.1, elastic=1.0, elastic_smoothness=4, contrast=0.1
+)
+
+
+def test_nothing_asked_is_nothing_changed(cifar10_data: DataSet) -> None:
+    pictures, _ = as_network_input(cifar10_data.train, 10)
+    np.testing.assert_array_equal(augment(pictures, Augmentation(), np.random.default_rng(0)), pictures)
+
+
+@pytest.mark.parametrize("how", [EVERYTHING, Augmentation(flip=True, shift=4)])
+def test_the_same_generator_gives_the_same_pictures(cifar10_data: DataSet, how: Augmentation) -> None:
+    pictures, _ = as_network_input(cifar10_data.train, 10)
+    first, second = (augment(pictures, how, np.random.default_rng(7)) for _ in range(2))
+    other = augment(pictures, how, np.random.default_rng(8))
+    np.testing.assert_array_equal(first, second)
+    assert not np.array_equal(first, other)
+    assert first.dtype == np.float32
+    assert first.shape == pictures.shape
+    assert first.min() >= 0
+    assert first.max() <= 1
+
+
+def test_a_whole_pixel_shift_by_resampling_moves_and_keeps() -> None:
+    picture = np.zeros((1, 9, 9, 1), np.float32)
+    picture[0, 4, 4, 0] = 1
+    # The smallest rotation forces resampling; half a turn of 1e-9 degrees moves nothing.
+    still = augment(picture, Augmentation(rotation=1e-9), np.random.default_rng(0))
+    np.testing.assert_allclose(still, picture, atol=1e-6)
+    moved = augment(picture, Augmentation(rotation=1e-9, shift=2), np.random.default_rng(0))
+    assert moved.sum() == pytest.approx(1, abs=1e-5)
+    assert not np.allclose(moved, picture)
+
+
+def test_a_flip_is_a_mirror(cifar10_data: DataSet) -> None:
+    pictures, _ = as_network_input(cifar10_data.train, 10)
+    flipped = augment(pictures, Augmentation(flip=True), np.random.default_rng(0))
+    mirrored = np.array([np.array_equal(a, b[:, ::-1]) for a, b in zip(flipped, pictures, strict=True)])
+    same = np.array([np.array_equal(a, b) for a, b in zip(flipped, pictures, strict=True)])
+    assert (mirrored | same).all()
+    assert 0.3 < mirrored.mean() < 0.7
+
+
+def _batches(data: DataSet, epoch: int) -> TrainingBatches:
+    return TrainingBatches(data.train, classes=10, batch_size=64, augmentation=EVERYTHING, seed=3, epoch=epoch)
+
+
+def test_a_batch_follows_from_seed_epoch_and_number_alone(cifar10_data: DataSet) -> None:
+    unbroken = _batches(cifar10_data, epoch=0)
+    for number in range(len(unbroken)):
+        unbroken[number]
+    unbroken.on_epoch_end()
+    resumed = _batches(cifar10_data, epoch=1)
+    for ours, theirs in zip(unbroken[2], resumed[2], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_epoch_shows_every_image_once(mnist_data: DataSet) -> None:
+    batches = TrainingBatches(mnist_data.train, classes=10, batch_size=64, augmentation=None, seed=0)
+    assert len(batches) == 8
+    shown = np.concatenate([batches[number][0] for number in range(len(batches))])
+    expected, _ = as_network_input(mnist_data.train, 10)
+    order = np.lexsort(shown.reshape(len(shown), -1).T)
+    expected_order = np.lexsort(expected.reshape(len(expected), -1).T)
+    np.testing.assert_array_equal(shown[order], expected[expected_order])

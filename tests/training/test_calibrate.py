@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from training.calibrate import fit_temperature, log_loss
+
+
+def _logits(scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are calibrated when divided by ``scale``: classes are drawn from the softmax itself."""
+    rng = np.random.default_rng(0)
+    honest = rng.normal(size=(20_000, 5)) * 2
+    noise = rng.gumbel(size=honest.shape)
+    return honest * scale, np.argmax(honest + noise, axis=1)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7, 4.0])
+def test_finds_the_temperature_that_made_it_wrong(scale: float) -> None:
+    logits, classes = _logits(scale)
+    assert fit_temperature(logits, classes) == pytest.approx(scale, rel=0.03)
+
+
+def test_no_temperature_near_it_is_better() -> None:
+    logits, classes = _logits(2.0)
+    temperature = fit_temperature(logits, classes)
+    best = log_loss(logits / temperature, classes)
+    assert best < log_loss(logits / (temperature * 1.01), classes)
+    assert best < log_loss(logits / (temperature / 1.01), classes)
+
+
+def test_stays_within_bounds_where_everything_is_right() -> None:
+    logits = np.eye(3)[np.array([0, 1, 2, 1])] * 5.0
+    temperature = fit_temperature(logits, np.array([0, 1, 2, 1]))
+    assert temperature == pytest.approx(0.05)
+
+
+def test_is_one_where_nothing_is_better() -> None:
+    assert fit_temperature(np.zeros((8, 3)), np.zeros(8, int)) == 1.0

@@ -1,0 +1,111 @@
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from training import recipes
+from training.checkpoint import RunDirectory, State
+from training.data import sources
+from training.data.dataset import DataSet
+from training.data.holdout import RandomHoldout
+from training.fit import fit, run_identity
+from training.recipes.recipe import Recipe
+
+ROOT = Path(__file__).parents[2]
+EPOCHS = 6
+
+
+def _few_steps(data_set: str, name: str, epochs: int = 2) -> Recipe:
+    recipe = recipes.find(data_set, name).with_epochs(epochs)
+    return dataclasses.replace(recipe, holdout=RandomHoldout(0.1, seed=2), batch_size=64)
+
+
+def _final_state(recipe: Recipe, data: DataSet, place: Path, seed: int) -> State:
+    run = RunDirectory(place, run_identity(recipe, data, seed))
+    fit(recipe, data, run, seed=seed)
+    state = run.load()
+    assert state is not None
+    return state
+
+
+def _assert_equal(first: State, second: State) -> None:
+    for group in ("network", "optimizer", "best"):
+        for ours, theirs in zip(getattr(first, group), getattr(second, group), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+    assert (first.best_epoch, first.best_loss) == (second.best_epoch, second.best_loss)
+
+
+@pytest.mark.parametrize("name", ["notebook", "best"])
+@pytest.mark.parametrize("data_set", ["cifar10", "mnist"])
+def test_the_same_seed_gives_the_same_weights(
+    data_set: str, name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    data: DataSet = request.getfixturevalue(f"{data_set}_data")
+    recipe = _few_steps(data_set, name)
+    first = _final_state(recipe, data, tmp_path / "first", seed=1)
+    _assert_equal(first, _final_state(recipe, data, tmp_path / "second", seed=1))
+    other = _final_state(recipe, data, tmp_path / "other", seed=2)
+    assert not np.array_equal(first.network[0], other.network[0])
+
+
+def test_training_learns(mnist_data: DataSet, tmp_path: Path) -> None:
+    state = _final_state(_few_steps("mnist", "notebook", epochs=5), mnist_data, tmp_path, seed=0)
+    assert state.history["loss"][-1] < 0.6 * state.history["loss"][0]
+    assert max(state.history["val_accuracy"]) > 0.7
+    assert len(state.history["val_loss"]) == len(state.history["seconds"]) == 5
+
+
+def test_the_best_weights_are_those_of_the_lowest_validation_loss(mnist_data: DataSet, tmp_path: Path) -> None:
+    recipe = _few_steps("mnist", "best", epochs=3)
+    run = RunDirectory(tmp_path, run_identity(recipe, mnist_data, 0))
+    fitted = fit(recipe, mnist_data, run, seed=0)
+    losses = fitted.history["val_loss"]
+    assert fitted.best_epoch == 1 + int(np.argmin(losses))
+    inputs = fitted.validation.pixels.astype(np.float32) / 255
+    probabilities = fitted.network.predict(inputs, verbose=0)
+    true = probabilities[np.arange(len(inputs)), fitted.validation.classes]
+    assert -np.log(true).mean() == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_tensorboard_logs_are_written_on_request(mnist_data: DataSet, tmp_path: Path) -> None:
+    recipe = _few_steps("mnist", "notebook", epochs=2)
+    run = RunDirectory(tmp_path / "run", run_identity(recipe, mnist_data, 0))
+    fitted = fit(recipe, mnist_data, run, seed=0, tensorboard=tmp_path / "logs")
+    (file,) = (tmp_path / "logs").glob("events.out.tfevents.*")
+    records = tf.data.TFRecordDataset(str(file)).as_numpy_iterator()
+    header, *epochs = [tf.compat.v1.Event.FromString(record) for record in records]
+    assert header.file_version == "brain.Event:2"
+    assert [event.step for event in epochs] == [1, 2]
+    logged = [{value.tag: value.simple_value for value in event.summary.value} for event in epochs]
+    assert [figures["loss"] for figures in logged] == pytest.approx(fitted.history["loss"])
+    assert [figures["val_log_loss"] for figures in logged] == pytest.approx(fitted.history["val_loss"])
+
+
+def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: Path, tmp_path: Path) -> None:
+    recipe = recipes.find("mnist", "best").with_epochs(EPOCHS)
+    data = sources.load("mnist", mnist_directory, sources.OwnPictures())
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "training", "mnist", "--recipe", "best", "--epochs", str(EPOCHS)]
+    command += ["--data-dir", str(mnist_directory), "--run-dir", str(killed), "--out", str(tmp_path / "models")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdout is not None
+        # The line is printed when the epoch's checkpoint is on disk.
+        assert any(line.startswith("epoch 1/") for line in child.stdout)
+        os.kill(child.pid, signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+    left = RunDirectory(killed, run_identity(recipe, data, 0)).load()
+    assert left is not None
+    assert 1 <= left.epochs_done < EPOCHS
+    assert not (tmp_path / "models").exists()
+
+    resumed = _final_state(recipe, data, killed, seed=0)
+    unbroken = _final_state(recipe, data, tmp_path / "unbroken", seed=0)
+    assert resumed.epochs_done == EPOCHS
+    _assert_equal(resumed, unbroken)
+    assert resumed.history["val_loss"] == unbroken.history["val_loss"]

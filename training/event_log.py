@@ -1,0 +1,51 @@
+"""TensorBoard logs: the figures of each epoch, in an event file that TensorBoard reads.
+
+Written with TensorFlow alone; only who wants to look needs the package: ``pip install tensorboard``, then
+``tensorboard --logdir DIR``.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+_FILE_VERSION = "brain.Event:2"
+
+
+class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Writes training and validation figures and the learning rate after each epoch.
+
+    A run that goes on writes a second file into the same folder, which TensorBoard shows as one curve.
+
+    Args:
+        directory: made where it is missing.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._path = directory / f"events.out.tfevents.{time.time_ns()}"
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Opens the file."""
+        self._writer = tf.io.TFRecordWriter(str(self._path))
+        self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_FILE_VERSION))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Writes one value a figure, with the epoch, counted from 1, as its step."""
+        figures = {**(logs or {}), "learning_rate": np.asarray(self.model.optimizer.learning_rate)}
+        values = [tf.compat.v1.Summary.Value(tag=name, simple_value=float(figures[name])) for name in sorted(figures)]
+        summary = tf.compat.v1.Summary(value=values)
+        self._write(tf.compat.v1.Event(wall_time=time.time(), step=epoch + 1, summary=summary))
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Closes the file."""
+        self._writer.close()
+
+    def _write(self, event: tf.compat.v1.Event) -> None:
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
