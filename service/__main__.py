@@ -25,7 +25,7 @@ def main() -> int:
         return 2
     configure_logs(settings.log_level, settings.log_format)
     try:
-        listener = listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:
         print(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
         return 1

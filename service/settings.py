@@ -29,6 +29,9 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one and prints it.")
+    share_port: bool = Field(
+        False, description="Let a second service listen on the same port, so that a restart leaves no gap."
+    )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Processes that share the port. On a CPU, one a core serves most."
     )

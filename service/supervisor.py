@@ -202,4 +202,4 @@ def _work(settings: Settings, news: Connection, life: Connection) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
-    serve(settings, listen(settings.host, settings.port), ready=lambda: news.send(True))
+    serve(settings, listen(settings.host, settings.port, shared=True), ready=lambda: news.send(True))

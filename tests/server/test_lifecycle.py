@@ -53,6 +53,18 @@ def test_what_cannot_work_is_said_at_start(args: tuple[str, ...], said: str) -> 
     assert "Traceback" not in ended.stderr
 
 
+def test_a_second_service_on_the_port_is_an_error_unless_it_may_share(server: ServerProcess, tmp_path: Path) -> None:
+    port = server.url.rpartition(":")[2]
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", "--port", port], cwd=ROOT, check=False, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "Address already in use" in ended.stderr
+    with ServerProcess(tmp_path / "log", "--port", port, "--share-port", "true") as second:
+        assert second.url == server.url
+        assert second.stop() == 0
+
+
 def test_an_address_that_cannot_be_had_is_said_at_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
