@@ -23,8 +23,7 @@ class Envelope:
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
-        self._seconds = metrics.request_seconds
-        self._by_status = {status: metrics.requests.labels(str(status)) for status in range(100, 600)}
+        self._requests = metrics.requests
         self._prefix = secrets.token_hex(6).encode()
         self._serial = itertools.count()
 
@@ -35,7 +34,9 @@ class Envelope:
             return
         started = time.perf_counter()
         request_id = self._request_id(scope)
-        scope["state"]["request_id"] = request_id
+        state = scope["state"]
+        state["request_id"] = request_id
+        self._requests.in_flight += 1
         status = 499
 
         async def send_with_id(message: Message) -> None:
@@ -48,8 +49,9 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            self._by_status[status].inc()
-            self._seconds.observe(time.perf_counter() - started)
+            self._requests.answered(scope["method"], status, time.perf_counter() - started)
+            if status >= 400:
+                self._requests.failed(state.get("error"), status)
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:

@@ -35,7 +35,7 @@ class PredictEndpoint:
         """Answers one request, whatever happens.
 
         Args:
-            scope: of the request; its state holds the classifier.
+            scope: of the request; its state holds the classifier, and the error that it ended in, if any.
             receive: its body.
             send: its answer.
         """
@@ -44,6 +44,7 @@ class PredictEndpoint:
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001  every error has its answer
+            scope["state"]["error"] = error
             reply = problem(error)
         await reply.send(send)
 
