@@ -23,6 +23,7 @@ from service.api.envelope import Envelope
 from service.api.handlers import answer_with_problems
 from service.api.openapi import document_predictions
 from service.api.predict import PredictEndpoint, is_prediction
+from service.api.request_log import RequestLog
 from service.api.routes import router
 from service.catalog import ModelCatalog
 from service.classifier import Classifier
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(router)
     document_predictions(app, predict)
     answer_with_problems(app)
-    return Envelope(_front(predict, app), metrics)
+    return Envelope(_front(predict, app), metrics, RequestLog(every_request=settings.access_log))
 
 
 def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:

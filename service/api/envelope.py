@@ -6,6 +6,7 @@ import secrets
 import time
 
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.api.request_log import RequestLog
 from service.metrics import Metrics
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -19,11 +20,13 @@ class Envelope:
     Args:
         app: what answers.
         metrics: where answers are counted.
+        log: where they are written down.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
         self._app = app
         self._requests = metrics.requests
+        self._log = log
         self._prefix = secrets.token_hex(6).encode()
         self._serial = itertools.count()
 
@@ -49,9 +52,12 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            self._requests.answered(scope["method"], status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._requests.answered(scope["method"], status, seconds)
             if status >= 400:
                 self._requests.failed(state.get("error"), status)
+            if status == 500 or self._log.every_request:
+                self._log.write(scope, status, seconds)
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:

@@ -175,6 +175,7 @@ class Batcher:
         )
         if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
             entry.prepare()  # while the thread computes
+            entry.enqueued_at += entry.prepare_s
         self._queue.append(entry)
         self._waiting += count
         if self._expiry is None:

@@ -11,8 +11,7 @@ since a scrape reaches only one of them.
 """
 
 from service.metrics.model import ModelMetrics
-from service.metrics.requests import RequestMetrics
+from service.metrics.requests import RequestMetrics, error_reason
 from service.metrics.service import Metrics
-from service.metrics.workers import WorkerMetrics
 
-__all__ = ["Metrics", "ModelMetrics", "RequestMetrics", "WorkerMetrics"]
+__all__ = ["Metrics", "ModelMetrics", "RequestMetrics", "error_reason"]

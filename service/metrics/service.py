@@ -16,7 +16,7 @@ from contract import ModelMetadata
 from service.metrics.families import ModelFamilies
 from service.metrics.model import ModelMetrics
 from service.metrics.requests import RequestMetrics
-from service.metrics.workers import WorkerMetrics
+from service.worker_metrics import WorkerMetrics
 
 
 class Metrics:

@@ -1,4 +1,7 @@
-"""What the supervisor knows of its workers."""
+"""What the supervisor knows of its workers, as metrics.
+
+It stands apart from `service/metrics/` so that the supervisor's process need not import what that imports.
+"""
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.multiprocess import mark_process_dead
