@@ -8,3 +8,5 @@ One request, and the module that does each step::
 
 Imports run left to right and never back, and the three packages on the right do not know each other.
 """
+
+__version__ = "0.1.0"

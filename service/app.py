@@ -12,18 +12,18 @@ import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from prometheus_client import CollectorRegistry
 
+from service import __version__
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.api.envelope import Envelope
 from service.api.handlers import answer_with_problems
 from service.api.openapi import document_predictions
 from service.api.predict import PredictEndpoint, is_prediction
+from service.api.request_log import RequestLog
 from service.api.routes import router
 from service.catalog import ModelCatalog
 from service.classifier import Classifier
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 _LOOP_BUDGET_S = 250e-6  # about what waking a thread and being woken by it costs
 _LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only takes turns with the loop
+_FOLD_EVERY_S = 1.0
 _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
 
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> ASGIApp:
     Returns:
         The ASGI app. Models are loaded when its lifespan starts.
     """
-    metrics = Metrics(CollectorRegistry())
+    metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
         max_images=settings.max_images_per_request,
@@ -63,12 +64,15 @@ def create_app(settings: Settings) -> ASGIApp:
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
             classifier, control = _start(settings, metrics, executor)
-            yield {"classifier": classifier, "control": control, "metrics": metrics, "drain": asyncio.Event()}
-            await control.close()
+            drain = asyncio.Event()
+            metrics.is_ready = lambda: not drain.is_set()
+            async with _folding(metrics, settings.workers):
+                yield {"classifier": classifier, "control": control, "metrics": metrics, "drain": drain}
+                await control.close()
 
     app = FastAPIOffline(
         title="Convoy",
-        version=_version(),
+        version=__version__,
         summary="Image classifiers, dynamically batched.",
         lifespan=lifespan,
         redoc_url=None,
@@ -76,7 +80,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(router)
     document_predictions(app, predict)
     answer_with_problems(app)
-    return Envelope(_front(predict, app), metrics)
+    return Envelope(_front(predict, app), metrics, RequestLog(every_request=settings.access_log))
 
 
 def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:
@@ -135,8 +139,19 @@ def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -
     return Classifier(catalog, decoder), control
 
 
-def _version() -> str:
+@asynccontextmanager
+async def _folding(metrics: Metrics, workers: int) -> AsyncIterator[None]:
+    """Keeps what other workers show of this one up to date; one that is alone folds when it is asked."""
+
+    async def fold_now_and_then() -> None:
+        while True:
+            metrics.fold()
+            await asyncio.sleep(_FOLD_EVERY_S)
+
+    task = asyncio.create_task(fold_now_and_then()) if workers > 1 else None
     try:
-        return version("convoy")
-    except PackageNotFoundError:  # run from a checkout, not installed
-        return "0.1.0"
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+        metrics.fold()

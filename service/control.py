@@ -9,7 +9,7 @@ from service.catalog import ModelCatalog, ServedModel
 from service.decoding import Target
 from service.errors import ModelNotFoundError, ModelRefusedError
 from service.inference import LoadedModel, ModelRepository
-from service.metrics import Metrics, ModelMetrics
+from service.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class ModelControl:
 
     def _serve(self, loaded: LoadedModel) -> ServedModel:
         metadata = loaded.metadata
-        metrics = ModelMetrics(self._metrics, metadata.name, metadata.version)
+        metrics = self._metrics.add_model(metadata, loaded.session.provider)
         batcher = Batcher(
             loaded.session,
             name=metadata.name,
@@ -78,6 +78,7 @@ class ModelControl:
             observer=metrics,
             loop=asyncio.get_running_loop(),
         )
+        metrics.watch(batcher)
         logger.info(
             "serving %s version %s on %s, %.0f images/s",
             metadata.name,

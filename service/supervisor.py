@@ -22,10 +22,14 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from service.listener import listen
 from service.logs import configure_logs
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.worker_metrics import WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +69,14 @@ class Supervisor:
             signal.signal(number, self._stop)
         with tempfile.TemporaryDirectory(prefix="convoy-metrics-") as folder:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by prometheus-client when a worker imports it
+            # Not imported before: prometheus-client looks once whether numbers are to be shared.
+            from prometheus_client import CollectorRegistry  # noqa: PLC0415
+
+            from service.worker_metrics import WorkerMetrics  # noqa: PLC0415
+
+            metrics = WorkerMetrics(CollectorRegistry())
             context = multiprocessing.get_context("spawn")
-            workers = [_Worker(context, settings, slot) for slot in range(settings.workers)]
+            workers = [_Worker(context, settings, slot, metrics) for slot in range(settings.workers)]
             while not self._stopping:
                 self._watch(workers)
             return self._drain(workers)
@@ -118,10 +128,11 @@ class _Worker:
     _process: SpawnProcess
     _news: Connection
 
-    def __init__(self, context: SpawnContext, settings: Settings, slot: int) -> None:
+    def __init__(self, context: SpawnContext, settings: Settings, slot: int, metrics: "WorkerMetrics") -> None:
         self._context = context
         self._settings = settings
         self._slot = slot
+        self._metrics = metrics
         self._young_deaths = 0
         self._start()
 
@@ -135,6 +146,7 @@ class _Worker:
         """Takes in what has happened: ready, dead, or time to start anew."""
         if self.restart_at is not None:
             if time.monotonic() >= self.restart_at:
+                self._metrics.restarted()
                 self._start()
         elif not self._process.is_alive():
             self._bury()
@@ -182,6 +194,7 @@ class _Worker:
             lived_s,
             backoff_s,
         )
+        self._metrics.died(self._process.pid or 0)
         self._news.close()
         self._life.close()
         self.is_ready = False

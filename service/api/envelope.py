@@ -6,6 +6,7 @@ import secrets
 import time
 
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.api.request_log import RequestLog
 from service.metrics import Metrics
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
@@ -19,12 +20,13 @@ class Envelope:
     Args:
         app: what answers.
         metrics: where answers are counted.
+        log: where they are written down.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
         self._app = app
-        self._seconds = metrics.request_seconds
-        self._by_status = {status: metrics.requests.labels(str(status)) for status in range(100, 600)}
+        self._requests = metrics.requests
+        self._log = log
         self._prefix = secrets.token_hex(6).encode()
         self._serial = itertools.count()
 
@@ -35,7 +37,9 @@ class Envelope:
             return
         started = time.perf_counter()
         request_id = self._request_id(scope)
-        scope["state"]["request_id"] = request_id
+        state = scope["state"]
+        state["request_id"] = request_id
+        self._requests.in_flight += 1
         status = 499
 
         async def send_with_id(message: Message) -> None:
@@ -48,8 +52,12 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            self._by_status[status].inc()
-            self._seconds.observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self._requests.answered(scope["method"], status, seconds)
+            if status >= 400:
+                self._requests.failed(state.get("error"), status)
+            if status == 500 or self._log.every_request:
+                self._log.write(scope, status, seconds)
 
     def _request_id(self, scope: Scope) -> bytes:
         for name, value in scope["headers"]:

@@ -19,7 +19,8 @@ def answer_with_problems(app: FastAPI) -> None:
     """
 
     @app.exception_handler(ConvoyError)
-    async def on_known(_request: Request, error: ConvoyError) -> Response:
+    async def on_known(request: Request, error: ConvoyError) -> Response:
+        request.state.error = error  # for metrics and log
         return _response(problem(error))
 
     @app.exception_handler(HTTPException)

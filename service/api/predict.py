@@ -35,7 +35,7 @@ class PredictEndpoint:
         """Answers one request, whatever happens.
 
         Args:
-            scope: of the request; its state holds the classifier.
+            scope: of the request; its state holds the classifier, and gets the result or the error that it ended in.
             receive: its body.
             send: its answer.
         """
@@ -44,6 +44,7 @@ class PredictEndpoint:
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001  every error has its answer
+            scope["state"]["error"] = error
             reply = problem(error)
         await reply.send(send)
 
@@ -58,6 +59,7 @@ class PredictEndpoint:
         body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
         images = parse_body(body, headers.get(b"content-type", b""), model.target, self._max_images)
         result = await classifier.classify(model, images, deadline=started + timeout_s, is_abandoned=connection.is_gone)
+        scope["state"]["result"] = result
         return answer(result, media_type, top_k)
 
     @staticmethod

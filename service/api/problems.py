@@ -1,6 +1,5 @@
 """Errors as ``application/problem+json`` (RFC 9457), and the one table from domain errors to statuses."""
 
-import logging
 import math
 from http import HTTPStatus
 from typing import Any
@@ -24,8 +23,6 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
-logger = logging.getLogger(__name__)
-
 MEDIA_TYPE = "application/problem+json"
 
 STATUSES: dict[type[ConvoyError], HTTPStatus] = {
@@ -47,7 +44,7 @@ _MAX_FAULTS = 100
 
 
 def problem(error: Exception) -> Reply:
-    """Puts any exception into an answer. What the service did not raise on purpose is logged and kept to itself.
+    """Puts any exception into an answer. What the service did not raise on purpose stays in its log.
 
     Args:
         error: that ended a request.
@@ -57,10 +54,7 @@ def problem(error: Exception) -> Reply:
     """
     status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
     if status is None:
-        logger.error("a request failed", exc_info=error)
         return reply(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how")
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("%s", error, exc_info=error.__cause__ or error)
     extra: dict[str, Any] = {}
     headers: list[tuple[bytes, bytes]] = []
     if isinstance(error, InvalidImagesError):

@@ -58,7 +58,7 @@ class Batcher:
         seconds_per_image: of a run, as measured at warm-up; kept up to date from there.
         loop_budget_s: runs expected to take at most this long are made in the event loop.
         batches_in_flight: how many batches the runner may be given at once; more than one overlaps copy and compute.
-        observer: told of each finished run.
+        observer: told of each finished run, and of who was not served.
         loop: the event loop.
     """
 
@@ -98,6 +98,11 @@ class Batcher:
         self._idle.set()
 
     @property
+    def capacity(self) -> int:
+        """Most images that may be admitted and not yet answered."""
+        return self._queue_capacity
+
+    @property
     def waiting(self) -> int:
         """Images in the queue that no batch has taken yet."""
         return self._waiting
@@ -120,6 +125,7 @@ class Batcher:
         if self._closed:
             raise UnavailableError(f"model {self._name} is shutting down")
         if self._outstanding + images > self._queue_capacity:
+            self._observer.rejected()
             busy_s = self._outstanding * self._seconds_per_image
             raise OverloadedError(
                 f"the queue of model {self._name} is full ({self._outstanding} of {self._queue_capacity} images)",
@@ -169,6 +175,7 @@ class Batcher:
         )
         if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
             entry.prepare()  # while the thread computes
+            entry.enqueued_at += entry.prepare_s
         self._queue.append(entry)
         self._waiting += count
         if self._expiry is None:
@@ -245,18 +252,21 @@ class Batcher:
     def _is_lost(self, entry: QueueEntry, now: float) -> bool:
         """Whether nobody waits for an entry any more; ends its wait where that is not yet known."""
         if entry.future.done():
+            if entry.future.cancelled():
+                self._observer.cancelled()
             return True
         if entry.deadline <= now:
             entry.fail(DeadlineExceededError("the time limit passed before the request's turn came"))
             return True
         if entry.is_abandoned():
+            self._observer.cancelled()
             entry.fail(ClientGoneError("the client has gone"))
             return True
         return False
 
     def _finish(self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
         self._running.discard(batch)
-        failed = isinstance(outcome, Exception)
+        rows: NDArray[np.float32] | None = None
         if isinstance(outcome, Exception):
             for part in batch.parts:
                 error = InferenceFailedError(f"model {self._name} failed on the batch that this request was in")
@@ -265,7 +275,8 @@ class Batcher:
         else:
             self._seconds_per_image += _SMOOTHING * (inference_s / batch.size - self._seconds_per_image)
             batch.deliver(outcome, inference_s)
-        self._observer.ran(batch.size, inference_s, failed=failed)
+            rows = outcome
+        self._observer.ran(batch.size, inference_s, rows)
         if self._queue and not self._turn_scheduled:
             self._turn_scheduled = True
             # One lap of the loop later, so that these answers are on the wire before the next run begins.

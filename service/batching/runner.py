@@ -22,14 +22,22 @@ class Runner(Protocol):
 
 
 class Observer(Protocol):
-    """Anything that counts runs."""
+    """Anything that counts what becomes of requests and runs."""
 
-    def ran(self, batch_size: int, inference_s: float, *, failed: bool) -> None:
+    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         """Told of one finished run.
 
         Args:
             batch_size: images in the batch.
             inference_s: seconds that the run took.
-            failed: whether the runner raised.
+            rows: its results, float32 [batch_size, K], not to be changed; None where the runner raised.
         """
+        ...
+
+    def rejected(self) -> None:
+        """Told of a request that the queue had no room for."""
+        ...
+
+    def cancelled(self) -> None:
+        """Told of a request that was taken out of the queue because nobody waited for it any more."""
         ...

@@ -52,11 +52,20 @@ class Gated(Doubler):
 class Runs:
     def __init__(self) -> None:
         self.failed: list[bool] = []
+        self.refused = 0
+        self.gone = 0
 
-    def ran(self, batch_size: int, inference_s: float, *, failed: bool) -> None:
+    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         assert batch_size > 0
         assert inference_s >= 0
-        self.failed.append(failed)
+        assert rows is None or len(rows) == batch_size
+        self.failed.append(rows is None)
+
+    def rejected(self) -> None:
+        self.refused += 1
+
+    def cancelled(self) -> None:
+        self.gone += 1
 
 
 def make(runner: Doubler, *, loop_budget_s: float = IN_LOOP, **overrides: object) -> Batcher:

@@ -1,0 +1,67 @@
+"""The log's view of requests: those that failed by our fault always, every one where that is asked for.
+
+Only names, numbers and times are logged: no picture, no header but the request id, and no query, which may hold a key.
+"""
+
+import logging
+from typing import Any
+
+from service.api.asgi import Scope
+from service.classifier import Classification
+from service.metrics import error_reason
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_PATH = 200
+
+
+class RequestLog:
+    """Writes a line for a request.
+
+    Args:
+        every_request: log all, and not only those that the service failed.
+    """
+
+    def __init__(self, *, every_request: bool) -> None:
+        self.every_request = every_request
+
+    def write(self, scope: Scope, status: int, seconds: float) -> None:
+        """Logs one answered request.
+
+        Args:
+            scope: of the request. Its state holds the id, the classification where there is one, and the error that
+                it ended in, if any.
+            status: of the answer; 499 where the client left before there was one.
+            seconds: that it took.
+        """
+        state = scope["state"]
+        error: BaseException | None = state.get("error")
+        event: dict[str, Any] = {
+            "message": "request",
+            "request_id": state["request_id"].decode("ascii"),
+            "method": scope["method"],
+            "path": scope["path"][:_LONGEST_PATH],
+            "status": status,
+            "total_ms": _ms(seconds),
+        }
+        result: Classification | None = state.get("result")
+        if result is not None:
+            event |= {
+                "model": result.model.metadata.name,
+                "version": result.model.metadata.version,
+                "images": len(result.probabilities),
+                "decode_ms": _ms(result.decode_s),
+                "queue_ms": _ms(result.queue_s),
+                "inference_ms": _ms(result.inference_s),
+                "batch_size": result.batch_size,
+            }
+        if status >= 400:
+            event["reason"] = error_reason(error, status)
+        if status == 500 and error is not None:
+            logger.error(event, exc_info=error.__cause__ or error)
+        elif self.every_request:
+            logger.info(event)
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1e3, 3)

@@ -1,0 +1,43 @@
+"""/metrics where several workers share a port: each page tells of all of them."""
+
+import asyncio
+import os
+import re
+import signal
+from pathlib import Path
+
+import httpx
+
+from tests.metrics.page import Page
+from tests.process import ServerProcess
+
+REQUESTS = 40
+
+
+async def until(url: str, **wanted: float) -> Page:
+    """The first page on which each of these metrics has this value; the test's time limit is the only other end."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+        while True:
+            page = Page((await client.get("/metrics")).text)
+            if all(page.value(name) == value for name, value in wanted.items()):
+                return page
+            await asyncio.sleep(0.1)
+
+
+async def test_every_page_tells_of_all_workers_dead_ones_included(tmp_path: Path, cat: bytes) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2", "--log-format", "json") as process:
+        for _ in range(REQUESTS):  # each on a connection of its own, which the kernel gives to either
+            async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
+                answer = await client.post("/predict", content=cat, headers={"content-type": "image/png"})
+            assert answer.status_code == 200
+        page = await until(process.url, convoy_images_total=REQUESTS, convoy_ready=1)
+        assert page.value("convoy_worker_restarts_total") == 0
+        assert page.value("convoy_predicted_images_total", label="cat") == REQUESTS
+        assert page.value("convoy_batch_size_count") == REQUESTS
+        assert page.value("convoy_queue_capacity_images", model="mnist") == 2 * 2048
+
+        pids = set(re.findall(r'"pid":(\d+),"message":"Started', process.log.read_text()))
+        assert len(pids) == 2
+        os.kill(int(pids.pop()), signal.SIGKILL)
+        page = await until(process.url, convoy_worker_restarts_total=1, convoy_images_total=REQUESTS)
+        assert page.value("convoy_predicted_images_total", label="cat") == REQUESTS
