@@ -122,11 +122,7 @@ def _training(model: ModelMetadata, made: HowMade) -> str:
         if trained != as_written
         else ""
     )
-    settings = ", ".join(
-        f"{key.replace('_', ' ')} {_plain(value)}"
-        for key, value in facts["recipe"].items()
-        if value not in (None, 0, 0.0)
-    )
+    settings = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in _in_use(facts["recipe"]).items())
     libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
     return (
         f"## How it was made\n\n```\n{made.command}\n```\n{note}\n"
@@ -165,7 +161,13 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _in_use(settings: Mapping[str, object]) -> Mapping[str, object]:
+    """Those that change something: what is nothing, and how smooth a bend is where nothing is bent, is left out."""
+    idle = {"elastic_smoothness"} if not settings.get("elastic") else set()
+    return {key: value for key, value in settings.items() if value and key not in idle}
+
+
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):
-        return "(" + ", ".join(f"{key.replace('_', ' ')} {_plain(item)}" for key, item in value.items() if item) + ")"
+        return "(" + ", ".join(f"{key.replace('_', ' ')} {_plain(item)}" for key, item in _in_use(value).items()) + ")"
     return str(value)
