@@ -1,5 +1,7 @@
 """The real Prometheus, with the project's rules, scraping a real service under load."""
 
+import io
+import itertools
 import json
 import shutil
 import socket
@@ -13,9 +15,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from PIL import Image
 
 from tests.fixtures.pictures import first_test_images
-from tests.process import ROOT, SAMPLES, ServerProcess
+from tests.process import ROOT, ServerProcess
 
 CONFIG = ROOT / "deploy" / "prometheus"
 _DISCOVERY = "dns_sd_configs: [{names: [convoy, convoy-gpu], type: A, port: 8000, refresh_interval: 10s}]"
@@ -46,24 +50,22 @@ class Prometheus:
 
 
 def _load(url: str, stop: threading.Event) -> None:
-    """Sends single pictures of both models, some of them broken, until told to stop; a thousand of each first."""
-    samples = [(path.name.partition("_")[0], path.read_bytes()) for path in sorted(SAMPLES.glob("*.png"))]
+    """Sends test images to both models, one a request and now and then a broken one, until told to stop."""
+    pictures = [(model, _png(image)) for model in ("cifar10", "mnist") for image in first_test_images(model)]
     with httpx.Client(base_url=url, timeout=30) as client:
-        for model in ("cifar10", "mnist"):
-            images = first_test_images(model)
-            for start in range(0, len(images), 250):
-                body = _npy(images[start : start + 250])
-                client.post(f"/models/{model}/predict", content=body, headers={"content-type": "application/x-npy"})
-        while not stop.is_set():
-            for model, picture in samples:
-                client.post(f"/models/{model}/predict", content=picture, headers={"content-type": "image/png"})
-            client.post("/predict", content=b"no picture", headers={"content-type": "image/png"})
+        for number in itertools.count():
+            model, picture = pictures[number * 7 % len(pictures)]
+            client.post(f"/models/{model}/predict", content=picture, headers={"content-type": "image/png"})
+            if number % 100 == 0:
+                client.post("/predict", content=b"no picture", headers={"content-type": "image/png"})
+            if stop.is_set():
+                return
 
 
-def _npy(images: np.ndarray) -> bytes:
-    header = str({"descr": "|u1", "fortran_order": False, "shape": images.shape}).encode()
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + images.tobytes()
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels.squeeze()).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")
