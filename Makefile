@@ -41,11 +41,21 @@ test: $(DEV)/.ready  ## The whole test suite
 	$(DEV)/bin/python -m pytest $(ARGS)
 
 .PHONY: check
-check: $(DEV)/.ready  ## Format, lint, types, import contracts
+check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
+	$(DEV)/bin/hadolint Dockerfile
+	$(DEV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+.PHONY: image
+image:  ## The container image for the CPU, convoy:cpu
+	docker build --tag convoy:cpu --build-arg REVISION=$$(git rev-parse HEAD) .
+
+.PHONY: image-test
+image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the command that does (tests/image says how)
+	IMAGE_TEST="$(IMAGE_TEST)" $(DEV)/bin/python -m pytest -s -rs tests/image
 
 .PHONY: format
 format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them

@@ -1,0 +1,56 @@
+# Convoy in one image. `docker build .` makes the CPU image, `docker build --target gpu .` the one for NVIDIA GPUs.
+#
+#   dependencies (locked, by hash) ──┐
+#   application (compiled) ──────────┼──> runtime: slim Python, no compiler, no pip cache, no root
+#
+# The GPU image needs no CUDA base: onnxruntime-gpu brings CUDA and cuDNN as wheels, the host brings the driver.
+
+FROM python:3.11-slim-bookworm AS runtime
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Convoy" \
+      org.opencontainers.image.description="Image classifiers, dynamically batched, over HTTP." \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp \
+    CONVOY_HOST=0.0.0.0 \
+    CONVOY_PORT=8000 \
+    CONVOY_MODELS_DIR=/models
+WORKDIR /app
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["python", "-S", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['CONVOY_PORT']), timeout=2); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+ENTRYPOINT ["python", "-m", "service"]
+
+FROM python:3.11-slim-bookworm AS cpu-dependencies
+COPY requirements/cpu.txt /requirements.txt
+RUN python -m venv --without-pip /opt/venv \
+ && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+    --require-hashes --no-deps --compile -r /requirements.txt
+
+FROM python:3.11-slim-bookworm AS gpu-dependencies
+COPY requirements/gpu.txt /requirements.txt
+RUN python -m venv --without-pip /opt/venv \
+ && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+    --require-hashes --no-deps --compile -r /requirements.txt
+
+FROM python:3.11-slim-bookworm AS application
+COPY contract.py LICENSE /app/
+COPY service /app/service
+RUN python -m compileall -q /app
+
+FROM runtime AS gpu
+ENV CONVOY_EXECUTION_PROVIDER=cuda \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=gpu-dependencies /opt/venv /opt/venv
+COPY models /models
+COPY --from=application /app /app
+
+FROM runtime AS cpu
+COPY --from=cpu-dependencies /opt/venv /opt/venv
+COPY models /models
+COPY --from=application /app /app

@@ -1,0 +1,48 @@
+"""Rules and dashboard against the real Prometheus and a real service under load."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from tests.deploy.conftest import CONFIG, Prometheus, dashboard_queries
+from tests.process import ROOT
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="no promtool in PATH (Debian: apt-get install prometheus)"
+)
+
+
+@needs_promtool
+@pytest.mark.parametrize("arguments", [("check", "config", "prometheus.yml"), ("test", "rules", "alerts_test.yml")])
+def test_promtool_finds_nothing_wrong(arguments: tuple[str, ...]) -> None:
+    ended = subprocess.run(["promtool", *arguments], cwd=CONFIG, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(("panel", "query"), dashboard_queries())
+def test_every_panel_shows_something(prometheus: Prometheus, panel: str, query: str) -> None:
+    assert prometheus.first_answer(query), panel
+
+
+def test_every_rule_evaluates_and_every_indicator_has_a_value(prometheus: Prometheus) -> None:
+    prometheus.first_answer("job:convoy_request_seconds:p99_rate5m")  # the last to get its second sample
+    rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
+    assert {(rule["name"], rule["health"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"} == set()
+    for rule in rules:
+        if rule["type"] == "recording":
+            assert prometheus.first_answer(rule["name"]), rule["name"]
+
+
+def test_a_healthy_service_raises_no_alert(prometheus: Prometheus) -> None:
+    prometheus.first_answer("job:convoy_predictions:rate5m")
+    assert prometheus.ask("alerts")["alerts"] == []
+
+
+def test_every_alert_has_its_section_in_the_runbook(prometheus: Prometheus) -> None:
+    operations = (ROOT / "docs" / "operations.md").read_text()
+    alerts = [rule for group in prometheus.ask("rules", type="alert")["groups"] for rule in group["rules"]]
+    assert len(alerts) > 0
+    for alert in alerts:
+        assert f"\n### {alert['name']}\n" in operations
+        assert alert["annotations"]["runbook"].startswith(f"docs/operations.md#{alert['name'].lower()}: ")
