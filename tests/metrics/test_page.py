@@ -26,7 +26,7 @@ def test_requests_leave_their_marks(fresh: httpx.Client, cat: bytes) -> None:
         assert fresh.post("/predict", content=cat, headers=PNG).status_code == 200
     assert fresh.post("/predict", content=b"no picture", headers=PNG).status_code == 422
     page = Page.of(fresh)
-    model = {"model": "cifar10", "version": "1"}
+    model = {"model": "cifar10", "version": fresh.get("/models/cifar10").json()["default_version"]}
     assert page.value("convoy_requests_total", method="POST", status="200") == 5
     assert page.value("convoy_requests_total", method="POST", status="422") == 1
     assert page.value("convoy_request_seconds_count", method="POST") == 6
