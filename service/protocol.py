@@ -1,24 +1,30 @@
 """One HTTP/1.1 connection: uvicorn's, for small answers, many clients, and strangers among them.
 
-Four things differ. An answer's head waits for its body, so that both leave in one system call; a tenth of a small
-request. The keep-alive clock is read when it rings instead of being wound for every request. A client that sends its
-headers too slowly is cut off. And a connection that is idle when the server begins to drain is not closed under a
-request that may be on its way: it may bring that one, is answered with ``Connection: close``, and only then, or after
-a moment of silence, goes.
+Four things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
+of being wound for every request. A client that sends its headers too slowly is cut off. And a connection that is idle
+when the server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered
+with ``Connection: close``, and only then, or after a moment of silence, goes.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.api.asgi import ASGIApp
+from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
-_CONTINUE = b"HTTP/1.1 100 "
 
 
 class PatientProtocol(HttpToolsProtocol):
     """One connection."""
+
+    cycle: Exchange  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -30,11 +36,10 @@ class PatientProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the clock for the first request's headers."""
         super().connection_made(transport)
-        self._cork = _Cork(transport)
         self._start_headers_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock."""
+        """Stops the clocks, and tells the request in progress."""
         self._stop_headers_timer()
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
@@ -52,25 +57,63 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The headers are whole: the request begins."""
+        """The headers are whole: the request begins, or waits for the answer before it."""
         self._awaiting_headers = False
         if self._headers_timer is not None:
             self._stop_headers_timer()
-        super().on_headers_complete()
-        self.cycle.transport = self._cork  # type: ignore[assignment]
-        if self._draining:
-            self.cycle.keep_alive = False
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        scope["method"] = parser.get_method().decode("ascii")
+        scope["http_version"] = version
+        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
+        scope["raw_path"] = self.root_path.encode("ascii") + url.path if self.root_path else url.path
+        scope["query_string"] = url.query or b""
+        busy, self.cycle = (
+            self.cycle,
+            Exchange(
+                cast("dict[str, Any]", scope),
+                self.transport,
+                self.flow,
+                self.server_state.default_headers,
+                keep_alive=not self._draining and version != "1.0" and parser.should_keep_alive(),
+                expects_continue=self.expect_100_continue,
+                on_response=self.on_response_complete,
+            ),
+        )
+        app = self.app if self._has_room() else service_unavailable
+        if busy is None or busy.response_complete:
+            self._begin(self.cycle, cast("ASGIApp", app))
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, app))  # type: ignore[arg-type]
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body came."""
+        exchange = self.cycle
+        if exchange.response_complete:
+            return
+        exchange.body = exchange.body + body if exchange.body else body
+        if len(exchange.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        exchange.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """All of the body came."""
+        if not self.cycle.response_complete:
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """An answer is whole: sends what the cork still holds, and starts the next request, or the idle time."""
-        self._cork.finish()
+        """An answer is whole: the next request begins, or the idle time."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
         if self.pipeline:
-            cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            exchange, app = self.pipeline.pop()
+            self._begin(cast("Exchange", exchange), cast("ASGIApp", app))
             return
         self._idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
@@ -87,12 +130,6 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             super().timeout_keep_alive_handler()
 
-    def _unset_keepalive_if_required(self) -> None:
-        """Leaves the clock as it is: what it finds when it rings decides."""
-
-    def _wait_idly(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
     def shutdown(self) -> None:
         """Ends the connection after the request that it is busy with, or the next, or a moment of silence."""
         self._draining = True
@@ -101,12 +138,27 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             self.cycle.keep_alive = False
 
+    def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
+        task = self.loop.create_task(exchange.run_asgi(app))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _has_room(self) -> bool:
+        limit = self.limit_concurrency
+        return limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
+
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def _close_if_idle(self) -> None:
         if self._is_idle() and not self.transport.is_closing():
             self.transport.close()
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Leaves the clock as it is: what it finds when it rings decides."""
+
+    def _wait_idly(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _start_headers_timer(self) -> None:
         self._headers_timer = self.loop.call_later(_HEADERS_TIMEOUT_S, self._give_up_on_headers)
@@ -120,42 +172,3 @@ class PatientProtocol(HttpToolsProtocol):
         self._headers_timer = None
         if self._is_idle():
             self.transport.close()
-
-
-class _Cork:
-    """A connection's transport that keeps the first write of each answer, its head, until the second.
-
-    Args:
-        transport: of the connection.
-    """
-
-    __slots__ = ("_head", "_transport")
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        if self._head is None:
-            if data.startswith(_CONTINUE):
-                self._transport.write(data)
-            else:
-                self._head = data
-        elif self._head:
-            head, self._head = self._head, b""
-            self._transport.write(head + data)
-        else:
-            self._transport.write(data)
-
-    def finish(self) -> None:
-        """The answer is whole; the next write is another head."""
-        if self._head:  # there was no body
-            self._transport.write(self._head)
-        self._head = None
-
-    def is_closing(self) -> bool:
-        return self._transport.is_closing()
-
-    def close(self) -> None:
-        self.finish()
-        self._transport.close()
