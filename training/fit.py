@@ -20,6 +20,7 @@ from training.checkpoint import History, RunDirectory, State
 from training.checkpointing import Checkpointing
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
+from training.errors import RecipeError
 from training.event_log import EventLog
 from training.progress import Progress
 from training.recipes.recipe import Recipe
@@ -76,6 +77,7 @@ def fit(
     Raises:
         RunError: ``run`` holds a checkpoint of another run, or a damaged one.
         DataError: too little data for the recipe's validation split.
+        RecipeError: training diverged.
     """
     train, validation = split(data.train, recipe.holdout)
     state = run.load() or State()
@@ -120,6 +122,8 @@ def fit(
             callbacks=callbacks,
             verbose=0,
         )
+    if not state.best:
+        raise RecipeError(f"training diverged: no epoch had a validation loss, so {recipe.learning_rate} is too fast")
     network.set_weights(list(state.best))
     return Fitted(network, state.best_epoch, state.history, train, validation)
 

@@ -91,7 +91,7 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
     metadata = _metadata(order, data, fitted, raw=raw, test=test, temperature=temperature)
     with publishing(order.repository, order.name, order.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
-        figures = {
+        record = {
             "name": order.name,
             "version": order.version,
             "test": test.to_json(),
@@ -104,7 +104,7 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
             "commit": metadata.commit,
             "created": metadata.created,
         }
-        (folder / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+        (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
         draw_album(
             folder / "figures",
             recipe=order.recipe,

@@ -14,6 +14,7 @@ from training.checkpoint import RunDirectory, State
 from training.data import sources
 from training.data.dataset import DataSet
 from training.data.holdout import RandomHoldout
+from training.errors import RecipeError
 from training.fit import fit, run_identity
 from training.recipes.recipe import Recipe
 
@@ -75,6 +76,12 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(mnist_data: Da
     probabilities = fitted.network.predict(inputs, verbose=0)
     true = probabilities[np.arange(len(inputs)), fitted.validation.classes]
     assert -np.log(true).mean() == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_a_run_that_diverges_is_an_error(mnist_data: DataSet, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(_few_steps("mnist", "notebook", epochs=1), learning_rate=float("inf"))
+    with pytest.raises(RecipeError, match="training diverged"):
+        fit(recipe, mnist_data, RunDirectory(tmp_path, run_identity(recipe, mnist_data, 0)), seed=0)
 
 
 def test_tensorboard_logs_are_written_on_request(mnist_data: DataSet, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from training.onnx_classifier import OnnxClassifier
 
 MODELS = Path(__file__).parents[2] / "models"
 FILES = sorted(MODELS.glob("*/*/model.onnx"))
-LEAST_ACCURACY = {("cifar10", "1"): 0.72, ("mnist", "1"): 0.991, ("cifar10", "2"): 0.80, ("mnist", "2"): 0.9960}
+LEAST_ACCURACY = {("cifar10", "1"): 0.72, ("mnist", "1"): 0.991, ("cifar10", "2"): 0.80, ("mnist", "2"): 0.9940}
 MOST_CALIBRATION_ERROR = {("cifar10", "2"): 0.010, ("mnist", "2"): 0.003}
 
 
@@ -66,3 +66,13 @@ def test_it_knows_real_test_images(path: Path, request: pytest.FixtureRequest) -
     data: DataSet = request.getfixturevalue(f"{classifier.metadata.name}_data")
     right = np.mean(classifier.predict(data.test.pixels).argmax(axis=1) == data.test.classes)
     assert right >= classifier.metadata.evaluation.accuracy - 0.15
+
+
+def test_the_documentation_quotes_the_measured_figures(path: Path) -> None:
+    metadata = OnnxClassifier.open(path).metadata
+    score, raw = metadata.evaluation, metadata.uncalibrated
+    row = (
+        f"| `{metadata.name}` | {metadata.version} | `{metadata.training['recipe']['name']}` | {score.accuracy:.2%} "
+        f"| {score.log_loss:.4f} | {score.expected_calibration_error:.2%} | {raw.expected_calibration_error:.2%} |"
+    )
+    assert row in (MODELS.parent / "docs" / "models.md").read_text()

@@ -2,7 +2,10 @@
 
 Command::
 
-    python -m training mnist --recipe best
+    python -m training mnist --recipe best      # 99.5 % of the test set, an hour
+
+Accuracy is of the full test set, by ONNX Runtime; time of one core, at the lowest priority, of a busy two-core AMD
+EPYC.
 """
 
 from training.data.holdout import RandomHoldout

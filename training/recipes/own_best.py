@@ -6,6 +6,9 @@ file and leave it out.
 Command::
 
     python -m training flowers --data-dir path/to/flowers --recipe best
+
+1,000 pictures take about a second an epoch on one core. A network this small, trained from nothing, wants some hundred
+pictures of each class.
 """
 
 from training.data.holdout import RandomHoldout
