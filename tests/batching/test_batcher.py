@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.batching import Batcher
+from service.batching.batch import Batch
 from service.errors import (
     ClientGoneError,
     DeadlineExceededError,
@@ -55,10 +56,10 @@ class Runs:
         self.refused = 0
         self.gone = 0
 
-    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
-        assert batch_size > 0
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+        assert batch.size > 0
         assert inference_s >= 0
-        assert rows is None or len(rows) == batch_size
+        assert rows is None or len(rows) == batch.size
         self.failed.append(rows is None)
 
     def rejected(self) -> None:
