@@ -279,11 +279,11 @@ class Batcher:
             self._seconds_per_image += _SMOOTHING * (inference_s / batch.size - self._seconds_per_image)
             batch.deliver(outcome, inference_s)
             rows = outcome
-        self._observer.ran(batch, inference_s, rows)
         if self._queue and not self._turn_scheduled:
             self._turn_scheduled = True
             # One lap of the loop later, so that these answers are on the wire before the next run begins.
             self._loop.call_soon(self._loop.call_soon, self._turn)
+        self._observer.ran(batch, inference_s, rows)  # last: what goes wrong there keeps nobody waiting
 
     def _expire(self) -> None:
         """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""
