@@ -38,13 +38,14 @@ def main() -> None:
     parser.add_argument("prometheus", help="its URL")
     parser.add_argument("picture", type=Path)
     parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--until", type=float, default=time.time(), help="seconds since 1970; now")
     parser.add_argument("--rate-interval", default="1m", help="what Grafana calls $__rate_interval")
     arguments = parser.parse_args()
 
     dashboard = json.loads((Path(__file__).parent / "dashboards" / "convoy.json").read_text())
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
     figure, axes = plt.subplots(math.ceil(len(panels) / COLUMNS), COLUMNS, figsize=(18, 3 * len(panels) / COLUMNS))
-    now = time.time()
+    now = arguments.until
     with httpx.Client(base_url=arguments.prometheus, timeout=60) as client:
         for panel, axis in zip(panels, axes.flat, strict=False):
             for target in panel["targets"]:
@@ -77,10 +78,12 @@ def _finish(axis: Axes, panel: dict[str, Any]) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     axis.set_title(panel["title"], fontsize=10, loc="left")
     axis.tick_params(labelsize=7)
+    axis.set_xlabel("s", fontsize=7, loc="right", labelpad=-2)
     axis.grid(alpha=0.3)
     for step in defaults.get("thresholds", {}).get("steps", ())[1:]:
         axis.axhline(step["value"], color=step["color"], linestyle="--", linewidth=0.8)
     if "min" in defaults:
+        axis.margins(y=0.1)
         axis.set_ylim(bottom=0)
     if defaults["unit"] in UNITS:
         axis.yaxis.set_major_formatter(FuncFormatter(UNITS[defaults["unit"]]))
