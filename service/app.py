@@ -12,7 +12,7 @@ import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -29,11 +29,14 @@ from service.catalog import ModelCatalog
 from service.classifier import Classifier
 from service.control import BatchingPolicy, ModelControl
 from service.decoding import Decoder
-from service.errors import ConvoyError
+from service.errors import ConvoyError, SettingError
 from service.inference import ModelRepository, choose_provider
 from service.machine import available_cores
 from service.metrics import Metrics
 from service.settings import Settings
+
+if TYPE_CHECKING:
+    from service.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ def create_app(settings: Settings) -> ASGIApp:
         The ASGI app. Models are loaded when its lifespan starts.
     """
     metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
+    tracing = _tracing(settings)
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
         max_images=settings.max_images_per_request,
@@ -63,12 +67,14 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
-            classifier, control = _start(settings, metrics, executor)
+            classifier, control = _start(settings, metrics, tracing, executor)
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
             async with _folding(metrics, settings.workers):
                 yield {"classifier": classifier, "control": control, "metrics": metrics, "drain": drain}
                 await control.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
     app = FastAPIOffline(
         title="Convoy",
@@ -80,7 +86,10 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(router)
     document_predictions(app, predict)
     answer_with_problems(app)
-    return Envelope(_front(predict, app), metrics, RequestLog(every_request=settings.access_log))
+    front = _front(predict, app)
+    if tracing is not None:
+        front = tracing.app(front)
+    return Envelope(front, metrics, RequestLog(every_request=settings.access_log))
 
 
 def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:
@@ -110,7 +119,19 @@ def _in_plain_words(send: Send) -> Send:
     return send_reason
 
 
-def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -> tuple[Classifier, ModelControl]:
+def _tracing(settings: Settings) -> "Tracing | None":
+    if not settings.tracing:
+        return None
+    try:
+        from service.tracing import Tracing  # noqa: PLC0415  an extra, and a second to import
+    except ModuleNotFoundError as error:
+        raise SettingError(f"tracing needs the extra `tracing`, of which {error.name} is not installed") from error
+    return Tracing()
+
+
+def _start(
+    settings: Settings, metrics: Metrics, tracing: "Tracing | None", executor: ThreadPoolExecutor
+) -> tuple[Classifier, ModelControl]:
     cores = max(1, available_cores() // settings.workers)
     repository = ModelRepository(
         settings.models_dir,
@@ -126,7 +147,8 @@ def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -
         batches_in_flight=1,
     )
     catalog = ModelCatalog(settings.default_model)
-    control = ModelControl(repository, catalog, policy, metrics)
+    observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
+    control = ModelControl(repository, catalog, policy, metrics, observe)
     control.load_all()
     decoder = Decoder(
         max_pixels=settings.max_pixels,
@@ -136,7 +158,8 @@ def _start(settings: Settings, metrics: Metrics, executor: ThreadPoolExecutor) -
     # What lives from here to the end need not be looked at by every collection of garbage.
     gc.collect()
     gc.freeze()
-    return Classifier(catalog, decoder), control
+    classifier = Classifier(catalog, decoder) if tracing is None else tracing.classifier(catalog, decoder)
+    return classifier, control
 
 
 @asynccontextmanager

@@ -52,7 +52,13 @@ class Classifier:
         self._decoder = decoder
 
     async def classify(
-        self, model: ServedModel, images: Images, *, deadline: float, is_abandoned: Callable[[], bool]
+        self,
+        model: ServedModel,
+        images: Images,
+        *,
+        deadline: float,
+        is_abandoned: Callable[[], bool],
+        origin: object = None,
     ) -> Classification:
         """Classifies the pictures of one request.
 
@@ -61,6 +67,7 @@ class Classifier:
             images: files to decode, or pixels uint8 [N, H, W, C] as the model takes them.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
+            origin: by which the observers of batches know the request.
 
         Returns:
             The answer, with the time of each stage.
@@ -81,7 +88,7 @@ class Classifier:
                 started = time.perf_counter()
                 pixels = await self._decoder.decode(images, model.target)
                 decode_s = time.perf_counter() - started
-            entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned)
+            entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
         finally:
             batcher.release(count)
         decode_s += entry.prepare_s

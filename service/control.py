@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.batching import Batcher
+from service.batching import Batcher, Observer
 from service.catalog import ModelCatalog, ServedModel
 from service.decoding import Target
 from service.errors import ModelNotFoundError, ModelRefusedError
@@ -12,6 +13,8 @@ from service.inference import LoadedModel, ModelRepository
 from service.metrics import Metrics
 
 logger = logging.getLogger(__name__)
+
+Observe = Callable[[Observer, str, str], Observer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,22 @@ class ModelControl:
         catalog: where they answer.
         policy: of their batchers.
         metrics: where they are counted.
+        observe: puts an observer of its own around that of a model, given the model's name and version.
     """
 
     def __init__(
-        self, repository: ModelRepository, catalog: ModelCatalog, policy: BatchingPolicy, metrics: Metrics
+        self,
+        repository: ModelRepository,
+        catalog: ModelCatalog,
+        policy: BatchingPolicy,
+        metrics: Metrics,
+        observe: Observe,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
         self._policy = policy
         self._metrics = metrics
+        self._observe = observe
 
     def load_all(self) -> None:
         """Loads every version of every model; one that is refused is logged by name and the others serve.
@@ -75,7 +85,7 @@ class ModelControl:
             seconds_per_image=loaded.seconds_per_image,
             loop_budget_s=self._policy.loop_budget_s,
             batches_in_flight=self._policy.batches_in_flight,
-            observer=metrics,
+            observer=self._observe(metrics, metadata.name, metadata.version),
             loop=asyncio.get_running_loop(),
         )
         metrics.watch(batcher)

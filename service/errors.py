@@ -6,6 +6,7 @@
     ├── ModelNotFoundError          no such model or version
     ├── ModelRefusedError           a model file that may not serve, and why
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
+    ├── SettingError                a setting that this installation cannot honour
     ├── RequestError                what the client sent cannot be answered
     │   ├── MalformedRequestError       not the JSON, multipart or parameter that it says it is
     │   ├── UnsupportedMediaTypeError   a kind of body or answer that the service does not speak
@@ -40,6 +41,10 @@ class ModelRefusedError(ConvoyError):
 
 class ProviderUnavailableError(ConvoyError):
     """The execution provider that was asked for cannot be used on this machine. The message says what is missing."""
+
+
+class SettingError(ConvoyError):
+    """A setting asks for what this installation does not have. The message says what to install."""
 
 
 class RequestError(ConvoyError):

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(
         "auto", description="json: a line an event; text: for people; auto: text on a terminal."
     )
+    tracing: bool = Field(
+        False, description="Send OpenTelemetry traces (extra `tracing`), set up by the standard OTEL_* variables."
+    )
     access_log: bool = Field(False, description="Log a line a request, with its stage times.")
 
     @model_validator(mode="after")

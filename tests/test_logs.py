@@ -23,12 +23,8 @@ def test_a_line_a_request_says_what_became_of_it_and_no_more(tmp_path: Path, cat
     requests = [line for line in lines(tmp_path / "log") if line["message"] == "request"]
     answered, refused, unknown = requests
     assert (answered["request_id"], answered["status"], answered["path"]) == ("abc-1", 200, "/predict")
-    assert (answered["model"], answered["version"], answered["images"], answered["batch_size"]) == (
-        "cifar10",
-        "1",
-        1,
-        1,
-    )
+    assert (answered["model"], answered["images"], answered["batch_size"]) == ("cifar10", 1, 1)
+    assert answered["version"].isdecimal()
     assert answered["total_ms"] >= answered["decode_ms"] + answered["queue_ms"] + answered["inference_ms"] - 0.01
     assert (refused["status"], refused["reason"]) == (400, "malformed_request")
     assert (unknown["status"], unknown["path"]) == (404, "/two\nlines")

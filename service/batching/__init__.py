@@ -5,8 +5,9 @@
     admit -> submit -> [ queue ] -> form a batch -> Runner.run -> hand each caller its rows -> release
 """
 
+from service.batching.batch import Batch
 from service.batching.batcher import Batcher
 from service.batching.entry import QueueEntry
 from service.batching.runner import Observer, Runner
 
-__all__ = ["Batcher", "Observer", "QueueEntry", "Runner"]
+__all__ = ["Batch", "Batcher", "Observer", "QueueEntry", "Runner"]

@@ -22,6 +22,9 @@ class Batch:
     Args:
         parts: at least one, in the order of the queue.
         formed_at: when, on the clock of ``time.perf_counter``.
+
+    Attributes:
+        size: how many images.
     """
 
     __slots__ = ("formed_at", "parts", "size")

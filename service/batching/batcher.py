@@ -147,6 +147,7 @@ class Batcher:
         *,
         deadline: float,
         is_abandoned: Callable[[], bool] = _never,
+        origin: object = None,
     ) -> QueueEntry:
         """Waits for the rows of some images. Cancelling the caller takes them out of the queue.
 
@@ -155,6 +156,7 @@ class Batcher:
             count: n.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
+            origin: by which the observer knows the request; nothing to the batcher.
 
         Returns:
             The entry, with its rows and timings.
@@ -172,6 +174,7 @@ class Batcher:
             is_abandoned=is_abandoned,
             future=self._loop.create_future(),
             enqueued_at=time.perf_counter(),
+            origin=origin,
         )
         if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
             entry.prepare()  # while the thread computes
@@ -277,9 +280,9 @@ class Batcher:
             self._seconds_per_image += _SMOOTHING * (inference_s / batch.size - self._seconds_per_image)
             batch.deliver(outcome, inference_s)
             rows = outcome
-        self._observer.ran(batch.size, inference_s, rows)
         if self._queue and not self._turn_scheduled:
             self._schedule_turn()
+        self._observer.ran(batch, inference_s, rows)  # last: what goes wrong there keeps nobody waiting
 
     def _expire(self) -> None:
         """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""

@@ -24,6 +24,7 @@ class QueueEntry:
         is_abandoned: tells whether the client has gone.
         future: done when every row is here, or with the reason why they will not be.
         enqueued_at: same clock.
+        origin: by which an observer knows the request.
         queue_s: seconds waited before the first image was taken.
         inference_s: seconds of the runs that it rode in, summed.
         batch_size: images in the largest of these runs.
@@ -43,6 +44,7 @@ class QueueEntry:
         "images",
         "inference_s",
         "is_abandoned",
+        "origin",
         "prepare_s",
         "probabilities",
         "queue_s",
@@ -58,6 +60,7 @@ class QueueEntry:
         is_abandoned: Callable[[], bool],
         future: asyncio.Future[None],
         enqueued_at: float,
+        origin: object,
     ) -> None:
         self._source = source
         self.count = count
@@ -67,6 +70,7 @@ class QueueEntry:
         self.is_abandoned = is_abandoned
         self.future = future
         self.enqueued_at = enqueued_at
+        self.origin = origin
         self.queue_s = 0.0
         self.inference_s = 0.0
         self.batch_size = 0

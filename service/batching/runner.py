@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.batching.batch import Batch
+
 
 class Runner(Protocol):
     """Anything that turns a batch of images into a row of numbers for each."""
@@ -24,13 +26,13 @@ class Runner(Protocol):
 class Observer(Protocol):
     """Anything that counts what becomes of requests and runs."""
 
-    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         """Told of one finished run.
 
         Args:
-            batch_size: images in the batch.
+            batch: that was run, with the entries that rode in it.
             inference_s: seconds that the run took.
-            rows: its results, float32 [batch_size, K], not to be changed; None where the runner raised.
+            rows: its results, float32 [batch.size, K], not to be changed; None where the runner raised.
         """
         ...
 

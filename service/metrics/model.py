@@ -12,6 +12,15 @@ from service.metrics.predictions import PredictionMetrics
 _FOLD_AT_IMAGES: Final = 256
 
 
+class Batch(Protocol):
+    """What went into one run."""
+
+    @property
+    def size(self) -> int:
+        """How many images."""
+        ...
+
+
 class Queue(Protocol):
     """What is known of a model's queue at any moment, in images."""
 
@@ -77,20 +86,20 @@ class ModelMetrics:
         """
         self._requests += (images, decode_s, queue_s)
 
-    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         """Counts a run of the session.
 
         Args:
-            batch_size: images in it.
+            batch: that was run.
             inference_s: seconds that it took.
-            rows: its probabilities, float32 [batch_size, K], not to be changed; None where it failed.
+            rows: its probabilities, float32 [batch.size, K], not to be changed; None where it failed.
         """
         if rows is None:
             self._failed_runs.inc()
             return
-        self._runs += (batch_size, inference_s)
+        self._runs += (batch.size, inference_s)
         self._rows.append(rows)
-        self._unfolded_images += batch_size
+        self._unfolded_images += batch.size
         if self._unfolded_images >= _FOLD_AT_IMAGES:
             self.fold()
 

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from service.batching import Batcher
+from service.batching.batch import Batch
 from service.errors import (
     ClientGoneError,
     DeadlineExceededError,
@@ -55,10 +56,10 @@ class Runs:
         self.refused = 0
         self.gone = 0
 
-    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None:
-        assert batch_size > 0
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+        assert batch.size > 0
         assert inference_s >= 0
-        assert rows is None or len(rows) == batch_size
+        assert rows is None or len(rows) == batch.size
         self.failed.append(rows is None)
 
     def rejected(self) -> None:
@@ -205,6 +206,36 @@ async def test_a_failed_run_fails_its_own_callers_and_nobody_else(budget: float)
     assert isinstance(bad.__cause__, RuntimeError)
     assert runs.failed == [False, True, False]
     await batcher.close()
+
+
+async def test_an_observer_that_fails_keeps_nobody_waiting(budget: float) -> None:
+    class Failing(Runs):
+        def ran(self, *_: object) -> None:
+            raise OSError("no space left on device")
+
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context["exception"]))
+    batcher = make(Doubler(), loop_budget_s=budget, max_batch_size=1, observer=Failing())
+    assert await asyncio.gather(ask(batcher, 1), ask(batcher, 2)) == [[[1, 2]], [[2, 4]]]
+    assert [str(error) for error in reported] == ["no space left on device"] * 2
+    await batcher.close()
+
+
+async def test_requests_that_leave_or_find_no_room_are_told_of() -> None:
+    runner, runs = Gated(), Runs()
+    batcher = make(runner, loop_budget_s=IN_THREAD, queue_capacity=3, observer=runs)
+    first = asyncio.create_task(ask(batcher, 1))
+    await entered(runner)
+    leaver = asyncio.create_task(ask(batcher, 2))
+    gone = asyncio.create_task(ask(batcher, 3, is_abandoned=lambda: True))
+    await asyncio.sleep(0)
+    with pytest.raises(OverloadedError):
+        batcher.admit(1)
+    leaver.cancel()
+    runner.gate.release()
+    await asyncio.gather(first, leaver, gone, return_exceptions=True)
+    await batcher.close()
+    assert (runs.refused, runs.gone) == (1, 2)
 
 
 async def test_images_that_cannot_be_made_fail_their_caller_only(budget: float) -> None:

@@ -49,23 +49,15 @@ class Run:
         self._url = f"http://127.0.0.1:{port}"
 
     def client(self) -> httpx.Client:
-        """A client, once the container answers; says how long that took from when its port opened."""
-        opened_at = None
+        """A client, once the container answers."""
         while self._process.poll() is None:
             try:
                 with httpx.Client(base_url=self._url, timeout=2) as client:
-                    opened_at = opened_at or self._connect()
                     if client.get("/health/ready").status_code == 200:
-                        print(f"ready {time.monotonic() - opened_at:.2f} s after the container's port opened")
                         return httpx.Client(base_url=self._url, timeout=10)
             except (httpx.TransportError, OSError):
                 time.sleep(0.02)  # nothing tells from outside that a container has begun to listen
         raise AssertionError(self._log.read_text())
-
-    def _connect(self) -> float:
-        host, port = self._url.removeprefix("http://").split(":")
-        socket.create_connection((host, int(port))).close()
-        return time.monotonic()
 
     def end(self) -> str:
         """What the tool printed, once it has stopped the container."""

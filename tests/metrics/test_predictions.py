@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,10 @@ from tests.process import ROOT
 def metadata() -> ModelMetadata:
     session = onnxruntime.InferenceSession(ROOT / "models" / "cifar10" / "1" / "model.onnx")
     return ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+
+
+class Run(NamedTuple):
+    size: int
 
 
 def rows(*labels: int, confidence: float = 0.91) -> np.ndarray:
@@ -29,8 +35,8 @@ def page(metrics: Metrics) -> Page:
 def test_predicted_labels_and_confidence_are_counted(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
     model = metrics.add_model(metadata, "cpu")
-    model.ran(3, 1e-3, rows(3, 3, 8))
-    model.ran(1, 1e-3, rows(0, confidence=0.35))
+    model.ran(Run(3), 1e-3, rows(3, 3, 8))
+    model.ran(Run(1), 1e-3, rows(0, confidence=0.35))
     shown = page(metrics)
     assert shown.value("convoy_predicted_images_total", label="cat") == 2
     assert shown.value("convoy_predicted_images_total", label="ship") == 1
@@ -44,7 +50,7 @@ def test_probabilities_that_are_not_numbers_are_left_out(metadata: ModelMetadata
     metrics = Metrics(version="1")
     broken = rows(3, 3)
     broken[1] = np.nan
-    metrics.add_model(metadata, "cpu").ran(2, 1e-3, broken)
+    metrics.add_model(metadata, "cpu").ran(Run(2), 1e-3, broken)
     assert page(metrics).value("convoy_predicted_images_total") == 1
 
 
@@ -54,17 +60,17 @@ def test_drift_shows_once_enough_images_came(
 ) -> None:
     metrics = Metrics(version="1")
     model = metrics.add_model(metadata, "cpu")
-    model.ran(10, 1e-3, rows(*range(10)))
+    model.ran(Run(10), 1e-3, rows(*range(10)))
     assert not [sample for sample in page(metrics).samples if sample.name == "convoy_drift_index"]
     for _ in range(200):
-        model.ran(10, 1e-3, rows(*[label for label in labels for _ in range(10 // len(labels))]))
+        model.ran(Run(10), 1e-3, rows(*[label for label in labels for _ in range(10 // len(labels))]))
     assert low < page(metrics).value("convoy_drift_index", of="classes") < high
 
 
 def test_a_model_that_goes_is_shown_as_gone_and_keeps_its_counts(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
     model = metrics.add_model(metadata, "cpu")
-    model.ran(1, 1e-3, rows(3))
+    model.ran(Run(1), 1e-3, rows(3))
     model.close()
     shown = page(metrics)
     assert shown.value("convoy_model_info") == 0
@@ -73,7 +79,7 @@ def test_a_model_that_goes_is_shown_as_gone_and_keeps_its_counts(metadata: Model
 
 def test_a_failed_run_is_counted_as_such_only(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
-    metrics.add_model(metadata, "cpu").ran(4, 1e-3, None)
+    metrics.add_model(metadata, "cpu").ran(Run(4), 1e-3, None)
     shown = page(metrics)
     assert shown.value("convoy_failed_runs_total") == 1
     assert shown.value("convoy_batch_size_count") == 0
