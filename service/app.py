@@ -23,9 +23,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from service import __version__
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.api.compression import LEVEL, MIN_BYTES
+from service.api.document import complete_document
 from service.api.envelope import Envelope
 from service.api.handlers import answer_errors
-from service.api.handover import describe_bodies
 from service.api.openapi import document_predictions
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.request_log import RequestLog
@@ -107,7 +107,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(repository_router)
     document_predictions(app, predict)
     document_inference(app, inference)
-    describe_bodies(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
+    complete_document(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
     answer_errors(app)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
     whole: ASGIApp = Envelope(_front(predict, inference, app), metrics, RequestLog(every_request=settings.access_log))

@@ -1,11 +1,8 @@
 """The way from a FastAPI route to a plain ASGI endpoint, for servers that know only the FastAPI app."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
-from fastapi import FastAPI, Request, Response
-from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from fastapi import Request, Response
 
 from service.api.asgi import ASGIApp, Receive, Scope, Send
 
@@ -35,24 +32,3 @@ def hand_over(app: ASGIApp) -> Callable[[Request], Awaitable[Response]]:
         return _Handover(app)
 
     return handler
-
-
-def describe_bodies(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
-    """Adds documents that routes read by themselves to the OpenAPI schema's components.
-
-    Args:
-        app: whose schema it is.
-        bodies: referred to by routes under their class names.
-    """
-    make_schema = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schemas = make_schema().setdefault("components", {}).setdefault("schemas", {})
-            _, definitions = models_json_schema(
-                [(body, "validation") for body in bodies], ref_template="#/components/schemas/{model}"
-            )
-            schemas.update(definitions["$defs"])
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign]

@@ -58,7 +58,7 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
     headers = dict(request.scope["headers"])
     body = await read_body(Connection(request.receive), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
     try:
-        return kind.model_validate_json(body or b"{}")
+        return kind.model_validate_json(body or b"{}", strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, fault["loc"]))

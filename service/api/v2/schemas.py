@@ -4,8 +4,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PIXEL_EXAMPLE = {"inputs": [{"name": "encoded", "datatype": "BYTES", "shape": [1], "data": ["iVBORw0KGgo..."]}]}
-
 Size = Annotated[int, Field(ge=0)]
 
 
@@ -164,18 +162,23 @@ class TensorParameters(BaseModel):
     binary_data_size: Size | None = Field(default=None, description="As this many raw bytes behind the JSON.")
 
 
-class InferenceInput(BaseModel):
-    """One input."""
+class ImageInput(BaseModel):
+    """Pixels as the model takes them."""
 
-    name: Literal["image", "encoded"]
-    datatype: Literal["UINT8", "BYTES"] = Field(description="UINT8 for `image`, BYTES for `encoded`.")
-    shape: list[Size] = Field(
-        description="[N, H, W, C] for `image`, [N] for `encoded`.", min_length=1, examples=[[1, 32, 32, 3]]
-    )
-    data: list[Any] | None = Field(
-        default=None,
-        description="`image`: whole numbers 0 to 255, flat or nested as the shape. `encoded`: files in base64.",
-    )
+    name: Literal["image"]
+    datatype: Literal["UINT8"]
+    shape: list[Size] = Field(description="[N, H, W, C].", min_length=4, max_length=4, examples=[[1, 32, 32, 3]])
+    data: list[Any] | None = Field(default=None, description="Whole numbers 0 to 255, flat or nested as the shape.")
+    parameters: TensorParameters | None = None
+
+
+class EncodedInput(BaseModel):
+    """Picture files, which the service decodes."""
+
+    name: Literal["encoded"]
+    datatype: Literal["BYTES"]
+    shape: list[Size] = Field(description="[N].", min_length=1, max_length=2, examples=[[1]])
+    data: list[Any] | None = Field(default=None, description="The files in base64, plain or as data URLs.")
     parameters: TensorParameters | None = None
 
 
@@ -207,7 +210,7 @@ class InferenceRequest(BaseModel):
 
     id: str | None = Field(default=None, description="Given back in the answer.", examples=["42"])
     parameters: InferenceParameters | None = None
-    inputs: list[InferenceInput] = Field(min_length=1, max_length=1)
+    inputs: list[ImageInput | EncodedInput] = Field(min_length=1, max_length=1)
     outputs: list[InferenceOutputWish] | None = Field(default=None, max_length=1)
 
 
