@@ -136,8 +136,8 @@ def _output(entry: _Object, *, binary: bool) -> RequestedOutput:
     parameters = _object(entry, "parameters")
     if any(key.startswith("shared_memory") for key in parameters):
         raise MalformedRequestError(f"output {name[:64]}: shared memory is not spoken here")
-    binary = _flag(parameters, "binary_data") if "binary_data" in parameters else binary
-    return RequestedOutput(name, _whole_number(parameters, "classification") or 0, binary)
+    classes = _whole_number(parameters, "classification") or 0
+    return RequestedOutput(name, classes, _flag(parameters, "binary_data", default=binary))
 
 
 def _objects(document: _Object, key: str, *, may_lack: bool = False) -> list[_Object]:
@@ -158,8 +158,10 @@ def _object(owner: _Object, key: str) -> _Object:
     return value
 
 
-def _flag(parameters: _Object, key: str) -> bool:
-    value = parameters.get(key, False)
+def _flag(parameters: _Object, key: str, *, default: bool = False) -> bool:
+    value = parameters.get(key)
+    if value is None:
+        return default
     if not isinstance(value, bool):
         raise MalformedRequestError(f"the parameter `{key}` must be true or false")
     return value
