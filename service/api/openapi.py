@@ -95,7 +95,8 @@ def _parameters(path: str) -> list[dict[str, Any]]:
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
 
     text = {"type": "string"}
-    parameters = [query("top_k", "Adds the `top_k` most probable labels.", {"type": "integer", "minimum": 1}, 3)]
+    number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    parameters = [query("top_k", "Adds the `top_k` most probable labels.", number, 3)]
     if "{name}" in path:
         parameters.append(in_path("name", "cifar10"))
     else:
@@ -104,13 +105,12 @@ def _parameters(path: str) -> list[dict[str, Any]]:
         parameters.append(in_path("version", "1"))
     else:
         parameters.append(query("version", "Version of the model; the newest where left out.", text, "1"))
-    timeout = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     parameters.append(
         {
             "name": "X-Request-Timeout-Ms",
             "in": "header",
             "description": "Time limit of this request, in milliseconds; the service's own where left out.",
-            "schema": timeout,
+            "schema": number,
         }
     )
     return parameters

@@ -63,6 +63,8 @@ def _make_inference(case: Any) -> None:
         case.headers = {**(case.headers or {}), LENGTH_HEADER: str(len(head))}
         return
     case.headers.pop(LENGTH_HEADER, None)
+    if (case.body.get("parameters") or {}).get("timeout"):
+        case.body["parameters"]["timeout"] = PATIENCE_MS * 1000
     for tensor in case.body["inputs"]:
         tensor["parameters"] = {}
         if tensor["name"] == "image":

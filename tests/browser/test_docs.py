@@ -65,9 +65,13 @@ def test_try_it_out_uploads_a_picture(browser: webdriver.Chrome, server: ServerP
     upload.send_keys(str(SAMPLES / "cifar10_cat_0.png"))
     click(f"{OPERATION} .execute")
     status = wait.until(
-        presence_of_element_located((By.CSS_SELECTOR, f"{OPERATION} .live-responses-table .response .response-col_status"))
+        presence_of_element_located(
+            (By.CSS_SELECTOR, f"{OPERATION} .live-responses-table .response .response-col_status")
+        )
     )
-    body = browser.find_element(By.CSS_SELECTOR, f"{OPERATION} .live-responses-table .response .response-col_description pre")
+    body = browser.find_element(
+        By.CSS_SELECTOR, f"{OPERATION} .live-responses-table .response .response-col_description pre"
+    )
     assert status.text.startswith("200"), body.text
     assert json.loads(body.text)["predictions"][0]["label"] == "cat"
     failed = [entry for entry in browser.get_log("browser") if "ERR_" in entry["message"]]

@@ -113,7 +113,8 @@ def _input(entry: _Object, rest: memoryview) -> InputTensor:
     name, datatype, shape, values = (entry.get(key) for key in ("name", "datatype", "shape", "data"))
     if not (isinstance(name, str) and isinstance(datatype, str)):
         raise MalformedRequestError("each of `inputs` must have the texts `name` and `datatype`")
-    if not (isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)):
+    sizes = [_whole(size) for size in shape] if isinstance(shape, list) else [None]
+    if None in sizes:
         raise MalformedRequestError(f"input {name[:64]}: `shape` must be a list of whole numbers from 0 up")
     parameters = _object(entry, "parameters")
     if (size := _whole_number(parameters, "binary_data_size")) is not None:
@@ -121,12 +122,12 @@ def _input(entry: _Object, rest: memoryview) -> InputTensor:
             raise MalformedRequestError(f"input {name[:64]}: it has both `data` and `binary_data_size`")
         if size > len(rest):
             raise MalformedRequestError(f"input {name[:64]}: it promises {size} raw bytes, {len(rest)} are left")
-        return InputTensor(name, datatype, tuple(shape), raw=rest[:size])
+        return InputTensor(name, datatype, tuple(size for size in sizes if size is not None), raw=rest[:size])
     if any(key.startswith("shared_memory") for key in parameters):
         raise MalformedRequestError(f"input {name[:64]}: shared memory is not spoken here; send the data")
     if not isinstance(values, list):
         raise MalformedRequestError(f"input {name[:64]}: it has neither a list `data` nor `binary_data_size`")
-    return InputTensor(name, datatype, tuple(shape), values=values)
+    return InputTensor(name, datatype, tuple(size for size in sizes if size is not None), values=values)
 
 
 def _output(entry: _Object, *, binary: bool) -> RequestedOutput:
@@ -169,6 +170,13 @@ def _flag(parameters: _Object, key: str, *, default: bool = False) -> bool:
 
 def _whole_number(parameters: _Object, key: str) -> int | None:
     value = parameters.get(key)
-    if value is not None and (type(value) is not int or value < 0):
+    number = _whole(value)
+    if value is not None and number is None:
         raise MalformedRequestError(f"the parameter `{key}` must be a whole number from 0 up")
-    return value
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    """A number of JSON without a fraction, from 0 up, as an int; None for anything else, true among it."""
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole and value >= 0 else None

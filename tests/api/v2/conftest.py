@@ -1,5 +1,6 @@
 """What the tests of the protocol share: pictures as tensors, and the answers that ``/predict`` gives them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,19 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.fixtures.models import copy_models
+from tests.process import ServerProcess
+
 NAMES = ("cifar10", "mnist")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of version 1 of both models, so that the newest is always that one."""
+    folder = tmp_path_factory.mktemp("v2")
+    models = copy_models(folder / "models", *NAMES)
+    with ServerProcess(folder / "log", "--models-dir", str(models)) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
