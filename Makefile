@@ -75,6 +75,11 @@ lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra gpu -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra tracing --extra training --extra dev -o requirements/dev.txt
 
+.PHONY: grpc
+grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the oldest protobuf that is supported
+	$(DEV)/bin/uv tool run --from grpcio-tools==1.81.1 python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
+		--grpc_python_out=. service/grpc/open_inference.proto
+
 .PHONY: clean
 clean:  ## Remove the environments and caches
 	rm -rf $(VENV) $(DEV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

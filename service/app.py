@@ -2,8 +2,9 @@
 
 ::
 
-    Envelope ─┬─ POST .../predict ─> PredictEndpoint
-              └─ everything else ──> FastAPI
+    CORS, if set ─ Envelope ─┬─ POST .../predict ──> PredictEndpoint
+                             ├─ POST /v2/.../infer > InferEndpoint
+                             └─ everything else ───> FastAPI
 """
 
 import asyncio
@@ -11,20 +12,30 @@ import gc
 import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from service import __version__
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.api.compression import LEVEL, MIN_BYTES
+from service.api.document import complete_document
 from service.api.envelope import Envelope
-from service.api.handlers import answer_with_problems
+from service.api.handlers import answer_errors
 from service.api.openapi import document_predictions
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.request_log import RequestLog
 from service.api.routes import router
+from service.api.schemas import EncodedImages
+from service.api.v2.infer import InferEndpoint, is_inference
+from service.api.v2.openapi import document_inference
+from service.api.v2.repository import router as repository_router
+from service.api.v2.routes import router as v2_router
+from service.api.v2.schemas import InferenceRequest, ModelControlRequest, RepositoryIndexRequest
 from service.catalog import ModelCatalog
 from service.classifier import Classifier
 from service.control import BatchingPolicy, ModelControl
@@ -34,6 +45,7 @@ from service.inference import ModelRepository, choose_provider
 from service.machine import available_cores
 from service.metrics import Metrics
 from service.settings import Settings
+from service.watch import keep_up
 
 if TYPE_CHECKING:
     from service.tracing import Tracing
@@ -64,14 +76,27 @@ def create_app(settings: Settings) -> ASGIApp:
         timeout_s=settings.request_timeout_s,
     )
 
+    inference = InferEndpoint(
+        max_body_bytes=settings.max_body_bytes,
+        max_images=settings.max_images_per_request,
+        timeout_s=settings.request_timeout_s,
+    )
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
             classifier, control = _start(settings, metrics, tracing, executor)
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
-            async with _folding(metrics, settings.workers):
-                yield {"classifier": classifier, "control": control, "metrics": metrics, "drain": drain}
+            async with _folding(metrics, settings.workers), _beside(settings, classifier, control, metrics, drain):
+                yield {
+                    "classifier": classifier,
+                    "control": control,
+                    "metrics": metrics,
+                    "drain": drain,
+                    "max_images": settings.max_images_per_request,
+                    "model_control": settings.model_control,
+                }
                 await control.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
@@ -84,22 +109,38 @@ def create_app(settings: Settings) -> ASGIApp:
         redoc_url=None,
     )
     app.include_router(router)
+    app.include_router(v2_router)
+    app.include_router(repository_router)
     document_predictions(app, predict)
-    answer_with_problems(app)
-    front = _front(predict, app)
+    document_inference(app, inference)
+    complete_document(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
+    answer_errors(app)
+    app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
+    front = _front(predict, inference, app)
     if tracing is not None:
         front = tracing.app(front)
-    return Envelope(front, metrics, RequestLog(every_request=settings.access_log))
+    whole: ASGIApp = Envelope(front, metrics, RequestLog(every_request=settings.access_log))
+    if settings.cors_origins:
+        whole = CORSMiddleware(
+            whole,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("*",),
+            expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
+        )
+    return whole
 
 
-def _front(predict: ASGIApp, app: ASGIApp) -> ASGIApp:
-    """Calls the prediction endpoint without the app's routing, and the app for the rest."""
+def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Calls the two endpoints that classify without the app's routing, and the app for the rest."""
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and is_prediction(scope):
-            await predict(scope, receive, send)
-        elif scope["type"] == "lifespan":
+        if scope["type"] == "lifespan":
             await app(scope, receive, _in_plain_words(send))
+        elif is_prediction(scope):
+            await predict(scope, receive, send)
+        elif is_inference(scope):
+            await inference(scope, receive, send)
         else:
             await app(scope, receive, send)
 
@@ -127,6 +168,40 @@ def _tracing(settings: Settings) -> "Tracing | None":
     except ModuleNotFoundError as error:
         raise SettingError(f"tracing needs the extra `tracing`, of which {error.name} is not installed") from error
     return Tracing()
+
+
+@asynccontextmanager
+async def _beside(
+    settings: Settings, classifier: Classifier, control: ModelControl, metrics: Metrics, drain: asyncio.Event
+) -> AsyncIterator[None]:
+    """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
+    async with AsyncExitStack() as stack:
+        if settings.grpc_port is not None:
+            from service.grpc.server import serve  # noqa: PLC0415  30 MiB that only those pay who want it
+            from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
+
+            servicer = InferenceServicer(
+                classifier,
+                control,
+                metrics,
+                drain,
+                version=__version__,
+                max_images=settings.max_images_per_request,
+                timeout_s=settings.request_timeout_s,
+                model_control=settings.model_control,
+            )
+            grpc_server = serve(
+                servicer,
+                host=settings.host,
+                port=settings.grpc_port,
+                max_body_bytes=settings.max_body_bytes,
+                drain_timeout_s=settings.drain_timeout_s,
+            )
+            await stack.enter_async_context(grpc_server)
+        if settings.watch_interval_s:
+            watch = asyncio.create_task(keep_up(control, settings.watch_interval_s))
+            stack.callback(watch.cancel)
+        yield
 
 
 def _start(

@@ -4,6 +4,7 @@
 
     ConvoyError
     ├── ModelNotFoundError          no such model or version
+    ├── ModelControlOffError        models may not be loaded and unloaded by requests here
     ├── ModelRefusedError           a model file that may not serve, and why
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
     ├── SettingError                a setting that this installation cannot honour
@@ -33,6 +34,10 @@ class ConvoyError(Exception):
 
 class ModelNotFoundError(ConvoyError):
     """No model of that name, or no such version of it, is being served."""
+
+
+class ModelControlOffError(ConvoyError):
+    """Requests may not load and unload models; the setting ``model_control`` would allow it."""
 
 
 class ModelRefusedError(ConvoyError):

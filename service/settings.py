@@ -36,10 +36,24 @@ class Settings(BaseSettings):
         1, description="Processes that share the port. On a CPU, one a core serves most."
     )
 
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
+        None, description="TCP port of the Open Inference Protocol over gRPC; 0 takes a free one; off where not set."
+    )
+    cors_origins: tuple[str, ...] = Field(
+        (), description="Origins whose web pages may call the service, such as https://example.org; * is any."
+    )
+
     models_dir: Path = Field(
         Path("models"), description="The model repository: <name>/<version>/model.onnx below this folder."
     )
     default_model: str = Field("cifar10", description="The model that answers POST /predict where none is named.")
+
+    model_control: bool = Field(
+        False, description="Let requests load and unload models: POST /v2/repository/models/{name}/load and unload."
+    )
+    watch_interval_s: Annotated[float, Field(ge=0, le=3600)] = Field(
+        0.0, description="How often to look for model files that came, changed or went, in seconds; 0: never."
+    )
 
     execution_provider: ExecutionProviderChoice = Field(
         "auto", description="auto takes the GPU where one works; cuda and tensorrt fail at start where it does not."
@@ -90,5 +104,14 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"max_images_per_request ({self.max_images_per_request}) is larger than "
                 f"queue_capacity ({self.queue_capacity}): such a request could never be accepted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _control_reaches_every_worker(self) -> Self:
+        if self.model_control and self.workers > 1:
+            raise ValueError(
+                f"model_control needs workers = 1, not {self.workers}: a request reaches one worker only; "
+                "watch_interval_s works with any number"
             )
         return self

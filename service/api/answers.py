@@ -9,9 +9,9 @@ from service.classifier import Classification
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import UnsupportedMediaTypeError
 
-_JSON = b"application/json"
+JSON = b"application/json"
 _NPY = NPY_MEDIA_TYPE.encode()
-_ANYTHING = (b"*/*", b"application/*", _JSON)
+_ANYTHING = (b"*/*", b"application/*", JSON)
 
 
 def choose_media_type(accept: bytes) -> bytes:
@@ -27,11 +27,11 @@ def choose_media_type(accept: bytes) -> bytes:
         UnsupportedMediaTypeError: it accepts neither kind.
     """
     if not accept or accept == b"*/*":
-        return _JSON
+        return JSON
     if _NPY in accept:
         return _NPY
     if any(kind in accept for kind in _ANYTHING):
-        return _JSON
+        return JSON
     raise UnsupportedMediaTypeError(
         f"answers are application/json or {NPY_MEDIA_TYPE}; Accept is {accept[:80].decode('latin-1')!r}"
     )
@@ -57,7 +57,7 @@ def answer(result: Classification, media_type: bytes, top_k: int | None) -> Repl
         "version": metadata.version,
         "predictions": [prediction(metadata.labels, row, top_k) for row in result.probabilities],
     }
-    return Reply(200, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), _JSON, headers)
+    return Reply(200, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), JSON, headers)
 
 
 def prediction(labels: tuple[str, ...], row: NDArray[np.float32], top_k: int | None) -> dict[str, object]:

@@ -1,17 +1,13 @@
 """What a client may send to ``/predict``: four kinds of body, each turned into pictures or pixels."""
 
-import base64
-import binascii
 from collections.abc import Callable
 
 import orjson
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from service.classifier import Images
-from service.decoding import Target, Upload, read_images
+from service.decoding import Target, Upload, read_base64, read_images
 from service.errors import (
-    ImageFault,
-    InvalidImagesError,
     MalformedRequestError,
     TooLargeError,
     UnsupportedMediaTypeError,
@@ -96,17 +92,7 @@ def _json(body: bytes, _content_type: bytes, _target: Target) -> Images:
     images = document.get("images") if isinstance(document, dict) else None
     if not isinstance(images, list) or not images or not all(isinstance(image, str) for image in images):
         raise MalformedRequestError('the JSON must be {"images": ["<base64>", ...]} with one string or more')
-    uploads, faults = [], []
-    for index, image in enumerate(images):
-        # A data URL, as browsers' canvases make them, is base64 after its comma.
-        text = image.partition(",")[2] if image.startswith("data:") else image
-        try:
-            uploads.append(Upload(base64.b64decode(text, validate=True)))
-        except (binascii.Error, ValueError) as error:
-            faults.append(ImageFault(index, None, f"it is not base64 ({error})"))
-    if faults:
-        raise InvalidImagesError(faults)
-    return uploads
+    return read_base64(images)
 
 
 def _npy(body: bytes, _content_type: bytes, target: Target) -> Images:

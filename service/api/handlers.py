@@ -1,4 +1,4 @@
-"""Every error of the ordinary routes as a problem document, whoever raised it."""
+"""Every error of the ordinary routes as a document: the protocol's own below /v2, a problem elsewhere."""
 
 from http import HTTPStatus
 
@@ -6,12 +6,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from service.api.asgi import Reply
+from service.api.asgi import Headers, Reply
 from service.api.problems import problem, reply
+from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
 
 
-def answer_with_problems(app: FastAPI) -> None:
+def answer_errors(app: FastAPI) -> None:
     """Registers the handlers.
 
     Args:
@@ -21,17 +22,33 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:
         request.state.error = error  # for metrics and log
-        return _response(problem(error))
+        return _response(error_reply(error) if _is_v2(request) else problem(error))
 
     @app.exception_handler(HTTPException)
-    async def on_http(_request: Request, error: HTTPException) -> Response:
+    async def on_http(request: Request, error: HTTPException) -> Response:
         headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-        return _response(reply(HTTPStatus(error.status_code), str(error.detail), headers=headers))
+        detail = str(error.detail)
+        if error.status_code == HTTPStatus.NOT_FOUND:
+            detail = f"there is no {request.url.path[:200]}; /docs lists what there is"
+        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            detail = f"{request.method[:16]} is not answered here; {(error.headers or {}).get('Allow', 'another')} is"
+        return _response(_told(request, HTTPStatus(error.status_code), detail, headers))
 
     @app.exception_handler(RequestValidationError)
-    async def on_invalid(_request: Request, error: RequestValidationError) -> Response:
+    async def on_invalid(request: Request, error: RequestValidationError) -> Response:
         faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        return _response(reply(HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults)))
+        return _response(_told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults), []))
+
+
+def _is_v2(request: Request) -> bool:
+    path = request.url.path
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def _told(request: Request, status: HTTPStatus, detail: str, headers: Headers) -> Reply:
+    if _is_v2(request):
+        return error_document(status, detail, headers)
+    return reply(status, detail, headers=headers)
 
 
 def _response(answer: Reply) -> Response:

@@ -1,13 +1,14 @@
-"""How ``/predict`` stands in the OpenAPI schema, and the way to it for servers that know only the FastAPI app."""
+"""How ``/predict`` stands in the OpenAPI schema."""
 
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 
-from service.api.asgi import ASGIApp, Receive, Scope, Send
+from service.api.asgi import ASGIApp
 from service.api.bodies import FILE_FIELD
+from service.api.handover import hand_over
 from service.api.problems import MEDIA_TYPE
-from service.api.schemas import EncodedImages, PredictionAnswer, Problem
+from service.api.schemas import PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
 
 _BINARY = {"type": "string", "format": "binary"}
@@ -64,17 +65,6 @@ Each gets its most probable label and every label's calibrated probability, in t
 With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
 
 
-class _Handover(Response):
-    """An answer that another ASGI app gives."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        super().__init__()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
-
-
 def document_predictions(app: FastAPI, predict: ASGIApp) -> None:
     """Adds the prediction routes to an app.
 
@@ -82,14 +72,10 @@ def document_predictions(app: FastAPI, predict: ASGIApp) -> None:
         app: to be added to.
         predict: the endpoint that answers them.
     """
-
-    async def handler(_request: Request) -> Response:
-        return _Handover(predict)
-
     for path, (operation_id, summary) in _PATHS.items():
         app.add_api_route(
             path,
-            handler,
+            hand_over(predict),
             methods=["POST"],
             operation_id=operation_id,
             summary=summary,
@@ -99,15 +85,6 @@ def document_predictions(app: FastAPI, predict: ASGIApp) -> None:
             responses=_responses(),
             openapi_extra={"parameters": _parameters(path), "requestBody": _BODY},
         )
-    make_schema = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            schemas = make_schema().setdefault("components", {}).setdefault("schemas", {})
-            schemas["EncodedImages"] = EncodedImages.model_json_schema()
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _parameters(path: str) -> list[dict[str, Any]]:
@@ -118,7 +95,8 @@ def _parameters(path: str) -> list[dict[str, Any]]:
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
 
     text = {"type": "string"}
-    parameters = [query("top_k", "Adds the `top_k` most probable labels.", {"type": "integer", "minimum": 1}, 3)]
+    number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+    parameters = [query("top_k", "Adds the `top_k` most probable labels.", number, 3)]
     if "{name}" in path:
         parameters.append(in_path("name", "cifar10"))
     else:
@@ -127,13 +105,12 @@ def _parameters(path: str) -> list[dict[str, Any]]:
         parameters.append(in_path("version", "1"))
     else:
         parameters.append(query("version", "Version of the model; the newest where left out.", text, "1"))
-    timeout = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
     parameters.append(
         {
             "name": "X-Request-Timeout-Ms",
             "in": "header",
             "description": "Time limit of this request, in milliseconds; the service's own where left out.",
-            "schema": timeout,
+            "schema": number,
         }
     )
     return parameters
@@ -151,6 +128,3 @@ def _responses() -> dict[int | str, dict[str, Any]]:
         status: {"description": text, "content": {MEDIA_TYPE: schema}} for status, text in _FAILURES.items()
     }
     return {200: answer, **failures}
-
-
-__all__ = ["Problem", "document_predictions"]

@@ -6,9 +6,10 @@ what it leaves. It is documented in the app's schema like any other route (`serv
 
 import time
 
-from service.api.answers import answer, choose_media_type
+from service.api.answers import JSON, answer, choose_media_type
 from service.api.asgi import Receive, Reply, Scope, Send
 from service.api.bodies import parse_body
+from service.api.compression import compress
 from service.api.connection import Connection
 from service.api.problems import problem
 from service.api.requests import read_body, read_parameters, read_timeout_s
@@ -54,13 +55,15 @@ class PredictEndpoint:
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
         media_type = choose_media_type(headers.get(b"accept", b""))
-        model, top_k = self._model(classifier, scope)
         connection = Connection(receive)
         body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
+        model, top_k = self._model(classifier, scope)
         images = parse_body(body, headers.get(b"content-type", b""), model.target, self._max_images)
         result = await classifier.classify(model, images, deadline=started + timeout_s, is_abandoned=connection.is_gone)
         scope["state"]["result"] = result
-        return answer(result, media_type, top_k)
+        reply = answer(result, media_type, top_k)
+        return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
 
     @staticmethod
     def _model(classifier: Classifier, scope: Scope) -> tuple[ServedModel, int | None]:

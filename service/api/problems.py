@@ -2,17 +2,18 @@
 
 import math
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from service.api.asgi import Reply
+from service.api.asgi import Headers, Reply
 from service.errors import (
     ConvoyError,
     DeadlineExceededError,
     InferenceFailedError,
     InvalidImagesError,
     MalformedRequestError,
+    ModelControlOffError,
     ModelNotFoundError,
     ModelRefusedError,
     OverloadedError,
@@ -31,6 +32,7 @@ STATUSES: dict[type[ConvoyError], HTTPStatus] = {
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidImagesError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ModelControlOffError: HTTPStatus.FORBIDDEN,
     ModelRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InferenceFailedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ProviderUnavailableError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -43,6 +45,38 @@ STATUSES: dict[type[ConvoyError], HTTPStatus] = {
 _MAX_FAULTS = 100
 
 
+class Explanation(NamedTuple):
+    """An error as HTTP tells it, in whatever document.
+
+    Attributes:
+        status: of the answer.
+        detail: what was wrong and what would be right.
+        headers: further headers.
+    """
+
+    status: HTTPStatus
+    detail: str
+    headers: Headers
+
+
+def explain(error: Exception) -> Explanation:
+    """Finds the status of any exception. What the service did not raise on purpose stays in its log.
+
+    Args:
+        error: that ended a request.
+
+    Returns:
+        What to tell the client.
+    """
+    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
+    if status is None:
+        return Explanation(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how", [])
+    headers: Headers = []
+    if isinstance(error, OverloadedError):
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    return Explanation(status, str(error), headers)
+
+
 def problem(error: Exception) -> Reply:
     """Puts any exception into an answer. What the service did not raise on purpose stays in its log.
 
@@ -52,27 +86,22 @@ def problem(error: Exception) -> Reply:
     Returns:
         The answer to send.
     """
-    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    if status is None:
-        return reply(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how")
+    status, detail, headers = explain(error)
     extra: dict[str, Any] = {}
-    headers: list[tuple[bytes, bytes]] = []
     if isinstance(error, InvalidImagesError):
         faults = [
             {"index": fault.index, "filename": fault.filename, "detail": fault.reason}
             for fault in error.faults[:_MAX_FAULTS]
         ]
         extra = {"errors": faults}
-    elif isinstance(error, OverloadedError):
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
-    return reply(status, str(error), extra, headers)
+    return reply(status, detail, extra, headers)
 
 
 def reply(
     status: HTTPStatus,
     detail: str,
     extra: dict[str, Any] | None = None,
-    headers: list[tuple[bytes, bytes]] | None = None,
+    headers: Headers | None = None,
 ) -> Reply:
     """One problem document.
 

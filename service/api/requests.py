@@ -15,7 +15,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+_WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
 class Parameters(NamedTuple):
@@ -83,8 +83,8 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
     Raises:
         TooLargeError: it is longer, whatever its Content-Length says.
         SlowBodyError: it came too slowly.
-        UnsupportedMediaTypeError: a Content-Encoding other than gzip or identity.
-        MalformedRequestError: broken gzip.
+        UnsupportedMediaTypeError: a Content-Encoding other than gzip, deflate or identity.
+        MalformedRequestError: the compressed data is broken.
         ClientGoneError: the client went away.
     """
     if int(headers.get(b"content-length", b"0")) > max_bytes:
@@ -101,11 +101,11 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
     encoding = headers.get(b"content-encoding")
     if encoding is None or encoding == b"identity":
         return body
-    if encoding != b"gzip":
+    if encoding not in _WINDOWS:
         raise UnsupportedMediaTypeError(
-            f"Content-Encoding {encoding[:32].decode('latin-1')!r}; gzip or none is accepted"
+            f"Content-Encoding {encoding[:32].decode('latin-1')!r}; gzip, deflate or none is accepted"
         )
-    return _gunzip(body, max_bytes)
+    return _inflate(body, max_bytes, encoding)
 
 
 async def _read_slowly(receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
@@ -124,14 +124,14 @@ async def _read_slowly(receive: Receive, max_bytes: int, timeout_s: float) -> by
     return b"".join(chunks)
 
 
-def _gunzip(body: bytes, max_bytes: int) -> bytes:
-    inflater = zlib.decompressobj(_GZIP_WINDOW)
+def _inflate(body: bytes, max_bytes: int, encoding: bytes) -> bytes:
+    inflater = zlib.decompressobj(_WINDOWS[encoding])
     try:
         plain = inflater.decompress(body, max_bytes + 1)
     except zlib.error as error:
-        raise MalformedRequestError(f"the body is not gzip: {error}") from error
+        raise MalformedRequestError(f"the body is not {encoding.decode()}: {error}") from error
     if len(plain) > max_bytes:
         raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed, once inflated")
     if not inflater.eof or inflater.unused_data:
-        raise MalformedRequestError("the gzip body is truncated, or something follows it")
+        raise MalformedRequestError(f"the {encoding.decode()} body is truncated, or something follows it")
     return plain

@@ -1,8 +1,33 @@
 """The JSON documents of the API, as the OpenAPI schema describes them."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
+
+_ANSWER: dict[str, Any] = {
+    "model": "cifar10",
+    "version": "1",
+    "predictions": [
+        {
+            "label": "cat",
+            "index": 3,
+            "probability": 0.69854724,
+            "probabilities": {
+                "airplane": 0.0028193002,
+                "automobile": 0.0042253584,
+                "bird": 0.00020019314,
+                "cat": 0.69854724,
+                "deer": 0.00019349021,
+                "dog": 0.27147987,
+                "frog": 0.0037046582,
+                "horse": 0.0017923537,
+                "ship": 0.0063574,
+                "truck": 0.010680058,
+            },
+        }
+    ],
+}
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
 
 
 class RankedLabel(BaseModel):
@@ -26,6 +51,8 @@ class Prediction(BaseModel):
 class PredictionAnswer(BaseModel):
     """One prediction a picture, in the order sent."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
+
     model: str = Field(examples=["cifar10"])
     version: str = Field(examples=["1"])
     predictions: list[Prediction]
@@ -34,8 +61,18 @@ class PredictionAnswer(BaseModel):
 class EncodedImages(BaseModel):
     """Pictures inside JSON."""
 
-    images: list[str] = Field(
-        min_length=1, description="Files in base64, plain or as data URLs.", json_schema_extra={"format": "byte"}
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "images": [_PIXEL],
+                }
+            ]
+        }
+    )
+
+    images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
+        min_length=1, description="Files in base64, plain or as data URLs."
     )
 
 

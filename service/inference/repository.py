@@ -61,6 +61,17 @@ class ModelRepository:
         for path in sorted(files, key=lambda path: (path.parent.parent.name, int(path.parent.name))):
             yield path.parent.parent.name, path.parent.name
 
+    def fingerprints(self) -> dict[tuple[str, str], tuple[int, ...]]:
+        """What tells a file from the one that was there before: (name, version) -> inode, size and time of change."""
+        prints: dict[tuple[str, str], tuple[int, ...]] = {}
+        for name, version in self.found():
+            try:
+                status = (self.root / name / version / MODEL_FILE).stat()
+            except OSError:  # gone since it was found
+                continue
+            prints[name, version] = (status.st_ino, status.st_size, status.st_mtime_ns)
+        return prints
+
     def load(self, name: str, version: str) -> LoadedModel:
         """Loads, checks and warms one model.
 

@@ -131,9 +131,14 @@ class ModelMetrics:
             self._outstanding.set(self._queue.outstanding)
             self._capacity.set(self._queue.capacity)
 
-    def close(self) -> None:
-        """Says that the model is not served any more. Its counts stay."""
+    def close(self, *, is_replaced: bool = False) -> None:
+        """Says that the model is not served any more. Its counts stay.
+
+        Args:
+            is_replaced: another of the same name and version has taken its place, and shows its own state.
+        """
         self.fold()
         self._queue = None
-        for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
-            gauge.set(0)
+        if not is_replaced:
+            for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
+                gauge.set(0)

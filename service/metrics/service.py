@@ -1,6 +1,6 @@
 """All metrics of one process of the service, and the page that shows them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -11,6 +11,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.samples import Sample
 
 from contract import ModelMetadata
 from service.metrics.families import ModelFamilies
@@ -78,11 +79,19 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything that was folded, of all workers, in Prometheus' text format. May be made in any thread."""
-        registry = self._registry
-        if self._is_shared:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return generate_latest(registry)
+        return generate_latest(self._whole())
+
+    def samples(self) -> Iterator[Sample]:
+        """Everything that was folded, of all workers. May be read in any thread."""
+        for family in self._whole().collect():
+            yield from family.samples
+
+    def _whole(self) -> CollectorRegistry:
+        if not self._is_shared:
+            return self._registry
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return registry
 
 
 class _ProcessMetrics:

@@ -1,0 +1,7 @@
+"""The Open Inference Protocol v2 over REST, in JSON and with the binary tensor extension.
+
+::
+
+    POST .../infer ─> InferEndpoint: framing.parse -> open_inference.infer -> framing.serialise
+    everything else ─> routes, repository: documents of open_inference.description
+"""

@@ -1,0 +1,34 @@
+"""Errors as the protocol tells them: ``{"error": "..."}``, with the statuses of the service's one table."""
+
+from http import HTTPStatus
+
+import orjson
+
+from service.api.asgi import Headers, Reply
+from service.api.problems import explain
+
+
+def error_reply(error: Exception) -> Reply:
+    """Puts any exception into an answer.
+
+    Args:
+        error: that ended a request.
+
+    Returns:
+        The answer to send.
+    """
+    return error_document(*explain(error))
+
+
+def error_document(status: HTTPStatus, detail: str, headers: Headers) -> Reply:
+    """One error document.
+
+    Args:
+        status: of the answer.
+        detail: what was wrong and what would be right.
+        headers: further headers.
+
+    Returns:
+        The answer to send.
+    """
+    return Reply(status.value, orjson.dumps({"error": detail}), b"application/json", headers)

@@ -1,0 +1,84 @@
+"""``POST /v2/models/{name}/infer``: one ASGI endpoint that stands before the FastAPI app, as ``/predict`` does."""
+
+import time
+
+from service.api.answers import server_timing
+from service.api.asgi import Receive, Reply, Scope, Send
+from service.api.compression import compress
+from service.api.connection import Connection
+from service.api.requests import read_body, read_timeout_s
+from service.api.v2.errors import error_reply
+from service.api.v2.framing import LENGTH_HEADER, parse, serialise
+from service.catalog import ServedModel
+from service.classifier import Classifier
+from service.errors import ClientGoneError
+from service.open_inference import infer
+
+
+class InferEndpoint:
+    """Answers one request of the protocol.
+
+    Args:
+        max_body_bytes: longest body.
+        max_images: most pictures in one request.
+        timeout_s: time limit of a request that asks for none.
+    """
+
+    def __init__(self, *, max_body_bytes: int, max_images: int, timeout_s: float) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._max_images = max_images
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever happens.
+
+        Args:
+            scope: of the request; its state holds the classifier.
+            receive: its body.
+            send: its answer.
+        """
+        try:
+            reply = await self._infer(scope, receive)
+        except ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001  every error has its answer
+            scope["state"]["error"] = error
+            reply = error_reply(error)
+        await reply.send(send)
+
+    async def _infer(self, scope: Scope, receive: Receive) -> Reply:
+        started = time.perf_counter()
+        classifier: Classifier = scope["state"]["classifier"]
+        headers = dict(scope["headers"])
+        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
+        connection = Connection(receive)
+        body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        model = _model(classifier, scope)
+        request = parse(body, headers.get(LENGTH_HEADER))
+        if request.timeout_s is not None:
+            timeout_s = min(timeout_s, request.timeout_s)
+        result, outputs = await infer(
+            classifier,
+            model,
+            request,
+            max_images=self._max_images,
+            deadline=started + timeout_s,
+            is_abandoned=connection.is_gone,
+        )
+        scope["state"]["result"] = result
+        reply = serialise(result, request, outputs, [(b"server-timing", server_timing(result))])
+        return compress(reply, headers.get(b"accept-encoding"))
+
+
+def is_inference(scope: Scope) -> bool:
+    """Whether a request is for :class:`InferEndpoint`."""
+    path: str = scope["path"]
+    if scope["method"] != "POST" or not path.startswith("/v2/models/") or not path.endswith("/infer"):
+        return False
+    steps = path.split("/")
+    return len(steps) == 5 or (len(steps) == 7 and steps[4] == "versions")
+
+
+def _model(classifier: Classifier, scope: Scope) -> ServedModel:
+    steps = scope["path"].split("/")
+    return classifier.catalog.find(steps[3], steps[5] if len(steps) > 5 else None)

@@ -1,0 +1,134 @@
+"""The model repository extension: which models there are, and, where it is allowed, loading and unloading them."""
+
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Request
+from pydantic import BaseModel, ValidationError
+
+from service.api.connection import Connection
+from service.api.requests import read_body
+from service.api.v2.schemas import (
+    InferenceError,
+    ModelControlAnswer,
+    ModelControlRequest,
+    RepositoryEntry,
+    RepositoryIndexRequest,
+)
+from service.control import ModelControl
+from service.errors import MalformedRequestError, ModelControlOffError
+from service.open_inference.description import list_repository
+
+_MAX_DOCUMENT_BYTES = 65_536
+_TIMEOUT_S = 10.0
+
+Document = TypeVar("Document", bound=BaseModel)
+
+router = APIRouter(prefix="/v2/repository", tags=["model repository"])
+
+
+def require_model_control(request: Request) -> ModelControl:
+    """The control of the models.
+
+    Raises:
+        ModelControlOffError: requests may not use it.
+    """
+    if not request.state.model_control:
+        raise ModelControlOffError("loading and unloading by request is off; the setting model_control turns it on")
+    control: ModelControl = request.state.control
+    return control
+
+
+Control = Annotated[ModelControl, Depends(require_model_control)]
+Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
+
+
+async def read_document(request: Request, kind: type[Document]) -> Document:
+    """Reads a JSON body, whatever its Content-Type says: the protocol's clients send none.
+
+    Args:
+        request: whose body it is; an empty one is an empty document.
+        kind: of document.
+
+    Returns:
+        The document.
+
+    Raises:
+        MalformedRequestError: it is another.
+    """
+    headers = dict(request.scope["headers"])
+    body = await read_body(Connection(request.receive), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
+    try:
+        return kind.model_validate_json(body or b"{}", strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise MalformedRequestError(f"the body{' at ' + where if where else ''}: {fault['msg']}") from error
+
+
+def _body(schema: type[BaseModel]) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema.__name__}"}}}
+    return {"requestBody": {"required": False, "content": content}}
+
+
+def _failures(**texts: str) -> dict[int | str, dict[str, Any]]:
+    described = {
+        "400": "The body is not the JSON that it should be.",
+        "408": "The body came too slowly.",
+        "413": "The body is too long.",
+        "415": "A Content-Encoding that is not accepted.",
+        **{key.removeprefix("status_"): text for key, text in texts.items()},
+    }
+    return {int(status): {"model": InferenceError, "description": text} for status, text in described.items()}
+
+
+@router.post(
+    "/index",
+    operation_id="v2_repository_index",
+    summary="Which models are there?",
+    responses=_failures(),
+    openapi_extra=_body(RepositoryIndexRequest),
+)
+async def repository_index(request: Request) -> list[RepositoryEntry]:
+    """Every version of every model that answers or lies in the repository, with the reason where it does not answer."""
+    wanted = await read_document(request, RepositoryIndexRequest)
+    control: ModelControl = request.state.control
+    entries = list_repository(await control.index(), only_ready=wanted.ready)
+    return [RepositoryEntry.model_validate(entry) for entry in entries]
+
+
+@router.post(
+    "/models/{name}/load",
+    operation_id="v2_repository_load",
+    summary="Load a model, or load it anew",
+    response_model_exclude_none=True,
+    responses=_failures(
+        status_403="Off; the setting `model_control` turns it on.",
+        status_404="The repository has no such model or version.",
+        status_422="A file fails its checks; what answered before goes on.",
+        status_500="The execution provider cannot be used.",
+    ),
+    openapi_extra=_body(ModelControlRequest),
+)
+async def load_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
+    """Checks the file beside what answers; it takes over, in one step, only if it passes. No request is lost."""
+    wanted = await read_document(request, ModelControlRequest)
+    versions = await control.load(name, wanted.parameters.version)
+    return ModelControlAnswer(name=name, versions=versions, load=True)
+
+
+@router.post(
+    "/models/{name}/unload",
+    operation_id="v2_repository_unload",
+    summary="Unload a model",
+    response_model_exclude_none=True,
+    responses=_failures(
+        status_403="Off; the setting `model_control` turns it on.",
+        status_404="No such model or version is served.",
+    ),
+    openapi_extra=_body(ModelControlRequest),
+)
+async def unload_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
+    """Takes it out; what it has admitted is still answered."""
+    wanted = await read_document(request, ModelControlRequest)
+    versions = await control.unload(name, wanted.parameters.version)
+    return ModelControlAnswer(name=name, versions=versions, unload=True)

@@ -1,0 +1,84 @@
+"""Messages of the inference call: from and to what every transport shares."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from service.classifier import Classification
+from service.errors import MalformedRequestError
+from service.grpc import open_inference_pb2 as pb
+from service.open_inference import InferRequest, InputTensor, OutputTensor, RequestedOutput
+
+
+def read_request(message: pb.ModelInferRequest) -> InferRequest:
+    """Reads an inference request.
+
+    Args:
+        message: as it came.
+
+    Returns:
+        The request; raw tensors are not copied.
+
+    Raises:
+        MalformedRequestError: its parts contradict each other.
+    """
+    raws = message.raw_input_contents
+    if raws and len(raws) != len(message.inputs):
+        raise MalformedRequestError(f"{len(raws)} raw_input_contents for {len(message.inputs)} inputs")
+    inputs = [_input(tensor, raws[place] if raws else None) for place, tensor in enumerate(message.inputs)]
+    outputs = [
+        RequestedOutput(output.name, _whole_number(output.parameters, "classification"), binary=bool(raws))
+        for output in message.outputs
+    ]
+    timeout_us = _whole_number(message.parameters, "timeout")
+    return InferRequest(
+        inputs,
+        outputs or [RequestedOutput(binary=bool(raws))],
+        message.id or None,
+        timeout_us / 1e6 if timeout_us else None,
+    )
+
+
+def write_answer(result: Classification, request: InferRequest, outputs: list[OutputTensor]) -> pb.ModelInferResponse:
+    """Writes an answer, its tensors raw where the request's were.
+
+    Args:
+        result: to be told.
+        request: as read.
+        outputs: one for each that the request wants.
+
+    Returns:
+        The message.
+    """
+    metadata = result.model.metadata
+    answer = pb.ModelInferResponse(model_name=metadata.name, model_version=metadata.version, id=request.id or "")
+    for wanted, tensor in zip(request.outputs, outputs, strict=True):
+        output = answer.outputs.add(name=tensor.name, datatype=tensor.datatype, shape=tensor.shape)
+        if wanted.binary:
+            answer.raw_output_contents.append(tensor.raw())
+        elif isinstance(tensor.elements, list):
+            output.contents.bytes_contents.extend(text.encode() for text in tensor.elements)
+        else:
+            output.contents.fp32_contents.extend(tensor.elements.ravel().tolist())
+    return answer
+
+
+def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> InputTensor:
+    shape = tuple(tensor.shape)
+    if raw is not None:
+        if tensor.HasField("contents"):
+            raise MalformedRequestError(f"input {tensor.name[:64]}: it has both contents and raw_input_contents")
+        return InputTensor(tensor.name, tensor.datatype, shape, raw=raw)
+    if any(key.startswith("shared_memory") for key in tensor.parameters):
+        raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not spoken here; send the data")
+    contents = tensor.contents
+    values = contents.bytes_contents if tensor.datatype == "BYTES" else contents.uint_contents
+    return InputTensor(tensor.name, tensor.datatype, shape, values=list(values))
+
+
+def _whole_number(parameters: Mapping[str, Any], key: str) -> int:
+    if key not in parameters:
+        return 0
+    choice = parameters[key].WhichOneof("parameter_choice")
+    if choice not in ("int64_param", "uint64_param") or getattr(parameters[key], choice) < 0:
+        raise MalformedRequestError(f"the parameter `{key}` must be a whole number from 0 up")
+    return int(getattr(parameters[key], choice))

@@ -1,0 +1,151 @@
+"""What the protocol tells about the server and its models, as JSON documents; gRPC puts the same into messages."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from contract import OUTPUT_NAME
+from service.catalog import ServedModel
+from service.control import IndexEntry
+from service.metrics import Metrics
+from service.open_inference.tensors import ENCODED, IMAGE
+
+NAME = "convoy"
+PLATFORM = "onnxruntime_onnx"
+EXTENSIONS = (
+    "binary_tensor_data",
+    "classification",
+    "model_configuration",
+    "model_repository",
+    "statistics",
+)
+
+
+def describe_server(version: str) -> dict[str, Any]:
+    """Name, version and the protocol's extensions that are spoken."""
+    return {"name": NAME, "version": version, "extensions": list(EXTENSIONS)}
+
+
+def describe_model(model: ServedModel, versions: Iterable[ServedModel]) -> dict[str, Any]:
+    """Inputs and outputs of a model.
+
+    Args:
+        model: to be described.
+        versions: of the same name that answer.
+
+    Returns:
+        Its metadata; -1 is a size that varies.
+    """
+    labels = len(model.metadata.labels)
+    return {
+        "name": model.metadata.name,
+        "versions": [version.metadata.version for version in versions],
+        "platform": PLATFORM,
+        "inputs": [
+            {"name": IMAGE, "datatype": "UINT8", "shape": [-1, *model.target.shape]},
+            {"name": ENCODED, "datatype": "BYTES", "shape": [-1]},
+        ],
+        "outputs": [{"name": OUTPUT_NAME, "datatype": "FP32", "shape": [-1, labels]}],
+    }
+
+
+def configure_model(model: ServedModel, max_images: int) -> dict[str, Any]:
+    """A model's configuration, as the model configuration extension names its parts.
+
+    Args:
+        model: to be described.
+        max_images: most pictures in one request.
+
+    Returns:
+        The configuration; ``dims`` leave out the batch.
+    """
+    return {
+        "name": model.metadata.name,
+        "platform": PLATFORM,
+        "backend": "onnxruntime",
+        "max_batch_size": max_images,
+        "input": [
+            {
+                "name": IMAGE,
+                "data_type": "TYPE_UINT8",
+                "format": "FORMAT_NHWC",
+                "dims": list(model.target.shape),
+                "optional": True,
+            },
+            {"name": ENCODED, "data_type": "TYPE_STRING", "dims": [1], "optional": True},
+        ],
+        "output": [{"name": OUTPUT_NAME, "data_type": "TYPE_FP32", "dims": [len(model.metadata.labels)]}],
+        "dynamic_batching": {},
+    }
+
+
+def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str, Any]:
+    """What each model has done, as the statistics extension names it.
+
+    Args:
+        models: to be told of.
+        metrics: where they are counted.
+
+    Returns:
+        Counts, and nanoseconds summed over them.
+    """
+    metrics.fold()
+    samples = {
+        (sample.name, sample.labels.get("model"), sample.labels.get("version")): sample.value
+        for sample in metrics.samples()
+        if "le" not in sample.labels
+    }
+    stats = []
+    for model in models:
+        key = model.metadata.name, model.metadata.version
+
+        def value(name: str, key: tuple[str, str] = key) -> float:
+            return samples.get((f"convoy_{name}", *key), 0.0)
+
+        def duration(stage: str, value: Any = value) -> dict[str, int]:
+            return {
+                "count": int(value(f"{stage}_seconds_count")),
+                "ns": round(value(f"{stage}_seconds_sum") * 1e9),
+            }
+
+        decode, queue, inference = duration("decode"), duration("queue"), duration("inference")
+        stats.append(
+            {
+                "name": key[0],
+                "version": key[1],
+                "inference_count": int(value("images_total")),
+                "execution_count": inference["count"],
+                "inference_stats": {
+                    "success": {
+                        "count": int(value("classified_requests_total")),
+                        "ns": decode["ns"] + queue["ns"] + inference["ns"],
+                    },
+                    "fail": {"count": int(value("failed_runs_total")), "ns": 0},
+                    "queue": queue,
+                    "compute_input": decode,
+                    "compute_infer": inference,
+                },
+            }
+        )
+    return {"model_stats": stats}
+
+
+def list_repository(entries: Iterable[IndexEntry], *, only_ready: bool) -> list[dict[str, str]]:
+    """The model repository, as the model repository extension names its parts.
+
+    Args:
+        entries: of the repository.
+        only_ready: leave out what does not answer.
+
+    Returns:
+        Each version of each model: READY, or UNAVAILABLE with the reason.
+    """
+    return [
+        {
+            "name": entry.name,
+            "version": entry.version,
+            "state": "READY" if entry.ready else "UNAVAILABLE",
+            "reason": entry.reason,
+        }
+        for entry in entries
+        if entry.ready or not only_ready
+    ]

@@ -1,0 +1,94 @@
+"""One inference request of the protocol: inputs in, requested outputs out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from contract import OUTPUT_NAME
+from service.catalog import ServedModel
+from service.classifier import Classification, Classifier
+from service.errors import MalformedRequestError
+from service.open_inference.tensors import ENCODED, IMAGE, InputTensor, OutputTensor, read_images
+
+
+class RequestedOutput(NamedTuple):
+    """How an output is wanted.
+
+    Attributes:
+        name: of the output.
+        classes: how many labels of each row; 0 is the row itself.
+        binary: as raw bytes, where the transport can choose.
+    """
+
+    name: str = OUTPUT_NAME
+    classes: int = 0
+    binary: bool = False
+
+
+class InferRequest(NamedTuple):
+    """A request, freed from its transport.
+
+    Attributes:
+        inputs: as sent.
+        outputs: as wanted.
+        id: to be given back, or None.
+        timeout_s: asked for, or None.
+    """
+
+    inputs: list[InputTensor]
+    outputs: list[RequestedOutput]
+    id: str | None = None
+    timeout_s: float | None = None
+
+
+async def infer(
+    classifier: Classifier,
+    model: ServedModel,
+    request: InferRequest,
+    *,
+    max_images: int,
+    deadline: float,
+    is_abandoned: Callable[[], bool],
+) -> tuple[Classification, list[OutputTensor]]:
+    """Answers a request.
+
+    Args:
+        classifier: that every protocol shares.
+        model: that is asked.
+        request: what is asked.
+        max_images: most pictures in one request.
+        deadline: on the clock of ``time.perf_counter``, in seconds.
+        is_abandoned: tells whether the client has gone.
+
+    Returns:
+        The answer with its stage times, and one tensor for each requested output.
+
+    Raises:
+        RequestError: the inputs or outputs cannot be used.
+        RefusedError: no answer can be given now.
+    """
+    if len(request.inputs) != 1:
+        sent = ", ".join(tensor.name[:64] for tensor in request.inputs[:4]) or "none"
+        raise MalformedRequestError(f"send one input, {IMAGE} or {ENCODED}; sent: {sent}")
+    for output in request.outputs:
+        if output.name != OUTPUT_NAME:
+            raise MalformedRequestError(f"there is no output {output.name[:64]!r}; the model has {OUTPUT_NAME}")
+    if len(request.outputs) != 1:
+        raise MalformedRequestError(f"ask for {OUTPUT_NAME} once")
+    images = read_images(request.inputs[0], model.target, max_images)
+    result = await classifier.classify(model, images, deadline=deadline, is_abandoned=is_abandoned)
+    return result, [_output(result, wanted) for wanted in request.outputs]
+
+
+def _output(result: Classification, wanted: RequestedOutput) -> OutputTensor:
+    rows = result.probabilities
+    if not wanted.classes:
+        return OutputTensor(OUTPUT_NAME, "FP32", rows.shape, rows)
+    labels = result.model.metadata.labels
+    best = np.argsort(-rows, axis=1, kind="stable")[:, : wanted.classes]
+    # The classification extension's form: value, index, label.
+    texts = [
+        f"{row[place]:f}:{place}:{labels[place]}" for row, places in zip(rows, best, strict=True) for place in places
+    ]
+    return OutputTensor(OUTPUT_NAME, "BYTES", best.shape, texts)

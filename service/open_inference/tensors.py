@@ -1,0 +1,160 @@
+"""Tensors of the protocol: what clients may send as pictures, and what they get back."""
+
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.classifier import Images
+from service.decoding import Target, Upload, read_base64
+from service.errors import MalformedRequestError, TooLargeError
+
+IMAGE = "image"
+ENCODED = "encoded"
+
+_LENGTH = struct.Struct("<I")
+
+
+class InputTensor(NamedTuple):
+    """A tensor as it came.
+
+    Attributes:
+        name: of the input.
+        datatype: as the protocol names it.
+        shape: as the client states it.
+        raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where ``values``
+            holds them.
+        values: its elements, nested or flat; BYTES are base64 text, or bytes as they are.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    raw: bytes | memoryview | None = None
+    values: Sequence[Any] | None = None
+
+
+class OutputTensor(NamedTuple):
+    """A tensor to be sent.
+
+    Attributes:
+        name: of the output.
+        datatype: FP32 or BYTES.
+        shape: of the tensor.
+        elements: float32 of that shape, or one text an element.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    elements: NDArray[np.float32] | list[str]
+
+    def raw(self) -> bytes:
+        """The elements in the protocol's binary form."""
+        if isinstance(self.elements, np.ndarray):
+            return self.elements.astype("<f4", copy=False).tobytes()
+        texts = [text.encode() for text in self.elements]
+        return b"".join(_LENGTH.pack(len(text)) + text for text in texts)
+
+    def flat(self) -> NDArray[np.float32] | list[str]:
+        """The elements in row-major order."""
+        return self.elements.ravel() if isinstance(self.elements, np.ndarray) else self.elements
+
+
+def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
+    """Takes the pictures out of an input.
+
+    Args:
+        tensor: ``image`` (UINT8 [N, H, W, C]) or ``encoded`` (BYTES [N]).
+        target: what the model wants.
+        max_images: most pictures allowed.
+
+    Returns:
+        Pixels uint8 [N, H, W, C], a view where they came as raw bytes, or files to decode.
+
+    Raises:
+        MalformedRequestError: another name, datatype, shape or length; says what would be right.
+        InvalidImagesError: text that is not base64.
+        TooLargeError: more than ``max_images``.
+    """
+    if tensor.name not in (IMAGE, ENCODED):
+        raise MalformedRequestError(f"there is no input {tensor.name[:64]!r}; send {IMAGE} or {ENCODED}")
+    pixels = tensor.name == IMAGE
+    wanted_type, wanted_shape = ("UINT8", target.shape) if pixels else ("BYTES", ())
+    shape = tensor.shape
+    # Clients that think in batches of [1] send [N, 1] for [N].
+    suits = len(shape) >= 1 and (shape[1:] == wanted_shape or (not pixels and shape[1:] == (1,)))
+    if tensor.datatype != wanted_type or not suits or shape[0] < 1:
+        raise MalformedRequestError(
+            f"input {tensor.name} is {tensor.datatype[:16]} {list(shape[:8])}; "
+            f"this model takes {wanted_type} [{', '.join(map(str, ('N', *wanted_shape)))}]"
+        )
+    if shape[0] > max_images:
+        raise TooLargeError(f"{shape[0]} images in one request; at most {max_images} are allowed")
+    return _read_pixels(tensor) if pixels else _read_files(tensor)
+
+
+def _read_pixels(tensor: InputTensor) -> NDArray[np.uint8]:
+    size = math.prod(tensor.shape)
+    if tensor.raw is not None:
+        array = np.frombuffer(tensor.raw, np.uint8)
+    else:
+        array = _whole_numbers(tensor)
+        if array.ndim > 1 and array.shape != tensor.shape:
+            raise MalformedRequestError(
+                f"input {tensor.name}: its data is nested as {list(array.shape)}, its shape is {list(tensor.shape)}"
+            )
+    if array.size != size:
+        raise MalformedRequestError(
+            f"input {tensor.name}: its shape {list(tensor.shape)} needs {size} bytes, {array.size} are here"
+        )
+    return array.reshape(tensor.shape)
+
+
+def _whole_numbers(tensor: InputTensor) -> NDArray[np.uint8]:
+    """The values as bytes; nothing is rounded, wrapped or parsed on the way."""
+    try:
+        array = np.asarray(tensor.values)
+    except ValueError as error:
+        raise MalformedRequestError(f"input {tensor.name}: its data is nested unevenly") from error
+    if array.dtype.kind not in "iu" or array.size == 0 or array.min() < 0 or array.max() > 255:
+        raise MalformedRequestError(f"input {tensor.name}: its data must be whole numbers from 0 to 255")
+    return array.astype(np.uint8)
+
+
+def _read_files(tensor: InputTensor) -> list[Upload]:
+    count = tensor.shape[0]
+    if tensor.raw is not None:
+        return [Upload(file) for file in _split(tensor.raw, count)]
+    values = tensor.values or ()
+    if all(isinstance(value, list) and len(value) == 1 for value in values):
+        values = [value[0] for value in values]
+    if len(values) != count:
+        raise MalformedRequestError(f"input {tensor.name}: its shape promises {count} files, {len(values)} are here")
+    if all(isinstance(value, bytes) for value in values):
+        return [Upload(value) for value in values]
+    if not all(isinstance(value, str) for value in values):
+        raise MalformedRequestError(f"input {tensor.name}: its data must be text, each a file in base64")
+    return read_base64(values)
+
+
+def _split(raw: bytes | memoryview, count: int) -> list[bytes]:
+    """Takes BYTES elements apart: each has its length before it, 4 bytes, little-endian."""
+    files: list[bytes] = []
+    offset, end = 0, len(raw)
+    while len(files) < count and offset + _LENGTH.size <= end:
+        (length,) = _LENGTH.unpack_from(raw, offset)
+        offset += _LENGTH.size
+        if offset + length > end:
+            break
+        files.append(bytes(raw[offset : offset + length]))
+        offset += length
+    if len(files) < count or offset != end:
+        raise MalformedRequestError(
+            f"input {ENCODED}: its {end} bytes do not hold {count} elements, each after its length in 4 bytes, "
+            "little-endian"
+        )
+    return files

@@ -1,0 +1,73 @@
+"""What schemathesis sends where the schema can only say "bytes": real pictures, arrays and tensors.
+
+A schema cannot say that a tensor's data must suit its shape, nor that a header must be the length of a part of the
+body, so valid requests of the protocol are made so here. Requests that are meant to be wrong are left as they are.
+"""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import schemathesis
+from hypothesis import strategies as st
+
+SAMPLES = Path(__file__).parent.parent / "fixtures" / "samples"
+PICTURES = [path.read_bytes() for path in sorted(SAMPLES.glob("*.png"))]
+PATIENCE_MS = 600_000
+SHAPES = {"mnist": (1, 28, 28, 1)}
+CIFAR10 = (1, 32, 32, 3)
+LENGTH_HEADER = "Inference-Header-Content-Length"
+
+
+def _base64(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()
+
+
+def _npy(count: int) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((count, 32, 32, 3), np.uint8))
+    return stream.getvalue()
+
+
+_pictures = st.sampled_from(PICTURES)
+schemathesis.openapi.media_type("image/*", _pictures)
+schemathesis.openapi.media_type("application/octet-stream", _pictures)
+schemathesis.openapi.media_type("application/x-npy", st.integers(1, 4).map(_npy))
+schemathesis.openapi.format("binary", _pictures)
+schemathesis.openapi.format("byte", _pictures.map(_base64))
+
+
+@schemathesis.hook
+def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
+    """Gives a valid request the parts that suit each other, and time enough for a slow machine."""
+    limit = str((case.headers or {}).get("X-Request-Timeout-Ms", ""))
+    if limit.isdecimal() and int(limit) >= 1:
+        case.headers["X-Request-Timeout-Ms"] = str(max(PATIENCE_MS, int(limit)))
+    if case.meta.generation.mode is not schemathesis.GenerationMode.POSITIVE:
+        return
+    if case.operation.path.endswith("/infer"):
+        _make_inference(case)
+    elif case.media_type == "application/json" and isinstance(case.body, dict) and "images" in case.body:
+        case.body = {"images": [image or _base64(PICTURES[0]) for image in case.body["images"]]}
+
+
+def _make_inference(case: Any) -> None:
+    pixels = np.zeros(SHAPES.get(case.path_parameters["name"], CIFAR10), np.uint8)
+    image: dict[str, Any] = {"name": "image", "datatype": "UINT8", "shape": pixels.shape}
+    if case.media_type == "application/octet-stream":
+        head = json.dumps({"inputs": [image | {"parameters": {"binary_data_size": pixels.nbytes}}]}).encode()
+        case.body = head + pixels.tobytes()
+        case.headers = {**(case.headers or {}), LENGTH_HEADER: str(len(head))}
+        return
+    case.headers.pop(LENGTH_HEADER, None)
+    if (case.body.get("parameters") or {}).get("timeout"):
+        case.body["parameters"]["timeout"] = PATIENCE_MS * 1000
+    for tensor in case.body["inputs"]:
+        tensor["parameters"] = {}
+        if tensor["name"] == "image":
+            tensor |= {"shape": pixels.shape, "data": pixels.ravel().tolist()}
+        else:
+            tensor |= {"shape": [1], "data": [_base64(PICTURES[0])]}

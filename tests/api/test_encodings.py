@@ -1,0 +1,62 @@
+"""What stands around an answer: compression for who accepts it, and leave for other origins where it is set."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.process import ServerProcess
+
+ORIGIN = "https://example.org"
+PNG = {"Content-Type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server that pages of one origin may call."""
+    log = tmp_path_factory.mktemp("cors") / "log"
+    with ServerProcess(log, "--cors-origins", ORIGIN) as process, httpx.Client(base_url=process.url) as http:
+        yield http
+
+
+class TestCompression:
+    @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "*", "identity", "gzip;q=0"])
+    def test_a_large_answer(self, client: httpx.Client, cat: bytes, accepted: str) -> None:
+        parts = [("file", ("cat.png", cat))] * 100
+        answer = client.post("/predict", files=parts, headers={"Accept-Encoding": accepted})
+        refused = accepted in ("identity", "gzip;q=0")
+        assert answer.headers.get("content-encoding") == (None if refused else "gzip")
+        assert len(answer.json()["predictions"]) == 100
+
+    def test_a_small_answer_is_left_as_it_is(self, client: httpx.Client, cat: bytes) -> None:
+        answer = client.post("/predict", content=cat, headers={**PNG, "Accept-Encoding": "gzip"})
+        assert "content-encoding" not in answer.headers
+
+    def test_the_schema(self, client: httpx.Client) -> None:
+        answer = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.json()["info"]["title"] == "Convoy"
+
+
+class TestOtherOrigins:
+    def test_a_page_may_ask_and_read(self, shared: httpx.Client, cat: bytes) -> None:
+        asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+        preflight = shared.options("/predict", headers={**asked, "Access-Control-Request-Headers": "content-type"})
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == ORIGIN
+        answer = shared.post("/predict", content=cat, headers={**PNG, "Origin": ORIGIN})
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "X-Request-ID" in answer.headers["access-control-expose-headers"]
+
+    def test_an_error_can_be_read_too(self, shared: httpx.Client) -> None:
+        answer = shared.post("/predict", content=b"no picture", headers={**PNG, "Origin": ORIGIN})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (422, ORIGIN)
+
+    def test_a_page_of_another_origin_may_not(self, shared: httpx.Client, cat: bytes) -> None:
+        answer = shared.post("/predict", content=cat, headers={**PNG, "Origin": "https://elsewhere.example"})
+        assert "access-control-allow-origin" not in answer.headers
+
+    def test_nobody_may_where_it_is_not_set(self, client: httpx.Client, cat: bytes) -> None:
+        answer = client.post("/predict", content=cat, headers={**PNG, "Origin": ORIGIN})
+        assert "access-control-allow-origin" not in answer.headers

@@ -1,0 +1,111 @@
+"""The OpenAPI schema, tried by those who read it: a fuzzer and a generator of clients."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.fixtures.models import copy_models
+from tests.process import ROOT, ServerProcess
+
+SCRIPTS = Path(sys.executable).parent
+
+
+def _run(*command: str | Path, cwd: Path, **env: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}", **env},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    output = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, output
+    return output
+
+
+def _fuzz(server: ServerProcess, folder: Path, *arguments: str) -> str:
+    return _run(
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
+        *("--phases", "examples,coverage,fuzzing", "--checks", "all", "--continue-on-failure"),
+        *("--max-examples", "8", "--generation-deterministic", "--no-color", "--request-timeout", "110", *arguments),
+        cwd=folder,
+        SCHEMATHESIS_HOOKS="tests.api.schemathesis_hooks",
+        PYTHONPATH=str(ROOT),
+    )
+
+
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server that lets a slow machine take its time: what takes too long is no defect here."""
+    with ServerProcess(tmp_path / "log", "--request-timeout-s", "600") as process:
+        yield process
+
+
+@pytest.fixture
+def controlled(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server whose models may be loaded and unloaded: one of its own."""
+    flags = ("--models-dir", str(copy_models(tmp_path / "models", "cifar10", "mnist")), "--model-control", "true")
+    with ServerProcess(tmp_path / "log", *flags) as process:
+        yield process
+
+
+def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_path: Path) -> None:
+    output = _fuzz(patient, tmp_path)
+    assert "24 selected / 24 total" in output
+
+
+def test_model_control_keeps_what_the_schema_says(controlled: ServerProcess, tmp_path: Path) -> None:
+    output = _fuzz(controlled, tmp_path, "--include-tag", "model repository")
+    assert "3 selected" in output
+
+
+def test_a_generated_client_classifies_pictures(
+    server: ServerProcess, client: httpx.Client, samples: dict[str, list[Path]], tmp_path: Path
+) -> None:
+    (tmp_path / "openapi.json").write_bytes(client.get("/openapi.json").content)
+    _run(
+        *("openapi-python-client", "generate", "--path", "openapi.json"),
+        *("--meta", "none", "--output-path", "convoy_client"),
+        cwd=tmp_path,
+    )
+    pictures = [str(path) for path in samples["cifar10"]]
+    output = _run(*(sys.executable, ROOT / "tests/api/generated_client_calls.py", server.url, *pictures), cwd=tmp_path)
+    one, *several = output.split()
+    assert one == several[0]
+    truth = [path.name.split("_")[1] for path in samples["cifar10"]]
+    right = sum(label == true for label, true in zip(several, truth, strict=True))
+    assert right >= 12  # of 20; the model is right on 3 of 4
+
+
+class TestDocument:
+    @pytest.fixture
+    def document(self, client: httpx.Client) -> dict[str, Any]:
+        document: dict[str, Any] = client.get("/openapi.json").json()
+        return document
+
+    @pytest.fixture
+    def operations(self, document: dict[str, Any]) -> list[dict[str, Any]]:
+        return [operation for path in document["paths"].values() for operation in path.values()]
+
+    def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(
+        self, operations: list[dict[str, Any]]
+    ) -> None:
+        ids = [operation["operationId"] for operation in operations]
+        assert len(set(ids)) == len(ids)
+        assert all(operation["summary"] and operation["description"] and operation["tags"] for operation in operations)
+
+    def test_files_of_a_form_can_be_uploaded_from_the_docs_page(self, document: dict[str, Any]) -> None:
+        content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+        file = content["multipart/form-data"]["schema"]["properties"]["file"]
+        assert (file["type"], file["items"]) == ("array", {"type": "string", "format": "binary"})
+
+    def test_there_is_no_answer_that_no_route_gives(self, document: dict[str, Any]) -> None:
+        assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
