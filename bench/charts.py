@@ -10,6 +10,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from bench.results import Results, Row
 from bench.servers import CONVOY, EMPTY
@@ -51,7 +52,7 @@ def _throughput(results: Results, rows: list[Row], stem: Path) -> Path:
         axes.set_yticks(range(len(best)), [key[0] for key in best])
         for label, key in zip(axes.get_yticklabels(), best, strict=True):
             label.set_fontweight("bold" if key[0] == CONVOY else "normal")
-        axes.set_xlim(0, max(_median(results, row, key) for key in best) * 1.55)
+        axes.set_xlim(0, max(_median(results, row, key) for key in best) * 1.75)
         title = f"{row.concurrency} requests at once" if row.concurrency > 1 else "1 request at a time"
         _tidy(axes, title, "requests / s")
     figure.suptitle("One 32x32 PNG per request, server on one core: each at its best setting", fontsize=12)
@@ -70,8 +71,9 @@ def _latency(results: Results, rows: list[Row], stem: Path) -> Path:
             axes.plot([p50, p99[key]], [place, place], color=color, linewidth=3, solid_capstyle="round")
             axes.plot(p50, place, "o", color=color, markersize=7)
             axes.plot(p99[key], place, "|", color=color, markersize=14, markeredgewidth=3)
-            axes.text(p99[key] * 1.15, place, f"{p50:.2g} / {p99[key]:.2g}", va="center", fontsize=8)
+            axes.text(p99[key] * 1.15, place, f"{_short(p50)} / {_short(p99[key])}", va="center", fontsize=8)
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
         axes.set_yticks(range(len(best)), [key[0] for key in best])
         for label, key in zip(axes.get_yticklabels(), best, strict=True):
             label.set_fontweight("bold" if key[0] == CONVOY else "normal")
@@ -100,6 +102,11 @@ def _median(results: Results, row: Row, key: tuple[str, str]) -> float:
 
 def _values(results: Results, row: Row, key: tuple[str, str]) -> list[float]:
     return [cell.requests_per_s for cell in results.cells_of(row, key)]
+
+
+def _short(value: float) -> str:
+    """Two digits, and never an exponent."""
+    return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
 def _tidy(axes: Axes, title: str, label: str) -> None:

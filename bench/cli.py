@@ -94,8 +94,8 @@ def _measure(options: argparse.Namespace, command: list[str]) -> None:
 
 
 def _ours(options: argparse.Namespace) -> list[Server]:
-    workloads = ("png", "jpeg", "bulk") if options.command == "peers" else ("png", "multipart", "mnist", "jpeg", "bulk")
-    return [servers.convoy((*workloads, "oip")), servers.convoy(workers=2)]
+    more = ("multipart",) if options.command == "peers" else ("multipart", "mnist", "oip")
+    return [servers.convoy(("png", "jpeg", "bulk", *more)), servers.convoy(workers=2)]
 
 
 def _peers(names: tuple[str, ...], results: Results) -> list[Server]:

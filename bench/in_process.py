@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.workloads import BULK_IMAGES, Network
+from bench.workloads import BULK_IMAGES, Network, newest
 from service.decoding import Decoder, Target, Upload
 
 BATCH_SIZES = (1, 4, 8, 16, 32, 64, 128, 256)
@@ -38,7 +38,7 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
     with ThreadPoolExecutor(1) as executor:
         decoder = Decoder(max_pixels=1 << 24, loop_bytes=1 << 18, executor=executor)
         for name in ("cifar10", "mnist"):
-            network = Network(models / f"{name}/1/model.onnx")
+            network = Network(newest(models, name))
             target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]
             uploads = [[Upload(data)] for data in files]
             pixels = np.concatenate([decoder.decode_now(upload, target) for upload in uploads])

@@ -4,7 +4,6 @@ import contextlib
 import ctypes
 import http.client
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -13,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.004
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
-_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 class ServerFailedError(RuntimeError):
@@ -111,41 +111,29 @@ class ServerProcess:
             time.sleep(_POLL_S)
         raise ServerFailedError(f"not ready after {_START_TIMEOUT_S:.0f} s, last {last}: {self._last_lines()}")
 
-    def processes(self) -> list[int]:
-        """The ids of its processes."""
-        parents: dict[int, int] = {}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with contextlib.suppress(OSError):
-                    parents[int(entry.name)] = int(_stat(entry)[1])
-        found, queue = [], [os.getpid()]
-        while queue:
-            parent = queue.pop()
-            children = [child for child, of in parents.items() if of == parent]
-            found += children
-            queue += children
-        return found
+    def processes(self) -> list[psutil.Process]:
+        """Its processes: whatever this process has started, or inherited from what it has started."""
+        children: list[psutil.Process] = psutil.Process().children(recursive=True)
+        return children
 
     def cpu_s(self) -> float:
         """CPU seconds, user and system, that its processes have used so far."""
-        ticks = 0
+        used_s = 0.0
         for process in self.processes():
-            with contextlib.suppress(OSError):
-                fields = _stat(Path("/proc", str(process)))
-                ticks += int(fields[11]) + int(fields[12])
-        return ticks / _TICKS_PER_S
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                used_s += times.user + times.system
+        return used_s
 
     def memory(self) -> Memory:
         """Memory of its processes."""
         rss = pss = 0
         for process in self.processes():
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{process}/smaps_rollup").read_text().splitlines():
-                    if line.startswith("Rss:"):
-                        rss += int(line.split()[1])
-                    elif line.startswith("Pss:"):
-                        pss += int(line.split()[1])
-        return Memory(round(rss / 1024, 1), round(pss / 1024, 1))
+            with contextlib.suppress(psutil.Error):
+                memory = process.memory_full_info()
+                rss += memory.rss
+                pss += memory.pss
+        return Memory(round(rss / 2**20, 1), round(pss / 2**20, 1))
 
     def stop(self) -> None:
         """Ends every process of the server, gently first."""
@@ -156,8 +144,8 @@ class ServerProcess:
             time.sleep(0.02)
         while remaining := self.processes():
             for process in remaining:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
             self._reap()
             time.sleep(0.02)
 
@@ -177,8 +165,3 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def _stat(process: Path) -> list[str]:
-    """The fields of /proc/<pid>/stat after the name, which may hold anything: state, parent, ..."""
-    return (process / "stat").read_text().rpartition(")")[2].split()

@@ -1,5 +1,6 @@
 """A run as a page for people: targets, tables, every round, and how it was measured."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
@@ -18,6 +19,7 @@ _TITLES = {
     "bulk": "256 images of pixels per request, npy in and out (images/s)",
     "oip": "256 images of pixels per request, Open Inference binary (images/s)",
 }
+_NUMBER = re.compile(r"[\d,.]* *$")
 _METHOD = """\
 - Every server of a round is started on one core (`taskset`), its answers to every body are compared with ONNX
   Runtime's own, and then wrk loads it from another core: {seconds:g} s a measurement, after 1 s that is not counted.
@@ -164,11 +166,14 @@ def _number(results: Results, row: Row, key: tuple[str, str], of: Callable[[Cell
 
 
 def _grid(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; columns whose first cell is a number stand to the right."""
+    """A Markdown table; columns of numbers stand to the right."""
 
     def lines() -> Iterator[str]:
         yield f"| {' | '.join(names)} |"
-        right = [all(row[place][:1].isdigit() or not row[place] for row in rows) for place in range(len(names))]
+        right = [
+            any(row[place] for row in rows) and all(_NUMBER.match(row[place]) for row in rows)
+            for place in range(len(names))
+        ]
         yield f"|{'|'.join(' ---: ' if to_right else ' --- ' for to_right in right)}|"
         for row in rows:
             yield f"| {' | '.join(row)} |"

@@ -104,7 +104,7 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
             "--output",
             str(recording),
         ]
-        options += ["--duration", str(round(seconds)), "--pid", str(process.processes()[0])]
+        options += ["--duration", str(round(seconds)), "--pid", str(process.processes()[0].pid)]
         with subprocess.Popen([spy, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sampler:
             load(seconds + 1)
             _, said = sampler.communicate(timeout=60)

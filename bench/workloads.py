@@ -76,6 +76,11 @@ class Network:
         return rows
 
 
+def newest(models: Path, name: str) -> Path:
+    """The file of the version of a model that the service answers with, where none is named."""
+    return max((models / name).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+
+
 def make_workloads(models: Path, samples: Path) -> dict[str, Workload]:
     """Makes every workload from the committed sample pictures.
 
@@ -86,7 +91,7 @@ def make_workloads(models: Path, samples: Path) -> dict[str, Workload]:
     Returns:
         Workload by name.
     """
-    cifar10, mnist = Network(models / "cifar10/1/model.onnx"), Network(models / "mnist/1/model.onnx")
+    cifar10, mnist = Network(newest(models, "cifar10")), Network(newest(models, "mnist"))
     files = [path.read_bytes() for path in sorted(samples.glob("cifar10_*.png"))]
     pixels = [_pixels(data, "RGB") for data in files]
     rows = tuple(cifar10.run(image[np.newaxis]) for image in pixels)
