@@ -1,0 +1,79 @@
+"""What the machine can do without a server: decode and run in one process, one thread. Prints JSON.
+
+Run as ``python -m bench.in_process``, pinned to the core that the servers get. Best of several, as the limit it is.
+"""
+
+import io
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from bench.workloads import BULK_IMAGES, Network, newest
+from service.decoding import Decoder, Target, Upload
+
+BATCH_SIZES = (1, 4, 8, 16, 32, 64, 128, 256)
+_REPEATS = 7
+_REPEAT_S = 0.04
+
+
+def measure(models: Path, samples: Path) -> dict[str, float]:
+    """Times decoding and running.
+
+    Args:
+        models: the model repository.
+        samples: the sample pictures.
+
+    Returns:
+        Microseconds: ``<model>_decode_us`` (the service's decoder), ``_pillow_us`` and ``_run_us`` (batch 1),
+        ``cifar10_run_<n>_us`` (an image, at batch n).
+    """
+    measured: dict[str, float] = {}
+    with ThreadPoolExecutor(1) as executor:
+        decoder = Decoder(max_pixels=1 << 24, loop_bytes=1 << 18, executor=executor)
+        for name in ("cifar10", "mnist"):
+            network = Network(newest(models, name))
+            target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]
+            uploads = [[Upload(data)] for data in files]
+            pixels = np.concatenate([decoder.decode_now(upload, target) for upload in uploads])
+            decode, pillow = partial(_decode, decoder, uploads, target), partial(_pillow, files, target)
+            measured[f"{name}_decode_us"] = _fastest_us(decode, len(files))
+            measured[f"{name}_pillow_us"] = _fastest_us(pillow, len(files))
+            measured[f"{name}_run_us"] = _fastest_us(partial(network.run, pixels[:1].copy()), 1)
+            if name == "cifar10":
+                many = np.resize(pixels, (BULK_IMAGES, *pixels.shape[1:]))
+                for size in BATCH_SIZES:
+                    measured[f"{name}_run_{size}_us"] = _fastest_us(partial(network.run, many[:size].copy()), size)
+    return {name: round(value, 2) for name, value in measured.items()}
+
+
+def _decode(decoder: Decoder, uploads: list[list[Upload]], target: Target) -> None:
+    for upload in uploads:
+        decoder.decode_now(upload, target)
+
+
+def _pillow(files: list[bytes], target: Target) -> None:
+    for data in files:
+        np.asarray(Image.open(io.BytesIO(data)).convert(target.color_mode))
+
+
+def _fastest_us(work: Callable[[], object], pieces: int) -> float:
+    """Microseconds a piece, fastest of several repeats: what others take from the machine only ever adds."""
+    fastest = float("inf")
+    for _ in range(_REPEATS):
+        count, started = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - started) < _REPEAT_S:
+            work()
+            count += 1
+        fastest = min(fastest, elapsed / count)
+    return fastest / pieces * 1e6
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]), Path(sys.argv[2]))))

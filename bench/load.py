@@ -1,0 +1,108 @@
+"""The load: wrk, in one thread, with as many connections as there are requests at once."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCRIPT = Path(__file__).with_name("post.lua")
+_MARK = "BENCH "
+
+
+class LoadError(RuntimeError):
+    """The load could not be made, or said nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What wrk saw of one run.
+
+    Attributes:
+        requests: answered.
+        duration_s: of the run.
+        p50_ms: median latency of a request.
+        p99_ms: 99th percentile of it.
+        non_2xx: answers with a status that is an error.
+        socket_errors: connections refused, broken or timed out.
+        core_share: of a core that wrk itself used, 0 to 1: near 1, the load is what was measured.
+    """
+
+    requests: int
+    duration_s: float
+    p50_ms: float
+    p99_ms: float
+    non_2xx: int
+    socket_errors: int
+    core_share: float
+
+
+def require_wrk() -> str:
+    """The version of wrk.
+
+    Raises:
+        LoadError: it is not installed; says how to.
+    """
+    if shutil.which("wrk") is None:
+        raise LoadError("wrk is not installed: apt-get install wrk")
+    return subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False).stdout.split("[")[0].strip()
+
+
+def drive(
+    url: str,
+    bodies: Sequence[Path],
+    headers: Mapping[str, str],
+    *,
+    concurrency: int,
+    seconds: float,
+    cores: Sequence[int],
+) -> Load:
+    """Posts bodies as fast as they are answered.
+
+    Args:
+        url: to post to.
+        bodies: files, sent in turn.
+        headers: of every request.
+        concurrency: requests at once, each on a connection of its own.
+        seconds: how long; wrk counts in whole ones.
+        cores: that wrk may use.
+
+    Returns:
+        What wrk counted.
+
+    Raises:
+        LoadError: wrk failed.
+    """
+    affinity = ",".join(map(str, cores))
+    command = ["taskset", "-c", affinity, "wrk", "--threads", "1", "--connections", str(concurrency)]
+    command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT), url]
+    environment = os.environ | {
+        "BENCH_BODIES": "\n".join(map(str, bodies)),
+        "BENCH_HEADERS": "\n".join(f"{name}: {value}" for name, value in headers.items()),
+    }
+    before = _children_cpu_s()
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    used_s = _children_cpu_s() - before
+    line = next((line for line in finished.stdout.splitlines() if line.startswith(_MARK)), None)
+    if line is None:
+        raise LoadError(f"wrk failed: {finished.stderr.strip() or finished.stdout.strip()}")
+    counted = json.loads(line.removeprefix(_MARK))
+    duration_s = counted["duration_us"] / 1e6
+    return Load(
+        requests=counted["requests"],
+        duration_s=duration_s,
+        p50_ms=counted["p50_us"] / 1e3,
+        p99_ms=counted["p99_us"] / 1e3,
+        non_2xx=counted["refused"],
+        socket_errors=counted["broken"],
+        core_share=used_s / duration_s,
+    )
+
+
+def _children_cpu_s() -> float:
+    """CPU seconds of the processes that this one has waited for; a server that still runs is not among them."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

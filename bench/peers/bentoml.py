@@ -1,0 +1,48 @@
+"""BentoML: a service class; its own API for a picture, and an ASGI app mounted beside it for raw bodies."""
+
+import sys
+
+import bentoml
+from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bench.peers import classify
+
+network = classify.Network()
+
+
+async def raw(request: Request) -> Response:
+    """One raw body."""
+    rows = network.run(classify.decode(await request.body()))
+    return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+
+
+mounted = Starlette(routes=[Route("/predict", raw, methods=["POST"])])
+
+
+@bentoml.service(
+    name="cifar10",
+    workers=classify.WORKERS,
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+    traffic={"timeout": 30},
+)
+@bentoml.asgi_app(mounted, path="/raw")
+class Cifar10:
+    """The network as a BentoML service."""
+
+    @bentoml.api(route="/predict")
+    def predict(self, picture: Image.Image, /) -> dict[str, object]:
+        """One picture, decoded by BentoML."""
+        return classify.document(network.run(classify.fit(picture)))
+
+
+if __name__ == "__main__":
+    from bentoml_cli.cli import cli
+
+    address = ["--host", "127.0.0.1", "--port", str(classify.PORT)]
+    sys.argv = ["bentoml", "serve", "bench.peers.bentoml:Cifar10", *address, "--quiet"]
+    cli()

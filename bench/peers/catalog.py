@@ -1,0 +1,163 @@
+"""The peers: what each needs, which settings are measured, and how these were sought."""
+
+from dataclasses import dataclass, field
+
+COMMON = ("onnxruntime==1.31.1", "pillow==13.0.0", "orjson>=3.11")
+_NUMPY = "numpy==2.4.6"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run a peer.
+
+    Attributes:
+        name: for the report.
+        variables: ``BENCH_*`` variables that its app reads.
+        workloads: that it is asked.
+        path: that pictures are posted to.
+        workers: processes; two are measured on two cores, unpinned.
+        same_decoder: whether it decodes with Convoy's optional quick decoder, which nobody ships with it.
+    """
+
+    name: str
+    variables: dict[str, str] = field(default_factory=dict)
+    workloads: tuple[str, ...] = ("png", "bulk", "jpeg")
+    path: str = "/predict"
+    workers: int = 1
+    same_decoder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One server that a user could pick instead.
+
+    Attributes:
+        name: as its makers write it.
+        module: below ``bench.peers``, and of its environment.
+        requirements: of its environment.
+        package: whose version is reported.
+        settings: measured.
+        sought: how they were found.
+    """
+
+    name: str
+    module: str
+    requirements: tuple[str, ...]
+    package: str
+    settings: tuple[Setting, ...]
+    sought: str
+
+
+def _batch(size: int, wait_ms: int, **more: str) -> dict[str, str]:
+    return {"BENCH_BATCH": str(size), "BENCH_WAIT_MS": str(wait_ms)} | {
+        f"BENCH_{k.upper()}": v for k, v in more.items()
+    }
+
+
+PEERS = (
+    Peer(
+        "mosec",
+        "mosec",
+        ("mosec==0.9.8", "kornia-rs==0.2.0", _NUMPY, *COMMON),
+        "mosec",
+        (
+            Setting("no batching", {"BENCH_CHUNK": "32"}),
+            Setting("batch 4, wait 1 ms", _batch(4, 1)),
+            Setting("batch 32, wait 1 ms", _batch(32, 1)),
+            Setting("2 stages, batch 32, wait 1 ms", _batch(32, 1, variant="stages"), ("png", "jpeg")),
+            Setting("batch 4, wait 1 ms, quick decoder", _batch(4, 1, variant="kornia"), ("png",), same_decoder=True),
+            Setting("batch 32, wait 1 ms, quick decoder", _batch(32, 1, variant="kornia"), ("png",), same_decoder=True),
+            Setting("2 workers, batch 4, wait 1 ms", _batch(4, 1), ("png",), workers=2),
+            Setting("2 workers, batch 32, wait 1 ms", _batch(32, 1), ("png",), workers=2),
+        ),
+        "Batch sizes 1, 4, 8, 16 and 32 with waits of 1 to 10 ms (1 is the shortest), one stage and two.",
+    ),
+    Peer(
+        "Triton",
+        "triton",
+        ("nvidia-pytriton==0.7.0", *COMMON),
+        "nvidia-pytriton",
+        (
+            Setting("batch up to 32, no delay", _batch(32, 0)),
+            Setting("no batching", _batch(1, 0), ("png",)),
+            Setting("2 instances, batch up to 32", _batch(32, 0), ("png",), workers=2),
+        ),
+        "Python backend (pictures must be decoded), dynamic batching with and without delay; pictures as BYTES.",
+    ),
+    Peer(
+        "LitServe",
+        "litserve",
+        ("litserve==0.2.19", "uvloop", "httptools", _NUMPY, *COMMON),
+        "litserve",
+        (
+            Setting("no batching"),
+            Setting("batch 16, wait 1 ms, fast queue", _batch(16, 1, variant="zmq")),
+            Setting("2 workers, fast queue", {"BENCH_VARIANT": "zmq"}, ("png",), workers=2),
+        ),
+        "Batch sizes 1 to 64, both queues (multiprocessing, zmq), raw bodies in place of JSON.",
+    ),
+    Peer(
+        "BentoML",
+        "bentoml",
+        ("bentoml>=1.4.30,<1.5", "starlette", _NUMPY, *COMMON),
+        "bentoml",
+        (
+            Setting("service API", {}, ("png", "jpeg")),
+            Setting("mounted ASGI app", path="/raw/predict"),
+            Setting("2 workers, mounted ASGI app", {}, ("png",), "/raw/predict", workers=2),
+        ),
+        "Its own API with a picture, and an ASGI app mounted in the service; metrics and access log off.",
+    ),
+    Peer(
+        "MLServer",
+        "mlserver",
+        ("mlserver==1.7.1", *COMMON),
+        "mlserver",
+        (Setting("custom handler, no inference pool"),),
+        "Inference pool on and off, gzip, metrics and debug off, its V2 route and a route of its own for raw bodies.",
+    ),
+    Peer(
+        "TorchServe",
+        "torchserve",
+        (
+            "torchserve==0.12.0",
+            "torch-model-archiver==0.12.0",
+            "torch==2.13.0",
+            "setuptools<81",
+            "pyyaml",
+            "psutil",
+            "packaging",
+            _NUMPY,
+            *COMMON,
+        ),
+        "torchserve",
+        (
+            Setting("no batching", _batch(1, 1), path="/predictions/cifar10"),
+            Setting("batch 16, delay 1 ms", _batch(16, 1), ("png", "jpeg"), "/predictions/cifar10"),
+        ),
+        "Batch sizes 1 to 32; token authorisation, access log and system metrics off.",
+    ),
+    Peer(
+        "Ray Serve",
+        "ray_serve",
+        ("ray[serve]==2.60.0", _NUMPY, *COMMON),
+        "ray",
+        (
+            Setting("plain proxy"),
+            Setting("batch 16", _batch(16, 1), ("png",)),
+        ),
+        "With and without @serve.batch; access log, dashboard and metrics export off.",
+    ),
+    Peer(
+        "FastAPI",
+        "fastapi_route",
+        ("fastapi==0.165.0", "uvicorn==0.54.0", "uvloop", "httptools", "python-multipart", _NUMPY, *COMMON),
+        "fastapi",
+        (
+            Setting("UploadFile, async route", {}, ("multipart",), "/upload"),
+            Setting("raw body, JSON made by hand"),
+            Setting("2 workers, raw body", {}, ("png",), workers=2),
+        ),
+        "One run an image, as tutorials have it: async and sync routes, an uploaded file and a raw body.",
+    ),
+)

@@ -1,0 +1,110 @@
+"""The work that every peer does: decode, run, answer. Runs in the peers' environments.
+
+The settings of a peer reach its app in ``BENCH_*`` variables, because most peers start their workers themselves.
+"""
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import orjson
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Pixels = NDArray[np.uint8]
+Rows = NDArray[np.float32]
+
+PORT = int(os.environ.get("BENCH_PORT", "0"))
+WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
+BATCH = int(os.environ.get("BENCH_BATCH", "1"))
+WAIT_MS = int(os.environ.get("BENCH_WAIT_MS", "0"))
+VARIANT = os.environ.get("BENCH_VARIANT", "")
+
+LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+JSON, NPY = "application/json", "application/x-npy"
+_NPY_MAGIC = b"\x93NUMPY"
+_SIZE = 32, 32
+_DRAFT_SIZE = 64, 64  # JPEG's own reduction, to twice the target at least: as Convoy decodes
+_QUICK = "kornia" in VARIANT
+_CHUNK = int(os.environ.get("BENCH_CHUNK", "0"))
+
+if _QUICK:
+    from kornia_rs.io import decode_image_png_u8
+
+
+def is_bulk(body: bytes) -> bool:
+    """Whether a body is an array of pixels, and not a picture."""
+    return body.startswith(_NPY_MAGIC)
+
+
+def decode(body: bytes) -> Pixels:
+    """Pixels uint8 [N, 32, 32, 3] of a picture, or of an array in npy format."""
+    if is_bulk(body):
+        pixels: Pixels = np.load(io.BytesIO(body))
+        return pixels
+    if _QUICK and body.startswith(b"\x89PNG"):
+        quick: Pixels = decode_image_png_u8(bytes(body), _SIZE, "rgb")
+        return quick[np.newaxis]
+    return fit(Image.open(io.BytesIO(body)))
+
+
+def fit(picture: Image.Image) -> Pixels:
+    """Pixels uint8 [1, 32, 32, 3] of a picture of any size."""
+    if picture.size != _SIZE:
+        picture.draft("RGB", _DRAFT_SIZE)
+        picture = ImageOps.fit(picture, _SIZE, Image.Resampling.BILINEAR)
+    if picture.mode != "RGB":
+        picture = picture.convert("RGB")
+    return np.asarray(picture)[np.newaxis]
+
+
+class Network:
+    """The CIFAR-10 network in ONNX Runtime, one thread."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(
+            os.environ["BENCH_MODEL"], options, providers=["CPUExecutionProvider"]
+        )
+
+    def run(self, pixels: Pixels) -> Rows:
+        """Probabilities float32 [N, 10] of uint8 [N, 32, 32, 3]."""
+        if _CHUNK and len(pixels) > _CHUNK:
+            return np.concatenate([self._run(pixels[at : at + _CHUNK]) for at in range(0, len(pixels), _CHUNK)])
+        return self._run(pixels)
+
+    def run_many(self, arrays: list[Pixels]) -> list[Rows]:
+        """As :meth:`run`, for several requests in one run."""
+        rows = self.run(arrays[0] if len(arrays) == 1 else np.concatenate(arrays))
+        if len(rows) == len(arrays):
+            return list(rows[:, np.newaxis])
+        return np.split(rows, np.cumsum([len(array) for array in arrays])[:-1])
+
+    def _run(self, pixels: Pixels) -> Rows:
+        rows: Rows = self._session.run(("probabilities",), {"image": pixels})[0]
+        return rows
+
+
+def answer(rows: Rows) -> bytes:
+    """JSON with ten probabilities for one picture, npy for more."""
+    if len(rows) > 1:
+        file = io.BytesIO()
+        np.save(file, rows)
+        return file.getvalue()
+    return orjson.dumps(document(rows))
+
+
+def document(rows: Rows) -> dict[str, Any]:
+    """One picture's answer, before it is JSON."""
+    row = rows[0].tolist()
+    index = max(range(len(row)), key=row.__getitem__)
+    return {
+        "label": LABELS[index],
+        "index": index,
+        "probability": row[index],
+        "probabilities": dict(zip(LABELS, row, strict=True)),
+    }

@@ -1,0 +1,43 @@
+"""FastAPI as most tutorials write it: an UploadFile, one run an image; and as it is written for speed: a raw body."""
+
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Request, Response, UploadFile
+
+from bench.peers import classify
+
+app = FastAPI()
+network = classify.Network()
+
+
+@app.post("/upload")
+async def upload(file: UploadFile) -> dict[str, object]:
+    """One picture as multipart/form-data."""
+    return classify.document(network.run(classify.decode(await file.read())))
+
+
+@app.post("/upload-sync")
+def upload_sync(file: UploadFile) -> dict[str, object]:
+    """The same, in FastAPI's thread pool."""
+    return classify.document(network.run(classify.decode(file.file.read())))
+
+
+@app.post("/predict")
+async def predict(request: Request) -> Response:
+    """A raw body, and JSON made by hand."""
+    rows = network.run(classify.decode(await request.body()))
+    return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+
+
+if __name__ == "__main__":
+    network.run(np.zeros((1, 32, 32, 3), np.uint8))
+    uvicorn.run(
+        "bench.peers.fastapi_route:app",
+        host="127.0.0.1",
+        port=classify.PORT,
+        workers=classify.WORKERS,
+        loop="uvloop",
+        http="httptools",
+        log_level="warning",
+        access_log=False,
+    )

@@ -1,0 +1,159 @@
+"""What was measured, as it is kept on disk; and the figures made of it: medians, and ratios within a round."""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+
+class Row(NamedTuple):
+    """One line of the comparison.
+
+    Attributes:
+        workload: by name.
+        concurrency: requests at once.
+        workers: processes; more than one run unpinned, beside the load.
+    """
+
+    workload: str
+    concurrency: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One server under one load, once.
+
+    Attributes:
+        round: of the run, from 1.
+        server: name.
+        setting: of it.
+        workload: by name.
+        concurrency: requests at once.
+        workers: processes of the server that were asked for.
+        requests_per_s: answered.
+        images_per_s: answered.
+        p50_ms: median latency.
+        p99_ms: 99th percentile of the latency.
+        cpu_us: CPU time of all processes of the server, for one request, in microseconds.
+        non_2xx: answers that were errors.
+        socket_errors: connections that failed.
+        load_core_share: of a core that the load generator used.
+    """
+
+    round: int
+    server: str
+    setting: str
+    workload: str
+    concurrency: int
+    workers: int
+    requests_per_s: float
+    images_per_s: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    non_2xx: int
+    socket_errors: int
+    load_core_share: float
+
+    @property
+    def row(self) -> Row:
+        """The line of the comparison that it belongs to."""
+        return Row(self.workload, self.concurrency, self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One start of a server.
+
+    Attributes:
+        round: of the run, from 1.
+        server: name.
+        setting: of it.
+        ready_s: from the start of the process to the first right answer.
+        rss_mib: resident memory of all its processes, after the load.
+        pss_mib: the same, shared pages counted once.
+        processes: how many there are.
+    """
+
+    round: int
+    server: str
+    setting: str
+    ready_s: float
+    rss_mib: float
+    pss_mib: float
+    processes: int
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything of one run.
+
+    Attributes:
+        about: command, date, commit, machine, versions, settings.
+        left_out: what could not be measured, and why.
+        cells: every measurement.
+        starts: every start.
+        in_process: the figures of :mod:`bench.in_process`, one a round.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    cells: list[Cell] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
+    in_process: list[dict[str, float]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> "Results":
+        """Reads what :meth:`write` wrote."""
+        document = json.loads(path.read_text())
+        return cls(
+            document["about"],
+            document["left_out"],
+            [Cell(**cell) for cell in document["cells"]],
+            [Start(**start) for start in document["starts"]],
+            document["in_process"],
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes everything as JSON, a measurement a line."""
+        document = asdict(self)
+        lists = {name: document.pop(name) for name in ("cells", "starts", "in_process")}
+        text = json.dumps(document, indent=2)[:-2]
+        for name, items in lists.items():
+            lines = ",\n".join(f"    {json.dumps(item)}" for item in items)
+            text += f',\n  "{name}": [\n{lines}\n  ]'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text + "\n}\n")
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are."""
+        return max((cell.round for cell in self.cells), default=0)
+
+    def rows(self) -> list[Row]:
+        """The lines of the comparison, in the order measured."""
+        return list(dict.fromkeys(cell.row for cell in self.cells))
+
+    def settings(self, row: Row) -> list[tuple[str, str]]:
+        """Server and setting of all that were asked a row."""
+        return list(dict.fromkeys((cell.server, cell.setting) for cell in self.cells if cell.row == row))
+
+    def figure(self, row: Row, key: tuple[str, str], of: Callable[[Cell], float]) -> float | None:
+        """The median over the rounds of something that was measured of a server and setting."""
+        values = [of(cell) for cell in self.cells_of(row, key)]
+        return median(values) if values else None
+
+    def ratio(
+        self, over: tuple[Row, tuple[str, str]], under: tuple[Row, tuple[str, str]], of: Callable[[Cell], float]
+    ) -> float | None:
+        """The median of the ratios within each round of two cells."""
+        below = {cell.round: of(cell) for cell in self.cells_of(*under)}
+        ratios = [of(cell) / below[cell.round] for cell in self.cells_of(*over) if below.get(cell.round)]
+        return median(ratios) if ratios else None
+
+    def cells_of(self, row: Row, key: tuple[str, str]) -> list[Cell]:
+        """The measurements of a server and setting in a row, one a round."""
+        return [cell for cell in self.cells if cell.row == row and (cell.server, cell.setting) == key]

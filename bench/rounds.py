@@ -1,0 +1,167 @@
+"""The rounds: in each, every server is started, checked, asked everything, and stopped.
+
+The order turns by a few places from round to round, so that nobody always follows the same neighbour.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.answers import WrongAnswerError, check
+from bench.load import LoadError, drive
+from bench.process import ServerFailedError, ServerProcess, free_port
+from bench.results import Cell, Results, Row, Start
+from bench.servers import CONVOY, ROOT, Server
+from bench.workloads import Workload
+
+MODELS = ROOT / "models"
+SAMPLES = ROOT / "tests" / "fixtures" / "samples"
+SCRATCH = ROOT / "build" / "bench"
+
+_WARM_UP_S = 1.0
+_CONCURRENCIES = {"jpeg": (16,), "bulk": (4,), "oip": (4,)}
+_SMALL = 1, 16, 64
+_TWO_WORKERS = (64,)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the rounds are run.
+
+    Attributes:
+        rounds: how many.
+        seconds: of each measurement.
+        server_core: that servers with one worker get.
+        load_core: that the load generator then gets.
+        rows: names of workloads that are asked; empty: all.
+    """
+
+    rounds: int
+    seconds: float
+    server_core: int
+    load_core: int
+    rows: tuple[str, ...] = ()
+
+
+def run_rounds(servers: Sequence[Server], workloads: dict[str, Workload], plan: Plan, results: Results) -> None:
+    """Measures everything and adds it to the results.
+
+    A server that fails is left out from there on, with the reason in the results.
+
+    Args:
+        servers: in the order of the first round.
+        workloads: by name.
+        plan: how.
+        results: get rounds after those that they have.
+    """
+    first = results.rounds + 1
+    for number in range(first, first + plan.rounds):
+        results.in_process.append({"round": number} | _measure_in_process(plan.server_core))
+        turn = (number - 1) * 3 % len(servers)
+        for server in [*servers[turn:], *servers[:turn]]:
+            if server.title in results.left_out:
+                continue
+            print(f"round {number}: {server.title}", flush=True)
+            try:
+                _measure(server, number, workloads, plan, results)
+            except (ServerFailedError, LoadError, OSError) as error:
+                results.left_out[server.title] = str(error)
+                print(f"  left out: {error}", flush=True)
+
+
+def rows_of(server: Server, plan: Plan) -> list[Row]:
+    """What a server is asked."""
+    wanted = [name for name in server.workloads if not plan.rows or name in plan.rows]
+    if server.workers > 1:
+        return [Row(name, concurrency, server.workers) for name in wanted for concurrency in _TWO_WORKERS]
+    return [Row(name, concurrency, 1) for name in wanted for concurrency in _CONCURRENCIES.get(name, _SMALL)]
+
+
+def _measure(server: Server, number: int, workloads: dict[str, Workload], plan: Plan, results: Results) -> None:
+    rows = rows_of(server, plan)
+    if not rows:
+        return
+    adapted = {row.workload: server.adapt(workloads[row.workload]) for row in rows}
+    everywhere = sorted(os.sched_getaffinity(0))
+    alone = server.workers == 1
+    port = free_port()
+    process = ServerProcess(
+        [word.format(port=port) for word in server.command],
+        {name: value.format(port=port) for name, value in server.variables.items()},
+        cores=[plan.server_core] if alone else everywhere,
+        port=port,
+        log=SCRATCH / "server.log",
+        folder=ROOT,
+    )
+    with process:
+        ready_s, wrong = _check_answers(process, server, adapted)
+        results.left_out |= wrong
+        for row in rows:
+            if f"{server.title}, {row.workload}" in wrong:
+                continue
+            workload = adapted[row.workload]
+            url = f"http://127.0.0.1:{port}{server.path_of(workload)}"
+            bodies = workload.write(SCRATCH / server.name.replace(" ", "-"))
+            cores = [plan.load_core] if alone else everywhere
+            for seconds in (_WARM_UP_S, plan.seconds):
+                before_s = process.cpu_s()
+                load = drive(url, bodies, workload.headers, concurrency=row.concurrency, seconds=seconds, cores=cores)
+                used_s = process.cpu_s() - before_s
+            if not load.requests:
+                raise ServerFailedError(f"answered nothing: {row}")
+            results.cells.append(
+                Cell(
+                    round=number,
+                    server=server.name,
+                    setting=server.setting,
+                    workload=row.workload,
+                    concurrency=row.concurrency,
+                    workers=row.workers,
+                    requests_per_s=round(load.requests / load.duration_s, 1),
+                    images_per_s=round(load.requests * workload.images / load.duration_s, 1),
+                    p50_ms=load.p50_ms,
+                    p99_ms=load.p99_ms,
+                    cpu_us=round(used_s / load.requests * 1e6, 1),
+                    non_2xx=load.non_2xx,
+                    socket_errors=load.socket_errors,
+                    load_core_share=round(load.core_share, 3),
+                )
+            )
+        memory = process.memory()
+        count = len(process.processes())
+        results.starts.append(
+            Start(number, server.name, server.setting, round(ready_s, 3), memory.rss_mib, memory.pss_mib, count)
+        )
+
+
+def _check_answers(
+    process: ServerProcess, server: Server, workloads: dict[str, Workload]
+) -> tuple[float, dict[str, str]]:
+    """Waits for the first good answer, then checks the answer to every body.
+
+    Returns:
+        Seconds from start to ready; and what was answered wrongly, with the reason.
+    """
+    first = next(iter(workloads.values()))
+    ready_s = process.wait_until_ready(server.path_of(first), first.bodies[0], first.headers)
+    if server.workers > 1 and server.name == CONVOY and len(process.processes()) < server.workers:
+        raise ServerFailedError(f"{server.setting} started {len(process.processes())} process")
+    wrong: dict[str, str] = {}
+    for name, workload in workloads.items() if server.answers else ():
+        try:
+            for index, body in enumerate(workload.bodies):
+                check(workload, index, *process.post(server.path_of(workload), body, workload.headers))
+        except WrongAnswerError as error:
+            wrong[f"{server.title}, {name}"] = str(error)
+    return ready_s, wrong
+
+
+def _measure_in_process(core: int) -> dict[str, float]:
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "bench.in_process", str(MODELS), str(SAMPLES)]
+    environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
+    finished = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    measured: dict[str, float] = json.loads(finished.stdout)
+    return measured

@@ -1,0 +1,129 @@
+"""What is started: the service, its peers, and an app that does nothing."""
+
+import struct
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bench.peers.catalog import Peer, Setting
+from bench.workloads import Workload, newest
+
+ROOT = Path(__file__).resolve().parent.parent
+CONVOY, EMPTY = "Convoy", "empty ASGI app"
+_OURS = ("png", "multipart", "mnist", "jpeg", "bulk")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server with one setting.
+
+    Attributes:
+        name: of the product.
+        setting: how it is set up.
+        command: that starts it; ``{port}`` is filled in.
+        variables: of its environment; ``{port}`` is filled in.
+        workloads: that it is asked, by name.
+        path: that pictures are posted to.
+        workers: processes; two are measured on two cores, unpinned.
+        same_decoder: see :class:`bench.peers.catalog.Setting`.
+        answers: False for an app that does nothing, whose answers are not checked.
+    """
+
+    name: str
+    setting: str
+    command: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    workloads: tuple[str, ...] = ("png",)
+    path: str = "/predict"
+    workers: int = 1
+    same_decoder: bool = False
+    answers: bool = True
+
+    @property
+    def title(self) -> str:
+        """Product and setting."""
+        return f"{self.name}, {self.setting}"
+
+    def path_of(self, workload: Workload) -> str:
+        """Where a workload is posted to."""
+        if self.name == CONVOY:
+            # CIFAR-10 is the default model: most requests need not name theirs.
+            named = {"oip": "/v2/models/cifar10/infer", "mnist": "/models/mnist/predict"}
+            return named.get(workload.name, "/predict")
+        if self.name == "Triton":
+            return f"/v2/models/{'pixels' if workload.name == 'bulk' else 'pictures'}/infer"
+        return self.path
+
+    def adapt(self, workload: Workload) -> Workload:
+        """The workload as this server wants it."""
+        return _as_open_inference(workload) if self.name == "Triton" else workload
+
+
+def convoy(workloads: tuple[str, ...] = _OURS, workers: int = 1) -> Server:
+    """The service of this checkout, with its defaults."""
+    setting = "default" if workers == 1 else f"--workers {workers}"
+    command: tuple[str, ...] = (sys.executable, "-m", "service", "--port", "{port}")
+    if workers > 1:
+        command += ("--workers", str(workers))
+        workloads = ("png",)
+    return Server(CONVOY, setting, command, {}, workloads, workers=workers)
+
+
+def empty() -> Server:
+    """The reference for the load generator."""
+    command: tuple[str, ...] = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "bench.empty_app:app",
+        "--port",
+        "{port}",
+        "--loop",
+        "uvloop",
+    )
+    command += ("--http", "httptools", "--lifespan", "off", "--no-access-log", "--log-level", "warning")
+    return Server(EMPTY, "uvicorn, uvloop, httptools", command, answers=False)
+
+
+def of_peer(peer: Peer, setting: Setting, python: Path, models: Path) -> Server:
+    """A peer with one of its settings, in its environment."""
+    variables = {
+        "BENCH_PORT": "{port}",
+        "BENCH_WORKERS": str(setting.workers),
+        "BENCH_MODEL": str(newest(models, "cifar10")),
+        "ORT_DISABLE_TELEMETRY": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    return Server(
+        peer.name,
+        setting.name,
+        (str(python), "-m", f"bench.peers.{peer.module}"),
+        variables | setting.variables,
+        setting.workloads,
+        setting.path,
+        setting.workers,
+        setting.same_decoder,
+    )
+
+
+def _as_open_inference(workload: Workload) -> Workload:
+    """A picture as BYTES, or an array as UINT8, in a binary request of the Open Inference Protocol v2."""
+    bodies = []
+    for body in workload.bodies:
+        if workload.name == "bulk":
+            shape, data = f"[{workload.images}, 32, 32, 3]", body[-workload.images * 32 * 32 * 3 :]
+            name, datatype, binary = "image", "UINT8", "true"
+        else:
+            shape, data = "[1, 1]", struct.pack("<I", len(body)) + body
+            name, datatype, binary = "picture", "BYTES", "false"
+        header = (
+            f'{{"inputs": [{{"name": "{name}", "shape": {shape}, "datatype": "{datatype}", '
+            f'"parameters": {{"binary_data_size": {len(data)}}}}}], '
+            f'"outputs": [{{"name": "probabilities", "parameters": {{"binary_data": {binary}}}}}]}}'
+        ).encode()
+        # Every body has the same length of header, which is sent once for all of them.
+        bodies.append((header, data))
+    longest = max(len(header) for header, _ in bodies)
+    headers = {"Inference-Header-Content-Length": str(longest), "Content-Type": "application/octet-stream"}
+    return replace(workload, bodies=tuple(header.ljust(longest) + data for header, data in bodies), headers=headers)

@@ -1,0 +1,188 @@
+"""What is asked of a server: bodies whose right answers are known beforehand."""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
+
+Pixels = NDArray[np.uint8]
+Rows = NDArray[np.float32]
+
+BULK_IMAGES = 256
+PHOTO_SIZE = 640, 480
+_BOUNDARY = "bench-boundary-7d1c"
+_PHOTO_NOISE = 4.0  # standard deviation, of 255: about a phone's at daylight
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One kind of request.
+
+    Attributes:
+        name: short, as in a report.
+        title: for people.
+        bodies: sent in turn.
+        headers: of each.
+        expected: the right probabilities of each body, float32 [N, K].
+        tolerance: how far a probability may be from them; None: only the most probable label must agree.
+        model: that is asked.
+    """
+
+    name: str
+    title: str
+    bodies: tuple[bytes, ...]
+    headers: Mapping[str, str]
+    expected: tuple[Rows, ...] = field(repr=False)
+    tolerance: float | None = 1e-3
+    model: str = "cifar10"
+
+    @property
+    def images(self) -> int:
+        """Images in one request."""
+        return len(self.expected[0])
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Writes the bodies where the load generator finds them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = tuple(folder / f"{self.name}-{index}.body" for index in range(len(self.bodies)))
+        for path, body in zip(paths, self.bodies, strict=True):
+            path.write_bytes(body)
+        return paths
+
+
+class Network:
+    """One exported classifier, run by ONNX Runtime alone: where the right answers come from.
+
+    Args:
+        path: of its file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
+
+    def run(self, images: Pixels) -> Rows:
+        """Probabilities, float32 [N, K], of uint8 [N, H, W, C]."""
+        rows: Rows = self._session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
+        return rows
+
+
+def newest(models: Path, name: str) -> Path:
+    """The file of the version of a model that the service answers with, where none is named."""
+    return max((models / name).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+
+
+def make_workloads(models: Path, samples: Path) -> dict[str, Workload]:
+    """Makes every workload from the committed sample pictures.
+
+    Args:
+        models: the model repository.
+        samples: pictures named ``<data set>_<label>_<n>.png``.
+
+    Returns:
+        Workload by name.
+    """
+    cifar10, mnist = Network(newest(models, "cifar10")), Network(newest(models, "mnist"))
+    files = [path.read_bytes() for path in sorted(samples.glob("cifar10_*.png"))]
+    pixels = [_pixels(data, "RGB") for data in files]
+    rows = tuple(cifar10.run(image[np.newaxis]) for image in pixels)
+    digits = [path.read_bytes() for path in sorted(samples.glob("mnist_*.png"))]
+    digit_rows = tuple(mnist.run(_pixels(data, "L")[np.newaxis]) for data in digits)
+    photos = [make_photo(image, seed) for seed, image in enumerate(pixels[::2])]
+    photo_rows = tuple(cifar10.run(_shrink(data)[np.newaxis]) for data in photos)
+    bulk = np.resize(np.stack(pixels), (BULK_IMAGES, *pixels[0].shape))
+    bulk_rows = cifar10.run(bulk)
+    png, npy = {"Content-Type": "image/png"}, "application/x-npy"
+    form = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+    header, tensor = _open_inference(bulk)
+    made = (
+        Workload("png", "one 32x32 PNG", tuple(files), png, rows),
+        Workload("multipart", "one 32x32 PNG, multipart/form-data", tuple(map(_multipart, files)), form, rows),
+        Workload("mnist", "one 28x28 PNG, MNIST", tuple(digits), png, digit_rows, model="mnist"),
+        Workload(
+            "jpeg",
+            "one 640x480 JPEG",
+            tuple(photos),
+            {"Content-Type": "image/jpeg"},
+            photo_rows,
+            tolerance=None,
+        ),
+        Workload(
+            "bulk",
+            f"{BULK_IMAGES} images of pixels, npy",
+            (_npy(bulk),),
+            {"Content-Type": npy, "Accept": npy},
+            (bulk_rows,),
+        ),
+        Workload(
+            "oip",
+            f"{BULK_IMAGES} images of pixels, Open Inference binary",
+            (header + tensor,),
+            {"Inference-Header-Content-Length": str(len(header)), "Content-Type": "application/octet-stream"},
+            (bulk_rows,),
+        ),
+    )
+    return {workload.name: workload for workload in made}
+
+
+def make_photo(image: Pixels, seed: int) -> bytes:
+    """A 640x480 JPEG that looks like a photograph to its codec: smooth, with a little noise.
+
+    A CIFAR-10 picture, scaled up with a Lanczos filter, cropped to 4:3, with Gaussian noise, at quality 90.
+
+    Args:
+        image: uint8 [32, 32, 3].
+        seed: of the noise.
+
+    Returns:
+        The file.
+    """
+    large = ImageOps.fit(Image.fromarray(image), PHOTO_SIZE, Image.Resampling.LANCZOS)
+    noise = np.random.default_rng(seed).normal(0, _PHOTO_NOISE, (*PHOTO_SIZE[::-1], 3))
+    noisy = np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noisy).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+def _pixels(data: bytes, mode: str) -> Pixels:
+    pixels = np.asarray(Image.open(io.BytesIO(data)).convert(mode))
+    return pixels if pixels.ndim == 3 else pixels[..., np.newaxis]
+
+
+def _shrink(data: bytes) -> Pixels:
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    return np.asarray(ImageOps.fit(picture, (32, 32), Image.Resampling.BILINEAR))
+
+
+def _npy(array: Pixels) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def _multipart(data: bytes) -> bytes:
+    head = (
+        f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="picture.png"\r\n'
+        "Content-Type: image/png\r\n\r\n"
+    )
+    return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _open_inference(images: Pixels) -> tuple[bytes, bytes]:
+    """The two halves of a binary request of the Open Inference Protocol v2, as tritonclient sends them."""
+    shape = ", ".join(map(str, images.shape))
+    header = (
+        f'{{"inputs": [{{"name": "{INPUT_NAME}", "shape": [{shape}], "datatype": "UINT8", '
+        f'"parameters": {{"binary_data_size": {images.nbytes}}}}}], "parameters": {{"binary_data_output": true}}}}'
+    )
+    return header.encode(), images.tobytes()
