@@ -83,8 +83,7 @@ def _finish(axis: Axes, panel: dict[str, Any]) -> None:
     for step in defaults.get("thresholds", {}).get("steps", ())[1:]:
         axis.axhline(step["value"], color=step["color"], linestyle="--", linewidth=0.8)
     if "min" in defaults:
-        axis.margins(y=0.1)
-        axis.set_ylim(bottom=0)
+        axis.set_ylim(0, axis.dataLim.ymax * 1.1 if axis.lines and axis.dataLim.ymax > 0 else 1)
     if defaults["unit"] in UNITS:
         axis.yaxis.set_major_formatter(FuncFormatter(UNITS[defaults["unit"]]))
     handles, labels = axis.get_legend_handles_labels()
