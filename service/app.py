@@ -177,8 +177,13 @@ async def _beside(
     """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
     async with AsyncExitStack() as stack:
         if settings.grpc_port is not None:
-            from service.grpc.server import serve  # noqa: PLC0415  30 MiB that only those pay who want it
-            from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
+            try:
+                from service.grpc.server import serve  # noqa: PLC0415  an extra, and memory that only its users pay
+                from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
+            except ModuleNotFoundError as error:
+                raise SettingError(
+                    f"grpc_port needs the extra `grpc`, of which {error.name} is not installed"
+                ) from error
 
             servicer = InferenceServicer(
                 classifier,
