@@ -67,6 +67,16 @@ train: $(DEV)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for
 	$(DEV)/bin/python -m training cifar10 $(ARGS)
 	$(DEV)/bin/python -m training mnist $(ARGS)
 
+.PHONY: bench bench-peers profile
+bench: $(DEV)/.ready  ## Measure the service alone, minutes; needs wrk; ARGS="--rounds 5 --rows png"
+	$(DEV)/bin/python -m bench ours $(ARGS)
+
+bench-peers: $(DEV)/.ready  ## Measure it beside its peers, installed under build/peers; ARGS="--peers mosec,Triton"
+	$(DEV)/bin/python -m bench peers $(ARGS)
+
+profile: $(DEV)/.ready  ## Where the time of a request goes, by stage and function; ARGS="--concurrency 1"
+	$(DEV)/bin/python -m bench profile $(ARGS)
+
 LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 .PHONY: lock

@@ -59,7 +59,7 @@ def _head(results: Results) -> str:
         (
             f"{virtual}{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB; {machine['system']}; "
             f"Python {machine['python']}. Load: {about['load_generator']}; server on core {about['server_core']}. "
-            f"{results.rounds} rounds, {about['seconds']:g} s a measurement."
+            f"{about['seconds']:g} s a measurement; the tables say how many rounds each server was in."
         ),
         _grid(
             ("date", "commit", "command"),
@@ -96,10 +96,22 @@ def _table(results: Results, row: Row) -> str:
                 _number(results, row, key, lambda cell: cell.cpu_us, ",.0f"),
                 _number(results, row, key, lambda cell: cell.load_core_share * 100, ".0f"),
                 str(errors),
+                str(len(results.cells_of(row, key))),
             )
         )
     unit = "images/s" if row.workload in ("bulk", "oip") else "requests/s"
-    names = ("server", "setting", unit, "Convoy is", "p50 ms", "p99 ms", "CPU us/request", "load core %", "errors")
+    names = (
+        "server",
+        "setting",
+        unit,
+        "Convoy is",
+        "p50 ms",
+        "p99 ms",
+        "CPU us/request",
+        "load core %",
+        "errors",
+        "rounds",
+    )
     title = _TITLES[row.workload] + describe(row).removeprefix(row.workload)
     return f"## {title}\n\n" + _grid(names, lines)
 

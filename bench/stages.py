@@ -38,7 +38,8 @@ _STAGES = (
     ("service/api/requests.py", "read and parse the request"),
     ("service/api/connection.py", "read and parse the request"),
     ("service/api/envelope.py", "request id, metrics"),
-    ("service/metrics.py", "request id, metrics"),
+    ("service/metrics", "request id, metrics"),
+    ("service/protocol.py", "HTTP: uvicorn, httptools, write"),
     ("service/", "endpoint"),
     ("uvicorn/", "HTTP: uvicorn, httptools, write"),
 )
@@ -138,7 +139,7 @@ def read_profile(raw: str) -> Profile:
 
 def _stage(names: list[str]) -> str:
     for name in reversed(names):
-        if "service/__main__.py" in name or "uvicorn/server.py" in name:
+        if "asyncio/runners.py" in name:
             return _REST
         for part, stage in _STAGES:
             if f"({part}" in name or f"/{part}" in name:

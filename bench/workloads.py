@@ -18,7 +18,7 @@ Rows = NDArray[np.float32]
 BULK_IMAGES = 256
 PHOTO_SIZE = 640, 480
 _BOUNDARY = "bench-boundary-7d1c"
-_PHOTO_NOISE = 4.0  # standard deviation, of 255: about a phone's at daylight
+_PHOTO_NOISE = 4.0  # standard deviation, of 255
 
 
 @dataclass(frozen=True)
