@@ -39,7 +39,7 @@ def test_requests_leave_their_marks(fresh: httpx.Client, cat: bytes) -> None:
     assert page.value("convoy_batch_size_sum", **model) == 5
     assert page.value("convoy_inference_seconds_sum", **model) > 0
     assert page.value("convoy_predicted_images_total", **model, label="cat") == 5
-    assert page.value("convoy_queue_capacity_images", model="mnist") == 2048
+    assert page.value("convoy_queue_capacity_images", **model) == 2048
     assert page.value("convoy_model_info", model="mnist", version="1", provider="cpu") == 1
     assert page.value("convoy_ready") == 1
     assert page.value("convoy_requests_in_flight") == 1  # the scrape itself
