@@ -38,7 +38,7 @@ async def test_every_page_tells_of_all_workers_dead_ones_included(tmp_path: Path
         page = await until(process.url, convoy_ready=1, **counted)
         assert page.value("convoy_worker_restarts_total") == 0
         assert page.value("convoy_predicted_images_total", label="cat") == REQUESTS
-        assert page.value("convoy_queue_capacity_images", model="mnist") == 2 * 2048
+        assert page.value("convoy_queue_capacity_images", model="mnist", version="1") == 2 * 2048
 
         pids = set(re.findall(r'"pid":(\d+),"message":"Started', process.log.read_text()))
         assert len(pids) == 2
