@@ -38,7 +38,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models-dir", type=Path, default=Path("models"))
     parser.add_argument("--model", default="cifar10/1", help="name/version (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="of the service (default: %(default)s)")
-    parser.add_argument("--max-batch-size", type=int, help="(default: 256 on a GPU, 16 on a CPU)")
+    parser.add_argument("--max-batch-size", type=int, help="(default: 256 on a GPU, 32 on a CPU)")
     parser.add_argument("--images", type=int, default=1024, help="in a bulk request (default: %(default)s)")
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 16, 64])
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (default: %(default)s)")
