@@ -1,4 +1,4 @@
-"""``python -m service``: serves the model repository over HTTP."""
+"""``python -m service``: serves the model repository over HTTP. ``python -m service doctor`` explains the machine."""
 
 import sys
 
@@ -17,13 +17,18 @@ def main() -> int:
     Returns:
         Exit status.
     """
+    is_doctor = sys.argv[1:2] == ["doctor"]
     try:
-        settings = CliApp.run(Settings)
+        settings = CliApp.run(Settings, cli_args=sys.argv[2 if is_doctor else 1 :])
     except ValidationError as error:
         for fault in error.errors():
             print(": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])), file=sys.stderr)
         return 2
-    configure_logs(settings.log_level, settings.log_format)
+    configure_logs("error" if is_doctor else settings.log_level, settings.log_format)
+    if is_doctor:
+        from service.doctor import doctor  # noqa: PLC0415  it imports ONNX Runtime, which a parent of workers does not
+
+        return doctor(settings)
     try:
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:

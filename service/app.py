@@ -41,7 +41,7 @@ from service.classifier import Classifier
 from service.control import BatchingPolicy, ModelControl
 from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
-from service.inference import ModelRepository, choose_provider
+from service.inference import GpuPolicy, ModelRepository, choose_provider
 from service.machine import available_cores
 from service.metrics import Metrics
 from service.settings import Settings
@@ -59,11 +59,12 @@ _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
 
 
-def create_app(settings: Settings) -> ASGIApp:
+def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     """Builds the service.
 
     Args:
         settings: how it runs.
+        worker_slot: number of this worker among its siblings.
 
     Returns:
         The ASGI app. Models are loaded when its lifespan starts.
@@ -85,7 +86,7 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
-            classifier, control = _start(settings, metrics, tracing, executor)
+            classifier, control = _start(settings, worker_slot, metrics, tracing, executor)
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
             async with _folding(metrics, settings.workers), _beside(settings, classifier, control, metrics, drain):
@@ -210,21 +211,26 @@ async def _beside(
 
 
 def _start(
-    settings: Settings, metrics: Metrics, tracing: "Tracing | None", executor: ThreadPoolExecutor
+    settings: Settings,
+    worker_slot: int,
+    metrics: Metrics,
+    tracing: "Tracing | None",
+    executor: ThreadPoolExecutor,
 ) -> tuple[Classifier, ModelControl]:
     cores = max(1, available_cores() // settings.workers)
+    provider = choose_provider(settings.execution_provider, worker_slot)
+    metrics.fell_back(bool(provider.fallback_reason))
     repository = ModelRepository(
         settings.models_dir,
-        provider=choose_provider(settings.execution_provider),
+        provider=provider,
         intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
-        warm_up_batch_size=settings.max_batch_size,
+        max_batch_size=settings.max_batch_size,
+        gpu=GpuPolicy(memory_limit_bytes=settings.gpu_memory_limit_bytes, cuda_graphs=settings.cuda_graphs),
     )
     policy = BatchingPolicy(
-        max_batch_size=settings.max_batch_size,
         max_queue_delay_s=settings.max_queue_delay_us / 1e6,
         queue_capacity=settings.queue_capacity,
         loop_budget_s=_LOOP_BUDGET_ALONE_S if cores == 1 else _LOOP_BUDGET_S,
-        batches_in_flight=1,
     )
     catalog = ModelCatalog(settings.default_model)
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer

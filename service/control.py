@@ -27,13 +27,11 @@ Observe = Callable[[Observer, str, str], Observer]
 
 @dataclass(frozen=True, slots=True)
 class BatchingPolicy:
-    """How each model's batcher is set up; see :class:`service.batching.Batcher`."""
+    """How each model's batcher is set up, beyond what its session says; see :class:`service.batching.Batcher`."""
 
-    max_batch_size: int
     max_queue_delay_s: float
     queue_capacity: int
     loop_budget_s: float
-    batches_in_flight: int
 
 
 class IndexEntry(NamedTuple):
@@ -201,12 +199,13 @@ class ModelControl:
         batcher = Batcher(
             loaded.session,
             name=metadata.name,
-            max_batch_size=self._policy.max_batch_size,
+            max_batch_size=loaded.session.max_batch_size,
             max_queue_delay_s=self._policy.max_queue_delay_s,
             queue_capacity=self._policy.queue_capacity,
             seconds_per_image=loaded.seconds_per_image,
-            loop_budget_s=self._policy.loop_budget_s,
-            batches_in_flight=self._policy.batches_in_flight,
+            # The time of a run on a GPU does not shrink with its batch: none may hold up the event loop.
+            loop_budget_s=self._policy.loop_budget_s if loaded.session.provider == "cpu" else 0.0,
+            batches_in_flight=loaded.session.batches_in_flight,
             observer=self._observe(metrics, metadata.name, metadata.version),
             loop=asyncio.get_running_loop(),
         )

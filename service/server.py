@@ -26,16 +26,17 @@ logger = logging.getLogger(__name__)
 _FORCED_EXIT = 1
 
 
-def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None]) -> None:
+def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None], worker_slot: int = 0) -> None:
     """Serves until a signal ends it.
 
     Args:
         settings: how the service runs.
         listener: bound to its address.
         ready: called once requests are answered.
+        worker_slot: number of this worker among its siblings.
     """
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, worker_slot),
         loop="uvloop",
         http=PatientProtocol,
         ws="none",

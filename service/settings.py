@@ -62,8 +62,15 @@ class Settings(BaseSettings):
         0, description="ONNX Runtime threads for one run; 0: the cores that the workers leave each other."
     )
 
-    max_batch_size: Annotated[int, Field(ge=1, le=4096)] = Field(
-        32, description="Most images in one run. On a CPU nothing is gained above 32; on a GPU take 256."
+    gpu_memory_limit_bytes: Annotated[int, Field(ge=64 * MEBIBYTE)] = Field(
+        1024 * MEBIBYTE, description="Most GPU memory of one session. A model has two in each worker on a GPU."
+    )
+    cuda_graphs: bool = Field(
+        True, description="Replay each batch size's work on the GPU as one captured graph; off to look for faults."
+    )
+
+    max_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
+        None, description="Most images in one run. Not set: 32 on a CPU, where more gain nothing; 256 on a GPU."
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0, description="How long a batch may wait for company. 0: whoever waits when the session is free goes."

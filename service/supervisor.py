@@ -176,7 +176,7 @@ class _Worker:
         # The worker reads the end of the parent's life from a pipe that only the parent holds open.
         life_reader, self._life = self._context.Pipe(duplex=False)
         self._process = self._context.Process(
-            target=_work, args=(self._settings, news_writer, life_reader), name=f"worker-{self._slot}"
+            target=_work, args=(self._settings, self._slot, news_writer, life_reader), name=f"worker-{self._slot}"
         )
         self._process.start()
         news_writer.close()
@@ -202,7 +202,7 @@ class _Worker:
         self.restart_at = time.monotonic() + backoff_s
 
 
-def _work(settings: Settings, news: Connection, life: Connection) -> None:
+def _work(settings: Settings, slot: int, news: Connection, life: Connection) -> None:
     """The life of one worker process."""
     from service.server import serve  # noqa: PLC0415  the parent needs none of what this imports
 
@@ -215,4 +215,5 @@ def _work(settings: Settings, news: Connection, life: Connection) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
-    serve(settings, listen(settings.host, settings.port, shared=True), ready=lambda: news.send(True))
+    listener = listen(settings.host, settings.port, shared=True)
+    serve(settings, listener, ready=lambda: news.send(True), worker_slot=slot)

@@ -1,4 +1,4 @@
-"""The command line: train, describe, evaluate, submit.
+"""The command line: train, describe, evaluate, export, submit.
 
 Nothing heavy is imported before it is known to be needed, so ``--help`` and a mistyped option answer at once.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from training.errors import TrainingError
 
-_COMMANDS = ("train", "describe", "evaluate", "submit")
+_COMMANDS = ("train", "describe", "evaluate", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 
@@ -25,6 +25,7 @@ examples:
   python -m training flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
   python -m training describe cifar10                     the network's layers, with their arithmetic
   python -m training evaluate models/cifar10/2/model.onnx how good a file is, by ONNX Runtime
+  python -m training export models/cifar10/2/model.onnx --precision int8
   python -m training submit models/mnist/2/model.onnx kaggle/test.csv
 """
 
@@ -63,10 +64,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="{DATA SET, describe, evaluate, submit}")
+    commands = parser.add_subparsers(required=True, metavar="{DATA SET, describe, evaluate, export, submit}")
     _add_train(commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)"))
     _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
+    _add_export(commands.add_parser("export", help="the same model in fewer bits, measured, under a name of its own"))
     _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
     return parser
 
@@ -103,6 +105,16 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=_evaluate)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument(
+        "--precision", choices=("float16", "int8"), required=True, help="float16 is for GPUs, int8 for CPUs"
+    )
+    _add_data_dir(parser)
+    parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
+    parser.set_defaults(run=_export)
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
@@ -183,6 +195,17 @@ def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate
 
     evaluate(options.model, _data_dir(options), part=options.part, as_json=options.json)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.precision import convert
+
+    made = convert(options.model, options.precision, _data_dir(options), options.out)
+    print(
+        f"{options.out / made.metadata.name / made.metadata.version}: accuracy {made.after.evaluation.accuracy:.2%} "
+        f"({made.before.evaluation.accuracy:.2%} before) on {made.after.evaluation.images} test images by the CPU, "
+        f"same class {made.same_class:.2%}, largest difference {made.largest_difference:.4f}"
+    )
 
 
 def _submit(options: argparse.Namespace) -> None:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from service.batching.batch import Batch, Part
 from service.batching.entry import QueueEntry
 from service.batching.runner import Observer, Runner
-from service.batching.worker import InferenceThread
+from service.batching.worker import InferenceThreads
 from service.errors import (
     ClientGoneError,
     DeadlineExceededError,
@@ -57,7 +57,7 @@ class Batcher:
         max_queue_delay_s: how long a batch that is not full may wait for company.
         queue_capacity: most images that may be admitted and not yet answered.
         seconds_per_image: of a run, as measured at warm-up; kept up to date from there.
-        loop_budget_s: runs expected to take at most this long are made in the event loop.
+        loop_budget_s: runs expected to take at most this long are made in the event loop; 0: none.
         batches_in_flight: how many batches the runner may be given at once; more than one overlaps copy and compute.
         observer: told of each finished run, and of who was not served.
         loop: the event loop.
@@ -87,7 +87,7 @@ class Batcher:
         self._batches_in_flight = batches_in_flight
         self._observer = observer
         self._loop = loop
-        self._thread = InferenceThread(runner, self._finish, loop, f"inference-{name}")
+        self._threads = InferenceThreads(runner, self._finish, loop, f"inference-{name}", batches_in_flight)
         self._queue: deque[QueueEntry] = deque()
         self._waiting = 0
         self._outstanding = 0
@@ -198,7 +198,7 @@ class Batcher:
         await self._idle.wait()
         if self._expiry is not None:
             self._expiry.cancel()
-        self._thread.stop()
+        self._threads.stop()
 
     def _schedule_turn(self) -> None:
         self._turn_scheduled = True
@@ -222,7 +222,7 @@ class Batcher:
                 outcome = error
             self._finish(batch, outcome, time.perf_counter() - started)
         else:
-            self._thread.put(batch)
+            self._threads.put(batch)
             if len(self._running) < self._batches_in_flight and self._waiting >= self._max_batch_size:
                 self._schedule_turn()
 

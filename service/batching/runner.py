@@ -12,7 +12,7 @@ class Runner(Protocol):
     """Anything that turns a batch of images into a row of numbers for each."""
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch; called by one thread at a time.
+        """Computes one batch; called by as many threads at once as there may be batches in flight.
 
         Args:
             images: uint8 [N, H, W, C], C-contiguous, not to be kept.

@@ -1,4 +1,4 @@
-"""The one thread that runs a session's batches when they take too long for the event loop."""
+"""The threads that run a session's batches when they take too long for the event loop: one for each in flight."""
 
 import asyncio
 import threading
@@ -15,31 +15,36 @@ from service.batching.runner import Runner
 DoneCallback = Callable[[Batch, NDArray[np.float32] | Exception, float], None]
 
 
-class InferenceThread:
-    """Runs batches in order and tells the event loop of each: one wake-up a batch.
+class InferenceThreads:
+    """Runs batches, begun in order, and tells the event loop of each: one wake-up a batch.
 
     Args:
-        runner: does the work.
+        runner: does the work, for as many threads at once as there are.
         done: called in the event loop with the batch, its rows or what was raised, and the seconds that the run took.
         loop: the event loop.
-        name: of the thread, for people who look at stacks.
+        name: of the threads, for people who look at stacks.
+        count: how many.
     """
 
-    def __init__(self, runner: Runner, done: DoneCallback, loop: asyncio.AbstractEventLoop, name: str) -> None:
+    def __init__(
+        self, runner: Runner, done: DoneCallback, loop: asyncio.AbstractEventLoop, name: str, count: int
+    ) -> None:
         self._runner = runner
         self._done = done
         self._loop = loop
         self._batches: SimpleQueue[tuple[Batch, NDArray[np.uint8]] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._count = count
+        for index in range(count):
+            threading.Thread(target=self._work, name=f"{name}-{index}", daemon=True).start()
 
     def put(self, batch: Batch) -> None:
         """Packs a batch in the calling thread and hands it over."""
         self._batches.put((batch, batch.pack()))
 
     def stop(self) -> None:
-        """Lets the thread end after what it was given."""
-        self._batches.put(None)
+        """Lets the threads end after what they were given."""
+        for _ in range(self._count):
+            self._batches.put(None)
 
     def _work(self) -> None:
         while (item := self._batches.get()) is not None:

@@ -6,8 +6,9 @@
                                           -> warm-up -> golden images against expected -> LoadedModel
 """
 
+from service.inference.gpu_options import GpuPolicy
 from service.inference.providers import Provider, choose_provider
 from service.inference.repository import LoadedModel, ModelRepository
 from service.inference.session import ModelSession
 
-__all__ = ["LoadedModel", "ModelRepository", "ModelSession", "Provider", "choose_provider"]
+__all__ = ["GpuPolicy", "LoadedModel", "ModelRepository", "ModelSession", "Provider", "choose_provider"]

@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contract import ModelMetadata
-from service.errors import ModelNotFoundError, ModelRefusedError
+from service.errors import ModelNotFoundError, ModelRefusedError, ProviderUnavailableError
+from service.inference.gpu_options import GpuPolicy
 from service.inference.providers import Provider
 from service.inference.session import ModelSession
 
 logger = logging.getLogger(__name__)
 
 MODEL_FILE = "model.onnx"
+CPU_BATCH_SIZE = 32
+"""Most images in one run on a CPU, where nothing is gained above it (measured)."""
+GPU_BATCH_SIZE = 256
+"""The same on a GPU, which has thousands of cores to fill (not measured yet, see docs/gpu.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +47,22 @@ class ModelRepository:
     Args:
         root: the repository's folder.
         provider: to run all models on.
-        intra_op_threads: threads of one run.
-        warm_up_batch_size: images in the largest batch that will be asked for.
+        intra_op_threads: threads of one run on the CPU.
+        max_batch_size: most images in one run; None takes what suits the provider.
+        gpu: what one session may take of a GPU.
 
     Attributes:
         root: the repository's folder.
     """
 
-    def __init__(self, root: Path, *, provider: Provider, intra_op_threads: int, warm_up_batch_size: int) -> None:
+    def __init__(
+        self, root: Path, *, provider: Provider, intra_op_threads: int, max_batch_size: int | None, gpu: GpuPolicy
+    ) -> None:
         self.root = root
         self._provider = provider
         self._intra_op_threads = intra_op_threads
-        self._warm_up_batch_size = warm_up_batch_size
+        self._max_batch_size = max_batch_size
+        self._gpu = gpu
 
     def found(self) -> Iterator[tuple[str, str]]:
         """Every (name, version) that has a model file, sorted; versions as numbers."""
@@ -85,7 +94,7 @@ class ModelRepository:
         Raises:
             ModelNotFoundError: there is no such file.
             ModelRefusedError: the file fails a check.
-            ProviderUnavailableError: the provider cannot be used.
+            ProviderUnavailableError: the model cannot run on the provider, and must.
         """
         path = self.root / name / version / MODEL_FILE
         origin = f"{name}/{version}/{MODEL_FILE}"
@@ -93,9 +102,28 @@ class ModelRepository:
             model = path.read_bytes()
         except OSError as error:
             raise ModelNotFoundError(f"{origin} cannot be read: {error.strerror}") from error
-        session = ModelSession(model, origin=origin, provider=self._provider, intra_op_threads=self._intra_op_threads)
+        session = self._open(model, origin)
         said = session.metadata.name, session.metadata.version
         if said != (name, version):
             raise ModelRefusedError(f"{origin}: the file says that it is {said[0]} version {said[1]}")
         session.check_golden_images(origin)
-        return LoadedModel(session, session.warm_up(self._warm_up_batch_size))
+        return LoadedModel(session, session.warm_up())
+
+    def _open(self, model: bytes, origin: str) -> ModelSession:
+        try:
+            return self._open_on(self._provider, model, origin)
+        except ProviderUnavailableError as error:
+            if self._provider.is_required:
+                raise
+            logger.warning("execution_provider=auto: serving it on the CPU, because %s", error)
+            return self._open_on(Provider("cpu"), model, origin)
+
+    def _open_on(self, provider: Provider, model: bytes, origin: str) -> ModelSession:
+        return ModelSession(
+            model,
+            origin=origin,
+            provider=provider,
+            intra_op_threads=self._intra_op_threads,
+            max_batch_size=self._max_batch_size or (GPU_BATCH_SIZE if provider.is_gpu else CPU_BATCH_SIZE),
+            gpu=self._gpu,
+        )

@@ -1,17 +1,28 @@
-"""One model file as something that runs: an ONNX Runtime session, checked against what the file says of itself."""
+"""One model file as something that runs: ONNX Runtime sessions, checked against what the file says of itself.
+
+::
+
+    file ─> a session on the CPU: metadata, graph ─┬─ provider is the CPU: that session runs
+                                                   └─ a GPU: lanes, each with a session of its own
+"""
 
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract import GOLDEN_TOLERANCE, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
-from service.inference.providers import Provider
+from service.inference.gpu_options import GpuPolicy, provider_list
+from service.inference.lanes import Lanes
+from service.inference.onnx_lane import OnnxLane
+from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
 from service.inference.runtime import onnxruntime
 
 _WARM_UP_RUNS = 3
+_GPU_LANES: Final = 2  # one computes while the other copies
 
 
 class ModelSession:
@@ -21,70 +32,82 @@ class ModelSession:
         model: the bytes of the ONNX file.
         origin: where they come from, for messages.
         provider: to run on, and on no other.
-        intra_op_threads: threads of one run.
+        intra_op_threads: threads of one run on the CPU.
+        max_batch_size: most images in one run.
+        gpu: what it may take of a GPU.
 
     Attributes:
         metadata: what the file says about itself.
-        provider: the provider that the session really has.
+        provider: the provider that the session really has, and that its nodes were placed on.
+        max_batch_size: most images in one run.
+        batches_in_flight: how many runs may be made at once.
 
     Raises:
         ModelRefusedError: not an ONNX file of the contract, or its graph is not what its metadata says.
-        ProviderUnavailableError: the session was made, but not on ``provider``.
+        ProviderUnavailableError: the model cannot run on ``provider``, or not as a whole.
     """
 
-    def __init__(self, model: bytes, *, origin: str, provider: Provider, intra_op_threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # A thread that spins between runs takes the core that decodes the next request.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        origin: str,
+        provider: Provider,
+        intra_op_threads: int,
+        max_batch_size: int,
+        gpu: GpuPolicy,
+    ) -> None:
+        options = session_options("cpu", intra_op_threads)
+        if provider.is_gpu:  # only read here, not run
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                model, sess_options=options, providers=provider.session_providers
-            )
-            self.metadata = ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
+            session: Any = onnxruntime.InferenceSession(model, options, providers=[ONNX_RUNTIME_NAMES["cpu"]])
+            self.metadata = ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
         except ContractError as error:
             raise ModelRefusedError(f"{origin}: {error}") from error
         except Exception as error:
             raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+        self._check_graph(session, origin)
         self.provider = provider.name
-        if self._session.get_providers()[0] != provider.onnx_runtime_name:
-            raise ProviderUnavailableError(
-                f"{origin}: asked for {provider.onnx_runtime_name}, ONNX Runtime fell back to "
-                f"{self._session.get_providers()[0]}"
-            )
-        self._check_graph(origin)
+        self.max_batch_size = max_batch_size
+        self.batches_in_flight = 1
+        self._run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+        if provider.is_gpu:
+            lanes = self._open_lanes(model, origin, provider, gpu)
+            self.batches_in_flight = lanes.count
+            self._run = lanes.run
+            self._lanes: Lanes | None = lanes
+        else:
+            self._run = lambda images: session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
+            self._lanes = None
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch.
+        """Computes one batch; ``batches_in_flight`` threads may call it at once.
 
         Args:
-            images: uint8 [N, H, W, C].
+            images: uint8 [N, H, W, C], N at most ``max_batch_size``.
 
         Returns:
             Probabilities, float32 [N, K].
         """
-        probabilities: NDArray[np.float32] = self._session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
-        return probabilities
+        return self._run(images)
 
-    def warm_up(self, batch_size: int) -> float:
-        """Runs a few batches of the largest size, so that no request pays for the first.
-
-        Args:
-            batch_size: images in a batch.
+    def warm_up(self) -> float:
+        """Runs batches of the largest size, and of every size that a GPU is prepared for: no request pays for a first.
 
         Returns:
-            Seconds that a run takes an image, at that size.
+            Seconds that a run takes an image, at the largest size.
         """
-        images = np.zeros((batch_size, *self.metadata.input_shape), np.uint8)
+        if self._lanes is not None:
+            self._lanes.warm_up()
+        images = np.zeros((self.max_batch_size, *self.metadata.input_shape), np.uint8)
         self.run(images[:1])
         fastest_s = float("inf")
         for _ in range(_WARM_UP_RUNS):
             started = time.perf_counter()
             self.run(images)
             fastest_s = min(fastest_s, time.perf_counter() - started)
-        return fastest_s / batch_size
+        return fastest_s / self.max_batch_size
 
     def check_golden_images(self, origin: str) -> None:
         """Asks for the answers that the file itself expects.
@@ -97,15 +120,44 @@ class ModelSession:
             [np.frombuffer(image.pixels, np.uint8).reshape(self.metadata.input_shape) for image in golden]
         )
         expected = np.array([image.probabilities for image in golden], np.float32)
-        off = np.abs(self.run(images) - expected).max(axis=1)
+        starts = range(0, len(images), self.max_batch_size)
+        answered = np.concatenate([self.run(images[start : start + self.max_batch_size]) for start in starts])
+        off = np.abs(answered - expected).max(axis=1)
         if not (off <= GOLDEN_TOLERANCE).all():
             raise ModelRefusedError(
                 f"{origin}: golden image {int(off.argmax())} is off by {off.max():.4f}, more than {GOLDEN_TOLERANCE}: "
                 "this file is not the model that was measured"
             )
 
-    def _check_graph(self, origin: str) -> None:
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+    def _open_lanes(self, model: bytes, origin: str, provider: Provider, gpu: GpuPolicy) -> Lanes:
+        input_shape = self.metadata.input_shape
+
+        def make_lane() -> OnnxLane:
+            session = onnxruntime.InferenceSession(
+                model,
+                session_options(provider.name),
+                providers=provider_list(provider, gpu, input_shape, self.max_batch_size),
+                enable_fallback=False,
+            )
+            check_placement(session, provider)
+            return OnnxLane(
+                session,
+                input_shape=input_shape,
+                classes=len(self.metadata.labels),
+                max_batch_size=self.max_batch_size,
+                device="cuda",
+                device_id=provider.device_id,
+            )
+
+        try:
+            return Lanes(make_lane, count=_GPU_LANES, max_batch_size=self.max_batch_size)
+        except Exception as error:
+            raise ProviderUnavailableError(
+                f"{origin} cannot run on {provider.name}: {str(error).splitlines()[0]}"
+            ) from error
+
+    def _check_graph(self, session: Any, origin: str) -> None:
+        inputs, outputs = session.get_inputs(), session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelRefusedError(
                 f"{origin}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, not 1 and 1"
@@ -122,3 +174,20 @@ class ModelSession:
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")
+
+
+def check_placement(session: Any, provider: Provider) -> None:
+    """Checks that a session computes where it should.
+
+    Args:
+        session: ONNX Runtime's.
+        provider: that it was made for.
+
+    Raises:
+        ProviderUnavailableError: the session has another provider, or none of its nodes, or some are on the CPU.
+    """
+    wanted, nodes = ONNX_RUNTIME_NAMES[provider.name], placement(session)
+    on_cpu = nodes.get(ONNX_RUNTIME_NAMES["cpu"], 0)
+    if session.get_providers()[0] != wanted or wanted not in nodes or (on_cpu and provider.is_gpu):
+        placed = ", ".join(f"{count} on {name}" for name, count in sorted(nodes.items())) or "none anywhere"
+        raise ProviderUnavailableError(f"not all nodes are on {wanted}; ONNX Runtime placed {placed}")

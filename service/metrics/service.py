@@ -54,6 +54,20 @@ class Metrics:
             "convoy_build_info", "1, with the version.", ("version",), registry=self._registry, multiprocess_mode="max"
         )
         build.labels(version).set(1)
+        self._fallback = Gauge(
+            "convoy_gpu_fallback",
+            "1 where auto serves on the CPU although a GPU, or a runtime for one, is there; the log says why.",
+            registry=self._registry,
+            multiprocess_mode="livemax",
+        )
+
+    def fell_back(self, has_fallen_back: bool) -> None:
+        """Says whether the CPU serves although a GPU was looked for.
+
+        Args:
+            has_fallen_back: whether it does.
+        """
+        self._fallback.set(has_fallen_back)
 
     def add_model(self, metadata: ModelMetadata, provider: str) -> ModelMetrics:
         """Makes the metrics of a model that is about to serve.

@@ -327,5 +327,5 @@ async def test_a_second_batch_is_given_early_only_when_it_is_full() -> None:
     await asyncio.sleep(0)
     runner.gate.release(3)
     await asyncio.gather(first, *rest)
-    assert runner.sizes == [1, 4, 1]
+    assert sorted(runner.sizes) == [1, 1, 4]  # two runs are made at once, and either may end first
     await batcher.close()

@@ -12,7 +12,7 @@ import pytest
 
 from contract import ModelMetadata
 from service.errors import ModelNotFoundError, ModelRefusedError
-from service.inference import ModelRepository, Provider
+from service.inference import GpuPolicy, ModelRepository, Provider
 from tests.process import ROOT
 
 Change = Callable[[onnx.ModelProto], None]
@@ -25,7 +25,8 @@ def root(tmp_path: Path) -> Path:
 
 
 def repository(root: Path) -> ModelRepository:
-    return ModelRepository(root, provider=Provider("cpu"), intra_op_threads=1, warm_up_batch_size=2)
+    gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)
+    return ModelRepository(root, provider=Provider("cpu"), intra_op_threads=1, max_batch_size=2, gpu=gpu)
 
 
 def rewrite(root: Path, change: Change) -> None:

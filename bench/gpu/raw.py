@@ -1,0 +1,134 @@
+"""The session alone, without HTTP: images/s by bucket with the copies, without them, and how far it is from the CPU."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import INPUT_NAME, OUTPUT_NAME
+from service.inference import GpuPolicy, ModelRepository, Provider
+from service.inference.buckets import bucket_sizes
+from service.inference.gpu_options import provider_list
+from service.inference.providers import ONNX_RUNTIME_NAMES, session_options
+from service.inference.runtime import onnxruntime
+from service.inference.session import ModelSession
+
+POLICY = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Images/s at one batch size.
+
+    Attributes:
+        batch_size: a bucket.
+        resident: input and output stay on the device; no copy.
+        copied: as the service runs it, one batch after the other.
+        overlapped: the same from as many threads as there may be batches in flight.
+    """
+
+    batch_size: int
+    resident: float
+    copied: float
+    overlapped: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How answers compare with the CPU's, over random images.
+
+    Attributes:
+        images: how many.
+        largest_difference: of a probability.
+        same_class: share whose most probable class is the same.
+    """
+
+    images: int
+    largest_difference: float
+    same_class: float
+
+
+def open_session(models: Path, name: str, version: str, provider: Provider, max_batch_size: int) -> ModelSession:
+    """A warmed session, as the service makes it."""
+    repository = ModelRepository(
+        models, provider=provider, intra_op_threads=1, max_batch_size=max_batch_size, gpu=POLICY
+    )
+    return repository.load(name, version).session
+
+
+def speeds(models: Path, session: ModelSession, provider: Provider, seconds: float) -> list[Speed]:
+    """Measures every bucket.
+
+    Args:
+        models: the model repository.
+        session: as the service makes it.
+        provider: that it is on.
+        seconds: of each measurement.
+    """
+    found = []
+    images = _random(session, session.max_batch_size)
+    for size in bucket_sizes(session.max_batch_size):
+        batch = images[:size]
+        resident = _resident(models, session, provider, size)
+        copied = _rate(lambda batch=batch: session.run(batch), seconds)  # type: ignore[misc]
+        with ThreadPoolExecutor(session.batches_in_flight) as threads:
+            rates = threads.map(
+                lambda _, batch=batch: _rate(lambda: session.run(batch), seconds), range(session.batches_in_flight)
+            )
+            overlapped = sum(rates)
+        found.append(Speed(size, size * _rate(resident, seconds), size * copied, size * overlapped))
+    return found
+
+
+def parity(session: ModelSession, on_cpu: ModelSession, images: int = 2048) -> Parity:
+    """Compares with the CPU."""
+    pixels = _random(session, images)
+    answered, expected = (
+        np.concatenate(
+            [each.run(pixels[at : at + each.max_batch_size]) for at in range(0, images, each.max_batch_size)]
+        )
+        for each in (session, on_cpu)
+    )
+    same = float(np.mean(answered.argmax(axis=1) == expected.argmax(axis=1)))
+    return Parity(images, float(np.abs(answered - expected).max()), same)
+
+
+def _resident(models: Path, session: ModelSession, provider: Provider, size: int) -> Callable[[], None]:
+    """A run whose buffers are on the device and stay there."""
+    said = session.metadata
+    model = str(models / said.name / said.version / "model.onnx")
+    offered = (
+        provider_list(provider, POLICY, said.input_shape, size)
+        if provider.is_gpu
+        else [(ONNX_RUNTIME_NAMES["cpu"], {})]
+    )
+    raw = onnxruntime.InferenceSession(model, session_options(provider.name), providers=offered, enable_fallback=False)
+    device = "cuda" if provider.is_gpu else "cpu"
+    images = onnxruntime.OrtValue.ortvalue_from_numpy(_random(session, size), device, provider.device_id)
+    rows = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+        [size, len(said.labels)], np.float32, device, provider.device_id
+    )
+    binding = raw.io_binding()
+    binding.bind_ortvalue_input(INPUT_NAME, images)
+    binding.bind_ortvalue_output(OUTPUT_NAME, rows)
+    for _ in range(3):
+        raw.run_with_iobinding(binding)
+    return lambda: raw.run_with_iobinding(binding)
+
+
+def _rate(run: Callable[[], object], seconds: float) -> float:
+    """Runs a second."""
+    run()
+    runs, started = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - started) < seconds:
+        run()
+        runs += 1
+    return runs / elapsed
+
+
+def _random(session: ModelSession, count: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(1).integers(0, 256, (count, *session.metadata.input_shape), np.uint8)

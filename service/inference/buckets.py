@@ -1,0 +1,33 @@
+"""Batch sizes that a GPU is prepared for.
+
+A captured CUDA graph, a tuned convolution and a device buffer each belong to one batch size, so a batch is padded to
+the next of a few sizes: powers of two, and the largest batch. At most half of a run is padding, and on a GPU a run of
+one image costs about as much as one of thirty-two.
+"""
+
+from bisect import bisect_left
+
+
+def bucket_sizes(max_batch_size: int) -> tuple[int, ...]:
+    """Powers of two below ``max_batch_size``, and itself, ascending.
+
+    Args:
+        max_batch_size: most images in one run, at least 1.
+
+    Returns:
+        The sizes: (1, 2, 4, 6) for 6.
+    """
+    return (*(1 << power for power in range((max_batch_size - 1).bit_length())), max_batch_size)
+
+
+def bucket_of(images: int, sizes: tuple[int, ...]) -> int:
+    """The smallest size that holds ``images``.
+
+    Args:
+        images: at least 1, at most the largest size.
+        sizes: ascending.
+
+    Returns:
+        One of ``sizes``.
+    """
+    return sizes[bisect_left(sizes, images)]

@@ -1,0 +1,89 @@
+"""What NVIDIA's driver says: which CUDA version it can run, and which GPUs there are.
+
+Asked of ``libcuda.so.1`` itself, the library that comes with the driver, because ``nvidia-smi`` is missing from many
+containers in which the GPU works. ``CUDA_VISIBLE_DEVICES`` is honoured by the driver.
+
+Source: CUDA Driver API, https://docs.nvidia.com/cuda/cuda-driver-api/.
+"""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from service.errors import ProviderUnavailableError
+
+LIBRARY = "libcuda.so.1"
+_NAME_BYTES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU.
+
+    Attributes:
+        name: as its maker calls it.
+        memory_bytes: all of it, used or not.
+    """
+
+    name: str
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """The driver and what it drives.
+
+    Attributes:
+        cuda_version: newest CUDA (major, minor) whose programs it runs.
+        gpus: in the order of their device ids.
+    """
+
+    cuda_version: tuple[int, int]
+    gpus: tuple[Gpu, ...]
+
+
+def read_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
+    """Asks the driver.
+
+    Args:
+        load: loads a shared library by name.
+
+    Returns:
+        What it says; at least one GPU.
+
+    Raises:
+        ProviderUnavailableError: there is no driver, no GPU, or the driver cannot start; says which.
+    """
+    try:
+        cuda = load(LIBRARY)
+    except OSError as error:
+        raise ProviderUnavailableError(
+            f"no NVIDIA driver: {error}; install it, or give the container the GPU (docker run --gpus all)"
+        ) from error
+    _check(cuda, cuda.cuInit(0), "start")
+    version, count = ctypes.c_int(), ctypes.c_int()
+    _check(cuda, cuda.cuDriverGetVersion(ctypes.byref(version)), "tell its version")
+    _check(cuda, cuda.cuDeviceGetCount(ctypes.byref(count)), "count its GPUs")
+    if count.value == 0:
+        raise ProviderUnavailableError("the NVIDIA driver shows no GPU; see CUDA_VISIBLE_DEVICES")
+    gpus = tuple(_gpu(cuda, index) for index in range(count.value))
+    return Driver((version.value // 1000, version.value % 1000 // 10), gpus)
+
+
+def _gpu(cuda: Any, index: int) -> Gpu:
+    device, memory = ctypes.c_int(), ctypes.c_size_t()
+    name = ctypes.create_string_buffer(_NAME_BYTES)
+    _check(cuda, cuda.cuDeviceGet(ctypes.byref(device), index), f"find GPU {index}")
+    _check(cuda, cuda.cuDeviceGetName(name, _NAME_BYTES, device), f"name GPU {index}")
+    _check(cuda, cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device), f"tell the memory of GPU {index}")
+    return Gpu(name.value.decode(), memory.value)
+
+
+def _check(cuda: Any, status: int, task: str) -> None:
+    if status == 0:
+        return
+    text = ctypes.c_char_p()
+    cuda.cuGetErrorString(status, ctypes.byref(text))
+    reason = text.value.decode() if text.value else "unknown"
+    raise ProviderUnavailableError(f"the NVIDIA driver cannot {task}: {reason} (error {status})")

@@ -1,0 +1,30 @@
+"""``python -m service doctor`` as a person runs it."""
+
+import subprocess
+import sys
+
+import onnxruntime
+import pytest
+
+from tests.process import ROOT
+
+
+def doctor(*flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", "doctor", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_it_explains_the_machine() -> None:
+    answer = doctor("--execution-provider", "cpu")
+    topics = [line.split()[0] for line in answer.stdout.splitlines()]
+    assert answer.returncode == 0
+    assert {"convoy", "cores", "runtime", "driver", "models", "provider", "settings"} <= set(topics)
+    assert f"onnxruntime {onnxruntime.__version__}" in answer.stdout
+    assert "cpu (execution_provider=cpu)" in answer.stdout
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this runtime has CUDA")
+def test_what_is_missing_for_a_gpu_is_said_and_ends_with_1() -> None:
+    answer = doctor("--execution-provider", "cuda")
+    assert answer.returncode == 1
+    assert "built without CUDAExecutionProvider; install the `gpu` requirements" in answer.stdout

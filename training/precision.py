@@ -1,0 +1,195 @@
+"""The same classifier in fewer bits: float16 for GPUs, int8 for CPUs. Made when asked for, measured, and named apart.
+
+::
+
+    model.onnx ─┬─ float16: every weight and activation but the softmax ────────────────┬─> measured beside the original
+                └─ int8: weights a channel, activations by what training images reached ┘   models/<name>-<precision>/1
+
+The new file is another model with a name of its own, so it answers only those who ask for it.
+"""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from contract import INPUT_NAME, ModelMetadata
+from training import metrics, provenance
+from training.data import sources
+from training.data.dataset import DataSet
+from training.export import with_metadata
+from training.measure import Measurement, measure
+from training.onnx_classifier import OnnxClassifier
+from training.publish import next_version, publishing
+
+Precision = Literal["float16", "int8"]
+
+CALIBRATION_IMAGES = 1000
+_CALIBRATION_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Converted:
+    """A converted model and how it compares on the test set, both by ONNX Runtime on the CPU.
+
+    Attributes:
+        metadata: of the new file.
+        before: what the original answered.
+        after: what the new file answers.
+    """
+
+    metadata: ModelMetadata
+    before: Measurement
+    after: Measurement
+
+    @property
+    def same_class(self) -> float:
+        """Share of the test images whose most probable class is the same, 0 to 1."""
+        pairs = (part.probabilities.argmax(axis=1) for part in (self.before, self.after))
+        return float(np.mean(np.equal(*pairs)))
+
+    @property
+    def largest_difference(self) -> float:
+        """Of a probability."""
+        return float(np.abs(self.before.probabilities - self.after.probabilities).max())
+
+
+def convert(path: Path, precision: Precision, place: Path | None, repository: Path) -> Converted:
+    """Converts, measures and publishes.
+
+    Args:
+        path: an exported file.
+        precision: of the new one.
+        place: where the data is; None leaves it to keras.datasets.
+        repository: ``models/``, where ``<name>-<precision>`` appears.
+
+    Returns:
+        The new model, measured on the test set.
+
+    Raises:
+        ModelFileError: the file is no model, or does not fit the data.
+        DataError: the data is missing or damaged.
+    """
+    original = OnnxClassifier.open(path)
+    said = original.metadata
+    data = sources.load_for(said, place)
+    graph = _float16(path) if precision == "float16" else _int8(path, data)
+    onnx.checker.check_model(graph, full_check=True)
+    classifier = OnnxClassifier(graph.SerializeToString())
+    before, after = (measure(model, data.test, data.labels) for model in (original, classifier))
+    name = f"{said.name}-{precision}"
+    metadata = dataclasses.replace(
+        said,
+        name=name,
+        version=next_version(repository, name),
+        training={**said.training, **_origin(said, precision)},
+        evaluation=after.evaluation,
+        reference=metrics.reference(after.probabilities),
+        golden=tuple(
+            dataclasses.replace(image, probabilities=tuple(row.tolist()))
+            for image, row in zip(said.golden, classifier.predict(_golden_pixels(said)), strict=True)
+        ),
+        commit=provenance.commit(),
+        created=provenance.now(),
+    )
+    converted = Converted(metadata, before, after)
+    with publishing(repository, name, metadata.version) as folder:
+        (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+        (folder / "metrics.json").write_text(json.dumps(_figures(converted), indent=2) + "\n")
+        (folder / "MODEL_CARD.md").write_text(_card(converted))
+    return converted
+
+
+def _float16(path: Path) -> onnx.ModelProto:
+    model = onnx.load(path)
+    # The softmax, whose exponentials leave float16's range first, and what goes in and out stay as they are.
+    converted = OnnxModel(convert_float_to_float16(model, keep_io_types=True, op_block_list=["Softmax"]))
+    converted.topological_sort()  # the casts around the softmax were added at the end
+    graph: onnx.ModelProto = converted.model
+    return graph
+
+
+def _int8(path: Path, data: DataSet) -> onnx.ModelProto:
+    with tempfile.TemporaryDirectory() as scratch:
+        prepared, quantized = Path(scratch) / "prepared.onnx", Path(scratch) / "int8.onnx"
+        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(quantized),
+            _TrainingImages(data),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(quantized)
+
+
+class _TrainingImages(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types
+    """A fixed random sample of the training images, in batches."""
+
+    def __init__(self, data: DataSet) -> None:
+        count = min(CALIBRATION_IMAGES, len(data.train))
+        rows = np.random.default_rng(0).choice(len(data.train), count, replace=False)
+        self._batches = self._batched(data.train.pixels[np.sort(rows)])
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        """The next batch; None at the end."""
+        return next(self._batches, None)
+
+    @staticmethod
+    def _batched(pixels: NDArray[np.uint8]) -> Iterator[dict[str, NDArray[np.uint8]]]:
+        for start in range(0, len(pixels), _CALIBRATION_BATCH):
+            yield {INPUT_NAME: pixels[start : start + _CALIBRATION_BATCH]}
+
+
+def _golden_pixels(said: ModelMetadata) -> NDArray[np.uint8]:
+    return np.stack([np.frombuffer(image.pixels, np.uint8).reshape(said.input_shape) for image in said.golden])
+
+
+def _origin(said: ModelMetadata, precision: Precision) -> dict[str, Any]:
+    calibration = {"calibration_images": CALIBRATION_IMAGES} if precision == "int8" else {}
+    return {"precision": precision, "converted_from": f"{said.name} version {said.version}", **calibration}
+
+
+def _figures(converted: Converted) -> dict[str, Any]:
+    return {
+        "name": converted.metadata.name,
+        "version": converted.metadata.version,
+        "test": converted.after.to_json(),
+        "original": asdict(converted.before.evaluation),
+        "same_class": converted.same_class,
+        "largest_difference": converted.largest_difference,
+        "training": converted.metadata.training,
+        "commit": converted.metadata.commit,
+        "created": converted.metadata.created,
+    }
+
+
+def _card(converted: Converted) -> str:
+    model, before, after = converted.metadata, converted.before.evaluation, converted.after.evaluation
+    origin, precision = model.training["converted_from"], model.training["precision"]
+    return f"""# {model.name} version {model.version}
+
+{origin}, converted to {precision}. All else (labels, input, data, licence) is as its card says.
+
+| {after.images} test images, ONNX Runtime on the CPU | {origin} | this file |
+| --- | --- | --- |
+| accuracy | {before.accuracy:.4f} | {after.accuracy:.4f} |
+| log loss (nats) | {before.log_loss:.4f} | {after.log_loss:.4f} |
+| expected calibration error | {before.expected_calibration_error:.4f} | {after.expected_calibration_error:.4f} |
+
+Same most probable class: {converted.same_class:.2%}. Largest difference of a probability: \
+{converted.largest_difference:.4f}. The temperature is the original's; it was not fitted anew.
+"""
