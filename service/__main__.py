@@ -1,4 +1,4 @@
-"""``python -m service``: serves the model repository over HTTP."""
+"""``python -m service``: serves the model repository over HTTP; ``python -m service keys new`` makes an API key."""
 
 import sys
 
@@ -17,6 +17,10 @@ def main() -> int:
     Returns:
         Exit status.
     """
+    if sys.argv[1:2] == ["keys"]:
+        from service.access.command import main as keys  # noqa: PLC0415  serving without keys needs none of it
+
+        return keys(sys.argv[2:])
     try:
         settings = CliApp.run(Settings)
     except ValidationError as error:

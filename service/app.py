@@ -2,9 +2,9 @@
 
 ::
 
-    CORS, if set ─ Envelope ─┬─ POST .../predict ──> PredictEndpoint
-                             ├─ POST /v2/.../infer > InferEndpoint
-                             └─ everything else ───> FastAPI
+    CORS, if set ─ Envelope ─ Gate, if keys are set ─┬─ POST .../predict ──> PredictEndpoint
+                                                     ├─ POST /v2/.../infer > InferEndpoint
+                                                     └─ everything else ───> FastAPI
 """
 
 import asyncio
@@ -25,8 +25,10 @@ from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.api.compression import LEVEL, MIN_BYTES
 from service.api.document import complete_document
 from service.api.envelope import Envelope
+from service.api.gate import Gate, document_keys
 from service.api.handlers import answer_errors
 from service.api.openapi import document_predictions
+from service.api.page_security import PageSecurity
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.request_log import RequestLog
 from service.api.routes import router
@@ -115,10 +117,16 @@ def create_app(settings: Settings) -> ASGIApp:
     document_inference(app, inference)
     complete_document(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
     answer_errors(app)
+    app.add_middleware(PageSecurity)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
     front = _front(predict, inference, app)
     if tracing is not None:
         front = tracing.app(front)
+    if settings.keys_file is not None:
+        from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
+
+        document_keys(app)
+        front = Gate(front, AccessControl(KeyFile(settings.keys_file)))
     whole: ASGIApp = Envelope(front, metrics, RequestLog(every_request=settings.access_log))
     if settings.cors_origins:
         whole = CORSMiddleware(

@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
 
+    keys_file: Path | None = Field(
+        None,
+        description="File of API keys, as `python -m service keys new` makes; with it, no one gets in without a key.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
     log_format: LogFormat = Field(
         "auto", description="json: a line an event; text: for people; auto: text on a terminal."
