@@ -22,6 +22,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from service import __version__
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.api.body_budget import BodyBudget
 from service.api.compression import LEVEL, MIN_BYTES
 from service.api.document import complete_document
 from service.api.envelope import Envelope
@@ -59,6 +60,8 @@ _LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only take
 _FOLD_EVERY_S = 1.0
 _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
+_LOOP_DECODE_PIXELS = 262_144
+_LOOP_DECODE_PIXELS_ALONE = 1_048_576
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -71,9 +74,11 @@ def create_app(settings: Settings) -> ASGIApp:
         The ASGI app. Models are loaded when its lifespan starts.
     """
     metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
+    budget = BodyBudget(settings.max_body_bytes_in_flight)
     tracing = _tracing(settings)
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
+        budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
     )
@@ -241,6 +246,7 @@ def _start(
     decoder = Decoder(
         max_pixels=settings.max_pixels,
         loop_bytes=_LOOP_DECODE_BYTES_ALONE if cores == 1 else _LOOP_DECODE_BYTES,
+        loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
         executor=executor,
     )
     # What lives from here to the end need not be looked at by every collection of garbage.

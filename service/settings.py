@@ -84,6 +84,13 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         16 * MEBIBYTE, description="Longest request body, also after decompression; longer ones get 413."
     )
+    max_body_bytes_in_flight: Annotated[int, Field(ge=1024)] = Field(
+        256 * MEBIBYTE,
+        description="Bytes of request bodies that a worker holds at once, small ones not counted; more get 503.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        4096, description="Connections that a worker serves at once; requests on further ones get 503."
+    )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
     )
@@ -102,6 +109,15 @@ class Settings(BaseSettings):
         False, description="Send OpenTelemetry traces (extra `tracing`), set up by the standard OTEL_* variables."
     )
     access_log: bool = Field(False, description="Log a line a request, with its stage times.")
+
+    @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.max_body_bytes > self.max_body_bytes_in_flight:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is larger than "
+                f"max_body_bytes_in_flight ({self.max_body_bytes_in_flight}): such a body could never be accepted"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_request_fits_the_queue(self) -> Self:
