@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: uvicorn's, for small answers, many clients, and strangers among them.
 
-Six things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead of
-being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
+Six things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
+of being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
 whose chunked body brings framing and no bytes. Past the most connections, requests are refused; far past it,
 connections. And a connection that is idle when the server begins to drain is not closed under a request that may be on
 its way: it may bring that one, is answered with ``Connection: close``, and only then, or after a moment of silence,
