@@ -12,6 +12,7 @@ an announced refusal (503).
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -169,65 +170,76 @@ async def rolling(log: Path, requests: int, clients: int) -> dict[str, object]:
     return {**counts, "restarts": restarts}
 
 
+async def watch_memory(pid: int, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:
+    """[seconds, MiB], again and again."""
+    started, samples = time.monotonic(), []
+    while goes_on():
+        samples.append([round(time.monotonic() - started), round(memory_mib(pid))])
+        await asyncio.sleep(every_s)
+    return samples
+
+
+async def kill_workers(pid: int, every_s: float, goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+    """Kills one of the workers now and then, when all of them are there."""
+    while goes_on():
+        await asyncio.sleep(every_s)
+        children = psutil.Process(pid).children()
+        serving = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        if goes_on() and len(serving) == 2:
+            os.kill(random.choice(serving).pid, signal.SIGKILL)
+            faults["worker killed"] += 1
+
+
+async def leave_early(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+    """Clients that go before their answer, or in the middle of their request."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(CAT)
+    while goes_on():
+        with contextlib.suppress(OSError):
+            _, writer = await asyncio.open_connection(*address)
+            writer.write(head + CAT[: random.choice((100, len(CAT)))])
+            await asyncio.sleep(0)
+            writer.transport.abort()
+            faults["client left"] += 1
+        await asyncio.sleep(0.01)
+
+
+async def send_damaged(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+    """Pictures with one byte changed."""
+    while goes_on():
+        data = bytearray(CAT)
+        data[random.randrange(len(data))] ^= 0xFF
+        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nConnection: close\r\n"
+        status = ""
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+            status = (await reader.read())[9:12].decode()
+            writer.close()
+        faults[f"damaged picture: {status or 'connection lost'}"] += 1
+        await asyncio.sleep(0.01)
+
+
 async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Load on two workers while one of them is killed now and then, clients leave in the middle, and strangers call."""
+    """Load on two workers while one of them is killed now and then, clients leave in the middle, and strangers call.
+
+    A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
+    """
     with ServerProcess(log, "--workers", "2") as process:
         pid, going, faults = process.process.pid, until(seconds), Counter[str]()
-        await asyncio.sleep(1)
-        started, memory = time.monotonic(), []
-
-        async def sample() -> None:
-            while going():
-                memory.append([round(time.monotonic() - started), round(memory_mib(pid))])
-                await asyncio.sleep(seconds / 10)
-
-        async def kill() -> None:
-            while going():
-                await asyncio.sleep(min(20.0, seconds / 4))
-                children = psutil.Process(pid).children()
-                serving = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-                if going() and len(serving) == 2:
-                    os.kill(random.choice(serving).pid, signal.SIGKILL)  # noqa: S311  no secret
-                    faults["worker killed"] += 1
-
-        async def leave() -> None:
-            address = urlsplit(process.url)
-            while going():
-                try:
-                    _, writer = await asyncio.open_connection(address.hostname, address.port)
-                except OSError:
-                    continue
-                whole = random.random() < 0.5  # noqa: S311
-                request = (
-                    b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n%b"
-                )
-                writer.write(request % (len(CAT), CAT if whole else CAT[:100]))
-                writer.transport.abort() if whole else writer.close()
-                faults["client left"] += 1
-                await asyncio.sleep(0.01)
-
-        async def damage() -> None:
-            address = urlsplit(process.url)
-            while going():
-                data = bytearray(CAT)
-                data[random.randrange(len(data))] ^= 0xFF  # noqa: S311
-                try:
-                    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-                    writer.write(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(data))
-                    writer.write(b"Content-Type: image/png\r\nConnection: close\r\n\r\n" + data)
-                    status = (await reader.read())[9:12].decode()
-                    faults[f"damaged picture: {status or 'connection lost'}"] += 1
-                    writer.close()
-                except OSError:
-                    faults["damaged picture: connection lost"] += 1
-                await asyncio.sleep(0.01)
-
-        tasks: list[Awaitable[object]] = [load(process, "cifar10", clients, going), load(process, "mnist", 2, going)]
-        results = await asyncio.gather(*tasks, sample(), kill(), leave(), damage())
+        address = urlsplit(process.url)
+        where = (str(address.hostname), int(address.port or 0))
+        cifar10, mnist, memory, *_ = await asyncio.gather(
+            load(process, "cifar10", clients, going),
+            load(process, "mnist", 2, going),
+            watch_memory(pid, seconds / 10, going),
+            kill_workers(pid, min(20.0, seconds / 4), going, faults),
+            leave_early(where, going, faults),
+            send_damaged(where, going, faults),
+        )
         status = process.stop()
     return {
-        "cifar10": dict(results[0]),  # type: ignore[call-overload]
-        "mnist": dict(results[1]),  # type: ignore[call-overload]
+        "cifar10": dict(cifar10),
+        "mnist": dict(mnist),
         "faults": dict(faults),
         "memory_mib_at_s": memory,
         "exit": status,

@@ -51,6 +51,7 @@ from service.settings import Settings
 from service.watch import keep_up
 
 if TYPE_CHECKING:
+    from service.access import AccessControl
     from service.tracing import Tracing
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> ASGIApp:
     metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
     budget = BodyBudget(settings.max_body_bytes_in_flight)
     tracing = _tracing(settings)
+    access = _access(settings)
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
         budget=budget,
@@ -85,6 +87,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
     inference = InferEndpoint(
         max_body_bytes=settings.max_body_bytes,
+        budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
     )
@@ -95,12 +98,16 @@ def create_app(settings: Settings) -> ASGIApp:
             classifier, control = _start(settings, metrics, tracing, executor)
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
-            async with _folding(metrics, settings.workers), _beside(settings, classifier, control, metrics, drain):
+            async with (
+                _folding(metrics, settings.workers),
+                _beside(settings, classifier, control, metrics, drain, access=access),
+            ):
                 yield {
                     "classifier": classifier,
                     "control": control,
                     "metrics": metrics,
                     "drain": drain,
+                    "body_budget": budget,
                     "max_images": settings.max_images_per_request,
                     "model_control": settings.model_control,
                 }
@@ -127,11 +134,9 @@ def create_app(settings: Settings) -> ASGIApp:
     front = _front(predict, inference, app)
     if tracing is not None:
         front = tracing.app(front)
-    if settings.keys_file is not None:
-        from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
-
+    if access is not None:
         document_keys(app)
-        front = Gate(front, AccessControl(KeyFile(settings.keys_file)))
+        front = Gate(front, access)
     whole: ASGIApp = Envelope(front, metrics, RequestLog(every_request=settings.access_log))
     if settings.cors_origins:
         whole = CORSMiddleware(
@@ -183,9 +188,23 @@ def _tracing(settings: Settings) -> "Tracing | None":
     return Tracing()
 
 
+def _access(settings: Settings) -> "AccessControl | None":
+    if settings.keys_file is None:
+        return None
+    from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
+
+    return AccessControl(KeyFile(settings.keys_file))
+
+
 @asynccontextmanager
 async def _beside(
-    settings: Settings, classifier: Classifier, control: ModelControl, metrics: Metrics, drain: asyncio.Event
+    settings: Settings,
+    classifier: Classifier,
+    control: ModelControl,
+    metrics: Metrics,
+    drain: asyncio.Event,
+    *,
+    access: "AccessControl | None",
 ) -> AsyncIterator[None]:
     """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
     async with AsyncExitStack() as stack:
@@ -214,6 +233,7 @@ async def _beside(
                 port=settings.grpc_port,
                 max_body_bytes=settings.max_body_bytes,
                 drain_timeout_s=settings.drain_timeout_s,
+                access=access,
             )
             await stack.enter_async_context(grpc_server)
         if settings.watch_interval_s:

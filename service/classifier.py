@@ -91,6 +91,8 @@ class Classifier:
             try:
                 entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
             except SlowPictureError:
+                if isinstance(images, np.ndarray):
+                    raise  # pixels are not pictures: this cannot be
                 pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
                 entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
         finally:

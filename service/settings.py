@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 LogFormat = Literal["auto", "json", "text"]
@@ -125,6 +126,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"max_images_per_request ({self.max_images_per_request}) is larger than "
                 f"queue_capacity ({self.queue_capacity}): such a request could never be accepted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _control_needs_keys(self) -> Self:
+        if self.model_control and self.keys_file is None and self.host not in _LOOPBACK:
+            raise ValueError(
+                f"model_control needs keys_file where others can reach {self.host}: "
+                "make a key with `python -m service keys new --scope control`"
             )
         return self
 

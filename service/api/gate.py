@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from service.api.asgi import ASGIApp, Headers, Receive, Scope, Send
 from service.api.problems import problem
+from service.api.v2.errors import error_reply
 from service.errors import AccessError
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Gate:
                 scope["state"]["key_id"] = (await self._access.admit(read_key(scope["headers"]), wanted)).id
             except AccessError as error:
                 scope["state"]["error"] = error
-                await problem(error).send(send)
+                answer = error_reply if scope["path"].startswith("/v2") else problem
+                await answer(error).send(send)
                 return
         await self._app(scope, receive, send)
 
