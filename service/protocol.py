@@ -1,11 +1,12 @@
 """One HTTP/1.1 connection: uvicorn's, for small answers, many clients, and strangers among them.
 
-Six things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
+Seven things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
 of being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
 whose chunked body brings framing and no bytes. Past the most connections, requests are refused; far past it,
-connections. And a connection that is idle when the server begins to drain is not closed under a request that may be on
-its way: it may bring that one, is answered with ``Connection: close``, and only then, or after a moment of silence,
-goes.
+connections. A connection whose request was refused with 503 is not read for a moment, so that clients who come back at
+once, whatever ``Retry-After`` says, do not take the time of those who are served. And a connection that is idle when the
+server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
+``Connection: close``, and only then, or after a moment of silence, goes.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
+_COOL_DOWN_S = 0.1
 _MAX_HEADERS_BYTES = 65_536
 MOST_REFUSED_CONNECTIONS = 1024
 _RETRY_AFTER_S = 1.0
@@ -141,7 +143,11 @@ class PatientProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.cycle.refused and not self.pipeline:
+            self.flow.pause_reading()
+            self.loop.call_later(_COOL_DOWN_S, self.flow.resume_reading)
+        else:
+            self.flow.resume_reading()
         if self.pipeline:
             exchange, app = self.pipeline.pop()
             self._begin(cast("Exchange", exchange), cast("ASGIApp", app))

@@ -173,6 +173,8 @@ class BatcherMachine(RuleBasedStateMachine):
             self.runner.gate.release()
         closing = self.closing or self.loop.create_task(self.batcher.close())
         self.loop.run_until_complete(asyncio.wait_for(closing, 10))
+        while self.batcher._running:  # a batch whose callers have all gone
+            self.laps()
         poisoned = [set(batch) for batch in self.runner.seen if POISON in batch]
         for caller in self.everyone:
             self.check(caller, poisoned)
