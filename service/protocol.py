@@ -3,9 +3,9 @@
 Seven things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
 of being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
 whose chunked body brings framing and no bytes. Past the most connections, requests are refused; far past it,
-connections. A connection whose request was refused with 503 is not read for a moment, so that clients who come back at
-once, whatever ``Retry-After`` says, do not take the time of those who are served. And a connection that is idle when the
-server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
+connections. A connection whose request was refused with 503 is not read for a moment, so that clients who come back
+at once, whatever ``Retry-After`` says, do not take the time of those who are served. And a connection that is idle when
+the server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
 ``Connection: close``, and only then, or after a moment of silence, goes.
 """
 
@@ -24,7 +24,7 @@ from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
-_COOL_DOWN_S = 0.1
+_COOL_DOWN_S = 0.25
 _MAX_HEADERS_BYTES = 65_536
 MOST_REFUSED_CONNECTIONS = 1024
 _RETRY_AFTER_S = 1.0
