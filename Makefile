@@ -90,6 +90,20 @@ grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the ol
 	$(DEV)/bin/uv tool run --from grpcio-tools==1.81.1 python -m grpc_tools.protoc -I . --python_out=. --pyi_out=. \
 		--grpc_python_out=. service/grpc/open_inference.proto
 
+.PHONY: soak
+soak: $(DEV)/.ready  ## Half an hour of load with faults injected; ARGS="--seconds 300" for less
+	$(DEV)/bin/python -m bench.reliability soak --seconds 1800 $(ARGS)
+
+.PHONY: audit
+audit:  ## Known vulnerabilities of the locked dependencies; needs the advisories of PyPI or OSV
+	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit
+	.venv-audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/cpu.txt
+
+.PHONY: sbom
+sbom:  ## A CycloneDX bill of materials of the locked dependencies, in sbom.json
+	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom
+	.venv-audit/bin/cyclonedx-py requirements requirements/cpu.txt --pyproject pyproject.toml --output-reproducible -o sbom.json
+
 .PHONY: clean
 clean:  ## Remove the environments and caches
 	rm -rf $(VENV) $(DEV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,7 @@
-"""``python -m service``: serves the model repository over HTTP. ``python -m service doctor`` explains the machine."""
+"""``python -m service``: serves the model repository over HTTP.
+
+``python -m service doctor`` explains the machine; ``python -m service keys new`` makes an API key.
+"""
 
 import sys
 
@@ -17,6 +20,10 @@ def main() -> int:
     Returns:
         Exit status.
     """
+    if sys.argv[1:2] == ["keys"]:
+        from service.access.command import main as keys  # noqa: PLC0415  serving without keys needs none of it
+
+        return keys(sys.argv[2:])
     is_doctor = sys.argv[1:2] == ["doctor"]
     try:
         settings = CliApp.run(Settings, cli_args=sys.argv[2 if is_doctor else 1 :])
@@ -24,11 +31,16 @@ def main() -> int:
         for fault in error.errors():
             print(": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])), file=sys.stderr)
         return 2
-    configure_logs("error" if is_doctor else settings.log_level, settings.log_format)
     if is_doctor:
         from service.doctor import doctor  # noqa: PLC0415  it imports ONNX Runtime, which a parent of workers does not
 
+        configure_logs("error", settings.log_format)
         return doctor(settings)
+    configure_logs(settings.log_level, settings.log_format)
+    return _serve(settings)
+
+
+def _serve(settings: Settings) -> int:
     try:
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:

@@ -2,9 +2,9 @@
 
 ::
 
-    CORS, if set ─ Envelope ─┬─ POST .../predict ──> PredictEndpoint
-                             ├─ POST /v2/.../infer > InferEndpoint
-                             └─ everything else ───> FastAPI
+    CORS, if set ─ Envelope ─ Gate, if keys are set ─┬─ POST .../predict ──> PredictEndpoint
+                                                     ├─ POST /v2/.../infer > InferEndpoint
+                                                     └─ everything else ───> FastAPI
 """
 
 import asyncio
@@ -22,11 +22,14 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from service import __version__
 from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.api.body_budget import BodyBudget
 from service.api.compression import LEVEL, MIN_BYTES
 from service.api.document import complete_document
 from service.api.envelope import Envelope
+from service.api.gate import Gate, document_keys
 from service.api.handlers import answer_errors
 from service.api.openapi import document_predictions
+from service.api.page_security import PageSecurity
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.request_log import RequestLog
 from service.api.routes import router
@@ -48,6 +51,7 @@ from service.settings import Settings
 from service.watch import keep_up
 
 if TYPE_CHECKING:
+    from service.access import AccessControl
     from service.tracing import Tracing
 
 logger = logging.getLogger(__name__)
@@ -57,6 +61,8 @@ _LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only take
 _FOLD_EVERY_S = 1.0
 _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
+_LOOP_DECODE_PIXELS = 262_144
+_LOOP_DECODE_PIXELS_ALONE = 1_048_576
 
 
 def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
@@ -70,15 +76,19 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         The ASGI app. Models are loaded when its lifespan starts.
     """
     metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
+    budget = BodyBudget(settings.max_body_bytes_in_flight)
     tracing = _tracing(settings)
+    access = _access(settings)
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
+        budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
     )
 
     inference = InferEndpoint(
         max_body_bytes=settings.max_body_bytes,
+        budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
     )
@@ -89,12 +99,16 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             classifier, control = _start(settings, worker_slot, metrics, tracing, executor)
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
-            async with _folding(metrics, settings.workers), _beside(settings, classifier, control, metrics, drain):
+            async with (
+                _folding(metrics, settings.workers),
+                _beside(settings, classifier, control, metrics, drain, access=access),
+            ):
                 yield {
                     "classifier": classifier,
                     "control": control,
                     "metrics": metrics,
                     "drain": drain,
+                    "body_budget": budget,
                     "max_images": settings.max_images_per_request,
                     "model_control": settings.model_control,
                 }
@@ -116,10 +130,14 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     document_inference(app, inference)
     complete_document(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
     answer_errors(app)
+    app.add_middleware(PageSecurity)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
     front = _front(predict, inference, app)
     if tracing is not None:
         front = tracing.app(front)
+    if access is not None:
+        document_keys(app)
+        front = Gate(front, access)
     whole: ASGIApp = Envelope(front, metrics, RequestLog(every_request=settings.access_log))
     if settings.cors_origins:
         whole = CORSMiddleware(
@@ -171,9 +189,23 @@ def _tracing(settings: Settings) -> "Tracing | None":
     return Tracing()
 
 
+def _access(settings: Settings) -> "AccessControl | None":
+    if settings.keys_file is None:
+        return None
+    from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
+
+    return AccessControl(KeyFile(settings.keys_file))
+
+
 @asynccontextmanager
 async def _beside(
-    settings: Settings, classifier: Classifier, control: ModelControl, metrics: Metrics, drain: asyncio.Event
+    settings: Settings,
+    classifier: Classifier,
+    control: ModelControl,
+    metrics: Metrics,
+    drain: asyncio.Event,
+    *,
+    access: "AccessControl | None",
 ) -> AsyncIterator[None]:
     """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
     async with AsyncExitStack() as stack:
@@ -202,6 +234,7 @@ async def _beside(
                 port=settings.grpc_port,
                 max_body_bytes=settings.max_body_bytes,
                 drain_timeout_s=settings.drain_timeout_s,
+                access=access,
             )
             await stack.enter_async_context(grpc_server)
         if settings.watch_interval_s:
@@ -239,6 +272,7 @@ def _start(
     decoder = Decoder(
         max_pixels=settings.max_pixels,
         loop_bytes=_LOOP_DECODE_BYTES_ALONE if cores == 1 else _LOOP_DECODE_BYTES,
+        loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
         executor=executor,
     )
     # What lives from here to the end need not be looked at by every collection of garbage.

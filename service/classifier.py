@@ -5,6 +5,7 @@
     find the model -> admit, or refuse at once -> decode -> ride in a batch -> probabilities and stage times
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.catalog import ModelCatalog, ServedModel
-from service.decoding import Decoder, Upload
+from service.decoding import Decoder, SlowPictureError, Upload
+from service.errors import DeadlineExceededError
 
 Images = Sequence[Upload] | NDArray[np.uint8]
 
@@ -83,14 +85,30 @@ class Classifier:
             if isinstance(images, np.ndarray):
                 pixels = images
             elif self._decoder.takes_moments(images):
-                pixels = partial(self._decoder.decode_now, images, model.target)
+                pixels = partial(self._decoder.decode_in_loop, images, model.target)
             else:
-                started = time.perf_counter()
-                pixels = await self._decoder.decode(images, model.target)
-                decode_s = time.perf_counter() - started
-            entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
+                pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
+            try:
+                entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
+            except SlowPictureError:
+                if isinstance(images, np.ndarray):
+                    raise  # pixels are not pictures: this cannot be
+                pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
+                entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
         finally:
             batcher.release(count)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
         return Classification(model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size)
+
+    async def _decode(
+        self, uploads: Sequence[Upload], model: ServedModel, deadline: float, is_abandoned: Callable[[], bool]
+    ) -> tuple[NDArray[np.uint8], float]:
+        """Decodes in a thread, and not at all where the turn comes too late; returns pixels and the seconds taken."""
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(deadline - started):
+                pixels = await self._decoder.decode(uploads, model.target, is_abandoned)
+        except TimeoutError:
+            raise DeadlineExceededError("the time limit passed before the pictures were decoded") from None
+        return pixels, time.perf_counter() - started

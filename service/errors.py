@@ -8,6 +8,11 @@
     ├── ModelRefusedError           a model file that may not serve, and why
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
     ├── SettingError                a setting that this installation cannot honour
+    ├── KeyFileError                the file of API keys cannot be used, and why
+    ├── AccessError                 the key that came with a request does not let it in
+    │   ├── UnauthenticatedError        no key, or none that is known
+    │   ├── ForbiddenError              the key is for something else
+    │   └── RateLimitedError            the key has been used too often; says when to come back
     ├── RequestError                what the client sent cannot be answered
     │   ├── MalformedRequestError       not the JSON, multipart or parameter that it says it is
     │   ├── UnsupportedMediaTypeError   a kind of body or answer that the service does not speak
@@ -50,6 +55,34 @@ class ProviderUnavailableError(ConvoyError):
 
 class SettingError(ConvoyError):
     """A setting asks for what this installation does not have. The message says what to install."""
+
+
+class KeyFileError(ConvoyError):
+    """The file of API keys cannot be read or is not as it should be. The message names the place."""
+
+
+class AccessError(ConvoyError):
+    """The key that came with a request does not let it in. No message holds a key."""
+
+
+class UnauthenticatedError(AccessError):
+    """No key came with the request, or none that is known."""
+
+
+class ForbiddenError(AccessError):
+    """The key is known, and is for something else."""
+
+
+class RateLimitedError(AccessError):
+    """The key has been used too often.
+
+    Attributes:
+        retry_after_s: when it may be used again.
+    """
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class RequestError(ConvoyError):

@@ -60,6 +60,7 @@ class Exchange:
         disconnected: whether the client has gone.
         response_started: whether there is a head.
         response_complete: whether all of the answer is sent.
+        refused: whether the answer is 503.
         message_event: set by the connection when something has come.
     """
 
@@ -79,6 +80,7 @@ class Exchange:
         "keep_alive",
         "message_event",
         "more_body",
+        "refused",
         "response_complete",
         "response_started",
     )
@@ -110,6 +112,7 @@ class Exchange:
         self.keep_alive = keep_alive
         self.response_started = False
         self.response_complete = False
+        self.refused = False
         self.message_event = Arrival()
 
     async def run_asgi(self, app: ASGIApp) -> None:
@@ -160,6 +163,7 @@ class Exchange:
 
     def _start(self, status: int, headers: Any) -> None:
         self.response_started = True
+        self.refused = status == HTTPStatus.SERVICE_UNAVAILABLE
         self._expects_continue = False
         parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
         count, has_length, says_close = 1, False, False

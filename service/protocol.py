@@ -1,9 +1,12 @@
 """One HTTP/1.1 connection: uvicorn's, for small answers, many clients, and strangers among them.
 
-Four things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
-of being wound for every request. A client that sends its headers too slowly is cut off. And a connection that is idle
-when the server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered
-with ``Connection: close``, and only then, or after a moment of silence, goes.
+Seven things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
+of being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
+whose chunked body brings framing and no bytes. Past the most connections, requests are refused; far past it,
+connections. A connection whose request was refused with 503 is not read for a moment, so that clients who come back
+at once, whatever ``Retry-After`` says, do not take the time of those who are served. And a connection that is idle when
+the server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
+``Connection: close``, and only then, or after a moment of silence, goes.
 """
 
 import asyncio
@@ -11,14 +14,24 @@ from typing import Any, cast
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, service_unavailable
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from service.api.asgi import ASGIApp
+from service.api.asgi import ASGIApp, Receive, Scope, Send
+from service.api.problems import problem
+from service.errors import OverloadedError
 from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
+_COOL_DOWN_S = 0.25
+_MAX_HEADERS_BYTES = 65_536
+MOST_REFUSED_CONNECTIONS = 1024
+_RETRY_AFTER_S = 1.0
+_HEADERS_TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 49\r\nconnection: close\r\n\r\nThe headers are longer than the 64 KiB allowed.\r\n"
+)
 
 
 class PatientProtocol(HttpToolsProtocol):
@@ -32,10 +45,18 @@ class PatientProtocol(HttpToolsProtocol):
         self._awaiting_headers = True
         self._headers_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._headers_bytes = 0
+        self._barren_bytes = 0
+        self._max_connections = self.limit_concurrency
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Starts the clock for the first request's headers."""
         super().connection_made(transport)
+        if self._max_connections is not None and len(self.connections) > self._max_connections:
+            if len(self.connections) > self._max_connections + MOST_REFUSED_CONNECTIONS:
+                transport.abort()
+                return
+            self.app = refuse_connection
         self._start_headers_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -46,10 +67,23 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came; starts the clock where it ends inside headers."""
-        super().data_received(data)
-        if self._awaiting_headers and self._headers_timer is None and not self.transport.is_closing():
-            self._start_headers_timer()
+        """Parses what came; watches over what ends inside headers, or inside a body."""
+        cycle = self.cycle
+        if cycle is None or not cycle.more_body or cycle.response_complete:
+            super().data_received(data)
+        else:
+            held = len(cycle.body)
+            super().data_received(data)
+            # Chunk extensions and trailers have no end of their own, and the parser keeps them.
+            self._barren_bytes = self._barren_bytes + len(data) if len(cycle.body) == held else 0
+            if self._barren_bytes > _MAX_HEADERS_BYTES:
+                self.transport.close()
+        if self._awaiting_headers and not self.transport.is_closing():
+            if self._headers_timer is None:
+                self._start_headers_timer()
+            self._headers_bytes += len(data)
+            if self._headers_bytes > _MAX_HEADERS_BYTES:
+                self._refuse_headers()
 
     def on_message_begin(self) -> None:
         """A request line begins."""
@@ -82,12 +116,11 @@ class PatientProtocol(HttpToolsProtocol):
                 on_response=self.on_response_complete,
             ),
         )
-        app = self.app if self._has_room() else service_unavailable
         if busy is None or busy.response_complete:
-            self._begin(self.cycle, cast("ASGIApp", app))
+            self._begin(self.cycle, self.app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, app))  # type: ignore[arg-type]
+            self.pipeline.appendleft((self.cycle, self.app))  # type: ignore[arg-type]
 
     def on_body(self, body: bytes) -> None:
         """Some of the body came."""
@@ -110,7 +143,11 @@ class PatientProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.cycle.refused and not self.pipeline:
+            self.flow.pause_reading()
+            self.loop.call_later(_COOL_DOWN_S, self.flow.resume_reading)
+        else:
+            self.flow.resume_reading()
         if self.pipeline:
             exchange, app = self.pipeline.pop()
             self._begin(cast("Exchange", exchange), cast("ASGIApp", app))
@@ -143,10 +180,6 @@ class PatientProtocol(HttpToolsProtocol):
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    def _has_room(self) -> bool:
-        limit = self.limit_concurrency
-        return limit is None or (len(self.connections) < limit and len(self.tasks) < limit)
-
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
@@ -161,6 +194,7 @@ class PatientProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _start_headers_timer(self) -> None:
+        self._headers_bytes = 0
         self._headers_timer = self.loop.call_later(_HEADERS_TIMEOUT_S, self._give_up_on_headers)
 
     def _stop_headers_timer(self) -> None:
@@ -172,3 +206,15 @@ class PatientProtocol(HttpToolsProtocol):
         self._headers_timer = None
         if self._is_idle():
             self.transport.close()
+
+    def _refuse_headers(self) -> None:
+        if self._is_idle():
+            self.transport.write(_HEADERS_TOO_LONG)
+        self.transport.close()
+
+
+async def refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answers every request of a connection that is one too many."""
+    error = OverloadedError("the service has as many connections as it may have", _RETRY_AFTER_S)
+    answer = problem(error)
+    await answer._replace(headers=[*answer.headers, (b"connection", b"close")]).send(send)

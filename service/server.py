@@ -9,6 +9,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable, Generator
@@ -18,12 +19,13 @@ from types import FrameType
 import uvicorn
 
 from service.app import create_app
-from service.protocol import PatientProtocol
+from service.protocol import MOST_REFUSED_CONNECTIONS, PatientProtocol
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 _FORCED_EXIT = 1
+_OTHER_FILES = 256
 
 
 def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None], worker_slot: int = 0) -> None:
@@ -45,9 +47,31 @@ def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None]
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=_connections_allowed(settings.max_connections),
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
     )
     DrainingServer(config, drain_delay_s=settings.drain_delay_s, ready=ready).run(sockets=[listener])
+
+
+def _connections_allowed(wanted: int) -> int:
+    """Raises the process's limit of open files so that it can hold so many connections.
+
+    Args:
+        wanted: connections.
+
+    Returns:
+        How many it can hold: fewer where the system's own limit is lower, which is then logged.
+    """
+    needed = wanted + MOST_REFUSED_CONNECTIONS + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    allowed = wanted - (needed - most)
+    if allowed < wanted:
+        logger.warning("the limit of %d open files leaves room for %d connections, not %d", most, allowed, wanted)
+    return max(1, allowed)
 
 
 class DrainingServer(uvicorn.Server):

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1 << 20
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 LogFormat = Literal["auto", "json", "text"]
@@ -91,10 +92,22 @@ class Settings(BaseSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
         16 * MEBIBYTE, description="Longest request body, also after decompression; longer ones get 413."
     )
+    max_body_bytes_in_flight: Annotated[int, Field(ge=1024)] = Field(
+        256 * MEBIBYTE,
+        description="Bytes of request bodies that a worker holds at once, small ones not counted; more get 503.",
+    )
+    max_connections: Annotated[int, Field(ge=1)] = Field(
+        4096, description="Connections that a worker serves at once; requests on further ones get 503."
+    )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
     )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
+
+    keys_file: Path | None = Field(
+        None,
+        description="File of API keys, as `python -m service keys new` makes; with it, no one gets in without a key.",
+    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
     log_format: LogFormat = Field(
@@ -106,11 +119,29 @@ class Settings(BaseSettings):
     access_log: bool = Field(False, description="Log a line a request, with its stage times.")
 
     @model_validator(mode="after")
+    def _one_body_fits(self) -> Self:
+        if self.max_body_bytes > self.max_body_bytes_in_flight:
+            raise ValueError(
+                f"max_body_bytes ({self.max_body_bytes}) is larger than "
+                f"max_body_bytes_in_flight ({self.max_body_bytes_in_flight}): such a body could never be accepted"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_request_fits_the_queue(self) -> Self:
         if self.max_images_per_request > self.queue_capacity:
             raise ValueError(
                 f"max_images_per_request ({self.max_images_per_request}) is larger than "
                 f"queue_capacity ({self.queue_capacity}): such a request could never be accepted"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _control_needs_keys(self) -> Self:
+        if self.model_control and self.keys_file is None and self.host not in _LOOPBACK:
+            raise ValueError(
+                f"model_control needs keys_file where others can reach {self.host}: "
+                "make a key with `python -m service keys new --scope control`"
             )
         return self
 

@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import time
@@ -24,6 +25,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from service.errors import ConvoyError
 from service.listener import listen
 from service.logs import configure_logs
 from service.settings import Settings
@@ -215,5 +217,9 @@ def _work(settings: Settings, slot: int, news: Connection, life: Connection) -> 
             os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
-    listener = listen(settings.host, settings.port, shared=True)
-    serve(settings, listener, ready=lambda: news.send(True), worker_slot=slot)
+    try:
+        listener = listen(settings.host, settings.port, shared=True)
+        serve(settings, listener, ready=lambda: news.send(True), worker_slot=slot)
+    except ConvoyError as error:
+        logger.error("cannot start: %s", error)  # noqa: TRY400  the message says all
+        sys.exit(1)

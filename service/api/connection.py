@@ -8,6 +8,7 @@ else. Under another server the answers are the careful ones.
 from typing import Any
 
 from service.api.asgi import Receive
+from service.api.body_budget import BodyBudget
 
 
 class Connection:
@@ -15,18 +16,36 @@ class Connection:
 
     Args:
         receive: ASGI's, of the request.
+        budget: of the bytes that all requests hold.
     """
 
-    __slots__ = ("_cycle", "receive")
+    __slots__ = ("_budget", "_cycle", "_held_bytes", "receive")
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, budget: BodyBudget) -> None:
         self.receive = receive
+        self._budget = budget
+        self._held_bytes = 0
         cycle: Any = getattr(receive, "__self__", None)
         self._cycle = cycle if hasattr(cycle, "more_body") and hasattr(cycle, "disconnected") else None
 
     def is_body_here(self) -> bool:
         """Whether ``receive`` will return the whole body at once, without waiting."""
         return self._cycle is not None and not self._cycle.more_body and not self._cycle.disconnected
+
+    def hold(self, count: int) -> None:
+        """Counts bytes that this request holds from now on.
+
+        Raises:
+            OverloadedError: all requests together would hold too many.
+        """
+        self._budget.take(count)
+        self._held_bytes += count
+
+    def let_go(self) -> None:
+        """Counts out what this request held; its body is needed no longer."""
+        if self._held_bytes:
+            self._budget.give_back(self._held_bytes)
+            self._held_bytes = 0
 
     def is_gone(self) -> bool:
         """Whether the client has closed the connection."""

@@ -9,6 +9,7 @@ import time
 from service.api.answers import JSON, answer, choose_media_type
 from service.api.asgi import Receive, Reply, Scope, Send
 from service.api.bodies import parse_body
+from service.api.body_budget import BodyBudget
 from service.api.compression import compress
 from service.api.connection import Connection
 from service.api.problems import problem
@@ -23,12 +24,14 @@ class PredictEndpoint:
 
     Args:
         max_body_bytes: longest body.
+        budget: of the bytes that all bodies hold.
         max_images: most pictures in one request.
         timeout_s: time limit of a request that asks for none.
     """
 
-    def __init__(self, *, max_body_bytes: int, max_images: int, timeout_s: float) -> None:
+    def __init__(self, *, max_body_bytes: int, budget: BodyBudget, max_images: int, timeout_s: float) -> None:
         self._max_body_bytes = max_body_bytes
+        self._budget = budget
         self._max_images = max_images
         self._timeout_s = timeout_s
 
@@ -40,22 +43,24 @@ class PredictEndpoint:
             receive: its body.
             send: its answer.
         """
+        connection = Connection(receive, self._budget)
         try:
-            reply = await self._predict(scope, receive)
+            reply = await self._predict(scope, connection)
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001  every error has its answer
             scope["state"]["error"] = error
             reply = problem(error)
+        finally:
+            connection.let_go()
         await reply.send(send)
 
-    async def _predict(self, scope: Scope, receive: Receive) -> Reply:
+    async def _predict(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
         classifier: Classifier = scope["state"]["classifier"]
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
         media_type = choose_media_type(headers.get(b"accept", b""))
-        connection = Connection(receive)
         body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
         # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
         model, top_k = self._model(classifier, scope)

@@ -10,6 +10,7 @@ from service.api.asgi import Headers, Reply
 from service.errors import (
     ConvoyError,
     DeadlineExceededError,
+    ForbiddenError,
     InferenceFailedError,
     InvalidImagesError,
     MalformedRequestError,
@@ -18,8 +19,10 @@ from service.errors import (
     ModelRefusedError,
     OverloadedError,
     ProviderUnavailableError,
+    RateLimitedError,
     SlowBodyError,
     TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
     UnsupportedMediaTypeError,
 )
@@ -29,6 +32,9 @@ MEDIA_TYPE = "application/problem+json"
 STATUSES: dict[type[ConvoyError], HTTPStatus] = {
     MalformedRequestError: HTTPStatus.BAD_REQUEST,
     ModelNotFoundError: HTTPStatus.NOT_FOUND,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidImagesError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -72,7 +78,9 @@ def explain(error: Exception) -> Explanation:
     if status is None:
         return Explanation(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how", [])
     headers: Headers = []
-    if isinstance(error, OverloadedError):
+    if isinstance(error, UnauthenticatedError):
+        headers.append((b"www-authenticate", b"Bearer"))
+    elif isinstance(error, OverloadedError | RateLimitedError):
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     return Explanation(status, str(error), headers)
 

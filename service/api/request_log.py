@@ -44,6 +44,8 @@ class RequestLog:
             "status": status,
             "total_ms": _ms(seconds),
         }
+        if "key_id" in state:
+            event["key_id"] = state["key_id"]
         result: Classification | None = state.get("result")
         if result is not None:
             event |= {

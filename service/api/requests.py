@@ -5,7 +5,6 @@ import zlib
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from service.api.asgi import Receive
 from service.api.connection import Connection
 from service.errors import (
     ClientGoneError,
@@ -85,6 +84,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
         SlowBodyError: it came too slowly.
         UnsupportedMediaTypeError: a Content-Encoding other than gzip, deflate or identity.
         MalformedRequestError: the compressed data is broken.
+        OverloadedError: the bodies of all requests together would be too long.
         ClientGoneError: the client went away.
     """
     if int(headers.get(b"content-length", b"0")) > max_bytes:
@@ -95,7 +95,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
         message = await connection.receive()
         body: bytes = message["body"]
     else:
-        body = await _read_slowly(connection.receive, max_bytes, timeout_s)
+        body = await _read_slowly(connection, max_bytes, timeout_s)
     if len(body) > max_bytes:
         raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
     encoding = headers.get(b"content-encoding")
@@ -105,19 +105,23 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
         raise UnsupportedMediaTypeError(
             f"Content-Encoding {encoding[:32].decode('latin-1')!r}; gzip, deflate or none is accepted"
         )
-    return _inflate(body, max_bytes, encoding)
+    plain = _inflate(body, max_bytes, encoding)
+    connection.hold(len(plain))
+    return plain
 
 
-async def _read_slowly(receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
+async def _read_slowly(connection: Connection, max_bytes: int, timeout_s: float) -> bytes:
     chunks, length, more = [], 0, True
     try:
         async with asyncio.timeout(timeout_s):
             while more and length <= max_bytes:
-                message = await receive()
+                message = await connection.receive()
                 if message["type"] == "http.disconnect":
                     raise ClientGoneError
-                chunks.append(message.get("body", b""))
-                length += len(chunks[-1])
+                chunk = message.get("body", b"")
+                connection.hold(len(chunk))
+                chunks.append(chunk)
+                length += len(chunk)
                 more = message.get("more_body", False)
     except TimeoutError:
         raise SlowBodyError("the body did not arrive within the time limit") from None

@@ -289,10 +289,14 @@ class Batcher:
         """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""
         self._expiry = None
         now = time.perf_counter()
-        entries = [*self._queue, *(part.entry for batch in self._running for part in batch.parts)]
-        next_deadline = min((entry.deadline for entry in entries if entry.deadline > now), default=None)
-        for entry in entries:
+        # Out of the queue too: while a run hangs nothing else would take them out, and others are admitted for them.
+        self._queue = deque(entry for entry in self._queue if not self._is_lost(entry, now))
+        self._waiting = sum(entry.count - entry.taken for entry in self._queue)
+        riding = [part.entry for batch in self._running for part in batch.parts]
+        for entry in riding:
             if entry.deadline <= now:
                 entry.fail(DeadlineExceededError("the time limit passed before the answer was ready"))
+        deadlines = (entry.deadline for entry in (*self._queue, *riding) if entry.deadline > now)
+        next_deadline = min(deadlines, default=None)
         if next_deadline is not None:
             self._expiry = self._loop.call_later(next_deadline - now, self._expire)

@@ -7,8 +7,17 @@
 """
 
 from service.decoding.base64_files import read_base64
-from service.decoding.decoder import Decoder, Upload
+from service.decoding.decoder import Decoder, SlowPictureError, Upload
 from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
 from service.decoding.target import Target
 
-__all__ = ["NPY_MEDIA_TYPE", "Decoder", "Target", "Upload", "read_base64", "read_images", "write_array"]
+__all__ = [
+    "NPY_MEDIA_TYPE",
+    "Decoder",
+    "SlowPictureError",
+    "Target",
+    "Upload",
+    "read_base64",
+    "read_images",
+    "write_array",
+]

@@ -1,7 +1,7 @@
 """Decodes a request's pictures, in the event loop where that takes microseconds and in threads where it does not."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from service.decoding.formats import UnreadableError, open_picture
 from service.decoding.picture import flatten, plain, upright
 from service.decoding.quick import QuickDecode, quick_decoder
 from service.decoding.target import Target
-from service.errors import ImageFault, InvalidImagesError, TooLargeError
+from service.errors import ClientGoneError, ImageFault, InvalidImagesError, TooLargeError
 
 
 class Upload(NamedTuple):
@@ -29,6 +29,10 @@ class Upload(NamedTuple):
     filename: str | None = None
 
 
+class SlowPictureError(Exception):
+    """A picture that is small as a file has more pixels than may be decoded here; a thread can."""
+
+
 class Decoder:
     """Turns files into arrays, limits first.
 
@@ -36,12 +40,15 @@ class Decoder:
         max_pixels: most pixels (width x height) of one picture.
         loop_bytes: requests of at most this many bytes are decoded in the event loop: a thread would take longer to
             wake than the picture to decode.
+        loop_pixels: most pixels (width x height), of all pictures of a request, decoded in the event loop: a file of
+            1 kB can hold 25 million.
         executor: decodes the rest.
     """
 
-    def __init__(self, *, max_pixels: int, loop_bytes: int, executor: Executor) -> None:
+    def __init__(self, *, max_pixels: int, loop_bytes: int, loop_pixels: int, executor: Executor) -> None:
         self._max_pixels = max_pixels
         self._loop_bytes = loop_bytes
+        self._loop_pixels = loop_pixels
         self._executor = executor
         self._quick: dict[Target, QuickDecode] = {}
 
@@ -51,16 +58,44 @@ class Decoder:
             return len(uploads[0].data) <= self._loop_bytes
         return sum(len(upload.data) for upload in uploads) <= self._loop_bytes
 
-    async def decode(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
-        """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, self.decode_now, uploads, target)
+    async def decode(
+        self, uploads: Sequence[Upload], target: Target, is_abandoned: Callable[[], bool]
+    ) -> NDArray[np.uint8]:
+        """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise.
 
-    def decode_now(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
+        Args:
+            uploads: one or more pictures.
+            target: what the model wants.
+            is_abandoned: tells whether the client has gone, when the request's turn has come.
+
+        Raises:
+            ClientGoneError: it has.
+        """
+
+        def decode() -> NDArray[np.uint8]:
+            if is_abandoned():
+                raise ClientGoneError
+            return self.decode_now(uploads, target)
+
+        return await asyncio.get_running_loop().run_in_executor(self._executor, decode)
+
+    def decode_in_loop(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
+        """Decodes pictures that :meth:`takes_moments`, in the event loop. As :meth:`decode_now` otherwise.
+
+        Raises:
+            SlowPictureError: their headers say that it would take longer.
+        """
+        return self.decode_now(uploads, target, self._loop_pixels)
+
+    def decode_now(
+        self, uploads: Sequence[Upload], target: Target, most_pixels: int | None = None
+    ) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in the calling thread.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
+            most_pixels: to decode here, all pictures together; None is no limit but that of each picture.
 
         Returns:
             uint8 [N, H, W, C], in the order sent.
@@ -68,24 +103,26 @@ class Decoder:
         Raises:
             InvalidImagesError: some cannot be read; names every one of them.
             TooLargeError: one has more pixels than allowed.
+            SlowPictureError: there are more than ``most_pixels``.
         """
+        share = None if most_pixels is None else most_pixels // len(uploads)
         if len(uploads) == 1:
             try:
-                return self._decode_one(uploads[0], target)[np.newaxis]
+                return self._decode_one(uploads[0], target, share)[np.newaxis]
             except UnreadableError as error:
                 raise InvalidImagesError([ImageFault(0, uploads[0].filename, str(error))]) from None
         images = np.empty((len(uploads), *target.shape), np.uint8)
         faults = []
         for index, upload in enumerate(uploads):
             try:
-                images[index] = self._decode_one(upload, target)
+                images[index] = self._decode_one(upload, target, share)
             except UnreadableError as error:
                 faults.append(ImageFault(index, upload.filename, str(error)))
         if faults:
             raise InvalidImagesError(faults)
         return images
 
-    def _decode_one(self, upload: Upload, target: Target) -> NDArray[np.uint8]:
+    def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
         quick = self._quick.get(target)
         if quick is None:
             quick = self._quick[target] = quick_decoder(target)
@@ -93,7 +130,7 @@ class Decoder:
         if known is not None:
             return known
         file = open_picture(upload.data)
-        self._check_size(file, upload)
+        self._check_size(file, upload, most_pixels)
         picture = flatten(resize(plain(upright(file, target), target), target), target)
         pixels = picture.tobytes()
         if target.light_on_dark:
@@ -101,10 +138,12 @@ class Decoder:
         _, _, channels = target.shape
         return pad(np.frombuffer(pixels, np.uint8).reshape(picture.height, picture.width, channels), target)
 
-    def _check_size(self, picture: ImageFile, upload: Upload) -> None:
+    def _check_size(self, picture: ImageFile, upload: Upload, most_pixels: int | None) -> None:
         width, height = picture.size
         if width * height > self._max_pixels:
             name = f" ({upload.filename})" if upload.filename else ""
             raise TooLargeError(
                 f"a picture{name} has {width} x {height} pixels; at most {self._max_pixels} are allowed"
             )
+        if most_pixels is not None and width * height > most_pixels:
+            raise SlowPictureError

@@ -41,7 +41,14 @@ def read_images(data: bytes, target: Target) -> NDArray[np.uint8]:
             f"the body is not an .npy file ({str(error).splitlines()[0][:120]}); write one with numpy.save"
         ) from error
     wanted = f"uint8 [N, {', '.join(map(str, target.shape))}] in C order"
-    if dtype != np.uint8 or fortran_order or len(shape) != 4 or shape[1:] != target.shape or shape[0] < 1:
+    if (
+        dtype != np.uint8
+        or fortran_order
+        or len(shape) != 4
+        or shape[1:] != target.shape
+        or type(shape[0]) is not int
+        or shape[0] < 1
+    ):
         order = " in Fortran order" if fortran_order else ""
         fault = f"the array is {dtype} {list(shape)}{order}; this model takes {wanted}"
         raise InvalidImagesError([ImageFault(0, None, fault)])

@@ -9,6 +9,7 @@ import grpc
 from service.errors import (
     ConvoyError,
     DeadlineExceededError,
+    ForbiddenError,
     InferenceFailedError,
     InvalidImagesError,
     MalformedRequestError,
@@ -17,7 +18,9 @@ from service.errors import (
     ModelRefusedError,
     OverloadedError,
     ProviderUnavailableError,
+    RateLimitedError,
     TooLargeError,
+    UnauthenticatedError,
     UnavailableError,
 )
 
@@ -28,6 +31,9 @@ CODES: dict[type[ConvoyError], grpc.StatusCode] = {
     InvalidImagesError: grpc.StatusCode.INVALID_ARGUMENT,
     TooLargeError: grpc.StatusCode.INVALID_ARGUMENT,
     ModelNotFoundError: grpc.StatusCode.NOT_FOUND,
+    UnauthenticatedError: grpc.StatusCode.UNAUTHENTICATED,
+    ForbiddenError: grpc.StatusCode.PERMISSION_DENIED,
+    RateLimitedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ModelControlOffError: grpc.StatusCode.PERMISSION_DENIED,
     ModelRefusedError: grpc.StatusCode.FAILED_PRECONDITION,
     OverloadedError: grpc.StatusCode.UNAVAILABLE,
@@ -77,7 +83,7 @@ async def _abort(error: ConvoyError, context: _Context) -> None:
     if code is grpc.StatusCode.INTERNAL:
         logger.error("%s", error, exc_info=error.__cause__ or error)
     trailing: tuple[tuple[str, str], ...] = ()
-    if isinstance(error, OverloadedError):
+    if isinstance(error, OverloadedError | RateLimitedError):
         # gRPC's own name for Retry-After: clients with a retry policy wait so long.
         trailing = (("grpc-retry-pushback-ms", str(max(1, round(error.retry_after_s * 1e3)))),)
     await context.abort(code, str(error), trailing)

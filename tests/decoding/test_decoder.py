@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.decoding import Decoder, Target, Upload
-from service.errors import InvalidImagesError, TooLargeError
+from service.decoding import Decoder, SlowPictureError, Target, Upload
+from service.errors import ClientGoneError, InvalidImagesError, TooLargeError
 from tests.fixtures.pictures import first_test_images
 from tests.process import SAMPLES
 
@@ -23,7 +23,7 @@ Decode = Callable[..., NDArray[np.uint8]]
 @pytest.fixture
 def decode() -> Iterator[Decode]:
     with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1_000_000, loop_bytes=1 << 20, executor=executor)
+        decoder = Decoder(max_pixels=1_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
 
         def run(*files: bytes, target: Target = COLOR) -> NDArray[np.uint8]:
             return decoder.decode_now([Upload(data, f"{index}.bin") for index, data in enumerate(files)], target)
@@ -209,3 +209,26 @@ def test_a_bomb_is_refused_before_its_pixels_are_made(decode: Decode) -> None:
     assert len(bomb) < 100_000
     with pytest.raises(TooLargeError, match="20000 x 20000 pixels; at most 1000000"):
         decode(bomb)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "TIFF"])
+def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str) -> None:
+    options = {"WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_deflate"}}.get(kind, {})
+    file = Upload(encode(Image.new("L" if kind != "WEBP" else "RGB", (2000, 2000)), kind, **options))
+    small = Upload(encode(cat(), kind))
+    with ThreadPoolExecutor(1) as executor:
+        decoder = Decoder(max_pixels=25_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
+        assert decoder.takes_moments([file])
+        with pytest.raises(SlowPictureError):
+            decoder.decode_in_loop([file], COLOR)
+        with pytest.raises(SlowPictureError):
+            decoder.decode_in_loop([small, file], COLOR)
+        assert decoder.decode_in_loop([small, small], COLOR).shape == (2, 32, 32, 3)
+        assert decoder.decode_now([small, file], COLOR).shape == (2, 32, 32, 3)
+
+
+async def test_what_nobody_waits_for_is_not_decoded() -> None:
+    with ThreadPoolExecutor(1) as executor:
+        decoder = Decoder(max_pixels=1, loop_bytes=1, loop_pixels=1, executor=executor)
+        with pytest.raises(ClientGoneError):
+            await decoder.decode([Upload(b"")], COLOR, lambda: True)

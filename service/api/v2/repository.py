@@ -56,7 +56,9 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
         MalformedRequestError: it is another.
     """
     headers = dict(request.scope["headers"])
-    body = await read_body(Connection(request.receive), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
+    body = await read_body(
+        Connection(request.receive, request.state.body_budget), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S
+    )
     try:
         return kind.model_validate_json(body or b"{}", strict=True)
     except ValidationError as error:

@@ -1,0 +1,66 @@
+"""Decides whether a key lets a request in."""
+
+import math
+import time
+
+from limits import RateLimitItem
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from service.access.api_key import ApiKey, KeyScope, key_id, make_key
+from service.access.key_file import KeyFile
+from service.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+
+_SEND_ONE = "send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+
+
+class AccessControl:
+    """Lets requests in by their keys. Rates are counted in this process: each worker has its own count.
+
+    Args:
+        keys: that are known.
+    """
+
+    def __init__(self, keys: KeyFile) -> None:
+        self._keys = keys
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._rates: dict[str, RateLimitItem | None] = {}
+        _, self._nobody = make_key("nobody", frozenset(("predict",)), None)
+
+    async def admit(self, key: str | None, scope: KeyScope) -> ApiKey:
+        """Lets a request in, or says why not.
+
+        Args:
+            key: that came with it, or None.
+            scope: that it needs.
+
+        Returns:
+            What is known of the key.
+
+        Raises:
+            UnauthenticatedError: there is no key, or none that is known.
+            ForbiddenError: it is for something else.
+            RateLimitedError: it has been used too often; says when to come back.
+        """
+        if key is None:
+            raise UnauthenticatedError(f"this needs a key; {_SEND_ONE}")
+        identity = key_id(key)
+        known = (identity and self._keys.find(identity)) or self._nobody
+        if not known.matches(key):
+            raise UnauthenticatedError(f"the key is not known here; {_SEND_ONE}")
+        if scope not in known.scopes:
+            raise ForbiddenError(
+                f"key {known.id} is for {', '.join(sorted(known.scopes))}; this needs the scope {scope}"
+            )
+        if known.rate_limit is not None:
+            await self._count(known, known.rate_limit)
+        return known
+
+    async def _count(self, key: ApiKey, text: str) -> None:
+        rate = self._rates.get(text) or self._rates.setdefault(text, key.rate())
+        if rate is not None and not await self._limiter.hit(rate, key.id):
+            window = await self._limiter.get_window_stats(rate, key.id)
+            raise RateLimitedError(
+                f"key {key.id} may make {text} requests; these are used up",
+                max(1, math.ceil(window.reset_time - time.time())),
+            )

@@ -1,0 +1,83 @@
+"""One API key: a random secret that its owner keeps, and what the service keeps of it.
+
+A key is ``convoy_<id>_<secret>``. The id finds its entry and may be logged. The secret is 256 random bits, so that its
+plain SHA-256 cannot be turned back: a slow hash protects guessable passwords, and would cost every request.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from typing import Annotated, Literal
+
+from limits import RateLimitItem, parse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_KEY = re.compile(r"convoy_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
+_SECRET_BYTES = 32
+
+
+KeyScope = Literal["predict", "metrics", "control"]
+"""What a key is for: classifying, and asking what is served; reading the metrics; loading and unloading models."""
+
+
+def _is_rate(text: str) -> str:
+    parse(text)
+    return text
+
+
+RateLimit = Annotated[str, AfterValidator(_is_rate)]
+
+
+class ApiKey(BaseModel):
+    """What the service keeps of a key.
+
+    Attributes:
+        id: names the key in logs.
+        name: whose it is, for people.
+        sha256: of the whole key, in hexadecimal.
+        scopes: what it is for.
+        rate_limit: most requests, as ``100/second`` or ``5000 per hour``; None is no limit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    scopes: Annotated[frozenset[KeyScope], Field(min_length=1)]
+    rate_limit: RateLimit | None = None
+
+    def matches(self, key: str) -> bool:
+        """Whether a key is this one, in a time that does not depend on where they differ."""
+        return hmac.compare_digest(_digest(key), self.sha256)
+
+    def rate(self) -> RateLimitItem | None:
+        """The rate limit, parsed."""
+        return None if self.rate_limit is None else parse(self.rate_limit)
+
+
+def key_id(key: str) -> str | None:
+    """The id inside a key; None where the text is no key at all."""
+    found = _KEY.fullmatch(key)
+    return found and found[1]
+
+
+def make_key(name: str, scopes: frozenset[KeyScope], rate_limit: str | None) -> tuple[str, ApiKey]:
+    """Makes a new key.
+
+    Args:
+        name: whose it is.
+        scopes: what it is for.
+        rate_limit: most requests, or None.
+
+    Returns:
+        The key, which nobody can tell again, and what the service keeps of it.
+    """
+    identity = secrets.token_hex(6)
+    key = f"convoy_{identity}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    return key, ApiKey(id=identity, name=name, sha256=_digest(key), scopes=scopes, rate_limit=rate_limit)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

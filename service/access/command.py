@@ -1,0 +1,69 @@
+"""``python -m service keys new``: makes a key, shows it once, and keeps its hash."""
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
+
+from service.access.api_key import KeyScope, RateLimit, make_key
+from service.access.key_file import read_keys, write_entry
+from service.errors import KeyFileError
+
+
+class NewKey(BaseModel):
+    """Makes a key and prints it, the only time that anybody sees it; its entry is appended to the key file."""
+
+    name: str = Field(min_length=1, max_length=100, description="Whose key it is.")
+    scope: list[KeyScope] = Field(min_length=1, description="What it is for; may be given several times.")
+    rate_limit: RateLimit | None = Field(None, description="Most requests, as 100/second or 5000/hour; none: no limit.")
+    keys_file: Path | None = Field(None, description="Where its entry goes; not given: to standard error.")
+
+    def cli_cmd(self) -> None:
+        """Makes the key."""
+        key, known = make_key(self.name, frozenset(self.scope), self.rate_limit)
+        entry = write_entry(known)
+        if self.keys_file is None:
+            print(
+                f"The key comes once, on standard output; this is its entry for the key file:\n{entry}", file=sys.stderr
+            )
+        else:
+            if self.keys_file.exists():
+                read_keys(self.keys_file)
+                entry = f"\n{entry}"
+            with self.keys_file.open("a", encoding="utf-8") as file:
+                file.write(entry)
+        print(key)
+
+
+class KeysCommand(BaseSettings):
+    """Keys that let clients in, where the setting keys_file names a file of them."""
+
+    model_config = SettingsConfigDict(cli_kebab_case=True, cli_prog_name="python -m service keys")
+
+    new: CliSubCommand[NewKey] = Field(description="Make a key.")
+
+    def cli_cmd(self) -> None:
+        """Runs the subcommand."""
+        CliApp.run_subcommand(self)
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: after ``keys``.
+
+    Returns:
+        Exit status.
+    """
+    try:
+        CliApp.run(KeysCommand, cli_args=arguments)
+    except ValidationError as error:
+        for fault in error.errors():
+            print(": ".join([".".join(map(str, fault["loc"])), fault["msg"]]), file=sys.stderr)
+        return 2
+    except (KeyFileError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,117 @@
+"""The file that holds the keys: TOML, one ``[[keys]]`` table a key, no secret in it.
+
+It is read anew when it has changed, so that keys are added, changed and revoked while the service runs. Nothing polls:
+a request asks, at most once a second. A file that is broken, or away for the moment that it is being replaced, leaves
+the keys as they were, and a line in the log.
+"""
+
+import json
+import logging
+import time
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from service.access.api_key import ApiKey
+from service.errors import KeyFileError
+
+logger = logging.getLogger(__name__)
+
+_CHECK_EVERY_S = 1.0
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    keys: Annotated[list[ApiKey], Field(default_factory=list)]
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> "_Document":
+        if len({key.id for key in self.keys}) < len(self.keys):
+            raise ValueError("two keys have the same id")
+        return self
+
+
+class KeyFile:
+    """The keys of a file, as they are now.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        KeyFileError: it cannot be read, or is not such a file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = self._signature()
+        self._keys = read_keys(path)
+        self._checked_at = time.monotonic()
+
+    def find(self, identity: str) -> ApiKey | None:
+        """The key of that id, or None.
+
+        Args:
+            identity: as :func:`service.access.api_key.key_id` finds it.
+        """
+        now = time.monotonic()
+        if now - self._checked_at >= _CHECK_EVERY_S:
+            self._checked_at = now
+            self._refresh()
+        return self._keys.get(identity)
+
+    def _refresh(self) -> None:
+        signature = self._signature()
+        if signature == self._seen:
+            return
+        self._seen = signature
+        try:
+            self._keys = read_keys(self._path)
+        except KeyFileError as error:
+            logger.error("the keys stay as they were: %s", error)  # noqa: TRY400  a trace could show what was read
+        else:
+            logger.info("read %d keys from %s", len(self._keys), self._path)
+
+    def _signature(self) -> tuple[int, ...] | None:
+        """What changes when the file does, replaced under its name or behind a link included; None where it is away."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def read_keys(path: Path) -> dict[str, ApiKey]:
+    """Reads a key file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Its keys by id.
+
+    Raises:
+        KeyFileError: it cannot be read, or is not such a file; says where, and repeats nothing of it.
+    """
+    try:
+        document = _Document.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except OSError as error:
+        raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise KeyFileError(f"the key file {path} is not as it should be, at {where}: {fault['msg']}") from None
+    except ValueError as error:
+        raise KeyFileError(f"the key file {path} is not TOML: {error}") from None
+    return {key.id: key for key in document.keys}
+
+
+def write_entry(key: ApiKey) -> str:
+    """A key's table, to be appended to a key file."""
+    lines = ["[[keys]]"]
+    for name, value in key.model_dump(mode="json", exclude_none=True).items():
+        # A JSON string or list of strings is TOML too.
+        lines.append(f"{name} = {json.dumps(sorted(value) if isinstance(value, list) else value)}")
+    return "\n".join(lines) + "\n"

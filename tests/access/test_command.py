@@ -1,0 +1,65 @@
+"""``python -m service keys new``, and a server that takes its keys while it runs."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+from tests.process import ROOT, ServerProcess
+
+
+def run(*args: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service", *args]
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+def new_key(path: Path, name: str) -> str:
+    made = run("keys", "new", "--name", name, "--scope", "predict", "--keys-file", str(path))
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    old = new_key(path, "old")
+    with (
+        ServerProcess(tmp_path / "log", "--keys-file", str(path)) as process,
+        httpx.Client(base_url=process.url) as client,
+    ):
+
+        def status(key: str) -> int:
+            return client.get("/models", headers={"X-API-Key": key}).status_code
+
+        assert status(old) == 200
+        new = new_key(path, "new")
+        while status(new) != 200:
+            time.sleep(0.05)  # the test's own time limit is the only other end
+        assert status(old) == 200
+        path.write_text(path.read_text().partition("\n\n")[2])  # the old one's table goes
+        while status(old) != 401:
+            time.sleep(0.05)
+        assert status(new) == 200
+
+
+def test_without_a_file_the_entry_is_shown_beside_the_key() -> None:
+    made = run("keys", "new", "--name", "shop", "--scope", "metrics", "--rate-limit", "5/second")
+    assert made.stdout.startswith("convoy_")
+    assert 'rate_limit = "5/second"' in made.stderr
+    assert made.stdout.strip() not in made.stderr
+
+
+def test_a_mistake_is_told_in_a_line() -> None:
+    made = run("keys", "new", "--name", "shop", "--scope", "root")
+    assert made.returncode == 2
+    assert "predict" in made.stderr
+    assert "Traceback" not in made.stderr
+
+
+def test_a_key_file_that_cannot_be_used_is_said_at_start(tmp_path: Path) -> None:
+    for workers in ("1", "2"):
+        ended = run("--port", "0", "--workers", workers, "--keys-file", str(tmp_path / "none"))
+        assert ended.returncode == 1
+        assert "cannot be read: No such file or directory" in ended.stderr
+        assert "Traceback" not in ended.stderr

@@ -1,0 +1,206 @@
+"""The batcher against a simple model: arrivals, cancellations, leavings, failures, timeouts and a drain, in any order.
+
+The model is what every caller is owed: exactly one outcome, and where that is an answer, its own rows. The runner waits
+at a gate, so that each rule decides what happens while a batch is out.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
+from numpy.typing import NDArray
+
+from service.batching import Batcher
+from service.errors import (
+    ClientGoneError,
+    DeadlineExceededError,
+    InferenceFailedError,
+    OverloadedError,
+    UnavailableError,
+)
+
+CAPACITY = 12
+MAX_BATCH_SIZE = 4
+POISON = 255
+values = st.lists(st.integers(0, 254) | st.just(POISON), min_size=1, max_size=7)
+
+
+class Gated:
+    """Waits at a gate, then answers image v with [v, 2 v]; fails on poison."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Semaphore(0)
+        self.seen: list[list[int]] = []
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        assert self.gate.acquire(timeout=10)
+        batch = images.reshape(-1)
+        self.seen.append(batch.tolist())
+        if (batch == POISON).any():
+            raise RuntimeError("poison")
+        return np.stack([batch, 2.0 * batch], axis=1).astype(np.float32)
+
+
+class Silent:
+    def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None: ...
+
+    def rejected(self) -> None: ...
+
+    def cancelled(self) -> None: ...
+
+
+@dataclass(eq=False)
+class Caller:
+    """One request, and what may become of it."""
+
+    values: list[int]
+    task: asyncio.Task[list[list[float]]] = field(init=False)
+    is_gone: bool = False
+    is_cancelled: bool = False
+    is_late: bool = False
+
+
+class BatcherMachine(RuleBasedStateMachine):
+    callers = Bundle("callers")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.runner = Gated()
+        self.everyone: list[Caller] = []
+        self.closing: asyncio.Task[None] | None = None
+        self.batcher = Batcher(
+            self.runner,
+            name="model",
+            max_batch_size=MAX_BATCH_SIZE,
+            max_queue_delay_s=0.0,
+            queue_capacity=CAPACITY,
+            seconds_per_image=1e-3,
+            loop_budget_s=0.0,
+            batches_in_flight=1,
+            observer=Silent(),
+            loop=self.loop,
+        )
+
+    def laps(self, count: int = 5) -> None:
+        """Lets the loop do what is due."""
+
+        async def turn() -> None:
+            for _ in range(count):
+                await asyncio.sleep(0)
+
+        self.loop.run_until_complete(turn())
+
+    def begin(self, caller: Caller, timeout_s: float) -> None:
+        pixels = np.array(caller.values, np.uint8).reshape(-1, 1, 1, 1)
+
+        async def ask() -> list[list[float]]:
+            try:
+                entry = await self.batcher.submit(
+                    pixels, len(pixels), deadline=time.perf_counter() + timeout_s, is_abandoned=lambda: caller.is_gone
+                )
+                rows: list[list[float]] = entry.probabilities.tolist()
+                return rows
+            finally:
+                self.batcher.release(len(pixels))
+
+        caller.task = self.loop.create_task(ask())
+        self.everyone.append(caller)
+        self.laps()
+
+    @property
+    def outstanding(self) -> int:
+        return sum(len(caller.values) for caller in self.everyone if not caller.task.done())
+
+    @rule(target=callers, images=values, is_late=st.booleans())
+    def arrive(self, images: list[int], is_late: bool) -> Caller:
+        caller = Caller(images, is_late=is_late)
+        caller.task = self.loop.create_future()  # type: ignore[assignment]  until it is admitted
+        fits = self.outstanding + len(images) <= CAPACITY
+        try:
+            self.batcher.admit(len(images))
+        except UnavailableError:
+            assert self.closing is not None
+        except OverloadedError:
+            assert not fits
+        else:
+            assert fits
+            assert self.closing is None
+            self.begin(caller, timeout_s=0.0 if is_late else 60.0)
+        return caller
+
+    @rule(caller=consumes(callers))
+    def cancel(self, caller: Caller) -> None:
+        if not caller.task.done():
+            caller.is_cancelled = True
+            caller.task.cancel()
+            self.laps()
+
+    @rule(caller=consumes(callers))
+    def leave(self, caller: Caller) -> None:
+        caller.is_gone = True
+
+    @rule()
+    def finish_a_run(self) -> None:
+        """Opens the gate once; where nobody waits there, the next run passes it."""
+        before = len(self.runner.seen)
+        if self.outstanding:
+            self.runner.gate.release()
+            deadline = time.monotonic() + 0.02
+            while len(self.runner.seen) == before and time.monotonic() < deadline:
+                self.laps(1)
+        self.laps()
+
+    @precondition(lambda self: self.closing is None)
+    @rule()
+    def drain(self) -> None:
+        self.closing = self.loop.create_task(self.batcher.close())
+        self.laps()
+
+    @invariant()
+    def counts_are_right(self) -> None:
+        assert self.batcher.outstanding == self.outstanding
+        assert self.batcher.waiting >= 0
+
+    def teardown(self) -> None:
+        for _ in range(1000):
+            self.runner.gate.release()
+        closing = self.closing or self.loop.create_task(self.batcher.close())
+        self.loop.run_until_complete(asyncio.wait_for(closing, 10))
+        while self.batcher._running:  # a batch whose callers have all gone
+            self.laps()
+        poisoned = [set(batch) for batch in self.runner.seen if POISON in batch]
+        for caller in self.everyone:
+            self.check(caller, poisoned)
+        assert all(len(batch) <= MAX_BATCH_SIZE for batch in self.runner.seen)
+        assert self.batcher.outstanding == 0
+        self.loop.close()
+
+    def check(self, caller: Caller, poisoned: list[set[int]]) -> None:
+        """Its one outcome is what the model owes it."""
+        assert caller.task.done()
+        with contextlib.suppress(asyncio.CancelledError):
+            error = caller.task.exception()
+            if error is None:
+                assert caller.task.result() == [[value, 2 * value] for value in caller.values]
+            elif isinstance(error, InferenceFailedError):
+                assert any(batch & set(caller.values) for batch in poisoned)
+            elif isinstance(error, DeadlineExceededError):
+                assert caller.is_late
+            else:
+                assert isinstance(error, ClientGoneError)
+                assert caller.is_gone
+            return
+        assert caller.is_cancelled
+
+
+BatcherMachine.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestBatcherModel = BatcherMachine.TestCase
