@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from service.access.api_key import make_key
 from service.access.key_file import write_entry
-from service.grpc import open_inference_pb2 as pb
-from service.grpc.open_inference_pb2_grpc import GRPCInferenceServiceStub
 from tests.process import ServerProcess
 
 _ADDRESS = re.compile(r"gRPC serves at (\S+)")
