@@ -36,7 +36,7 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
     """
     measured: dict[str, float] = {}
     with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1 << 24, loop_bytes=1 << 18, executor=executor)
+        decoder = Decoder(max_pixels=1 << 24, loop_bytes=1 << 18, loop_pixels=1 << 20, executor=executor)
         for name in ("cifar10", "mnist"):
             network = Network(newest(models, name))
             target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]
