@@ -7,55 +7,25 @@ what it leaves. It is documented in the app's schema like any other route (`serv
 import time
 
 from service.api.answers import JSON, answer, choose_media_type
-from service.api.asgi import Receive, Reply, Scope, Send
+from service.api.asgi import Reply, Scope
 from service.api.bodies import parse_body
-from service.api.body_budget import BodyBudget
 from service.api.compression import compress
 from service.api.connection import Connection
+from service.api.endpoint import ClassifyingEndpoint
 from service.api.problems import problem
 from service.api.requests import read_body, read_parameters, read_timeout_s
 from service.catalog import ServedModel
 from service.classifier import Classifier
-from service.errors import ClientGoneError, MalformedRequestError
+from service.errors import MalformedRequestError
 
 
-class PredictEndpoint:
-    """Classifies the pictures of one request.
+class PredictEndpoint(ClassifyingEndpoint):
+    """Classifies the pictures of one request."""
 
-    Args:
-        max_body_bytes: longest body.
-        budget: of the bytes that all bodies hold.
-        max_images: most pictures in one request.
-        timeout_s: time limit of a request that asks for none.
-    """
+    def _failure(self, error: Exception) -> Reply:
+        return problem(error)
 
-    def __init__(self, *, max_body_bytes: int, budget: BodyBudget, max_images: int, timeout_s: float) -> None:
-        self._max_body_bytes = max_body_bytes
-        self._budget = budget
-        self._max_images = max_images
-        self._timeout_s = timeout_s
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, whatever happens.
-
-        Args:
-            scope: of the request; its state holds the classifier, and gets the result or the error that it ended in.
-            receive: its body.
-            send: its answer.
-        """
-        connection = Connection(receive, self._budget)
-        try:
-            reply = await self._predict(scope, connection)
-        except ClientGoneError:
-            return
-        except Exception as error:  # noqa: BLE001  every error has its answer
-            scope["state"]["error"] = error
-            reply = problem(error)
-        finally:
-            connection.let_go()
-        await reply.send(send)
-
-    async def _predict(self, scope: Scope, connection: Connection) -> Reply:
+    async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
         classifier: Classifier = scope["state"]["classifier"]
         headers = dict(scope["headers"])

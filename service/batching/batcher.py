@@ -182,11 +182,11 @@ class Batcher:
             entry.enqueued_at += entry.prepare_s
         self._queue.append(entry)
         self._waiting += count
-        if self._expiry is None:
-            self._expiry = self._loop.call_later(deadline - entry.enqueued_at, self._expire)
-        elif self._expiry.when() > self._loop.time() + deadline - entry.enqueued_at:
-            self._expiry.cancel()
-            self._expiry = self._loop.call_later(deadline - entry.enqueued_at, self._expire)
+        left_s = deadline - entry.enqueued_at
+        if self._expiry is None or self._expiry.when() > self._loop.time() + left_s:
+            if self._expiry is not None:
+                self._expiry.cancel()
+            self._expiry = self._loop.call_later(left_s, self._expire)
         if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
             self._schedule_turn()
         await entry.future

@@ -3,56 +3,25 @@
 import time
 
 from service.api.answers import server_timing
-from service.api.asgi import Receive, Reply, Scope, Send
-from service.api.body_budget import BodyBudget
+from service.api.asgi import Reply, Scope
 from service.api.compression import compress
 from service.api.connection import Connection
+from service.api.endpoint import ClassifyingEndpoint
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
 from service.catalog import ServedModel
 from service.classifier import Classifier
-from service.errors import ClientGoneError
 from service.open_inference import infer
 
 
-class InferEndpoint:
-    """Answers one request of the protocol.
+class InferEndpoint(ClassifyingEndpoint):
+    """Answers one request of the protocol."""
 
-    Args:
-        max_body_bytes: longest body.
-        budget: of the bytes that all bodies hold.
-        max_images: most pictures in one request.
-        timeout_s: time limit of a request that asks for none.
-    """
+    def _failure(self, error: Exception) -> Reply:
+        return error_reply(error)
 
-    def __init__(self, *, max_body_bytes: int, budget: BodyBudget, max_images: int, timeout_s: float) -> None:
-        self._max_body_bytes = max_body_bytes
-        self._budget = budget
-        self._max_images = max_images
-        self._timeout_s = timeout_s
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, whatever happens.
-
-        Args:
-            scope: of the request; its state holds the classifier.
-            receive: its body.
-            send: its answer.
-        """
-        connection = Connection(receive, self._budget)
-        try:
-            reply = await self._infer(scope, connection)
-        except ClientGoneError:
-            return
-        except Exception as error:  # noqa: BLE001  every error has its answer
-            scope["state"]["error"] = error
-            reply = error_reply(error)
-        finally:
-            connection.let_go()
-        await reply.send(send)
-
-    async def _infer(self, scope: Scope, connection: Connection) -> Reply:
+    async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
         classifier: Classifier = scope["state"]["classifier"]
         headers = dict(scope["headers"])

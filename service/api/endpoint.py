@@ -1,0 +1,53 @@
+"""What the two endpoints that classify have in common: they stand before the FastAPI app, and always answer."""
+
+from abc import ABC, abstractmethod
+
+from service.api.asgi import Receive, Reply, Scope, Send
+from service.api.body_budget import BodyBudget
+from service.api.connection import Connection
+from service.errors import ClientGoneError
+
+
+class ClassifyingEndpoint(ABC):
+    """Answers requests that bring pictures.
+
+    Args:
+        max_body_bytes: longest body.
+        budget: of the bytes that all bodies hold.
+        max_images: most pictures in one request.
+        timeout_s: time limit of a request that asks for none.
+    """
+
+    def __init__(self, *, max_body_bytes: int, budget: BodyBudget, max_images: int, timeout_s: float) -> None:
+        self._max_body_bytes = max_body_bytes
+        self._budget = budget
+        self._max_images = max_images
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever happens.
+
+        Args:
+            scope: of the request; its state holds the classifier, and gets the result or the error that it ended in.
+            receive: its body.
+            send: its answer.
+        """
+        connection = Connection(receive, self._budget)
+        try:
+            reply = await self._classify(scope, connection)
+        except ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001  every error has its answer
+            scope["state"]["error"] = error
+            reply = self._failure(error)
+        finally:
+            connection.let_go()
+        await reply.send(send)
+
+    @abstractmethod
+    async def _classify(self, scope: Scope, connection: Connection) -> Reply:
+        """Makes the answer; whatever it raises becomes one."""
+
+    @abstractmethod
+    def _failure(self, error: Exception) -> Reply:
+        """Tells of an error in the endpoint's own kind of document."""
