@@ -1,6 +1,7 @@
 """Training batches that follow from (seed, epoch, batch) alone, so that a resumed run goes on as if unbroken."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -26,7 +27,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         images: the training split.
         classes: K.
         batch_size: images a batch; the last may be smaller.
-        augmentation: None for none.
+        augmentation: of an epoch, counted from 0; None for none.
         seed: of shuffle and augmentation.
         epoch: to begin with.
     """
@@ -37,7 +38,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         *,
         classes: int,
         batch_size: int,
-        augmentation: Augmentation | None,
+        augmentation: Callable[[int], Augmentation | None],
         seed: int,
         epoch: int = 0,
         **options: Any,
@@ -57,9 +58,9 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
     def __getitem__(self, index: int) -> Batch:
         rows = self._order[index * self._batch_size : (index + 1) * self._batch_size]
         pictures, targets = as_network_input(self._images.take(rows), self._classes)
-        if self._augmentation is not None:
-            rng = np.random.default_rng((self._seed, self._epoch, index))
-            pictures = augment(pictures, self._augmentation, rng)
+        how = self._augmentation(self._epoch)
+        if how is not None:
+            pictures = augment(pictures, how, np.random.default_rng((self._seed, self._epoch, index)))
         return pictures, targets
 
     def on_epoch_end(self) -> None:

@@ -87,7 +87,7 @@ def fit(
         train,
         classes=len(data.labels),
         batch_size=recipe.batch_size,
-        augmentation=recipe.augmentation,
+        augmentation=recipe.augmentation_in,
         seed=seed,
         epoch=state.epochs_done,
     )

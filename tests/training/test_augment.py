@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from training.augment import augment
 from training.batches import TrainingBatches, as_network_input
 from training.data.dataset import DataSet
+from training.recipes.mnist_best import RECIPE as MNIST_BEST
 from training.recipes.recipe import Augmentation
 
 EVERYTHING = Augmentation(
@@ -50,7 +53,9 @@ def test_a_flip_is_a_mirror(cifar10_data: DataSet) -> None:
 
 
 def _batches(data: DataSet, epoch: int) -> TrainingBatches:
-    return TrainingBatches(data.train, classes=10, batch_size=64, augmentation=EVERYTHING, seed=3, epoch=epoch)
+    return TrainingBatches(
+        data.train, classes=10, batch_size=64, augmentation=lambda _epoch: EVERYTHING, seed=3, epoch=epoch
+    )
 
 
 def test_a_batch_follows_from_seed_epoch_and_number_alone(cifar10_data: DataSet) -> None:
@@ -64,10 +69,21 @@ def test_a_batch_follows_from_seed_epoch_and_number_alone(cifar10_data: DataSet)
 
 
 def test_an_epoch_shows_every_image_once(mnist_data: DataSet) -> None:
-    batches = TrainingBatches(mnist_data.train, classes=10, batch_size=64, augmentation=None, seed=0)
+    batches = TrainingBatches(mnist_data.train, classes=10, batch_size=64, augmentation=lambda _epoch: None, seed=0)
     assert len(batches) == 8
     shown = np.concatenate([batches[number][0] for number in range(len(batches))])
     expected, _ = as_network_input(mnist_data.train, 10)
     order = np.lexsort(shown.reshape(len(shown), -1).T)
     expected_order = np.lexsort(expected.reshape(len(expected), -1).T)
     np.testing.assert_array_equal(shown[order], expected[expected_order])
+
+
+def test_annealed_augmentation_ends_with_the_pictures_as_they_are() -> None:
+    recipe = dataclasses.replace(MNIST_BEST, epochs=40, anneal_augmentation=True, augmentation=EVERYTHING)
+    assert recipe.augmentation_in(0) == EVERYTHING
+    halfway, last = recipe.augmentation_in(20), recipe.augmentation_in(39)
+    assert halfway is not None
+    assert last is not None
+    assert halfway.rotation == pytest.approx(EVERYTHING.rotation / 2)
+    assert 0 < last.rotation < EVERYTHING.rotation / 500
+    assert halfway.flip == EVERYTHING.flip

@@ -23,5 +23,6 @@ RECIPE = Recipe(
     warmup_epochs=3,
     weight_decay=0.01,
     ema_momentum=0.999,
-    augmentation=Augmentation(shift=2, rotation=12, scale=0.12, shear=0.15, elastic=1.0, elastic_smoothness=4),
+    augmentation=Augmentation(shift=1.5, rotation=12, scale=0.12, shear=0.15, elastic=1.2, elastic_smoothness=4),
+    anneal_augmentation=True,
 )

@@ -1,6 +1,7 @@
 """A recipe: everything that decides what weights come out, except the data and the seed."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -37,6 +38,18 @@ class Augmentation:
     elastic_smoothness: float = 4.0
     contrast: float = 0.0
 
+    def weakened(self, share: float) -> Self:
+        """The same changes, each only this share of the way, 0 to 1."""
+        return dataclasses.replace(
+            self,
+            shift=self.shift * share,
+            rotation=self.rotation * share,
+            scale=self.scale * share,
+            shear=self.shear * share,
+            elastic=self.elastic * share,
+            contrast=self.contrast * share,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -57,6 +70,8 @@ class Recipe:
         ema_momentum: of an exponential moving average of the weights over steps, which is then what is validated,
             kept and exported; None for none.
         augmentation: None for none.
+        anneal_augmentation: weaken it with the epochs, along half a cosine down to nothing: the last epochs see the
+            pictures as they will be served (He et al., 2019, "Data Augmentation Revisited"). Flips stay.
     """
 
     name: str
@@ -72,6 +87,17 @@ class Recipe:
     label_smoothing: float = 0.0
     ema_momentum: float | None = None
     augmentation: Augmentation | None = None
+    anneal_augmentation: bool = False
+
+    def augmentation_in(self, epoch: int) -> Augmentation | None:
+        """What is changed in one epoch.
+
+        Args:
+            epoch: counted from 0.
+        """
+        if self.augmentation is None or not self.anneal_augmentation:
+            return self.augmentation
+        return self.augmentation.weakened((1 + math.cos(math.pi * epoch / self.epochs)) / 2)
 
     def with_epochs(self, epochs: int | None) -> Self:
         """The same recipe over another number of epochs; itself where None.
