@@ -60,6 +60,7 @@ class Classifier:
         *,
         deadline: float,
         is_abandoned: Callable[[], bool],
+        is_alone: bool = False,
         origin: object = None,
     ) -> Classification:
         """Classifies the pictures of one request.
@@ -69,6 +70,7 @@ class Classifier:
             images: files to decode, or pixels uint8 [N, H, W, C] as the model takes them.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
+            is_alone: no other request is in sight.
             origin: by which the observers of batches know the request.
 
         Returns:
@@ -89,7 +91,9 @@ class Classifier:
             else:
                 pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
             try:
-                entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
+                entry = await batcher.submit(
+                    pixels, count, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone, origin=origin
+                )
             except SlowPictureError:
                 if isinstance(images, np.ndarray):
                     raise  # pixels are not pictures: this cannot be

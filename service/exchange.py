@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _BODILESS = (204, 304)
 
 
@@ -50,6 +51,7 @@ class Exchange:
         transport: of the connection.
         flow: of the connection.
         default_headers: that every answer has.
+        tasks: of all requests in flight.
         keep_alive: whether the connection may be used again.
         expects_continue: whether the client waits to be told to send its body.
         on_response: called when the answer is whole.
@@ -58,6 +60,7 @@ class Exchange:
         body: what has come and was not yet received.
         more_body: whether more is to come.
         disconnected: whether the client has gone.
+        task: that answers the request, once it has begun.
         response_started: whether there is a head.
         response_complete: whether all of the answer is sent.
         refused: whether the answer is 503.
@@ -74,6 +77,7 @@ class Exchange:
         "_on_response",
         "_received_all",
         "_scope",
+        "_tasks",
         "_transport",
         "body",
         "disconnected",
@@ -83,6 +87,7 @@ class Exchange:
         "refused",
         "response_complete",
         "response_started",
+        "task",
     )
 
     def __init__(
@@ -92,6 +97,7 @@ class Exchange:
         flow: FlowControl,
         default_headers: Headers,
         *,
+        tasks: set[asyncio.Task[None]],
         keep_alive: bool,
         expects_continue: bool,
         on_response: Callable[[], None],
@@ -102,6 +108,7 @@ class Exchange:
         self._default_headers = default_headers
         self._expects_continue = expects_continue
         self._on_response = on_response
+        self._tasks = tasks
         self._head = b""
         self._left = 0
         self._chunked = False
@@ -114,6 +121,11 @@ class Exchange:
         self.response_complete = False
         self.refused = False
         self.message_event = Arrival()
+        self.task: asyncio.Task[None]
+
+    def is_alone(self) -> bool:
+        """Whether no other request is in flight."""
+        return len(self._tasks) == 1
 
     async def run_asgi(self, app: ASGIApp) -> None:
         """Lets an application answer, and answers for it where it fails."""
@@ -128,6 +140,14 @@ class Exchange:
             if not self.response_complete and not self.disconnected:
                 logger.error("an application ended without a whole answer")
                 await self._give_up()
+        finally:
+            self._tasks.discard(self.task)
+
+    def take_body(self) -> bytes:
+        """The body, which is all here, without a message."""
+        self._received_all = True
+        body, self.body = self.body, b""
+        return body
 
     async def receive(self) -> Message:
         """ASGI's ``receive``."""
@@ -169,12 +189,13 @@ class Exchange:
         count, has_length, says_close = 1, False, False
         for name, value in (*self._default_headers, *headers):
             lower = name.lower()
-            if lower == b"content-length":
-                self._left, has_length = int(value), True
-            elif lower == b"transfer-encoding":
-                continue  # the connection's own affair
-            elif lower == b"connection" and b"close" in value.lower():
-                self.keep_alive, says_close = False, True
+            if lower in _FRAMING:
+                if lower == b"content-length":
+                    self._left, has_length = int(value), True
+                elif lower == b"transfer-encoding":
+                    continue  # the connection's own affair
+                elif b"close" in value.lower():
+                    self.keep_alive, says_close = False, True
             parts += (lower, b": ", value, b"\r\n")
             count += 1
         if not self.keep_alive and not says_close:

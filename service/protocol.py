@@ -88,29 +88,25 @@ class PatientProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request line begins."""
         self._awaiting_headers = True
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
 
     def on_headers_complete(self) -> None:
         """The headers are whole: the request begins, or waits for the answer before it."""
         self._awaiting_headers = False
         if self._headers_timer is not None:
             self._stop_headers_timer()
-        parser, scope = self.parser, self.scope
+        parser = self.parser
         version = parser.get_http_version()
-        url = httptools.parse_url(self.url)
-        path = url.path.decode("ascii")
-        scope["method"] = parser.get_method().decode("ascii")
-        scope["http_version"] = version
-        scope["path"] = self.root_path + (unquote(path) if "%" in path else path)
-        scope["raw_path"] = self.root_path.encode("ascii") + url.path if self.root_path else url.path
-        scope["query_string"] = url.query or b""
         busy, self.cycle = (
             self.cycle,
             Exchange(
-                cast("dict[str, Any]", scope),
+                self._scope(parser.get_method().decode("ascii"), version),
                 self.transport,
                 self.flow,
                 self.server_state.default_headers,
+                tasks=self.tasks,
                 keep_alive=not self._draining and version != "1.0" and parser.should_keep_alive(),
                 expects_continue=self.expect_100_continue,
                 on_response=self.on_response_complete,
@@ -121,6 +117,33 @@ class PatientProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))  # type: ignore[arg-type]
+
+    def _scope(self, method: str, version: str) -> Scope:
+        if self.url.startswith(b"/") and b"#" not in self.url:
+            raw_path, _, query = self.url.partition(b"?")
+        else:
+            url = httptools.parse_url(self.url)
+            raw_path, query = url.path, url.query or b""
+        path = raw_path.decode("ascii")
+        if b"%" in raw_path:
+            path = unquote(path)
+        if self.root_path:
+            path, raw_path = self.root_path + path, self.root_path.encode("ascii") + raw_path
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": method,
+            "root_path": self.root_path,
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+        }
 
     def on_body(self, body: bytes) -> None:
         """Some of the body came."""
@@ -176,9 +199,8 @@ class PatientProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
-        task = self.loop.create_task(exchange.run_asgi(app))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        exchange.task = self.loop.create_task(exchange.run_asgi(app))
+        self.tasks.add(exchange.task)
 
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -87,6 +87,7 @@ class TracedClassifier(Classifier):
         *,
         deadline: float,
         is_abandoned: Callable[[], bool],
+        is_alone: bool = False,
         origin: object = None,
     ) -> Classification:
         """Classifies the pictures of one request; see :meth:`Classifier.classify`."""
@@ -99,7 +100,12 @@ class TracedClassifier(Classifier):
         with self._tracer.start_as_current_span("classify", attributes=attributes) as span:
             started_ns = time.time_ns()
             result = await super().classify(
-                model, images, deadline=deadline, is_abandoned=is_abandoned, origin=span.get_span_context()
+                model,
+                images,
+                deadline=deadline,
+                is_abandoned=is_abandoned,
+                is_alone=is_alone,
+                origin=span.get_span_context(),
             )
             span.set_attribute("convoy.batch_size", result.batch_size)
             queued_ns = started_ns + int(result.decode_s * 1e9)

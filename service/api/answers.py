@@ -1,9 +1,6 @@
 """Classifications put into words: JSON for people and programs, an array for bulk."""
 
-import numpy as np
-import orjson
-from numpy.typing import NDArray
-
+from service.api.answer_form import AnswerForm
 from service.api.asgi import Headers, Reply
 from service.classifier import Classification
 from service.decoding import NPY_MEDIA_TYPE, write_array
@@ -52,36 +49,8 @@ def answer(result: Classification, media_type: bytes, top_k: int | None) -> Repl
     if media_type == _NPY:
         return Reply(200, write_array(result.probabilities), _NPY, headers)
     metadata = result.model.metadata
-    document = {
-        "model": metadata.name,
-        "version": metadata.version,
-        "predictions": [prediction(metadata.labels, row, top_k) for row in result.probabilities],
-    }
-    return Reply(200, orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY), JSON, headers)
-
-
-def prediction(labels: tuple[str, ...], row: NDArray[np.float32], top_k: int | None) -> dict[str, object]:
-    """One picture's entry of a JSON answer.
-
-    Args:
-        labels: in column order.
-        row: its probabilities, float32 [K].
-        top_k: how many labels ``top`` lists; None leaves it out.
-
-    Returns:
-        Its most probable label, and the probability of every one.
-    """
-    index = int(row.argmax())
-    entry: dict[str, object] = {
-        "label": labels[index],
-        "index": index,
-        "probability": row[index],
-        "probabilities": dict(zip(labels, row, strict=True)),
-    }
-    if top_k is not None:
-        best = np.argsort(-row, kind="stable")[:top_k].tolist()
-        entry["top"] = [{"label": labels[place], "index": place, "probability": row[place]} for place in best]
-    return entry
+    form = AnswerForm.of(metadata.name, metadata.version, metadata.labels)
+    return Reply(200, form.fill(result.probabilities, top_k), JSON, headers)
 
 
 def server_timing(result: Classification) -> bytes:

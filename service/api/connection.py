@@ -26,11 +26,17 @@ class Connection:
         self._budget = budget
         self._held_bytes = 0
         cycle: Any = getattr(receive, "__self__", None)
-        self._cycle = cycle if hasattr(cycle, "more_body") and hasattr(cycle, "disconnected") else None
+        self._cycle = cycle if hasattr(cycle, "is_alone") else None
 
     def is_body_here(self) -> bool:
-        """Whether ``receive`` will return the whole body at once, without waiting."""
+        """Whether the whole body is here, for :meth:`take_body`."""
         return self._cycle is not None and not self._cycle.more_body and not self._cycle.disconnected
+
+    def take_body(self) -> bytes:
+        """The whole body; only where :meth:`is_body_here`."""
+        cycle: Any = self._cycle
+        body: bytes = cycle.take_body()
+        return body
 
     def hold(self, count: int) -> None:
         """Counts bytes that this request holds from now on.
@@ -46,6 +52,10 @@ class Connection:
         if self._held_bytes:
             self._budget.give_back(self._held_bytes)
             self._held_bytes = 0
+
+    def is_alone(self) -> bool:
+        """Whether this is the only request that the process knows of."""
+        return self._cycle is not None and self._cycle.is_alone()
 
     def is_gone(self) -> bool:
         """Whether the client has closed the connection."""

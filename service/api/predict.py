@@ -35,7 +35,13 @@ class PredictEndpoint(ClassifyingEndpoint):
         # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
         model, top_k = self._model(classifier, scope)
         images = parse_body(body, headers.get(b"content-type", b""), model.target, self._max_images)
-        result = await classifier.classify(model, images, deadline=started + timeout_s, is_abandoned=connection.is_gone)
+        result = await classifier.classify(
+            model,
+            images,
+            deadline=started + timeout_s,
+            is_abandoned=connection.is_gone,
+            is_alone=connection.is_alone(),
+        )
         scope["state"]["result"] = result
         reply = answer(result, media_type, top_k)
         return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply

@@ -92,8 +92,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
             f"the body has {headers[b'content-length'].decode()} bytes; at most {max_bytes} are allowed"
         )
     if connection.is_body_here():
-        message = await connection.receive()
-        body: bytes = message["body"]
+        body = connection.take_body()
     else:
         body = await _read_slowly(connection, max_bytes, timeout_s)
     if len(body) > max_bytes:

@@ -93,6 +93,7 @@ class Batcher:
         self._outstanding = 0
         self._running: set[Batch] = set()
         self._turn_scheduled = False
+        self._had_company = False
         self._expiry: asyncio.TimerHandle | None = None
         self._closed = False
         self._idle = asyncio.Event()
@@ -148,6 +149,7 @@ class Batcher:
         *,
         deadline: float,
         is_abandoned: Callable[[], bool] = _never,
+        is_alone: bool = False,
         origin: object = None,
     ) -> QueueEntry:
         """Waits for the rows of some images. Cancelling the caller takes them out of the queue.
@@ -157,6 +159,7 @@ class Batcher:
             count: n.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
+            is_alone: no other request is in sight, so that waiting for company is in vain.
             origin: by which the observer knows the request; nothing to the batcher.
 
         Returns:
@@ -180,8 +183,13 @@ class Batcher:
         if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
             entry.prepare()  # while the thread computes
             entry.enqueued_at += entry.prepare_s
+        hurries = is_alone and self._is_quick_and_idle(count)
         self._queue.append(entry)
         self._waiting += count
+        if hurries:
+            self._turn()
+            await entry.future
+            return entry
         left_s = deadline - entry.enqueued_at
         if self._expiry is None or self._expiry.when() > self._loop.time() + left_s:
             if self._expiry is not None:
@@ -199,6 +207,17 @@ class Batcher:
         if self._expiry is not None:
             self._expiry.cancel()
         self._threads.stop()
+
+    def _is_quick_and_idle(self, count: int) -> bool:
+        """Whether so many images can be run here and now, and the last run had one request's images only too."""
+        return not (
+            self._had_company
+            or self._queue
+            or self._running
+            or self._max_queue_delay_s
+            or count > self._max_batch_size
+            or count * self._seconds_per_image > self._loop_budget_s
+        )
 
     def _schedule_turn(self) -> None:
         self._turn_scheduled = True
@@ -271,6 +290,7 @@ class Batcher:
 
     def _finish(self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
         self._running.discard(batch)
+        self._had_company = len(batch.parts) > 1
         rows: NDArray[np.float32] | None = None
         if isinstance(outcome, Exception):
             for part in batch.parts:

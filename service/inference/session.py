@@ -8,6 +8,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement,
 from service.inference.runtime import onnxruntime
 
 _WARM_UP_RUNS = 3
+_IMAGES_IN_CACHE: Final = 16  # of whose activations most stay in a core's own cache; more at once take longer an image
 _GPU_LANES: Final = 2  # one computes while the other copies
 
 
@@ -78,7 +80,7 @@ class ModelSession:
             self._run = lanes.run
             self._lanes: Lanes | None = lanes
         else:
-            self._run = lambda images: session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
+            self._run = partial(_run_in_pieces, session, _IMAGES_IN_CACHE * intra_op_threads)
             self._lanes = None
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -174,6 +176,15 @@ class ModelSession:
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")
+
+
+def _run_in_pieces(session: Any, piece: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Runs a batch on the CPU, so many images at once."""
+    if len(images) <= piece:
+        rows: NDArray[np.float32] = session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
+        return rows
+    starts = range(0, len(images), piece)
+    return np.concatenate([_run_in_pieces(session, piece, images[start : start + piece]) for start in starts])
 
 
 def check_placement(session: Any, provider: Provider) -> None:
