@@ -93,6 +93,7 @@ class Batcher:
         self._outstanding = 0
         self._running: set[Batch] = set()
         self._turn_scheduled = False
+        self._window: asyncio.TimerHandle | None = None
         self._had_company = False
         self._expiry: asyncio.TimerHandle | None = None
         self._closed = False
@@ -197,6 +198,9 @@ class Batcher:
             self._expiry = self._loop.call_later(left_s, self._expire)
         if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
             self._schedule_turn()
+        elif self._window is not None and self._waiting >= self._max_batch_size:
+            self._window.cancel()  # the batch is full
+            self._schedule_turn()
         await entry.future
         return entry
 
@@ -221,8 +225,10 @@ class Batcher:
 
     def _schedule_turn(self) -> None:
         self._turn_scheduled = True
+        self._window = None
         if self._max_queue_delay_s > 0 and self._waiting < self._max_batch_size:
-            self._loop.call_later(self._max_queue_delay_s, self._turn)
+            waited_s = time.perf_counter() - self._queue[0].enqueued_at
+            self._window = self._loop.call_later(max(0.0, self._max_queue_delay_s - waited_s), self._turn)
         else:
             # One lap of the loop later: the requests that it then reads, and answers that it then writes, come first.
             self._loop.call_soon(self._loop.call_soon, self._turn)

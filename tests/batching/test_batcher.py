@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import numpy as np
 import pytest
@@ -89,13 +89,21 @@ def pixels(*values: int) -> NDArray[np.uint8]:
 
 
 async def ask(
-    batcher: Batcher, *values: int, timeout_s: float = 10, is_abandoned: Callable[[], bool] = lambda: False
+    batcher: Batcher,
+    *values: int,
+    timeout_s: float = 10,
+    is_abandoned: Callable[[], bool] = lambda: False,
+    is_alone: bool = False,
 ) -> list[list[float]]:
     """One caller, as the classifier is one."""
     batcher.admit(len(values))
     try:
         entry = await batcher.submit(
-            pixels(*values), len(values), deadline=time.perf_counter() + timeout_s, is_abandoned=is_abandoned
+            pixels(*values),
+            len(values),
+            deadline=time.perf_counter() + timeout_s,
+            is_abandoned=is_abandoned,
+            is_alone=is_alone,
         )
         rows: list[list[float]] = entry.probabilities.tolist()
         return rows
@@ -166,6 +174,63 @@ async def test_a_full_batch_does_not_wait_for_the_window() -> None:
     runner = Doubler()
     batcher = make(runner, max_queue_delay_s=60)
     assert await ask(batcher, 1, 2, 3, 4) == [[1, 2], [2, 4], [3, 6], [4, 8]]
+    await batcher.close()
+
+
+async def test_a_batch_that_fills_during_its_window_goes_at_once() -> None:
+    runner = Doubler()
+    batcher = make(runner, max_queue_delay_s=60)
+    first = asyncio.create_task(ask(batcher, 1))
+    await asyncio.sleep(0)
+    assert await ask(batcher, 2, 3, 4) == [[2, 4], [3, 6], [4, 8]]
+    assert await first == [[1, 2]]
+    assert runner.sizes == [4]
+    await batcher.close()
+
+
+def first_step(request: Coroutine[object, None, list[list[float]]]) -> list[list[float]] | None:
+    """The answer of a request that never waits for the loop; None of one that does."""
+    try:
+        request.send(None)
+    except StopIteration as done:
+        answer: list[list[float]] = done.value
+        return answer
+    return None
+
+
+async def test_who_is_alone_is_answered_without_a_lap_of_the_loop() -> None:
+    runner = Doubler()
+    batcher = make(runner)
+    assert first_step(ask(batcher, 7, is_alone=True)) == [[7, 14]]
+    not_alone = ask(batcher, 7)
+    assert first_step(not_alone) is None
+    not_alone.close()
+    await batcher.close()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [{"loop_budget_s": IN_THREAD}, {"max_queue_delay_s": 0.01}, {"max_batch_size": 1}, {"seconds_per_image": 0.6}],
+    ids=["runs take long", "a window is set", "more than a batch", "this run takes long"],
+)
+async def test_who_is_alone_waits_where_hurrying_would_hold_the_loop(overrides: dict[str, object]) -> None:
+    batcher = make(Doubler(), **overrides)  # type: ignore[arg-type]
+    assert await ask(batcher, 3, 4, is_alone=True) == [[3, 6], [4, 8]]
+    request = ask(batcher, 3, 4, is_alone=True)
+    assert first_step(request) is None
+    request.close()
+    await batcher.close()
+
+
+async def test_after_company_who_is_alone_waits_a_lap_for_more() -> None:
+    runner = Doubler()
+    batcher = make(runner)
+    await asyncio.gather(ask(batcher, 1), ask(batcher, 2))
+    assert runner.sizes == [2]
+    await asyncio.gather(ask(batcher, 3, is_alone=True), ask(batcher, 4))
+    assert runner.sizes == [2, 2]
+    assert await ask(batcher, 5, is_alone=True) == [[5, 10]]
+    assert first_step(ask(batcher, 6, is_alone=True)) == [[6, 12]]
     await batcher.close()
 
 
