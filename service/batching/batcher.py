@@ -19,18 +19,17 @@ expired, and the caches stay warm.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.batching.batch import Batch, Part
+from service.batching.batch import Batch
 from service.batching.entry import QueueEntry
+from service.batching.entry_queue import EntryQueue
 from service.batching.runner import Observer, Runner
 from service.batching.worker import InferenceThreads
 from service.errors import (
-    ClientGoneError,
     DeadlineExceededError,
     InferenceFailedError,
     OverloadedError,
@@ -38,7 +37,6 @@ from service.errors import (
 )
 
 _SMOOTHING = 0.1
-_PREPARE_BUDGET_S = 4e-3  # how long forming a batch may hold the event loop
 
 
 def _never() -> bool:
@@ -88,8 +86,7 @@ class Batcher:
         self._observer = observer
         self._loop = loop
         self._threads = InferenceThreads(runner, self._finish, loop, f"inference-{name}", batches_in_flight)
-        self._queue: deque[QueueEntry] = deque()
-        self._waiting = 0
+        self._queue = EntryQueue(observer)
         self._outstanding = 0
         self._running: set[Batch] = set()
         self._turn_scheduled = False
@@ -108,7 +105,7 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Images in the queue that no batch has taken yet."""
-        return self._waiting
+        return self._queue.waiting
 
     @property
     def outstanding(self) -> int:
@@ -186,7 +183,6 @@ class Batcher:
             entry.enqueued_at += entry.prepare_s
         hurries = is_alone and self._is_quick_and_idle(count)
         self._queue.append(entry)
-        self._waiting += count
         if hurries:
             self._turn()
             await entry.future
@@ -198,7 +194,7 @@ class Batcher:
             self._expiry = self._loop.call_later(left_s, self._expire)
         if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
             self._schedule_turn()
-        elif self._window is not None and self._waiting >= self._max_batch_size:
+        elif self._window is not None and self._queue.waiting >= self._max_batch_size:
             self._window.cancel()  # the batch is full
             self._schedule_turn()
         await entry.future
@@ -226,8 +222,8 @@ class Batcher:
     def _schedule_turn(self) -> None:
         self._turn_scheduled = True
         self._window = None
-        if self._max_queue_delay_s > 0 and self._waiting < self._max_batch_size:
-            waited_s = time.perf_counter() - self._queue[0].enqueued_at
+        if self._max_queue_delay_s > 0 and self._queue.waiting < self._max_batch_size:
+            waited_s = time.perf_counter() - self._queue.oldest.enqueued_at
             self._window = self._loop.call_later(max(0.0, self._max_queue_delay_s - waited_s), self._turn)
         else:
             # One lap of the loop later: the requests that it then reads, and answers that it then writes, come first.
@@ -235,9 +231,11 @@ class Batcher:
 
     def _turn(self) -> None:
         self._turn_scheduled = False
-        batch = self._form()
-        if batch is None:
+        now = time.perf_counter()
+        parts = self._queue.take(self._max_batch_size, now)
+        if not parts:
             return
+        batch = Batch(parts, now)
         self._running.add(batch)
         if batch.size * self._seconds_per_image <= self._loop_budget_s:
             started = time.perf_counter()
@@ -248,51 +246,8 @@ class Batcher:
             self._finish(batch, outcome, time.perf_counter() - started)
         else:
             self._threads.put(batch)
-            if len(self._running) < self._batches_in_flight and self._waiting >= self._max_batch_size:
+            if len(self._running) < self._batches_in_flight and self._queue.waiting >= self._max_batch_size:
                 self._schedule_turn()
-
-    def _form(self) -> Batch | None:
-        now = time.perf_counter()
-        parts: list[Part] = []
-        room = self._max_batch_size
-        while self._queue and room:
-            entry = self._queue[0]
-            if self._is_lost(entry, now):
-                self._queue.popleft()
-                self._waiting -= entry.count - entry.taken
-                continue
-            if parts and time.perf_counter() - now > _PREPARE_BUDGET_S:
-                break
-            try:
-                entry.prepare()
-            except Exception as error:  # noqa: BLE001  it belongs to this entry's caller
-                entry.fail(error)
-                continue
-            if entry.taken == 0:
-                entry.queue_s = now - entry.enqueued_at
-            start, stop = entry.taken, min(entry.count, entry.taken + room)
-            parts.append(Part(entry, start, stop))
-            entry.taken = stop
-            room -= stop - start
-            self._waiting -= stop - start
-            if stop == entry.count:
-                self._queue.popleft()
-        return Batch(parts, now) if parts else None
-
-    def _is_lost(self, entry: QueueEntry, now: float) -> bool:
-        """Whether nobody waits for an entry any more; ends its wait where that is not yet known."""
-        if entry.future.done():
-            if entry.future.cancelled():
-                self._observer.cancelled()
-            return True
-        if entry.deadline <= now:
-            entry.fail(DeadlineExceededError("the time limit passed before the request's turn came"))
-            return True
-        if entry.is_abandoned():
-            self._observer.cancelled()
-            entry.fail(ClientGoneError("the client has gone"))
-            return True
-        return False
 
     def _finish(self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
         self._running.discard(batch)
@@ -315,14 +270,12 @@ class Batcher:
         """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""
         self._expiry = None
         now = time.perf_counter()
-        # Out of the queue too: while a run hangs nothing else would take them out, and others are admitted for them.
-        self._queue = deque(entry for entry in self._queue if not self._is_lost(entry, now))
-        self._waiting = sum(entry.count - entry.taken for entry in self._queue)
+        self._queue.drop_lost(now)
         riding = [part.entry for batch in self._running for part in batch.parts]
         for entry in riding:
             if entry.deadline <= now:
                 entry.fail(DeadlineExceededError("the time limit passed before the answer was ready"))
-        deadlines = (entry.deadline for entry in (*self._queue, *riding) if entry.deadline > now)
+        deadlines = (entry.deadline for entry in (*self._queue.entries, *riding) if entry.deadline > now)
         next_deadline = min(deadlines, default=None)
         if next_deadline is not None:
             self._expiry = self._loop.call_later(next_deadline - now, self._expire)
