@@ -94,6 +94,15 @@ grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the ol
 soak: $(DEV)/.ready  ## Half an hour of load with faults injected; ARGS="--seconds 300" for less
 	$(DEV)/bin/python -m bench.reliability soak --seconds 1800 $(ARGS)
 
+FUZZ_SECONDS ?= 300
+.PHONY: fuzz
+fuzz: $(DEV)/.ready  ## Fuzz decoding and every parser, five minutes each; finds go to build/fuzz; FUZZ_SECONDS=60 for less
+	@for target in decode body infer head; do \
+	  mkdir -p build/fuzz/$$target; \
+	  $(DEV)/bin/python -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -artifact_prefix=build/fuzz/ build/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; \
+	done
+
 .PHONY: audit
 audit:  ## Known vulnerabilities of the locked dependencies; needs the advisories of PyPI or OSV
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check pip-audit

@@ -6,8 +6,7 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from service.access.api_key import make_key
-from service.access.key_file import write_entry
+from tests.fixtures.keys import bearer, write_keys
 from tests.process import ServerProcess
 
 PNG = {"Content-Type": "image/png"}
@@ -25,25 +24,11 @@ class Guarded(NamedTuple):
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
-    made = {scope: make_key(scope, frozenset((scope,)), None) for scope in ("predict", "metrics", "control")}
-    made["slow"] = make_key("slow", frozenset(("predict",)), "2/hour")
-    (folder / "keys.toml").write_text("\n".join(write_entry(known) for _, known in made.values()))
-    flags = (
-        "--keys-file",
-        str(folder / "keys.toml"),
-        "--log-level",
-        "debug",
-        "--access-log",
-        "true",
-        "--model-control",
-        "true",
-    )
+    flags, keys = write_keys(folder, predict=("predict",), metrics=("metrics",), control=("control",))
+    _, slow = write_keys(folder, "2/hour", slow=("predict",))
+    flags += ["--log-level", "debug", "--access-log", "true", "--model-control", "true"]
     with ServerProcess(folder / "log", *flags) as process, httpx.Client(base_url=process.url, timeout=30) as http:
-        yield Guarded(http, process, {scope: key for scope, (key, _) in made.items()})
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
+        yield Guarded(http, process, keys | slow)
 
 
 @pytest.mark.parametrize("path", OPEN)

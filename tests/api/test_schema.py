@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
 from tests.process import ROOT, ServerProcess
 
@@ -50,11 +51,12 @@ def patient(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def controlled(tmp_path: Path) -> Iterator[ServerProcess]:
+def controlled(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
     """A server whose models may be loaded and unloaded: one of its own."""
-    flags = ("--models-dir", str(copy_models(tmp_path / "models", "cifar10", "mnist")), "--model-control", "true")
+    flags, keys = write_keys(tmp_path, all=("predict", "control"))
+    flags += ["--models-dir", str(copy_models(tmp_path / "models", "cifar10", "mnist")), "--model-control", "true"]
     with ServerProcess(tmp_path / "log", *flags) as process:
-        yield process
+        yield process, keys["all"]
 
 
 def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_path: Path) -> None:
@@ -62,8 +64,9 @@ def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_
     assert "24 selected / 24 total" in output
 
 
-def test_model_control_keeps_what_the_schema_says(controlled: ServerProcess, tmp_path: Path) -> None:
-    output = _fuzz(controlled, tmp_path, "--include-tag", "model repository")
+def test_model_control_keeps_what_the_schema_says(controlled: tuple[ServerProcess, str], tmp_path: Path) -> None:
+    process, key = controlled
+    output = _fuzz(process, tmp_path, "--include-tag", "model repository", "--header", f"X-API-Key: {key}")
     assert "3 selected" in output
 
 

@@ -13,6 +13,9 @@ from PIL import Image
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.utils import InferenceServerException
 
+from tests.fixtures.keys import write_keys
+from tests.fixtures.models import copy_models
+from tests.grpc.address import grpc_address_of
 from tests.process import ServerProcess
 
 NAMES = ("cifar10", "mnist")
@@ -88,13 +91,21 @@ class TestQuestions:
         assert count() - before == 20
         assert len(grpc.get_inference_statistics().model_stats) == 2
 
-    def test_repository(self, grpc: triton.InferenceServerClient) -> None:
-        grpc.unload_model("mnist")
-        assert not grpc.is_model_ready("mnist")
-        states = {entry.name: (entry.state, entry.reason) for entry in grpc.get_model_repository_index().models}
-        assert states == {"cifar10": ("READY", ""), "mnist": ("UNAVAILABLE", "unloaded")}
-        grpc.load_model("mnist")
-        assert grpc.is_model_ready("mnist")
+    def test_repository(self, tmp_path: Path) -> None:
+        flags, keys = write_keys(tmp_path, all=("predict", "control"))
+        flags += ["--models-dir", str(copy_models(tmp_path / "models", "cifar10", "mnist")), "--model-control", "true"]
+        shown = {"authorization": f"Bearer {keys['all']}"}
+        with (
+            ServerProcess(tmp_path / "log", *flags, "--grpc-port", "0", "--log-format", "text") as process,
+            triton.InferenceServerClient(grpc_address_of(process)) as grpc,
+        ):
+            grpc.unload_model("mnist", headers=shown)
+            assert not grpc.is_model_ready("mnist", headers=shown)
+            index = grpc.get_model_repository_index(headers=shown)
+            states = {entry.name: (entry.state, entry.reason) for entry in index.models}
+            assert states == {"cifar10": ("READY", ""), "mnist": ("UNAVAILABLE", "unloaded")}
+            grpc.load_model("mnist", headers=shown)
+            assert grpc.is_model_ready("mnist", headers=shown)
 
 
 class TestInfer:

@@ -261,6 +261,50 @@ def test_forms_of_every_evil_shape_are_refused(http: httpx.Client) -> None:
         assert answer.status_code in {*REFUSED, 431}
 
 
+def inference(raw: bytes = b"", **tensor: object) -> bytes:
+    document = {"inputs": [{"name": "image", "datatype": "UINT8", "shape": [1, 32, 32, 3], **tensor}]}
+    return json.dumps(document).encode() + raw
+
+
+def test_tensors_of_every_evil_shape_are_refused(http: httpx.Client) -> None:
+    size = {"binary_data_size": 3072}
+    encoded = {"name": "encoded", "datatype": "BYTES", "shape": [1]}
+    bodies: list[tuple[bytes, int | None]] = [
+        *((inference(shape=shape, data=[0] * 3072), None) for shape in ([-1, 32, 32, 3], [1.5, 32], [True], [10**400])),
+        *(
+            (inference(shape=shape, data=[]), None)
+            for shape in ([10**12, 32, 32, 3], [0, 32, 32, 3], [], "x", {}, [[1]])
+        ),
+        *((inference(data=data), None) for data in ([float("nan")] * 3072, [1e308] * 3072, [256] * 3072, [-1] * 3072)),
+        *(
+            (inference(data=data), None)
+            for data in (["1"] * 3072, [True] * 3072, [[1], [2, 3]], [10**400], "x", {}, [])
+        ),
+        (b'{"inputs":[{"name":"image","datatype":"UINT8","shape":[1],"data":' + b"[" * 500_000, None),
+        (b'{"inputs":[' + b"{}," * 100_000 + b"{}]}", None),
+        (b'{"inputs":' + b'[{"inputs":' * 100_000, None),
+        (inference(name="x" * 1_000_000, data=[]), None),
+        (inference(datatype="U" * 1_000_000, data=[]), None),
+        (inference(parameters={"shared_memory_region": "x"}), None),
+        (inference(parameters={"binary_data_size": 10**18}), None),
+        (inference(bytes(3072), parameters=size), None),
+        (inference(bytes(3071), parameters=size), len(inference(parameters=size))),
+        (inference(bytes(3073), parameters=size), len(inference(parameters=size))),
+        (inference(bytes(3072), parameters=size), 10**9),
+        (inference(bytes(3072), parameters=size), 0),
+        (inference(bytes(3072), parameters=size), -1),
+    ]
+    for prefix in (b"\xff\xff\xff\xff", b"\x00\x00\x00", b"\x01\x00\x00\x00", b"\x00\x00\x00\x00" * 2, b"\x00" * 4):
+        head_of = json.dumps({"inputs": [{**encoded, "parameters": {"binary_data_size": len(prefix)}}]}).encode()
+        bodies.append((head_of + prefix, len(head_of)))
+    for body, length in bodies:
+        headers = {} if length is None else {"Inference-Header-Content-Length": str(length)}
+        answer = http.post("/v2/models/cifar10/infer", content=body, headers=headers)
+        assert answer.status_code in REFUSED, body[:80]
+        assert list(answer.json()) == ["error"]
+        assert len(answer.content) < 1000
+
+
 def test_gzip_bombs_are_refused_when_they_pass_the_limit(http: httpx.Client, target: ServerProcess) -> None:
     bomb = gzip.compress(bytes(1 << 30), 1)
     nested = gzip.compress(gzip.compress(bytes(64 << 20)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -41,6 +42,7 @@ def test_help_explains_every_setting() -> None:
         (("--models-dir", "/nowhere"), "no model could be served from /nowhere"),
         (("--execution-provider", "cuda"), "CUDAExecutionProvider"),
         (("--max-images-per-request", "10", "--queue-capacity", "5"), "could never be accepted"),
+        (("--model-control", "true"), "model_control needs keys_file"),
         (("--workers", "2", "--models-dir", "/nowhere"), "no model could be served from /nowhere"),
     ],
 )
@@ -129,6 +131,23 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(tmp_path: Path, cat: b
         assert {worker.pid for worker in workers(process)} != {worker.pid for worker in first}
         assert process.stop() == 0
     assert "died with exit status -9" in (tmp_path / "log").read_text()
+
+
+def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: Path, cat: bytes) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2") as process:
+        steady, victim = workers(process)
+        for _ in range(3):
+            victim.kill()
+            victim.wait()
+            while not (newcomers := [worker for worker in workers(process) if worker not in {steady, victim}]):
+                psutil.wait_procs([steady], timeout=0.02)
+            (victim,) = newcomers
+        assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
+        assert process.stop() == 0
+    delays_s = [float(found) for found in re.findall(r"replacing it in ([\d.]+) s", (tmp_path / "log").read_text())]
+    assert len(delays_s) == 3
+    first, second = delays_s[1:]  # the victim of the first may have been old already
+    assert second == 2 * first > 0
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:

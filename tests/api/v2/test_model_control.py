@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models, publish, reversed_model, wrong_model
 from tests.process import ServerProcess
 
@@ -27,8 +29,7 @@ def models(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def controlled(models: Path, tmp_path: Path) -> Iterator[httpx.Client]:
-    flags = ("--models-dir", str(models), "--model-control", "true")
-    with ServerProcess(tmp_path / "log", *flags) as process, httpx.Client(base_url=process.url, timeout=30) as http:
+    with _controlled(models, tmp_path) as http:
         yield http
 
 
@@ -36,8 +37,18 @@ def controlled(models: Path, tmp_path: Path) -> Iterator[httpx.Client]:
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server that may be asked to change its models, by requests that it refuses."""
     folder = tmp_path_factory.mktemp("unchanged")
-    flags = ("--models-dir", str(copy_models(folder / "models", "mnist")), "--model-control", "true")
-    with ServerProcess(folder / "log", *flags) as process, httpx.Client(base_url=process.url) as http:
+    with _controlled(copy_models(folder / "models", "mnist"), folder) as http:
+        yield http
+
+
+@contextmanager
+def _controlled(models: Path, folder: Path) -> Iterator[httpx.Client]:
+    flags, keys = write_keys(folder, all=("predict", "control"))
+    flags += ["--models-dir", str(models), "--model-control", "true"]
+    with (
+        ServerProcess(folder / "log", *flags) as process,
+        httpx.Client(base_url=process.url, timeout=30, headers=bearer(keys["all"])) as http,
+    ):
         yield http
 
 
@@ -131,8 +142,8 @@ class TestUnderLoad:
         publish(models, "mnist", "2", reversed_model("mnist", "2"))
         expected = {"1": np.tile(rows, (4, 1)), "2": np.tile(rows[:, ::-1], (4, 1))}
         parts = _parts(samples["mnist"] * 4)
-        load = Load(str(controlled.base_url), parts, clients=4)
-        async with load, httpx.AsyncClient(base_url=controlled.base_url, timeout=30) as http:
+        load = Load(controlled, parts, clients=4)
+        async with load, _as_async(controlled) as http:
             for change, version in itertools.product(("load", "unload"), ("2", "1", "2")):
                 await load.more(8)
                 # Version 1 is never unloaded: one of the two always answers.
@@ -176,14 +187,14 @@ class Load:
     """Some clients that ask without a pause.
 
     Args:
-        url: of the server.
+        like: a client of the server.
         parts: of the form that they send.
         clients: how many.
     """
 
-    def __init__(self, url: str, parts: list[Part], *, clients: int) -> None:
+    def __init__(self, like: httpx.Client, parts: list[Part], *, clients: int) -> None:
         self.answers: list[httpx.Response] = []
-        self._url, self._parts, self._clients = url, parts, clients
+        self._like, self._parts, self._clients = like, parts, clients
         self._enough = False
         self._answered = asyncio.Condition()
         self._group = asyncio.TaskGroup()
@@ -205,12 +216,16 @@ class Load:
         await self._group.__aexit__(*error)
 
     async def _ask(self) -> None:
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as http:
+        async with _as_async(self._like) as http:
             while not self._enough:
                 answer = await http.post("/models/mnist/predict", files=self._parts)
                 async with self._answered:
                     self.answers.append(answer)
                     self._answered.notify_all()
+
+
+def _as_async(client: httpx.Client) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=client.base_url, headers=client.headers, timeout=30)
 
 
 def _parts(paths: list[Path]) -> list[Part]:

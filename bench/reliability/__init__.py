@@ -1,0 +1,1 @@
+"""Load, restarts and faults on a real service, counted exactly."""

@@ -1,0 +1,110 @@
+"""Clients that count what becomes of their requests, and a watch on the service's memory."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import psutil
+
+from tests.process import SAMPLES, ServerProcess
+
+PICTURES = {
+    "cifar10": (SAMPLES / "cifar10_cat_0.png").read_bytes(),
+    "mnist": (SAMPLES / "mnist_7_0.png").read_bytes(),
+}
+_ANSWERS = {"cifar10": b'"label":"cat"', "mnist": b'"label":"7"'}
+
+
+class Client:
+    """One connection that sends request after request, and opens another where the service closes it.
+
+    Args:
+        address: host and port.
+        model: asked.
+        counts: of outcomes, by name.
+    """
+
+    def __init__(self, address: tuple[str, int], model: str, counts: Counter[str]) -> None:
+        self._address = address
+        self._model = model
+        self._counts = counts
+        picture = PICTURES[model]
+        head = f"POST /models/{model}/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+        self._request = f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self) -> float | None:
+        """Sends one request; returns its seconds where it was answered with 200."""
+        started = time.perf_counter()
+        try:
+            if self._streams is None:
+                self._streams = await asyncio.open_connection(*self._address)
+            reader, writer = self._streams
+            writer.write(self._request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            status = int(head[9:12])
+            fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:-2])
+            body = await reader.readexactly(int(fields[b"content-length"]))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self._counts[f"failed: {type(error).__name__}"] += 1
+            self.close()
+            return None
+        if fields.get(b"connection") == b"close":
+            self.close()
+        if status == 200 and _ANSWERS[self._model] in body:
+            self._counts["accepted"] += 1
+            return time.perf_counter() - started
+        if status == 503 and b"retry-after" in fields:
+            self._counts["refused"] += 1
+        else:
+            self._counts[f"failed: {'wrong answer' if status == 200 else status}"] += 1
+        return None
+
+    def close(self) -> None:
+        """Lets the connection go."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+async def load(
+    process: ServerProcess, model: str, clients: int, goes_on: Callable[[], bool], seconds: list[float] | None = None
+) -> Counter[str]:
+    """A closed loop of clients that ignore Retry-After; returns what became of their requests."""
+    address = urlsplit(process.url)
+    counts: Counter[str] = Counter()
+
+    async def run() -> None:
+        client = Client((str(address.hostname), int(address.port or 0)), model, counts)
+        while goes_on():
+            answered_s = await client.ask()
+            if answered_s is not None and seconds is not None:
+                seconds.append(answered_s)
+        client.close()
+
+    await asyncio.gather(*(run() for _ in range(clients)))
+    counts["offered"] = counts.total()
+    return counts
+
+
+def memory_mib(pid: int) -> float:
+    """Resident memory of a process and its children."""
+    root = psutil.Process(pid)
+    return sum(process.memory_info().rss for process in (root, *root.children(recursive=True))) / (1 << 20)
+
+
+async def watch_memory(pid: int, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:
+    """[seconds, MiB], again and again."""
+    started, samples = time.monotonic(), []
+    while goes_on():
+        samples.append([round(time.monotonic() - started), round(memory_mib(pid))])
+        await asyncio.sleep(every_s)
+    return samples
+
+
+def until(seconds: float) -> Callable[[], bool]:
+    """True for that long."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() < end
