@@ -9,7 +9,7 @@ from contract import ModelMetadata
 from service.metrics.families import ModelFamilies
 from service.metrics.predictions import PredictionMetrics
 
-_FOLD_AT_IMAGES: Final = 256
+_FOLD_AT_IMAGES: Final = 4096
 
 
 class Batch(Protocol):

@@ -11,7 +11,7 @@ from service.metrics.histogram import BulkHistogram
 
 _METHODS: Final = ("GET", "POST")
 _OTHER: Final = "other"
-_FOLD_AT: Final = 256
+_FOLD_AT: Final = 4096
 # From 4 buckets below a millisecond, where one small picture is, to the default time limit.
 _BUCKETS_S: Final = (100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
