@@ -1,7 +1,6 @@
 """Processes that are replaced: by a newer one on the same port, and after a sudden death."""
 
 import asyncio
-import contextlib
 import time
 from pathlib import Path
 
@@ -56,9 +55,5 @@ async def replace(log: Path, times: int) -> dict[str, object]:
 
 def listening(root: psutil.Process) -> list[psutil.Process]:
     """The workers of a service that can be connected to."""
-    found = []
-    for child in root.children():
-        with contextlib.suppress(psutil.Error):
-            if any(one.status == psutil.CONN_LISTEN for one in child.net_connections("tcp")):
-                found.append(child)
-    return found
+    listeners = {one.pid for one in psutil.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+    return [child for child in root.children() if child.pid in listeners]
