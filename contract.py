@@ -29,12 +29,14 @@ OUTPUT_NAME = "probabilities"
 OPSET = 18
 GOLDEN_TOLERANCE = 1e-3
 """How far a probability may be from the expected one: more than a GPU differs by, far less than a wrong model."""
+MOST_GOLDEN_TOLERANCE = 0.1
 
 ColorMode = Literal["RGB", "L"]
 Fit = Literal["cover", "contain", "stretch"]
 Polarity = Literal["light-on-dark", "any"]
 
 _KEY_PREFIX = "convoy."
+_OPTIONAL = ("golden_tolerance",)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -134,6 +136,8 @@ class ModelMetadata:
         golden: a few inputs with the answers expected of them.
         commit: of the code that trained it, or "unknown".
         created: UTC, ISO 8601.
+        golden_tolerance: how far an answer to a golden image may be off. Larger for a graph in fewer bits, which a CPU
+            and a GPU round differently. Files without it have the one of float32.
     """
 
     name: str
@@ -153,6 +157,7 @@ class ModelMetadata:
     golden: tuple[GoldenImage, ...]
     commit: str
     created: str
+    golden_tolerance: float = GOLDEN_TOLERANCE
 
     @property
     def channels(self) -> int:
@@ -194,7 +199,8 @@ class ModelMetadata:
         written_by = _field(props, "schema_version")
         if written_by != SCHEMA_VERSION:
             raise ContractError(f"schema_version is {written_by!r}; this build reads {SCHEMA_VERSION}")
-        values = {name: _field(props, name) for name in cls.__slots__}
+        written = [name for name in cls.__slots__ if name not in _OPTIONAL or _KEY_PREFIX + name in props]
+        values = {name: _field(props, name) for name in written}
         try:
             values |= {
                 "labels": tuple(values["labels"]),
@@ -227,6 +233,8 @@ class ModelMetadata:
             "temperature": isinstance(self.temperature, int | float)
             and math.isfinite(self.temperature)
             and self.temperature > 0,
+            "golden_tolerance": isinstance(self.golden_tolerance, float)
+            and 0 < self.golden_tolerance <= MOST_GOLDEN_TOLERANCE,
             "reference": len(self.reference.predicted_classes) == len(self.labels)
             and len(self.reference.confidences) == 10,
             "golden": len(self.golden) > 0

@@ -59,6 +59,7 @@ def drive(
     concurrency: int,
     seconds: float,
     cores: Sequence[int],
+    threads: int = 1,
 ) -> Load:
     """Posts bodies as fast as they are answered.
 
@@ -69,6 +70,7 @@ def drive(
         concurrency: requests at once, each on a connection of its own.
         seconds: how long; wrk counts in whole ones.
         cores: that wrk may use.
+        threads: of wrk; at most one a connection.
 
     Returns:
         What wrk counted.
@@ -77,7 +79,7 @@ def drive(
         LoadError: wrk failed.
     """
     affinity = ",".join(map(str, cores))
-    command = ["taskset", "-c", affinity, "wrk", "--threads", "1", "--connections", str(concurrency)]
+    command = ["taskset", "-c", affinity, "wrk", "--threads", str(threads), "--connections", str(concurrency)]
     command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT), url]
     environment = os.environ | {
         "BENCH_BODIES": "\n".join(map(str, bodies)),

@@ -46,7 +46,7 @@ from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
 from service.inference import GpuPolicy, ModelRepository, choose_provider
 from service.machine import available_cores
-from service.metrics import Metrics
+from service.metrics import Metrics, folding
 from service.settings import Settings
 from service.watch import keep_up
 
@@ -58,7 +58,6 @@ logger = logging.getLogger(__name__)
 
 _LOOP_BUDGET_S = 250e-6  # about what waking a thread and being woken by it costs
 _LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only takes turns with the loop
-_FOLD_EVERY_S = 1.0
 _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
 _LOOP_DECODE_PIXELS = 262_144
@@ -100,7 +99,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
             async with (
-                _folding(metrics, settings.workers),
+                folding(metrics, settings.workers),
                 _beside(settings, classifier, control, metrics, drain, access=access),
             ):
                 yield {
@@ -258,7 +257,11 @@ def _start(
         provider=provider,
         intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
         max_batch_size=settings.max_batch_size,
-        gpu=GpuPolicy(memory_limit_bytes=settings.gpu_memory_limit_bytes, cuda_graphs=settings.cuda_graphs),
+        gpu=GpuPolicy(
+            memory_limit_bytes=settings.gpu_memory_limit_bytes,
+            cuda_graphs=settings.cuda_graphs,
+            tensorrt_cache_dir=settings.tensorrt_cache_dir,
+        ),
     )
     policy = BatchingPolicy(
         max_queue_delay_s=settings.max_queue_delay_us / 1e6,
@@ -280,21 +283,3 @@ def _start(
     gc.freeze()
     classifier = Classifier(catalog, decoder) if tracing is None else tracing.classifier(catalog, decoder)
     return classifier, control
-
-
-@asynccontextmanager
-async def _folding(metrics: Metrics, workers: int) -> AsyncIterator[None]:
-    """Keeps what other workers show of this one up to date; one that is alone folds when it is asked."""
-
-    async def fold_now_and_then() -> None:
-        while True:
-            metrics.fold()
-            await asyncio.sleep(_FOLD_EVERY_S)
-
-    task = asyncio.create_task(fold_now_and_then()) if workers > 1 else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-        metrics.fold()

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         True, description="Replay each batch size's work on the GPU as one captured graph; off to look for faults."
     )
 
+    tensorrt_cache_dir: Path | None = Field(
+        None, description="Where TensorRT keeps its engines for the next start. Not set: they are built at every start."
+    )
+
     max_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         None, description="Most images in one run. Not set: 32 on a CPU, where more gain nothing; 256 on a GPU."
     )

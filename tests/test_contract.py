@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import contract
-from contract import ContractError, DataSource, Evaluation, GoldenImage, ModelMetadata, Reference
+from contract import GOLDEN_TOLERANCE, ContractError, DataSource, Evaluation, GoldenImage, ModelMetadata, Reference
 
 EVALUATION = Evaluation(images=10, accuracy=0.9, log_loss=0.3, brier_score=0.1, expected_calibration_error=0.01)
 METADATA = ModelMetadata(
@@ -54,6 +54,7 @@ def test_what_is_written_is_read_back() -> None:
         ("temperature", 0.0),
         ("reference", Reference((1.0,), (0.1,) * 10)),
         ("golden", ()),
+        ("golden_tolerance", 0.5),
         ("golden", (GoldenImage(b"short", "square", (0.25, 0.75)),)),
         ("golden", (GoldenImage(bytes(18), "triangle", (0.25, 0.75)),)),
     ],
@@ -72,7 +73,9 @@ def test_a_missing_or_malformed_field_is_refused_or_kept_as_it_is(field: str, va
     else:
         props[f"convoy.{field}"] = value
     free_form = {"training", "commit", "created"}
-    if value == '"x"' and field == "name":
+    if value is None and field == "golden_tolerance":
+        assert ModelMetadata.from_props(props).golden_tolerance == GOLDEN_TOLERANCE
+    elif value == '"x"' and field == "name":
         assert ModelMetadata.from_props(props).name == "x"
     elif value is not None and value != "{" and field in free_form:
         assert getattr(ModelMetadata.from_props(props), field) == json.loads(value)

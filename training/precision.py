@@ -11,9 +11,10 @@ The new file is another model with a name of its own, so it answers only those w
 import dataclasses
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -37,6 +38,8 @@ Precision = Literal["float16", "int8"]
 
 CALIBRATION_IMAGES = 1000
 _CALIBRATION_BATCH = 100
+# float16 keeps 11 bits of a number; int8 may round to the next of 256 steps where another machine does not.
+_GOLDEN_TOLERANCES: Mapping[Precision, float] = MappingProxyType({"float16": 0.01, "int8": 0.05})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +105,7 @@ def convert(path: Path, precision: Precision, place: Path | None, repository: Pa
         ),
         commit=provenance.commit(),
         created=provenance.now(),
+        golden_tolerance=_GOLDEN_TOLERANCES[precision],
     )
     converted = Converted(metadata, before, after)
     with publishing(repository, name, metadata.version) as folder:

@@ -1,6 +1,6 @@
 """Measures, and writes a report: ``python -m bench.gpu`` on a GPU; ``--provider cpu`` tries the bench itself.
 
-Needs no network but loopback. A GPU that was asked for and cannot be used ends it before anything is measured.
+Needs wrk, and no network but loopback. A GPU that was asked for and cannot be used ends it before anything is measured.
 """
 
 import argparse
@@ -10,19 +10,26 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench.gpu import machine, raw, served
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.gpu import machine, raw, served, targets
+from bench.load import LoadError, require_wrk
 from service.errors import ConvoyError
 from service.inference import Provider, choose_provider
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
+from tests.fixtures.pictures import first_test_images
+from training.data import sources
 
 
 def main() -> int:
     """Runs every measurement; returns the exit status."""
     options = _options()
     try:
+        require_wrk()
         provider = choose_provider(options.provider)
         report = _measure(options, provider)
-    except ConvoyError as error:
+    except (ConvoyError, LoadError) as error:
         print(error, file=sys.stderr)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
@@ -37,6 +44,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--provider", choices=("cuda", "tensorrt", "cpu"), default="cuda")
     parser.add_argument("--models-dir", type=Path, default=Path("models"))
     parser.add_argument("--model", default="cifar10/1", help="name/version (default: %(default)s)")
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        help="the publishers' files, for parity and accuracy on the whole test set (default: its first 1,000 images)",
+    )
     parser.add_argument("--workers", type=int, default=1, help="of the service (default: %(default)s)")
     parser.add_argument("--max-batch-size", type=int, help="(default: 256 on a GPU, 32 on a CPU)")
     parser.add_argument("--images", type=int, default=1024, help="in a bulk request (default: %(default)s)")
@@ -55,12 +67,13 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
         "machine": machine.describe(),
         "command": " ".join(["python -m bench.gpu", *sys.argv[1:]]),
         "provider": session.provider,
-        "parity": asdict(raw.parity(session, on_cpu)),
+        "parity": asdict(raw.parity(session, on_cpu, *_test_images(options, name))),
     }
     with machine.watching() as gpu:
         report["raw"] = [asdict(speed) for speed in raw.speeds(options.models_dir, session, provider, options.seconds)]
     report["raw_gpu"] = gpu
     shape = session.metadata.input_shape
+    report["one_image_ms"] = 1e3 / report["raw"][0]["copied"]
     del session, on_cpu  # their memory on the GPU is the service's now
     flags = ["--models-dir", str(options.models_dir), "--execution-provider", provider.name]
     flags += ["--max-batch-size", str(batch), "--queue-capacity", str(max(2048, 4 * options.images))]
@@ -72,6 +85,13 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
             ]
         report[f"{module}_gpu"] = gpu
     return report
+
+
+def _test_images(options: argparse.Namespace, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+    if options.data_dir is None:
+        return first_test_images(name), None
+    test = sources.load(name, options.data_dir, sources.OwnPictures()).test
+    return test.pixels, test.classes
 
 
 def _loads(options: argparse.Namespace, url: str, model: str, shape: tuple[int, int, int]) -> list[served.Load]:
@@ -101,9 +121,11 @@ def _markdown(report: dict[str, Any]) -> str:
     lines = [f"# {report['provider']}", "", f"`{report['command']}`", ""]
     lines += [f"- {key}: {value}" for key, value in report["machine"].items()]
     parity = report["parity"]
-    alike = f"same class {parity['same_class']:.2%} of {parity['images']} random images"
+    alike = f"same class {parity['same_class']:.2%} of {parity['images']:,} test images"
     lines += [
         f"- parity with the CPU: largest difference {parity['largest_difference']:.1e}, {alike}",
+        "",
+        *targets.table(report),
         "",
         "## The session alone, images/s",
         "",

@@ -39,17 +39,21 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How answers compare with the CPU's, over random images.
+    """How answers compare with the CPU's, over test images.
 
     Attributes:
         images: how many.
         largest_difference: of a probability.
         same_class: share whose most probable class is the same.
+        accuracy: on the provider, of those whose class is known; None where it is not.
+        accuracy_on_cpu: the same on the CPU.
     """
 
     images: int
     largest_difference: float
     same_class: float
+    accuracy: float | None
+    accuracy_on_cpu: float | None
 
 
 def open_session(models: Path, name: str, version: str, provider: Provider, max_batch_size: int) -> ModelSession:
@@ -84,17 +88,28 @@ def speeds(models: Path, session: ModelSession, provider: Provider, seconds: flo
     return found
 
 
-def parity(session: ModelSession, on_cpu: ModelSession, images: int = 2048) -> Parity:
-    """Compares with the CPU."""
-    pixels = _random(session, images)
+def parity(
+    session: ModelSession, on_cpu: ModelSession, pixels: NDArray[np.uint8], classes: NDArray[np.int64] | None
+) -> Parity:
+    """Compares with the CPU.
+
+    Args:
+        session: on the provider.
+        on_cpu: the same model.
+        pixels: test images, uint8 [N, H, W, C].
+        classes: their true classes, [N], where they are known.
+    """
     answered, expected = (
         np.concatenate(
-            [each.run(pixels[at : at + each.max_batch_size]) for at in range(0, images, each.max_batch_size)]
+            [each.run(pixels[at : at + each.max_batch_size]) for at in range(0, len(pixels), each.max_batch_size)]
         )
         for each in (session, on_cpu)
     )
-    same = float(np.mean(answered.argmax(axis=1) == expected.argmax(axis=1)))
-    return Parity(images, float(np.abs(answered - expected).max()), same)
+    predicted, predicted_on_cpu = answered.argmax(axis=1), expected.argmax(axis=1)
+    right = None if classes is None else float(np.mean(predicted == classes))
+    right_on_cpu = None if classes is None else float(np.mean(predicted_on_cpu == classes))
+    same = float(np.mean(predicted == predicted_on_cpu))
+    return Parity(len(pixels), float(np.abs(answered - expected).max()), same, right, right_on_cpu)
 
 
 def _resident(models: Path, session: ModelSession, provider: Provider, size: int) -> Callable[[], None]:

@@ -1,20 +1,20 @@
-"""The service over HTTP on loopback: a real process, and client processes that each keep one connection busy."""
+"""The service over HTTP on loopback: a real process, and wrk as its clients."""
 
-import http.client
 import io
-import multiprocessing
 import os
 import re
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from bench.load import drive
 
 _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
@@ -87,42 +87,27 @@ def npy(shape: tuple[int, int, int], images: int) -> bytes:
 def load(
     url: str, path: str, body: bytes, kind: str, *, what: str, images: int, concurrency: int, seconds: float
 ) -> Load:
-    """Sends the same body again and again.
+    """Sends the same body again and again, by wrk: a client in Python is slower than a GPU.
 
     Args:
         url: of the service.
         path: of the endpoint.
         body: of each request.
-        kind: its content type.
+        kind: its content type; bulk is answered in it too.
         what: it is, for the report.
         images: in it.
-        concurrency: connections, each with a process of its own.
+        concurrency: connections.
         seconds: to go on for.
     """
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(concurrency) as pool:
-        answers = pool.starmap(_client, [(url, path, body, kind, seconds)] * concurrency)
-    times = np.sort(np.concatenate([times for times, _ in answers]))
-    rate = len(times) / seconds
-    p50, p99 = (float(np.quantile(times, share)) * 1e3 if len(times) else float("nan") for share in (0.5, 0.99))
-    return Load(what, concurrency, rate, rate * images, p50, p99, sum(errors for _, errors in answers))
-
-
-def _client(url: str, path: str, body: bytes, kind: str, seconds: float) -> tuple[list[float], int]:
-    place = urlsplit(url)
-    connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
-    headers = {"Content-Type": kind}
-    times: list[float] = []
-    errors = 0
-    counts_from = time.perf_counter() + 0.5
-    while (started := time.perf_counter()) < counts_from + seconds:
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        answer.read()
-        if started < counts_from:
-            continue
-        if answer.status == 200:
-            times.append(time.perf_counter() - started)
-        else:
-            errors += 1
-    return times, errors
+    headers = {"Content-Type": kind, "Accept": kind if images > 1 else "*/*"}
+    cores = sorted(os.sched_getaffinity(0))
+    threads = max(1, min(concurrency, len(cores) // 4))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "body"
+        file.write_bytes(body)
+        for length_s in (1.0, seconds):  # the first is forgotten
+            found = drive(
+                f"{url}{path}", [file], headers, concurrency=concurrency, seconds=length_s, cores=cores, threads=threads
+            )
+    rate = (found.requests - found.non_2xx) / found.duration_s
+    return Load(what, concurrency, rate, rate * images, found.p50_ms, found.p99_ms, found.non_2xx + found.socket_errors)

@@ -5,6 +5,7 @@ TensorRT-ExecutionProvider.html; the names were checked against the libraries of
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from contract import INPUT_NAME
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider
@@ -20,10 +21,12 @@ class GpuPolicy:
         memory_limit_bytes: most that one session's arena may hold. Weights, activations and buffers of the bucket
             sizes live there; the CUDA context, about half a GiB a process, does not.
         cuda_graphs: whether to capture each bucket's launches and replay them as one.
+        tensorrt_cache_dir: where TensorRT keeps the engines that it builds for the next start; None: nowhere.
     """
 
     memory_limit_bytes: int
     cuda_graphs: bool
+    tensorrt_cache_dir: Path | None = None
 
 
 def provider_list(
@@ -43,7 +46,7 @@ def provider_list(
     if provider.name == "tensorrt":
         # What TensorRT does not take is left to CUDA. Its own engines are not captured together with that.
         return [
-            (ONNX_RUNTIME_NAMES["tensorrt"], _tensorrt(provider, input_shape, max_batch_size)),
+            (ONNX_RUNTIME_NAMES["tensorrt"], _tensorrt(provider, policy, input_shape, max_batch_size)),
             (ONNX_RUNTIME_NAMES["cuda"], _cuda(provider, policy.memory_limit_bytes, cuda_graphs=False)),
         ]
     return [(ONNX_RUNTIME_NAMES["cuda"], _cuda(provider, policy.memory_limit_bytes, cuda_graphs=policy.cuda_graphs))]
@@ -63,11 +66,13 @@ def _cuda(provider: Provider, memory_limit_bytes: int, *, cuda_graphs: bool) -> 
     }
 
 
-def _tensorrt(provider: Provider, input_shape: tuple[int, int, int], max_batch_size: int) -> Options:
+def _tensorrt(provider: Provider, policy: GpuPolicy, input_shape: tuple[int, int, int], max_batch_size: int) -> Options:
     def profile(batch_size: int) -> str:
         return f"{INPUT_NAME}:{'x'.join(map(str, (batch_size, *input_shape)))}"
 
+    kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(policy.tensorrt_cache_dir)}
     return {
+        **(kept if policy.tensorrt_cache_dir is not None else {}),
         "device_id": str(provider.device_id),
         # One engine for every bucket; without a profile each new batch size would build one, in seconds.
         "trt_profile_min_shapes": profile(1),

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import GOLDEN_TOLERANCE, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
+from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
 from service.inference.gpu_options import GpuPolicy, provider_list
 from service.inference.lanes import Lanes
@@ -125,9 +125,10 @@ class ModelSession:
         starts = range(0, len(images), self.max_batch_size)
         answered = np.concatenate([self.run(images[start : start + self.max_batch_size]) for start in starts])
         off = np.abs(answered - expected).max(axis=1)
-        if not (off <= GOLDEN_TOLERANCE).all():
+        tolerance = self.metadata.golden_tolerance
+        if not (off <= tolerance).all():
             raise ModelRefusedError(
-                f"{origin}: golden image {int(off.argmax())} is off by {off.max():.4f}, more than {GOLDEN_TOLERANCE}: "
+                f"{origin}: golden image {int(off.argmax())} is off by {off.max():.4f}, more than {tolerance}: "
                 "this file is not the model that was measured"
             )
 

@@ -3,15 +3,16 @@
 A request has about 150 microseconds; one ``Histogram.observe`` takes two of them. So requests and runs only leave
 plain numbers behind, and these are folded into the metrics many at a time::
 
-    a request, a run ──> a list ──(256 images, or a scrape)──> fold: one vectorised count ──> prometheus-client
+    a request, a run ──> a list ──(4,096 images, or a scrape)──> fold: one vectorised count ──> prometheus-client
 
 Labels take their values from the served models and from fixed lists only, so that no client can grow a time series.
 Several workers share their counts through prometheus-client's files, and then each folds once a second as well,
 since a scrape reaches only one of them.
 """
 
+from service.metrics.folding import folding
 from service.metrics.model import ModelMetrics
 from service.metrics.requests import RequestMetrics, error_reason
 from service.metrics.service import Metrics
 
-__all__ = ["Metrics", "ModelMetrics", "RequestMetrics", "error_reason"]
+__all__ = ["Metrics", "ModelMetrics", "RequestMetrics", "error_reason", "folding"]
