@@ -92,7 +92,8 @@ async def load(
 def memory_mib(pid: int) -> float:
     """Resident memory of a process and its children."""
     root = psutil.Process(pid)
-    return sum(process.memory_info().rss for process in (root, *root.children(recursive=True))) / (1 << 20)
+    rss = sum(process.memory_info().rss for process in (root, *root.children(recursive=True)))
+    return float(rss) / (1 << 20)
 
 
 async def watch_memory(pid: int, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:

@@ -1,9 +1,12 @@
+import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from service.decoding import Decoder, Target, Upload
 from training.data.picture import PictureRule
 from training.errors import DataError
 
@@ -50,3 +53,39 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(content[:60])
     with pytest.raises(DataError, match=r"a.png is not a picture that can be read"):
         PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")
+
+
+def _serve(data: bytes, rule: PictureRule) -> np.ndarray:
+    target = Target(rule.height, rule.width, rule.color_mode, rule.fit, light_on_dark=rule.polarity == "light-on-dark")
+    with ThreadPoolExecutor(1) as executor:
+        decoder = Decoder(max_pixels=1 << 20, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
+        return decoder.decode_now([Upload(data)], target)[0]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        PictureRule(32, 32, "RGB", fit="cover", polarity="any"),
+        PictureRule(24, 40, "RGB", fit="stretch", polarity="any"),
+        PictureRule(28, 28, "L", fit="contain", polarity="light-on-dark"),
+    ],
+    ids=lambda rule: f"{rule.fit} {rule.color_mode}",
+)
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "I;16", "RGBA", "LA", "CMYK", "YCbCr", "LAB"])
+@pytest.mark.parametrize("size", [(32, 32), (28, 28), (90, 41), (13, 200), (3, 2)])
+def test_a_picture_is_learnt_from_as_it_is_served(
+    tmp_path: Path, rule: PictureRule, mode: str, size: tuple[int, int]
+) -> None:
+    rng = np.random.default_rng(5)
+    if mode == "I;16":
+        picture = Image.fromarray(rng.integers(0, 65536, size[::-1], np.uint16))
+    else:
+        bands = len(Image.new(mode, (1, 1)).getbands())
+        noise = rng.integers(0, 256, (*size[::-1], 3 if mode in {"P", "1", "LAB"} else bands), np.uint8)
+        flat = noise[..., 0] if noise.shape[2] == 1 else noise
+        picture = Image.fromarray(flat, mode="LAB" if mode == "LAB" else None)
+        picture = picture if picture.mode == mode else picture.convert(mode)
+    file = io.BytesIO()
+    picture.save(file, "PNG" if mode in {"RGB", "L", "P", "1", "I;16", "RGBA", "LA"} else "TIFF")
+    (tmp_path / "a").write_bytes(file.getvalue())
+    np.testing.assert_array_equal(rule.read(tmp_path / "a"), _serve(file.getvalue(), rule))

@@ -1,7 +1,7 @@
 """How a picture of any size and format becomes a network's input: the same rules as in the service.
 
-Turned as its EXIF data says, laid on white where it is transparent, converted to the colour mode, scaled by the resize
-rule, and, for a network that knows light strokes on a dark ground only, inverted where its border is light.
+Turned as its EXIF data says, converted to the colour mode, scaled by the resize rule, laid on white where it is
+transparent, and, for a network that knows light strokes on a dark ground only, inverted where its border is light.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class PictureRule:
                 picture = _plain(ImageOps.exif_transpose(opened), self.color_mode)
         except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
             raise DataError(f"{path} is not a picture that can be read ({error}): remove or replace it") from error
-        pixels = np.asarray(self._scaled(picture), np.uint8)
+        pixels = np.asarray(_flat(self._scaled(picture), self.color_mode), np.uint8)
         pixels = pixels.reshape(*pixels.shape[:2], -1)
         if self.polarity == "light-on-dark" and _has_light_border(pixels):
             pixels = 255 - pixels
@@ -73,8 +73,17 @@ class PictureRule:
 
 
 def _plain(picture: Image.Image, color_mode: ColorMode) -> Image.Image:
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+    if picture.mode.startswith("I"):  # 16 bits, whose upper half counts; Pillow itself would clip at 255
+        picture = Image.fromarray((np.clip(np.asarray(picture), 0, 65535) >> 8).astype(np.uint8))
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers; 8 or 16 bits a channel are needed")
+    if picture.mode == "LAB":  # which Pillow turns into RGB only
+        picture = picture.convert("RGB")
+    return picture.convert("RGBA" if picture.has_transparency_data else color_mode)
+
+
+def _flat(picture: Image.Image, color_mode: ColorMode) -> Image.Image:
+    if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return picture.convert(color_mode)
 
