@@ -19,7 +19,7 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
         "first_training_images": "The first 36 training images.",
         "class_counts": "How many images of each class there are.",
-        "learning_curves": "Loss and accuracy over the epochs; the dashed line is the epoch whose weights were kept.",
+        "learning_curves": "Loss and mistakes over the epochs; the dashed line is the epoch whose weights were kept.",
         "confusion_matrix": "Which classes are taken for which.",
         "random_predictions": "32 random test images, titled predicted (true).",
         "confident_mistakes": "The mistakes it was surest of.",

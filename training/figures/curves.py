@@ -1,7 +1,8 @@
-"""Loss and accuracy over the epochs."""
+"""Loss and mistakes over the epochs."""
 
+import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from training.checkpoint import History
 
@@ -23,14 +24,22 @@ def learning_curves(history: History, best_epoch: int, *, averaged: bool, smooth
     training = "training (with dropout and augmentation, if any)"
     validation = "validation, averaged weights" if averaged else "validation"
     loss_label = "cross-entropy, nats (training: of smoothed labels)" if smoothed else "cross-entropy, nats"
-    panels = (("loss", loss_label), ("accuracy", "accuracy"))
-    for axes, (figure_of, label) in zip(figure.subplots(1, 2), panels, strict=True):
-        axes.plot(epochs, history[figure_of], marker=".", label=training)
-        axes.plot(epochs, history[f"val_{figure_of}"], marker=".", label=validation)
+    mistakes = {key: 100 * (1 - np.array(history[key])) for key in ("accuracy", "val_accuracy")}
+    panels = (
+        ("Loss", loss_label, history["loss"], history["val_loss"]),
+        ("Mistakes", "mistakes, % of the pictures", mistakes["accuracy"], mistakes["val_accuracy"]),
+    )
+    for axes, (title, label, trained, validated) in zip(figure.subplots(1, 2), panels, strict=True):
+        axes.plot(epochs, trained, marker=".", label=training)
+        axes.plot(epochs, validated, marker=".", label=validation)
+        axes.set_yscale("log")  # a good network's last epochs differ by less than its first one's line is wide
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.axvline(best_epoch, color="gray", linestyle="--", label=f"kept: epoch {best_epoch}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set(title=figure_of.capitalize(), xlabel="epoch", ylabel=label)
-        axes.grid(alpha=0.3)
+        axes.set(title=title, xlabel="epoch", ylabel=label)
+        axes.grid(which="both", alpha=0.3)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3)
     return figure
