@@ -14,6 +14,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 
+_MOST_PARAMETERS = 16
 _WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
 
 
@@ -42,7 +43,10 @@ def read_parameters(query: bytes) -> Parameters:
     """
     if not query:
         return NO_PARAMETERS
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=16)
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
     values = dict(pairs)
     if unknown := [key for key in values if key not in Parameters._fields]:
         raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(Parameters._fields)}")

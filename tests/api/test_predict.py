@@ -169,6 +169,7 @@ def test_an_unknown_model_or_version_is_404_and_says_which_there_are(
         ("/predict?modle=mnist", "unknown parameter 'modle'; known: model, version, top_k"),
         ("/predict?model=mnist&model=cifar10", "given twice"),
         ("/models/mnist/predict?model=cifar10", "name it once"),
+        ("/predict?" + "&" * 17, "more than 16 parameters"),
     ],
 )
 def test_a_wrong_parameter_is_400_and_says_what_is_right(
