@@ -50,6 +50,7 @@ async def infer(
     max_images: int,
     deadline: float,
     is_abandoned: Callable[[], bool],
+    is_alone: bool = False,
 ) -> tuple[Classification, list[OutputTensor]]:
     """Answers a request.
 
@@ -60,6 +61,7 @@ async def infer(
         max_images: most pictures in one request.
         deadline: on the clock of ``time.perf_counter``, in seconds.
         is_abandoned: tells whether the client has gone.
+        is_alone: no other request is in sight.
 
     Returns:
         The answer with its stage times, and one tensor for each requested output.
@@ -77,7 +79,7 @@ async def infer(
     if len(request.outputs) != 1:
         raise MalformedRequestError(f"ask for {OUTPUT_NAME} once")
     images = read_images(request.inputs[0], model.target, max_images)
-    result = await classifier.classify(model, images, deadline=deadline, is_abandoned=is_abandoned)
+    result = await classifier.classify(model, images, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone)
     return result, [_output(result, wanted) for wanted in request.outputs]
 
 

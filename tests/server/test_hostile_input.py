@@ -4,89 +4,29 @@ Every kind is sent on connections of its own; at the end the same process must a
 """
 
 import base64
-import contextlib
 import gzip
 import io
 import json
 import pickle
 import random
-import socket
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
 from tests.process import SAMPLES, ServerProcess
-
-PNG = {"Content-Type": "image/png"}
-REFUSED = {400, 413, 415, 422}
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that gives up on slow senders soon, and has little room."""
-    flags = ("--request-timeout-s", "1", "--max-body-bytes-in-flight", str(17 << 20))
-    with ServerProcess(tmp_path_factory.mktemp("hostile") / "log", *flags) as process:
-        yield process
-
-
-@pytest.fixture
-def http(target: ServerProcess, cat: bytes) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=target.url, timeout=30) as client:
-        yield client
-        answer = client.post("/predict", content=cat, headers=PNG)
-        assert answer.json()["predictions"][0]["label"] == "cat"
-    log = target.log.read_text()
-    assert "Traceback" not in log
-    assert "internal" not in log
+from tests.server.hostile import PNG, REFUSED, memory
 
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()
     picture.save(stream, kind, **options)
     return stream.getvalue()
-
-
-def wire(target: ServerProcess) -> socket.socket:
-    address = urlsplit(target.url)
-    return socket.create_connection((address.hostname, address.port), timeout=20)
-
-
-def until_closed(connection: socket.socket) -> bytes:
-    """Everything that the server says before it closes the connection."""
-    said = b""
-    try:
-        while chunk := connection.recv(65536):
-            said += chunk
-    except ConnectionError:
-        pass
-    return said
-
-
-def pour(connection: socket.socket, chunk: bytes) -> bytes:
-    """Sends without end, until the server has had enough; returns what it said."""
-    said: list[bytes] = []
-    reader = threading.Thread(target=lambda: said.append(until_closed(connection)))
-    reader.start()
-    try:
-        while reader.is_alive():
-            connection.sendall(chunk)
-    except OSError:
-        pass
-    reader.join()
-    return said[0]
-
-
-def memory(target: ServerProcess) -> int:
-    return psutil.Process(target.process.pid).memory_info().rss
 
 
 def bombs() -> dict[str, bytes]:
@@ -319,118 +259,3 @@ def test_gzip_bombs_are_refused_when_they_pass_the_limit(http: httpx.Client, tar
         answer = http.post("/predict", content=body, headers={**PNG, "Content-Encoding": "gzip"})
         assert answer.status_code in REFUSED
     assert memory(target) - before < 128 << 20
-
-
-def head(*lines: str) -> bytes:
-    return "\r\n".join(["POST /predict HTTP/1.1", "Host: x", "Content-Type: image/png", *lines, "", ""]).encode()
-
-
-@pytest.mark.parametrize(
-    "endless", [b"x-h: " + b"a" * 1000 + b"\r\n", b"a" * 65_536, b"\x00" * 65_536], ids=["many", "long", "nothing"]
-)
-def test_endless_headers_are_cut_off(http: httpx.Client, target: ServerProcess, endless: bytes) -> None:
-    before = memory(target)
-    with wire(target) as connection:
-        connection.sendall(b"POST /predict HTTP/1.1\r\nx-a: ")
-        said = pour(connection, endless)
-    assert said.startswith((b"HTTP/1.1 431", b"HTTP/1.1 400")) or said == b""
-    assert memory(target) - before < 32 << 20
-    assert http.get("/health/live").status_code == 200
-
-
-@pytest.mark.parametrize(
-    "endless",
-    [b"10000\r\n" + b"a" * 65_536 + b"\r\n", b"1;" + b"x" * 65_536, b"0\r\n" + b"x-t: " + b"a" * 65_536],
-    ids=["chunks", "chunk extension", "trailer"],
-)
-def test_endless_bodies_are_cut_off(http: httpx.Client, target: ServerProcess, endless: bytes) -> None:
-    before = memory(target)
-    with wire(target) as connection:
-        connection.sendall(head("Transfer-Encoding: chunked"))
-        connection.sendall(endless)
-        said = pour(connection, b"a" * 65_536 if not endless.startswith(b"10000") else endless)
-    assert said.startswith((b"HTTP/1.1 413", b"HTTP/1.1 400", b"HTTP/1.1 408")) or said == b""
-    assert memory(target) - before < 96 << 20
-    assert http.get("/health/live").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("lines", "body", "statuses"),
-    [
-        (("Content-Length: 99999999999999999999",), b"", (b"400",)),
-        (("Content-Length: 999999999999",), b"", (b"413",)),
-        (("Content-Length: -1",), b"", (b"400",)),
-        (("Content-Length: 5", "Content-Length: 6"), b"hello", (b"400",)),
-        (("Content-Length: 5", "Transfer-Encoding: chunked"), b"0\r\n\r\n", (b"400",)),
-        (("Transfer-Encoding: chunked, identity",), b"0\r\n\r\n", (b"400", b"422", b"408")),
-        (("Transfer-Encoding: chunked",), b"fffffffffffffffff\r\n", (b"400",)),
-        (("Transfer-Encoding: chunked",), b"zz\r\n", (b"400",)),
-        (("Content-Length: 100",), b"less", (b"408",)),
-        (("Content-Length: 2",), b"more than that", (b"400", b"422")),
-    ],
-)
-def test_a_length_that_lies_is_found_out(
-    http: httpx.Client, target: ServerProcess, lines: tuple[str, ...], body: bytes, statuses: tuple[bytes, ...]
-) -> None:
-    with wire(target) as connection:
-        connection.sendall(head(*lines) + body)
-        assert connection.recv(65536).split()[1] in statuses
-    assert http.get("/health/live").status_code == 200
-
-
-def test_slow_senders_are_given_up_on_and_cost_nobody_else(
-    http: httpx.Client, target: ServerProcess, cat: bytes
-) -> None:
-    slow = [wire(target) for _ in range(200)]
-    for connection in slow[:100]:
-        connection.sendall(head("Content-Length: 1000000")[:-20])  # never the end of its headers
-    for connection in slow[100:]:
-        connection.sendall(head("Content-Length: 1000000") + b"a")  # never the rest of its body
-    assert http.post("/predict", content=cat, headers=PNG).status_code == 200
-    for connection in slow[100:]:
-        assert connection.recv(65536).startswith(b"HTTP/1.1 408")
-    for connection in slow:
-        until_closed(connection)
-        connection.close()
-
-
-@pytest.mark.usefixtures("http")
-def test_bodies_in_flight_have_a_limit_together(target: ServerProcess) -> None:
-    before = memory(target)
-    large = 15 << 20
-    connections = [wire(target) for _ in range(20)]
-    statuses = []
-
-    def send(connection: socket.socket) -> None:
-        connection.sendall(head(f"Content-Length: {large}"))
-        with contextlib.suppress(OSError):
-            connection.sendall(bytes(large - 1))  # all but its last byte
-        statuses.append(connection.recv(65536).split()[1])
-
-    senders = [threading.Thread(target=send, args=(connection,)) for connection in connections]
-    for sender in senders:
-        sender.start()
-    for sender in senders:
-        sender.join()
-    for connection in connections:
-        connection.close()
-    assert b"503" in statuses
-    assert set(statuses) <= {b"503", b"408"}
-    assert memory(target) - before < 128 << 20, "20 bodies of 15 MiB were held"
-
-
-def test_connections_past_the_limit_are_told_so(tmp_path: Path, cat: bytes) -> None:
-    with ServerProcess(tmp_path / "log", "--max-connections", "5") as process:
-        held = [wire(process) for _ in range(5)]
-        for connection in held:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        refused = httpx.post(f"{process.url}/predict", content=cat, headers=PNG)
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
-        assert refused.headers["connection"] == "close"
-        held.pop().close()
-        while httpx.get(f"{process.url}/health/live").status_code != 200:
-            pass
-        for connection in held:
-            connection.close()

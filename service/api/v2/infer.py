@@ -38,6 +38,7 @@ class InferEndpoint(ClassifyingEndpoint):
             max_images=self._max_images,
             deadline=started + timeout_s,
             is_abandoned=connection.is_gone,
+            is_alone=connection.is_alone(),
         )
         scope["state"]["result"] = result
         reply = serialise(result, request, outputs, [(b"server-timing", server_timing(result))])

@@ -1,0 +1,117 @@
+"""A runner whose answers are known, and callers of its batcher."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Coroutine
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.batching import Batcher
+from service.batching.batch import Batch
+
+IN_LOOP, IN_THREAD = 1.0, 0.0
+
+
+class Doubler:
+    """Answers each 1x1 image v with the row [v, 2 v]; notes the size of every batch."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.sizes.append(len(images))
+        values = images.reshape(-1).astype(np.float32)
+        if (values == 255).any():
+            raise RuntimeError("255 is poison")
+        return np.stack([values, 2 * values], axis=1)
+
+
+class Gated(Doubler):
+    """Waits inside each run until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entered = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.entered.release()
+        assert self.gate.acquire(timeout=10)
+        return super().run(images)
+
+
+class Runs:
+    def __init__(self) -> None:
+        self.failed: list[bool] = []
+        self.refused = 0
+        self.gone = 0
+
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+        assert batch.size > 0
+        assert inference_s >= 0
+        assert rows is None or len(rows) == batch.size
+        self.failed.append(rows is None)
+
+    def rejected(self) -> None:
+        self.refused += 1
+
+    def cancelled(self) -> None:
+        self.gone += 1
+
+
+def make(runner: Doubler, *, loop_budget_s: float = IN_LOOP, **overrides: object) -> Batcher:
+    settings: dict[str, object] = {
+        "name": "doubler",
+        "max_batch_size": 4,
+        "max_queue_delay_s": 0.0,
+        "queue_capacity": 100,
+        "seconds_per_image": 1e-6,
+        "loop_budget_s": loop_budget_s,
+        "batches_in_flight": 1,
+        "observer": Runs(),
+        "loop": asyncio.get_running_loop(),
+    }
+    return Batcher(runner, **{**settings, **overrides})  # type: ignore[arg-type]
+
+
+def pixels(*values: int) -> NDArray[np.uint8]:
+    return np.array(values, np.uint8).reshape(-1, 1, 1, 1)
+
+
+async def ask(
+    batcher: Batcher,
+    *values: int,
+    timeout_s: float = 10,
+    is_abandoned: Callable[[], bool] = lambda: False,
+    is_alone: bool = False,
+) -> list[list[float]]:
+    """One caller, as the classifier is one."""
+    batcher.admit(len(values))
+    try:
+        entry = await batcher.submit(
+            pixels(*values),
+            len(values),
+            deadline=time.perf_counter() + timeout_s,
+            is_abandoned=is_abandoned,
+            is_alone=is_alone,
+        )
+        rows: list[list[float]] = entry.probabilities.tolist()
+        return rows
+    finally:
+        batcher.release(len(values))
+
+
+async def entered(runner: Gated) -> None:
+    await asyncio.to_thread(runner.entered.acquire)
+
+
+def first_step(request: Coroutine[object, None, list[list[float]]]) -> list[list[float]] | None:
+    """The answer of a request that never waits for the loop; None of one that does."""
+    try:
+        request.send(None)
+    except StopIteration as done:
+        answer: list[list[float]] = done.value
+        return answer
+    return None
