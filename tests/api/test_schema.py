@@ -66,7 +66,7 @@ def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_
 
 def test_model_control_keeps_what_the_schema_says(controlled: tuple[ServerProcess, str], tmp_path: Path) -> None:
     process, key = controlled
-    # Either of two headers may hold the key, so spoiling one does not spoil the request; tests/api/test_gate.py spoils both.
+    # Either of two headers may hold the key, so spoiling one does not spoil the request; test_gate.py spoils both.
     flags = ("--header", f"X-API-Key: {key}", "--exclude-checks", "ignored_auth")
     output = _fuzz(process, tmp_path, "--include-tag", "model repository", *flags)
     assert "3 selected" in output
