@@ -20,6 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import FrameType
@@ -153,7 +154,8 @@ class _Worker:
         elif not self._process.is_alive():
             self._bury()
         elif not self.is_ready and self._news.poll():
-            self.is_ready = self._news.recv()
+            with suppress(EOFError):  # it is dying: its pipe is closed a moment before its end is known
+                self.is_ready = self._news.recv()
 
     def signal(self, number: signal.Signals) -> None:
         """Signals the process, if there is one."""
