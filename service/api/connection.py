@@ -25,8 +25,8 @@ class Connection:
         self.receive = receive
         self._budget = budget
         self._held_bytes = 0
-        cycle: Any = getattr(receive, "__self__", None)
-        self._cycle = cycle if hasattr(cycle, "is_alone") else None
+        cycle = getattr(receive, "__self__", None)
+        self._cycle: Any = cycle if hasattr(cycle, "is_alone") else None
 
     def is_body_here(self) -> bool:
         """Whether the whole body is here, for :meth:`take_body`."""
@@ -34,8 +34,7 @@ class Connection:
 
     def take_body(self) -> bytes:
         """The whole body; only where :meth:`is_body_here`."""
-        cycle: Any = self._cycle
-        body: bytes = cycle.take_body()
+        body: bytes = self._cycle.take_body()
         return body
 
     def hold(self, count: int) -> None:
@@ -55,7 +54,7 @@ class Connection:
 
     def is_alone(self) -> bool:
         """Whether this is the only request that the process knows of."""
-        return self._cycle is not None and self._cycle.is_alone()
+        return self._cycle is not None and bool(self._cycle.is_alone())
 
     def is_gone(self) -> bool:
         """Whether the client has closed the connection."""

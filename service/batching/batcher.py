@@ -212,6 +212,7 @@ class Batcher:
         """Whether so many images can be run here and now, and the last run had one request's images only too."""
         return not (
             self._had_company
+            or self._turn_scheduled
             or self._queue
             or self._running
             or self._max_queue_delay_s
@@ -231,6 +232,7 @@ class Batcher:
 
     def _turn(self) -> None:
         self._turn_scheduled = False
+        self._window = None
         now = time.perf_counter()
         parts = self._queue.take(self._max_batch_size, now)
         if not parts:

@@ -45,6 +45,21 @@ async def test_a_batch_that_fills_during_its_window_goes_at_once() -> None:
     await batcher.close()
 
 
+async def test_a_window_that_is_over_lets_nobody_go_before_the_run_is() -> None:
+    runner = Gated()
+    batcher = make(runner, loop_budget_s=IN_THREAD, max_queue_delay_s=0.01)
+    first = asyncio.create_task(ask(batcher, 1))
+    await entered(runner)
+    rest = [asyncio.create_task(ask(batcher, value)) for value in range(4)]
+    for _ in range(10):  # laps of the loop, in which a turn would come
+        await asyncio.sleep(0)
+    assert batcher.waiting == 4
+    runner.gate.release(2)
+    assert await first == [[1, 2]]
+    assert await asyncio.gather(*rest) == [[[value, 2 * value]] for value in range(4)]
+    await batcher.close()
+
+
 async def test_who_is_alone_is_answered_without_a_lap_of_the_loop() -> None:
     runner = Doubler()
     batcher = make(runner)
