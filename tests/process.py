@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(__file__).parent / "fixtures" / "samples"
 _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
@@ -21,11 +23,12 @@ class ServerProcess:
         log: file that gets its output.
         args: flags.
         env: further environment variables.
+        module: run in the service's place.
     """
 
-    def __init__(self, log: Path, *args: str, env: dict[str, str] | None = None) -> None:
+    def __init__(self, log: Path, *args: str, env: dict[str, str] | None = None, module: str = "service") -> None:
         self.log = log
-        self._command = [sys.executable, "-m", "service", "--port", "0", *args]
+        self._command = [sys.executable, "-m", module, "--port", "0", *args]
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         self.url = ""
 
@@ -40,6 +43,11 @@ class ServerProcess:
                 self.url = found[0]
                 return self
         raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes, where there are several."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signals the process and waits for its end; returns its exit status."""

@@ -19,6 +19,7 @@ from service.errors import ConvoyError
 from service.inference import Provider, choose_provider
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from tests.fixtures.pictures import first_test_images
+from tests.process import ServerProcess
 from training.data import sources
 
 
@@ -28,11 +29,11 @@ def main() -> int:
     try:
         require_wrk()
         provider = choose_provider(options.provider)
+        options.out.mkdir(parents=True, exist_ok=True)
         report = _measure(options, provider)
     except (ConvoyError, LoadError) as error:
         print(error, file=sys.stderr)
         return 1
-    options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (options.out / "report.md").write_text(_markdown(report))
     print(_markdown(report))
@@ -75,13 +76,17 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
     shape = session.metadata.input_shape
     report["one_image_ms"] = 1e3 / report["raw"][0]["copied"]
     del session, on_cpu  # their memory on the GPU is the service's now
-    flags = ["--models-dir", str(options.models_dir), "--execution-provider", provider.name]
+    flags = ["--models-dir", str(options.models_dir.resolve()), "--execution-provider", provider.name]
     flags += ["--max-batch-size", str(batch), "--queue-capacity", str(max(2048, 4 * options.images))]
     flags += ["--max-images-per-request", str(options.images)]
     for module, workers in (("service", options.workers), ("bench.gpu.constant_service", 1)):
-        with served.serving(module, *flags, "--workers", str(workers)) as url, machine.watching() as gpu:
+        log = options.out / f"{module}.log"
+        with (
+            ServerProcess(log, *flags, "--workers", str(workers), module=module) as process,
+            machine.watching() as gpu,
+        ):
             report[module] = [
-                asdict(load) for load in _loads(options, url, f"/models/{name}/versions/{version}", shape)
+                asdict(load) for load in _loads(options, process.url, f"/models/{name}/versions/{version}", shape)
             ]
         report[f"{module}_gpu"] = gpu
     return report

@@ -2,12 +2,7 @@
 
 import io
 import os
-import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +10,6 @@ import numpy as np
 from PIL import Image
 
 from bench.load import drive
-
-_ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,33 +33,6 @@ class Load:
     p50_ms: float
     p99_ms: float
     errors: int
-
-
-@contextmanager
-def serving(module: str, *flags: str) -> Iterator[str]:
-    """Runs the service on a free port.
-
-    Args:
-        module: ``service``, or ``bench.gpu.constant_service``.
-        flags: of it.
-
-    Yields:
-        Its address.
-    """
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, "--port", "0", *flags], env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := _ADDRESS.search(line):
-                yield found[0]
-                return
-        raise SystemExit("the service did not start")
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def png(shape: tuple[int, int, int]) -> bytes:

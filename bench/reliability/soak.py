@@ -2,15 +2,11 @@
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
-
-import psutil
 
 from bench.reliability.client import PICTURES, load, until, watch_memory
 from tests.process import ServerProcess
@@ -18,14 +14,15 @@ from tests.process import ServerProcess
 _CAT = PICTURES["cifar10"]
 
 
-async def kill_workers(pid: int, every_s: float, goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+async def kill_workers(
+    process: ServerProcess, every_s: float, goes_on: Callable[[], bool], faults: Counter[str]
+) -> None:
     """Kills one of the workers now and then, when all of them are there."""
     while goes_on():
         await asyncio.sleep(every_s)
-        children = psutil.Process(pid).children()
-        serving = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        serving = process.workers()
         if goes_on() and len(serving) == 2:
-            os.kill(random.choice(serving).pid, signal.SIGKILL)
+            random.choice(serving).kill()
             faults["worker killed"] += 1
 
 
@@ -71,7 +68,7 @@ async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
             load(process, "cifar10", clients, going),
             load(process, "mnist", 2, going),
             watch_memory(pid, seconds / 10, going),
-            kill_workers(pid, min(20.0, seconds / 4), going, faults),
+            kill_workers(process, min(20.0, seconds / 4), going, faults),
             leave_early(where, going, faults),
             send_damaged(where, going, faults),
         )

@@ -113,33 +113,28 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         assert process.stop() == 1
 
 
-def workers(process: ServerProcess) -> list[psutil.Process]:
-    children = psutil.Process(process.process.pid).children()
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-
-
 def test_a_killed_worker_is_replaced_and_the_others_go_on(tmp_path: Path, cat: bytes) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2") as process:
-        first = workers(process)
+        first = process.workers()
         assert len(first) == 2
         os.kill(first[0].pid, signal.SIGKILL)
         psutil.wait_procs(first[:1])
         for _ in range(20):
             assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
-        while len(workers(process)) < 2:
+        while len(process.workers()) < 2:
             psutil.wait_procs(first[1:], timeout=0.05)
-        assert {worker.pid for worker in workers(process)} != {worker.pid for worker in first}
+        assert {worker.pid for worker in process.workers()} != {worker.pid for worker in first}
         assert process.stop() == 0
     assert "died with exit status -9" in (tmp_path / "log").read_text()
 
 
 def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: Path, cat: bytes) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2") as process:
-        steady, victim = workers(process)
+        steady, victim = process.workers()
         for _ in range(3):
             victim.kill()
             victim.wait()
-            while not (newcomers := [worker for worker in workers(process) if worker not in {steady, victim}]):
+            while not (newcomers := [worker for worker in process.workers() if worker not in {steady, victim}]):
                 psutil.wait_procs([steady], timeout=0.02)
             (victim,) = newcomers
         assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
@@ -152,7 +147,7 @@ def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: P
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2") as process:
-        children = workers(process)
+        children = process.workers()
         process.process.kill()
         gone, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
