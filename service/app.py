@@ -56,8 +56,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LOOP_BUDGET_S = 250e-6  # about what waking a thread and being woken by it costs
-_LOOP_BUDGET_ALONE_S = 5e-3  # with one core a thread buys nothing: it only takes turns with the loop
+_LOOP_BUDGET_S = 5e-3  # below it a thread's way to the GIL and back costs more than the core that it adds is worth
 _LOOP_DECODE_BYTES = 16_384
 _LOOP_DECODE_BYTES_ALONE = 262_144
 _LOOP_DECODE_PIXELS = 262_144
@@ -266,7 +265,7 @@ def _start(
     policy = BatchingPolicy(
         max_queue_delay_s=settings.max_queue_delay_us / 1e6,
         queue_capacity=settings.queue_capacity,
-        loop_budget_s=_LOOP_BUDGET_ALONE_S if cores == 1 else _LOOP_BUDGET_S,
+        loop_budget_s=_LOOP_BUDGET_S,
     )
     catalog = ModelCatalog(settings.default_model)
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
