@@ -24,7 +24,7 @@ from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
-_COOL_DOWN_S = 0.25
+_COOL_DOWN_S = 1.0  # the least that Retry-After says: a client that obeys it never notices
 _MAX_HEADERS_BYTES = 65_536
 MOST_REFUSED_CONNECTIONS = 1024
 _RETRY_AFTER_S = 1.0

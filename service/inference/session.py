@@ -23,6 +23,7 @@ from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement,
 from service.inference.runtime import onnxruntime
 
 _WARM_UP_RUNS = 3
+_IMAGES_AT_ONCE: Final = 16  # on a core: no faster an image than 32, and 3 MiB less of activations a model
 _GPU_LANES: Final = 2  # one computes while the other copies
 
 
@@ -79,7 +80,7 @@ class ModelSession:
             self._run = lanes.run
             self._lanes: Lanes | None = lanes
         else:
-            self._run = partial(_run_on_cpu, session)
+            self._run = partial(_run_in_pieces, session, _IMAGES_AT_ONCE * intra_op_threads)
             self._lanes = None
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -178,9 +179,13 @@ class ModelSession:
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")
 
 
-def _run_on_cpu(session: Any, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    rows: NDArray[np.float32] = session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
-    return rows
+def _run_in_pieces(session: Any, piece: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Runs a batch on the CPU, so many images at once."""
+    if len(images) <= piece:
+        rows: NDArray[np.float32] = session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
+        return rows
+    starts = range(0, len(images), piece)
+    return np.concatenate([_run_in_pieces(session, piece, images[start : start + piece]) for start in starts])
 
 
 def check_placement(session: Any, provider: Provider) -> None:
