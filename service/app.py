@@ -277,8 +277,6 @@ def _start(
         loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
         executor=executor,
     )
-    for model in catalog:
-        decoder.prepare(model.target)
     # What lives from here to the end need not be looked at by every collection of garbage.
     gc.collect()
     gc.freeze()

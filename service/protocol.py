@@ -3,9 +3,9 @@
 Seven things differ. Requests are :class:`service.exchange.Exchange`. The keep-alive clock is read when it rings instead
 of being wound for every request. A client that sends its headers too slowly, or too many of them, is cut off; so is one
 whose chunked body brings framing and no bytes. Past the most connections, requests are refused; far past it,
-connections. A connection whose request was refused with 503 is not read for a moment, so that clients who come back
-at once, whatever ``Retry-After`` says, do not take the time of those who are served. And a connection that is idle when
-the server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
+connections. A connection whose request was refused with 503 is not read for the least that ``Retry-After`` says, so
+that clients who do not heed it do not take the time of those who are served. And a connection that is idle when the
+server begins to drain is not closed under a request that may be on its way: it may bring that one, is answered with
 ``Connection: close``, and only then, or after a moment of silence, goes.
 """
 
@@ -18,16 +18,14 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.api.asgi import ASGIApp, Receive, Scope, Send
-from service.api.problems import problem
+from service.api.problems import LEAST_RETRY_AFTER_S, problem
 from service.errors import OverloadedError
 from service.exchange import Exchange
 
 _LINGER_S = 1.0
 _HEADERS_TIMEOUT_S = 10.0
-_COOL_DOWN_S = 1.0  # the least that Retry-After says: a client that obeys it never notices
 _MAX_HEADERS_BYTES = 65_536
 MOST_REFUSED_CONNECTIONS = 1024
-_RETRY_AFTER_S = 1.0
 _HEADERS_TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
     b"content-length: 49\r\nconnection: close\r\n\r\nThe headers are longer than the 64 KiB allowed.\r\n"
@@ -168,7 +166,7 @@ class PatientProtocol(HttpToolsProtocol):
             return
         if self.cycle.refused and not self.pipeline:
             self.flow.pause_reading()
-            self.loop.call_later(_COOL_DOWN_S, self.flow.resume_reading)
+            self.loop.call_later(LEAST_RETRY_AFTER_S, self.flow.resume_reading)
         else:
             self.flow.resume_reading()
         if self.pipeline:
@@ -237,6 +235,6 @@ class PatientProtocol(HttpToolsProtocol):
 
 async def refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
     """Answers every request of a connection that is one too many."""
-    error = OverloadedError("the service has as many connections as it may have", _RETRY_AFTER_S)
+    error = OverloadedError("the service has as many connections as it may have", LEAST_RETRY_AFTER_S)
     answer = problem(error)
     await answer._replace(headers=[*answer.headers, (b"connection", b"close")]).send(send)

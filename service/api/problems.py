@@ -28,6 +28,8 @@ from service.errors import (
 )
 
 MEDIA_TYPE = "application/problem+json"
+LEAST_RETRY_AFTER_S = 1
+"""The header counts whole seconds."""
 
 STATUSES: dict[type[ConvoyError], HTTPStatus] = {
     MalformedRequestError: HTTPStatus.BAD_REQUEST,
@@ -81,7 +83,7 @@ def explain(error: Exception) -> Explanation:
     if isinstance(error, UnauthenticatedError):
         headers.append((b"www-authenticate", b"Bearer"))
     elif isinstance(error, OverloadedError | RateLimitedError):
-        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+        headers.append((b"retry-after", b"%d" % max(LEAST_RETRY_AFTER_S, math.ceil(error.retry_after_s))))
     return Explanation(status, str(error), headers)
 
 

@@ -10,10 +10,10 @@
     rows, or the reason why not <───────────────────────────────────────────┘
 
 There is no timer and no window: an idle server adds nothing, and under load the requests that arrive while one batch
-runs are the next one. (``max_queue_delay_s`` adds a window for those who want one.) A run that is shorter than a
-thread takes to wake is made in the event loop itself; a turn comes one lap of the loop after the request that asks for
-it, so that whoever is at the door rides along: with 16 clients, 16 share a run instead of 6. Where all runs are made
-in the loop, images are also prepared as late as that, one after the other: nothing is spent on a request that has
+runs are the next one. (``max_queue_delay_s`` adds a window for those who want one.) A short run is made in the event
+loop itself, where a thread would cost more than it gains; a turn comes one lap of the loop after the request that asks
+for it, so that whoever is at the door rides along: with 16 clients, 16 share a run instead of 6. Where all runs are
+made in the loop, images are also prepared as late as that, one after the other: nothing is spent on a request that has
 expired, and the caches stay warm.
 """
 

@@ -52,18 +52,6 @@ class Decoder:
         self._executor = executor
         self._quick: dict[Target, QuickDecode] = {}
 
-    def prepare(self, target: Target) -> QuickDecode:
-        """Imports what a model's pictures need, so that its first one does not wait for it: 3 to 12 ms.
-
-        Args:
-            target: what the model wants.
-
-        Returns:
-            The short way for its pictures.
-        """
-        quick = self._quick[target] = quick_decoder(target)
-        return quick
-
     def takes_moments(self, uploads: Sequence[Upload]) -> bool:
         """Whether a request's pictures are so small that the event loop may decode them itself."""
         if len(uploads) == 1:
@@ -135,7 +123,9 @@ class Decoder:
         return images
 
     def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
-        quick = self._quick.get(target) or self.prepare(target)
+        quick = self._quick.get(target)
+        if quick is None:
+            quick = self._quick[target] = quick_decoder(target)
         known = quick(upload.data)
         if known is not None:
             return known

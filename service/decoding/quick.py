@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from service.decoding.fit import invert_if_light
 from service.decoding.target import Target
 
+try:
+    from kornia_rs.io import decode_image_png_u8 as decode_png
+except ImportError:  # it is optional
+    decode_png = None
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = struct.Struct(">I4sIIBBBBB")
 _COLOR_TYPES = {"RGB": 2, "L": 0}
@@ -37,9 +42,7 @@ def quick_decoder(target: Target) -> QuickDecode:
     Returns:
         The decoder; without kornia-rs, one that takes nothing.
     """
-    try:
-        from kornia_rs.io import decode_image_png_u8  # noqa: PLC0415  optional
-    except ImportError:
+    if decode_png is None:
         return lambda _data: None
     header = _IHDR.pack(13, b"IHDR", target.width, target.height, 8, _COLOR_TYPES[target.color_mode], 0, 0, 0)
     prefix, size, mode = _SIGNATURE + header, (target.height, target.width), _KORNIA_MODES[target.color_mode]
@@ -48,7 +51,7 @@ def quick_decoder(target: Target) -> QuickDecode:
         if not data.startswith(prefix) or not _is_plain(data):
             return None
         try:
-            pixels: NDArray[np.uint8] = decode_image_png_u8(data, size, mode)
+            pixels: NDArray[np.uint8] = decode_png(data, size, mode)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001  a panic in Rust is not an Exception; Pillow says what is wrong, or forgives

@@ -103,8 +103,11 @@ async def ask(
         batcher.release(len(values))
 
 
-async def entered(runner: Gated) -> None:
+async def in_a_run(batcher: Batcher, runner: Gated, timeout_s: float = 10) -> asyncio.Task[list[list[float]]]:
+    """A caller of 1 whose run has begun, and is held at the gate."""
+    caller = asyncio.create_task(ask(batcher, 1, timeout_s=timeout_s))
     await asyncio.to_thread(runner.entered.acquire)
+    return caller
 
 
 def first_step(request: Coroutine[object, None, list[list[float]]]) -> list[list[float]] | None:

@@ -14,7 +14,7 @@ from service.errors import (
     OverloadedError,
     UnavailableError,
 )
-from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Runs, ask, entered, make
+from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Runs, ask, in_a_run, make
 
 
 @pytest.fixture(params=[IN_LOOP, IN_THREAD], ids=["in the loop", "in the thread"])
@@ -26,8 +26,7 @@ def budget(request: pytest.FixtureRequest) -> float:
 async def test_cancelling_one_caller_neither_hangs_nor_fails_the_others() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD)
-    first = asyncio.create_task(ask(batcher, 1))
-    await entered(runner)
+    first = await in_a_run(batcher, runner)
     callers = [asyncio.create_task(ask(batcher, value)) for value in (2, 3, 4)]
     await asyncio.sleep(0)
     callers[1].cancel()
@@ -107,8 +106,7 @@ async def test_an_observer_that_fails_keeps_nobody_waiting(budget: float) -> Non
 async def test_requests_that_leave_or_find_no_room_are_told_of() -> None:
     runner, runs = Gated(), Runs()
     batcher = make(runner, loop_budget_s=IN_THREAD, queue_capacity=3, observer=runs)
-    first = asyncio.create_task(ask(batcher, 1))
-    await entered(runner)
+    first = await in_a_run(batcher, runner)
     leaver = asyncio.create_task(ask(batcher, 2))
     gone = asyncio.create_task(ask(batcher, 3, is_abandoned=lambda: True))
     await asyncio.sleep(0)
@@ -152,8 +150,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD)
-    riding = asyncio.create_task(ask(batcher, 1, timeout_s=0.05))
-    await entered(runner)
+    riding = await in_a_run(batcher, runner, timeout_s=0.05)
     waiting = asyncio.create_task(ask(batcher, 2, timeout_s=0.1))
     patient = asyncio.create_task(ask(batcher, 3))
     for late in (riding, waiting):
@@ -168,8 +165,7 @@ async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() 
 async def test_nothing_is_computed_for_a_client_that_has_gone() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD)
-    first = asyncio.create_task(ask(batcher, 1))
-    await entered(runner)
+    first = await in_a_run(batcher, runner)
     gone = asyncio.create_task(ask(batcher, 2, is_abandoned=lambda: True))
     stays = asyncio.create_task(ask(batcher, 3))
     runner.gate.release(2)

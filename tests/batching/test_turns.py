@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.batching.doubler import IN_THREAD, Doubler, Gated, ask, entered, first_step, make
+from tests.batching.doubler import IN_THREAD, Doubler, Gated, ask, first_step, in_a_run, make
 
 
 async def test_a_lone_request_is_not_kept_waiting_for_company() -> None:
@@ -48,8 +48,7 @@ async def test_a_batch_that_fills_during_its_window_goes_at_once() -> None:
 async def test_a_window_that_is_over_lets_nobody_go_before_the_run_is() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD, max_queue_delay_s=0.01)
-    first = asyncio.create_task(ask(batcher, 1))
-    await entered(runner)
+    first = await in_a_run(batcher, runner)
     rest = [asyncio.create_task(ask(batcher, value)) for value in range(4)]
     for _ in range(10):  # laps of the loop, in which a turn would come
         await asyncio.sleep(0)
@@ -109,8 +108,7 @@ async def test_a_flood_on_one_model_does_not_starve_another() -> None:
 async def test_a_second_batch_is_given_early_only_when_it_is_full() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD, batches_in_flight=2)
-    first = asyncio.create_task(ask(batcher, 1))
-    await entered(runner)
+    first = await in_a_run(batcher, runner)
     rest = [asyncio.create_task(ask(batcher, value)) for value in range(5)]
     await asyncio.sleep(0)
     runner.gate.release(3)

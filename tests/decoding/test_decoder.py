@@ -236,7 +236,7 @@ async def test_what_nobody_waits_for_is_not_decoded() -> None:
             await decoder.decode([Upload(b"")], COLOR, lambda: True)
 
 
-def test_a_prepared_decoder_imports_nothing_for_its_first_picture() -> None:
+def test_the_first_picture_imports_nothing() -> None:
     # In a process of its own: in this one everything is imported already.
     first_picture = f"""
 import sys
@@ -244,7 +244,6 @@ from pathlib import Path
 from service.decoding import Decoder, Target, Upload
 decoder = Decoder(max_pixels=1_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=None)
 target = Target(32, 32, "RGB", "cover", light_on_dark=False)
-decoder.prepare(target)
 known = set(sys.modules)
 decoder.decode_now([Upload(Path({str(SAMPLES / "cifar10_cat_0.png")!r}).read_bytes())], target)
 print(*sorted(set(sys.modules) - known))
