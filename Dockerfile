@@ -38,7 +38,9 @@ RUN python -m venv --without-pip /opt/venv \
     --require-hashes --no-deps --compile -r /requirements.txt
 
 FROM python:3.11-slim-bookworm AS application
-COPY contract.py LICENSE /app/
+COPY LICENSE /app/
+COPY contract /app/contract
+COPY imaging /app/imaging
 COPY service /app/service
 RUN python -m compileall -q /app
 

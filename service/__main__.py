@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from pydantic_settings import CliApp
 
 from service.errors import ConvoyError
-from service.listener import listen
-from service.logs import configure_logs
+from service.http.listener import listen
 from service.settings import Settings
+from service.telemetry.logs import configure_logs
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
             print(": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])), file=sys.stderr)
         return 2
     if is_doctor:
-        from service.doctor import doctor  # noqa: PLC0415  it imports ONNX Runtime, which a parent of workers does not
+        from service.models.doctor import doctor  # noqa: PLC0415  it imports ONNX Runtime, which a parent of workers does not
 
         configure_logs("error", settings.log_format)
         return doctor(settings)
@@ -54,10 +54,10 @@ def _serve(settings: Settings) -> int:
 
     try:
         if settings.workers > 1:
-            from service.supervisor import Supervisor  # noqa: PLC0415  its parent process stays small
+            from service.workers.supervisor import Supervisor  # noqa: PLC0415  its parent process stays small
 
             return Supervisor(settings, announce).run(listener)
-        from service.server import serve  # noqa: PLC0415  --help need not wait for what this imports
+        from service.http.server import serve  # noqa: PLC0415  --help need not wait for what this imports
 
         serve(settings, listener, announce)
     except ConvoyError as error:

@@ -2,7 +2,7 @@
 
 ::
 
-    CORS, if set ─ Envelope ─ Gate, if keys are set ─┬─ POST .../predict ──> PredictEndpoint
+    CORS, if set ─ RequestMiddleware ─ AuthMiddleware, if keys are set ─┬─ POST .../predict ──> PredictEndpoint
                                                      ├─ POST /v2/.../infer > InferEndpoint
                                                      └─ everything else ───> FastAPI
 """
@@ -21,17 +21,15 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from service import __version__
-from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
-from service.api.body_budget import BodyBudget
+from service.api.auth_middleware import AuthMiddleware, document_keys
 from service.api.compression import LEVEL, MIN_BYTES
 from service.api.document import complete_document
-from service.api.envelope import Envelope
-from service.api.gate import Gate, document_keys
 from service.api.handlers import answer_errors
 from service.api.openapi import document_predictions
 from service.api.page_security import PageSecurity
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.request_log import RequestLog
+from service.api.request_middleware import RequestMiddleware
 from service.api.routes import router
 from service.api.schemas import EncodedImages
 from service.api.v2.infer import InferEndpoint, is_inference
@@ -39,20 +37,22 @@ from service.api.v2.openapi import document_inference
 from service.api.v2.repository import router as repository_router
 from service.api.v2.routes import router as v2_router
 from service.api.v2.schemas import InferenceRequest, ModelControlRequest, RepositoryIndexRequest
-from service.catalog import ModelCatalog
 from service.classifier import Classifier
-from service.control import BatchingPolicy, ModelControl
 from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
+from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.http.body_budget import BodyBudget
 from service.inference import GpuPolicy, ModelRepository, choose_provider
-from service.machine import available_cores
-from service.metrics import Metrics, folding
+from service.models.catalog import ModelCatalog
+from service.models.model_loader import BatchingPolicy, ModelLoader
+from service.models.watch import keep_up
 from service.settings import Settings
-from service.watch import keep_up
+from service.telemetry.metrics import Metrics, folding
+from service.workers.cores import available_cores
 
 if TYPE_CHECKING:
     from service.access import AccessControl
-    from service.tracing import Tracing
+    from service.telemetry.tracing import Tracing
 
 logger = logging.getLogger(__name__)
 
@@ -135,8 +135,8 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         front = tracing.app(front)
     if access is not None:
         document_keys(app)
-        front = Gate(front, access)
-    whole: ASGIApp = Envelope(front, metrics, RequestLog(every_request=settings.access_log))
+        front = AuthMiddleware(front, access)
+    whole: ASGIApp = RequestMiddleware(front, metrics, RequestLog(every_request=settings.access_log))
     if settings.cors_origins:
         whole = CORSMiddleware(
             whole,
@@ -181,7 +181,7 @@ def _tracing(settings: Settings) -> "Tracing | None":
     if not settings.tracing:
         return None
     try:
-        from service.tracing import Tracing  # noqa: PLC0415  an extra, and a second to import
+        from service.telemetry.tracing import Tracing  # noqa: PLC0415  an extra, and a second to import
     except ModuleNotFoundError as error:
         raise SettingError(f"tracing needs the extra `tracing`, of which {error.name} is not installed") from error
     return Tracing()
@@ -199,7 +199,7 @@ def _access(settings: Settings) -> "AccessControl | None":
 async def _beside(
     settings: Settings,
     classifier: Classifier,
-    control: ModelControl,
+    control: ModelLoader,
     metrics: Metrics,
     drain: asyncio.Event,
     *,
@@ -247,7 +247,7 @@ def _start(
     metrics: Metrics,
     tracing: "Tracing | None",
     executor: ThreadPoolExecutor,
-) -> tuple[Classifier, ModelControl]:
+) -> tuple[Classifier, ModelLoader]:
     cores = max(1, available_cores() // settings.workers)
     provider = choose_provider(settings.execution_provider, worker_slot)
     metrics.fell_back(bool(provider.fallback_reason))
@@ -269,7 +269,7 @@ def _start(
     )
     catalog = ModelCatalog(settings.default_model)
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
-    control = ModelControl(repository, catalog, policy, metrics, observe)
+    control = ModelLoader(repository, catalog, policy, metrics, observe)
     control.load_all()
     decoder = Decoder(
         max_pixels=settings.max_pixels,

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.catalog import ModelCatalog, ServedModel
 from service.decoding import Decoder, SlowPictureError, Upload
 from service.errors import DeadlineExceededError
+from service.models.catalog import ModelCatalog, ServedModel
 
 Images = Sequence[Upload] | NDArray[np.uint8]
 

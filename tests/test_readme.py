@@ -56,7 +56,7 @@ def test_the_models_are_as_accurate_as_the_table_says() -> None:
 
 
 def test_every_folder_of_the_tree_is_there() -> None:
-    tree = next(text for kind, text in re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL) if "contract.py" in text)
+    tree = next(text for kind, text in re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL) if "contract/ " in text)
     folder = ""
     for line in tree.splitlines():
         name = line.split()[0]

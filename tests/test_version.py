@@ -5,8 +5,8 @@ import tomllib
 import httpx
 
 from service import __version__
-from tests.metrics.page import Page
 from tests.process import ROOT
+from tests.telemetry.metrics.page import Page
 
 
 def test_a_checkout_reports_the_version_of_its_source(client: httpx.Client) -> None:

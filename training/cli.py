@@ -198,7 +198,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.precision import convert
+    from training.convert import convert
 
     made = convert(options.model, options.precision, _data_dir(options), options.out)
     print(

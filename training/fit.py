@@ -17,7 +17,7 @@ from training import devices, optimizers
 from training.architectures import ARCHITECTURES
 from training.batches import TrainingBatches, as_network_input
 from training.checkpoint import History, RunDirectory, State
-from training.checkpointing import Checkpointing
+from training.checkpoint_callback import Checkpointing
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
 from training.errors import RecipeError

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.gpu import machine, raw, served, targets
+from bench.gpu import device, raw, served, targets
 from bench.load import LoadError, require_wrk
 from service.errors import ConvoyError
 from service.inference import Provider, choose_provider
@@ -65,12 +65,12 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
     session = raw.open_session(options.models_dir, name, version, provider, batch)
     on_cpu = raw.open_session(options.models_dir, name, version, Provider("cpu"), CPU_BATCH_SIZE)
     report: dict[str, Any] = {
-        "machine": machine.describe(),
+        "machine": device.describe(),
         "command": " ".join(["python -m bench.gpu", *sys.argv[1:]]),
         "provider": session.provider,
         "parity": asdict(raw.parity(session, on_cpu, *_test_images(options, name))),
     }
-    with machine.watching() as gpu:
+    with device.watching() as gpu:
         report["raw"] = [asdict(speed) for speed in raw.speeds(options.models_dir, session, provider, options.seconds)]
     report["raw_gpu"] = gpu
     shape = session.metadata.input_shape
@@ -83,7 +83,7 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
         log = options.out / f"{module}.log"
         with (
             ServerProcess(log, *flags, "--workers", str(workers), module=module) as process,
-            machine.watching() as gpu,
+            device.watching() as gpu,
         ):
             report[module] = [
                 asdict(load) for load in _loads(options, process.url, f"/models/{name}/versions/{version}", shape)

@@ -1,10 +1,10 @@
 """Classifications put into words: JSON for people and programs, an array for bulk."""
 
 from service.api.answer_form import AnswerForm
-from service.api.asgi import Headers, Reply
 from service.classifier import Classification
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import UnsupportedMediaTypeError
+from service.http.asgi import Headers, Reply
 
 JSON = b"application/json"
 _NPY = NPY_MEDIA_TYPE.encode()

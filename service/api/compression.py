@@ -2,7 +2,7 @@
 
 import zlib
 
-from service.api.asgi import Reply
+from service.http.asgi import Reply
 
 MIN_BYTES = 16_384  # below this the time is worth more than the bytes
 LEVEL = 1

@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 
-from service.api.asgi import Receive, Reply, Scope, Send
-from service.api.body_budget import BodyBudget
-from service.api.connection import Connection
 from service.errors import ClientGoneError
+from service.http.asgi import Receive, Reply, Scope, Send
+from service.http.body_budget import BodyBudget
+from service.http.connection import Connection
 
 
 class ClassifyingEndpoint(ABC):

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from service.api.asgi import Headers, Reply
 from service.api.problems import problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
+from service.http.asgi import Headers, Reply
 
 
 def answer_errors(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from fastapi import Request, Response
 
-from service.api.asgi import ASGIApp, Receive, Scope, Send
+from service.http.asgi import ASGIApp, Receive, Scope, Send
 
 
 class _Handover(Response):

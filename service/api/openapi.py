@@ -4,12 +4,12 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.asgi import ASGIApp
 from service.api.bodies import FILE_FIELD
 from service.api.handover import hand_over
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas import PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
+from service.http.asgi import ASGIApp
 
 _BINARY = {"type": "string", "format": "binary"}
 

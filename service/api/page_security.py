@@ -9,7 +9,7 @@ import re
 
 from starlette.datastructures import MutableHeaders
 
-from service.api.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 _POLICY = (

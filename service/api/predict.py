@@ -7,16 +7,16 @@ what it leaves. It is documented in the app's schema like any other route (`serv
 import time
 
 from service.api.answers import JSON, answer, choose_media_type
-from service.api.asgi import Reply, Scope
 from service.api.bodies import parse_body
 from service.api.compression import compress
-from service.api.connection import Connection
 from service.api.endpoint import ClassifyingEndpoint
 from service.api.problems import problem
 from service.api.requests import read_body, read_parameters, read_timeout_s
-from service.catalog import ServedModel
 from service.classifier import Classifier
 from service.errors import MalformedRequestError
+from service.http.asgi import Reply, Scope
+from service.http.connection import Connection
+from service.models.catalog import ServedModel
 
 
 class PredictEndpoint(ClassifyingEndpoint):

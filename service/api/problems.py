@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from service.api.asgi import Headers, Reply
 from service.errors import (
     ConvoyError,
     DeadlineExceededError,
@@ -26,6 +25,7 @@ from service.errors import (
     UnavailableError,
     UnsupportedMediaTypeError,
 )
+from service.http.asgi import Headers, Reply
 
 MEDIA_TYPE = "application/problem+json"
 LEAST_RETRY_AFTER_S = 1

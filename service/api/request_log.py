@@ -6,9 +6,9 @@ Only names, numbers and times are logged: no picture, no header but the request 
 import logging
 from typing import Any
 
-from service.api.asgi import Scope
 from service.classifier import Classification
-from service.metrics import error_reason
+from service.http.asgi import Scope
+from service.telemetry.metrics import error_reason
 
 logger = logging.getLogger(__name__)
 

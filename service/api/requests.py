@@ -5,7 +5,6 @@ import zlib
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from service.api.connection import Connection
 from service.errors import (
     ClientGoneError,
     MalformedRequestError,
@@ -13,6 +12,7 @@ from service.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from service.http.connection import Connection
 
 _MOST_PARAMETERS = 16
 _WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}

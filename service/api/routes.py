@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Problem, Ready
-from service.catalog import ModelCatalog, ServedModel
 from service.classifier import Classifier
-from service.metrics import Metrics
+from service.models.catalog import ModelCatalog, ServedModel
+from service.telemetry.metrics import Metrics
 
 router = APIRouter()
 

@@ -7,7 +7,7 @@
 
 from service.batching.batch import Batch
 from service.batching.batcher import Batcher
-from service.batching.entry import QueueEntry
+from service.batching.queue_entry import QueueEntry
 from service.batching.runner import Observer, Runner
 
 __all__ = ["Batch", "Batcher", "Observer", "QueueEntry", "Runner"]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.batching.entry import QueueEntry
+from service.batching.queue_entry import QueueEntry
 
 
 class Part(NamedTuple):

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.batching.batch import Batch
-from service.batching.entry import QueueEntry
 from service.batching.entry_queue import EntryQueue
+from service.batching.inference_threads import InferenceThreads
+from service.batching.queue_entry import QueueEntry
 from service.batching.runner import Observer, Runner
-from service.batching.worker import InferenceThreads
 from service.errors import (
     DeadlineExceededError,
     InferenceFailedError,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from service.batching.batch import Part
-from service.batching.entry import QueueEntry
+from service.batching.queue_entry import QueueEntry
 from service.batching.runner import Observer
 from service.errors import ClientGoneError, DeadlineExceededError
 

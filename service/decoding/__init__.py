@@ -6,10 +6,10 @@
     npy   -> npy.read_images      -> limits -> shape check    ------------> uint8 [N, H, W, C]
 """
 
+from imaging import Target
 from service.decoding.base64_files import read_base64
 from service.decoding.decoder import Decoder, SlowPictureError, Upload
 from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
-from service.decoding.target import Target
 
 __all__ = [
     "NPY_MEDIA_TYPE",

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
-from service.decoding.fit import invert_if_light, pad, resize
-from service.decoding.formats import UnreadableError, open_picture
-from service.decoding.picture import flatten, plain, upright
-from service.decoding.quick import QuickDecode, quick_decoder
-from service.decoding.target import Target
+from imaging import Target
+from imaging.fast_png import FastDecode, fast_png_decoder
+from imaging.fit import invert_if_light, pad, resize
+from imaging.formats import UnreadableError, open_picture
+from imaging.picture import flatten, plain, upright
 from service.errors import ClientGoneError, ImageFault, InvalidImagesError, TooLargeError
 
 
@@ -50,7 +50,7 @@ class Decoder:
         self._loop_bytes = loop_bytes
         self._loop_pixels = loop_pixels
         self._executor = executor
-        self._quick: dict[Target, QuickDecode] = {}
+        self._quick: dict[Target, FastDecode] = {}
 
     def takes_moments(self, uploads: Sequence[Upload]) -> bool:
         """Whether a request's pictures are so small that the event loop may decode them itself."""
@@ -125,7 +125,7 @@ class Decoder:
     def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
         quick = self._quick.get(target)
         if quick is None:
-            quick = self._quick[target] = quick_decoder(target)
+            quick = self._quick[target] = fast_png_decoder(target)
         known = quick(upload.data)
         if known is not None:
             return known

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from service.decoding.target import Target
+from imaging import Target
 from service.errors import ImageFault, InvalidImagesError, MalformedRequestError
 
 NPY_MEDIA_TYPE = "application/x-npy"

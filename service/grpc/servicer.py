@@ -8,14 +8,13 @@ from typing import Any, TypeAlias
 import grpc
 from google.protobuf.json_format import ParseDict
 
-from service.catalog import ServedModel
 from service.classifier import Classifier
-from service.control import ModelControl
 from service.errors import MalformedRequestError, ModelControlOffError, ModelNotFoundError
 from service.grpc import open_inference_pb2 as pb
 from service.grpc.messages import read_request, write_answer
 from service.grpc.open_inference_pb2_grpc import GRPCInferenceServiceServicer
-from service.metrics import Metrics
+from service.models.catalog import ServedModel
+from service.models.model_loader import ModelLoader
 from service.open_inference import infer
 from service.open_inference.description import (
     configure_model,
@@ -24,6 +23,7 @@ from service.open_inference.description import (
     describe_server,
     list_repository,
 )
+from service.telemetry.metrics import Metrics
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"  # generic in its stubs only
 
@@ -45,7 +45,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     def __init__(
         self,
         classifier: Classifier,
-        control: ModelControl,
+        control: ModelLoader,
         metrics: Metrics,
         drain: asyncio.Event,
         *,

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
 from service.inference.gpu_options import GpuPolicy, provider_list
-from service.inference.lanes import Lanes
-from service.inference.onnx_lane import OnnxLane
+from service.inference.gpu_streams import Lanes
+from service.inference.onnx_stream import OnnxLane
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
 from service.inference.runtime import onnxruntime
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from contract import OUTPUT_NAME
-from service.catalog import ServedModel
-from service.control import IndexEntry
-from service.metrics import Metrics
+from service.models.catalog import ServedModel
+from service.models.model_loader import IndexEntry
 from service.open_inference.tensors import ENCODED, IMAGE
+from service.telemetry.metrics import Metrics
 
 NAME = "convoy"
 PLATFORM = "onnxruntime_onnx"

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from contract import OUTPUT_NAME
-from service.catalog import ServedModel
 from service.classifier import Classification, Classifier
 from service.errors import MalformedRequestError
+from service.models.catalog import ServedModel
 from service.open_inference.tensors import ENCODED, IMAGE, InputTensor, OutputTensor, read_images
 
 

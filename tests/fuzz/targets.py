@@ -11,12 +11,12 @@ from types import MappingProxyType
 import numpy as np
 
 from service.api.bodies import parse_body
-from service.api.body_budget import BodyBudget
-from service.api.connection import Connection
 from service.api.requests import read_body, read_parameters, read_timeout_s
 from service.api.v2.framing import parse
 from service.decoding import Decoder, Target, Upload
 from service.errors import RequestError
+from service.http.body_budget import BodyBudget
+from service.http.connection import Connection
 from service.open_inference.tensors import read_images
 
 MAX_PIXELS = 1 << 16

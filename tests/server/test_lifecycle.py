@@ -21,7 +21,7 @@ PNG = {"Content-Type": "image/png"}
 
 def test_the_service_imports_no_tensorflow() -> None:
     script = (
-        "import sys, service.server, service.supervisor\n"
+        "import sys, service.http.server, service.workers.supervisor\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'training')))"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.metrics.page import Page
 from tests.process import ServerProcess
+from tests.telemetry.metrics.page import Page
 
 REQUESTS = 40
 

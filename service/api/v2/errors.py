@@ -4,8 +4,8 @@ from http import HTTPStatus
 
 import orjson
 
-from service.api.asgi import Headers, Reply
 from service.api.problems import explain
+from service.http.asgi import Headers, Reply
 
 
 def error_reply(error: Exception) -> Reply:

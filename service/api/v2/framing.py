@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from service.api.asgi import Headers, Reply
 from service.classifier import Classification
 from service.errors import MalformedRequestError
+from service.http.asgi import Headers, Reply
 from service.open_inference import InferRequest, InputTensor, OutputTensor, RequestedOutput
 
 LENGTH_HEADER = b"inference-header-content-length"

@@ -3,15 +3,15 @@
 import time
 
 from service.api.answers import server_timing
-from service.api.asgi import Reply, Scope
 from service.api.compression import compress
-from service.api.connection import Connection
 from service.api.endpoint import ClassifyingEndpoint
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
-from service.catalog import ServedModel
 from service.classifier import Classifier
+from service.http.asgi import Reply, Scope
+from service.http.connection import Connection
+from service.models.catalog import ServedModel
 from service.open_inference import infer
 
 

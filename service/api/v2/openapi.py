@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from service.api.asgi import ASGIApp
 from service.api.handover import hand_over
 from service.api.v2.schemas import InferenceAnswer, InferenceError
+from service.http.asgi import ASGIApp
 
 _BINARY = {"type": "string", "format": "binary"}
 

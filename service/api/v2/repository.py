@@ -5,7 +5,6 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel, ValidationError
 
-from service.api.connection import Connection
 from service.api.requests import read_body
 from service.api.v2.schemas import (
     InferenceError,
@@ -14,8 +13,9 @@ from service.api.v2.schemas import (
     RepositoryEntry,
     RepositoryIndexRequest,
 )
-from service.control import ModelControl
 from service.errors import MalformedRequestError, ModelControlOffError
+from service.http.connection import Connection
+from service.models.model_loader import ModelLoader
 from service.open_inference.description import list_repository
 
 _MAX_DOCUMENT_BYTES = 65_536
@@ -26,7 +26,7 @@ Document = TypeVar("Document", bound=BaseModel)
 router = APIRouter(prefix="/v2/repository", tags=["model repository"])
 
 
-def require_model_control(request: Request) -> ModelControl:
+def require_model_control(request: Request) -> ModelLoader:
     """The control of the models.
 
     Raises:
@@ -34,11 +34,11 @@ def require_model_control(request: Request) -> ModelControl:
     """
     if not request.state.model_control:
         raise ModelControlOffError("loading and unloading by request is off; the setting model_control turns it on")
-    control: ModelControl = request.state.control
+    control: ModelLoader = request.state.control
     return control
 
 
-Control = Annotated[ModelControl, Depends(require_model_control)]
+Control = Annotated[ModelLoader, Depends(require_model_control)]
 Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
 
 
@@ -93,7 +93,7 @@ def _failures(**texts: str) -> dict[int | str, dict[str, Any]]:
 async def repository_index(request: Request) -> list[RepositoryEntry]:
     """Every version of every model that answers or lies in the repository, with the reason where it does not answer."""
     wanted = await read_document(request, RepositoryIndexRequest)
-    control: ModelControl = request.state.control
+    control: ModelLoader = request.state.control
     entries = list_repository(await control.index(), only_ready=wanted.ready)
     return [RepositoryEntry.model_validate(entry) for entry in entries]
 

@@ -14,8 +14,8 @@ from service.api.v2.schemas import (
     ServerReady,
     Statistics,
 )
-from service.catalog import ServedModel
 from service.classifier import Classifier
+from service.models.catalog import ServedModel
 from service.open_inference.description import configure_model, count_requests, describe_model, describe_server
 
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": InferenceError, "description": "No such model."}}

@@ -1,0 +1,66 @@
+"""What every answer carries and every request leaves behind, whichever side answers it: one plain ASGI layer."""
+
+import itertools
+import re
+import secrets
+import time
+
+from service.api.request_log import RequestLog
+from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.telemetry.metrics import Metrics
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+
+
+class RequestMiddleware:
+    """Gives each request an id, and counts and times its answer.
+
+    An ``X-Request-ID`` of the client's is kept where it is harmless in a header and a log line, and made otherwise.
+
+    Args:
+        app: what answers.
+        metrics: where answers are counted.
+        log: where they are written down.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
+        self._app = app
+        self._requests = metrics.requests
+        self._log = log
+        self._prefix = secrets.token_hex(6).encode()
+        self._serial = itertools.count()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, or runs the lifespan."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        request_id = self._request_id(scope)
+        state = scope["state"]
+        state["request_id"] = request_id
+        self._requests.in_flight += 1
+        status = 499
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            self._requests.answered(scope["method"], status, seconds)
+            if status >= 400:
+                self._requests.failed(state.get("error"), status)
+            if status == 500 or self._log.every_request:
+                self._log.write(scope, status, seconds)
+
+    def _request_id(self, scope: Scope) -> bytes:
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+                return bytes(value)
+        return b"%s-%x" % (self._prefix, next(self._serial))

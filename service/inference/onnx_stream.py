@@ -1,0 +1,84 @@
+"""A lane over an ONNX Runtime session: buffers that stay, bound once a bucket, and a captured CUDA graph for each.
+
+::
+
+    staging (page-locked) ── uint8 over the bus ──> device buffer ── graph ──> device buffer ── float32 ──> rows
+
+Over a session on the CPU it is the same code with the buffers on the host and nothing captured.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import INPUT_NAME, OUTPUT_NAME
+from service.inference.buckets import bucket_sizes
+from service.inference.host_memory import page_aligned, page_locked
+from service.inference.runtime import onnxruntime
+
+DeviceKind = Literal["cpu", "cuda"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What belongs to one bucket."""
+
+    images: Any
+    probabilities: Any
+    binding: Any
+    options: Any
+
+
+class OnnxLane:
+    """One session with its buffers; see :class:`service.inference.gpu_streams.Lane`.
+
+    Args:
+        session: of this lane alone.
+        input_shape: (H, W, C).
+        classes: K.
+        max_batch_size: most images in one run.
+        device: where the session computes.
+        device_id: of the GPU.
+
+    Attributes:
+        staging: as :class:`service.inference.gpu_streams.Lane` says.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        *,
+        input_shape: tuple[int, int, int],
+        classes: int,
+        max_batch_size: int,
+        device: DeviceKind,
+        device_id: int = 0,
+    ) -> None:
+        self._session = session
+        allocate = page_locked if device == "cuda" else page_aligned
+        self.staging = allocate((max_batch_size, *input_shape))
+        self._bound = {
+            size: self._bind(index, (size, *input_shape), classes, device, device_id)
+            for index, size in enumerate(bucket_sizes(max_batch_size), start=1)
+        }
+
+    def compute(self, batch_size: int) -> NDArray[np.float32]:
+        """As :meth:`service.inference.gpu_streams.Lane.compute`."""
+        bound = self._bound[batch_size]
+        bound.images.update_inplace(self.staging[:batch_size])
+        self._session.run_with_iobinding(bound.binding, bound.options)
+        # On the CPU, numpy() is a view of the buffer that the next run writes to.
+        return np.array(bound.probabilities.numpy())
+
+    def _bind(self, graph_id: int, shape: tuple[int, ...], classes: int, device: DeviceKind, device_id: int) -> _Bound:
+        value = onnxruntime.OrtValue.ortvalue_from_shape_and_type
+        images = value(list(shape), np.uint8, device, device_id)
+        probabilities = value([shape[0], classes], np.float32, device, device_id)
+        binding = self._session.io_binding()
+        binding.bind_ortvalue_input(INPUT_NAME, images)
+        binding.bind_ortvalue_output(OUTPUT_NAME, probabilities)
+        options = onnxruntime.RunOptions()
+        options.add_run_config_entry("gpu_graph_id", str(graph_id))
+        return _Bound(images, probabilities, binding, options)

@@ -1,0 +1,75 @@
+"""``python -m service doctor``: what this machine can serve on, in about ten lines, and what to do where it cannot."""
+
+import platform
+from collections.abc import Iterator
+
+from service import __version__
+from service.errors import ProviderUnavailableError
+from service.inference import choose_provider
+from service.inference.driver import read_driver
+from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_built_in
+from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE, MODEL_FILE
+from service.inference.runtime import onnxruntime
+from service.settings import Settings
+from service.workers.cores import available_cores
+
+_GIBIBYTE = 1 << 30
+
+
+def doctor(settings: Settings) -> int:
+    """Prints what it finds.
+
+    Args:
+        settings: as the service would be started with.
+
+    Returns:
+        0 where the service could start, 1 where it could not.
+    """
+    for topic, finding in _machine():
+        print(f"{topic:12}{finding}")
+    models = sorted(settings.models_dir.glob(f"*/*/{MODEL_FILE}"))
+    print(f"{'models':12}{len(models)} in {settings.models_dir}")
+    try:
+        provider = choose_provider(settings.execution_provider, worker_slot=0)
+    except ProviderUnavailableError as error:
+        print(f"{'provider':12}none: {error}")
+        return 1
+    reason = f", because {provider.fallback_reason}" if provider.fallback_reason else ""
+    print(f"{'provider':12}{provider.name} (execution_provider={settings.execution_provider}){reason}")
+    print(f"{'settings':12}{_hint(is_gpu=provider.is_gpu, settings=settings)}")
+    return 0 if models else 1
+
+
+def _machine() -> Iterator[tuple[str, str]]:
+    yield "convoy", f"{__version__}, Python {platform.python_version()}, {platform.platform(terse=True)}"
+    yield "cores", f"{available_cores()} that this process may use"
+    providers = [name for name in ONNX_RUNTIME_NAMES if is_built_in(name)]
+    built_for = f", for CUDA {onnxruntime.cuda_version}" if onnxruntime.cuda_version else ""
+    yield "runtime", f"onnxruntime {onnxruntime.__version__}{built_for}, built with {', '.join(providers)}"
+    try:
+        driver = read_driver()
+    except ProviderUnavailableError as error:
+        yield "driver", str(error)
+    else:
+        yield "driver", f"NVIDIA, runs CUDA {'.'.join(map(str, driver.cuda_version))} and older"
+        for index, gpu in enumerate(driver.gpus):
+            yield f"gpu {index}", f"{gpu.name}, {gpu.memory_bytes / _GIBIBYTE:.0f} GiB"
+    for name in providers:
+        if name != "cpu":
+            yield name, _state(name)
+
+
+def _state(name: str) -> str:
+    try:
+        check_usable("tensorrt" if name == "tensorrt" else "cuda")
+    except ProviderUnavailableError as error:
+        return f"cannot be used: {error}"
+    return "works: a session computed on it"
+
+
+def _hint(*, is_gpu: bool, settings: Settings) -> str:
+    batch = settings.max_batch_size or (GPU_BATCH_SIZE if is_gpu else CPU_BATCH_SIZE)
+    now = f"workers={settings.workers}, max_batch_size={batch}"
+    if settings.workers < available_cores():
+        return f"{now}; --workers {available_cores()} would use every core"
+    return now

@@ -1,0 +1,144 @@
+"""One served model: its requests, its runs and its queue."""
+
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ModelMetadata
+from service.telemetry.metrics.families import ModelFamilies
+from service.telemetry.metrics.predictions import PredictionMetrics
+
+_FOLD_AT_IMAGES: Final = 4096
+
+
+class Batch(Protocol):
+    """What went into one run."""
+
+    @property
+    def size(self) -> int:
+        """How many images."""
+        ...
+
+
+class Queue(Protocol):
+    """What is known of a model's queue at any moment, in images."""
+
+    @property
+    def waiting(self) -> int:
+        """In the queue, in no batch yet."""
+        ...
+
+    @property
+    def outstanding(self) -> int:
+        """Admitted and not yet answered."""
+        ...
+
+    @property
+    def capacity(self) -> int:
+        """Most that may be outstanding."""
+        ...
+
+
+class ModelMetrics:
+    """The metrics of one served model. Belongs to the event loop.
+
+    Args:
+        families: of all models.
+        metadata: of this one.
+        provider: the execution provider that it runs on.
+    """
+
+    def __init__(self, families: ModelFamilies, metadata: ModelMetadata, provider: str) -> None:
+        model = metadata.name, metadata.version
+        self._info = families.info.labels(*model, provider)
+        self._classified = families.classified.labels(*model)
+        self._images = families.images.labels(*model)
+        self._rejected = families.rejected.labels(*model)
+        self._cancelled = families.cancelled.labels(*model)
+        self._failed_runs = families.failed_runs.labels(*model)
+        self._decode_seconds = families.decode_seconds.labels(*model)
+        self._queue_seconds = families.queue_seconds.labels(*model)
+        self._inference_seconds = families.inference_seconds.labels(*model)
+        self._batch_size = families.batch_size.labels(*model)
+        self._waiting = families.waiting.labels(*model)
+        self._outstanding = families.outstanding.labels(*model)
+        self._capacity = families.capacity.labels(*model)
+        self._predictions = PredictionMetrics(families, metadata)
+        self._queue: Queue | None = None
+        self._requests: list[float] = []  # images, decode_s and queue_s of each, one after the other
+        self._runs: list[float] = []  # batch_size and inference_s of each
+        self._rows: list[NDArray[np.float32]] = []
+        self._unfolded_images = 0
+        self._info.set(1)
+
+    def watch(self, queue: Queue) -> None:
+        """Reads the model's queue from now on, whenever it folds."""
+        self._queue = queue
+
+    def classified(self, images: int, decode_s: float, queue_s: float) -> None:
+        """Counts an answered request.
+
+        Args:
+            images: of the request.
+            decode_s: seconds to decode them.
+            queue_s: seconds that it waited for its batch.
+        """
+        self._requests += (images, decode_s, queue_s)
+
+    def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
+        """Counts a run of the session.
+
+        Args:
+            batch: that was run.
+            inference_s: seconds that it took.
+            rows: its probabilities, float32 [batch.size, K], not to be changed; None where it failed.
+        """
+        if rows is None:
+            self._failed_runs.inc()
+            return
+        self._runs += (batch.size, inference_s)
+        self._rows.append(rows)
+        self._unfolded_images += batch.size
+        if self._unfolded_images >= _FOLD_AT_IMAGES:
+            self.fold()
+
+    def rejected(self) -> None:
+        """Counts a request that the queue had no room for."""
+        self._rejected.inc()
+
+    def cancelled(self) -> None:
+        """Counts a request that was taken out of the queue because its client had gone."""
+        self._cancelled.inc()
+
+    def fold(self) -> None:
+        """Brings the metrics up to date."""
+        if self._requests:
+            requests = np.array(self._requests).reshape(-1, 3)
+            self._classified.inc(len(requests))
+            self._images.inc(int(requests[:, 0].sum()))
+            self._decode_seconds.observe_many(requests[:, 1])
+            self._queue_seconds.observe_many(requests[:, 2])
+            self._requests = []
+        if self._runs:
+            runs = np.array(self._runs).reshape(-1, 2)
+            self._batch_size.observe_many(runs[:, 0])
+            self._inference_seconds.observe_many(runs[:, 1])
+            self._predictions.add(np.concatenate(self._rows))
+            self._runs, self._rows, self._unfolded_images = [], [], 0
+        if self._queue is not None:
+            self._waiting.set(self._queue.waiting)
+            self._outstanding.set(self._queue.outstanding)
+            self._capacity.set(self._queue.capacity)
+
+    def close(self, *, is_replaced: bool = False) -> None:
+        """Says that the model is not served any more. Its counts stay.
+
+        Args:
+            is_replaced: another of the same name and version has taken its place, and shows its own state.
+        """
+        self.fold()
+        self._queue = None
+        if not is_replaced:
+            for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
+                gauge.set(0)

@@ -1,0 +1,50 @@
+"""What a served model answers: predicted classes, confidence, and how both drift."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ModelMetadata
+from service.telemetry.metrics.drift import Drift
+from service.telemetry.metrics.families import ModelFamilies
+
+
+class PredictionMetrics:
+    """Counts the answers of one model.
+
+    Args:
+        families: of all models.
+        metadata: of this one; holds the distribution that drift is measured against.
+    """
+
+    def __init__(self, families: ModelFamilies, metadata: ModelMetadata) -> None:
+        model = metadata.name, metadata.version
+        reference = metadata.reference
+        self._labels = len(metadata.labels)
+        self._predicted = [families.predicted.labels(*model, label) for label in metadata.labels]
+        self._confidence = families.confidence.labels(*model)
+        self._drift_of_classes = Drift(reference.predicted_classes)
+        self._drift_of_confidence = Drift(reference.confidences)
+        self._drift_index = families.drift
+        self._model = model
+        for label, share in zip(metadata.labels, reference.predicted_classes, strict=True):
+            families.reference.labels(*model, label).set(share)
+
+    def add(self, probabilities: NDArray[np.float32]) -> None:
+        """Counts further answers.
+
+        Args:
+            probabilities: float32 [N, K].
+        """
+        confidence = probabilities.max(axis=1)
+        finite = np.isfinite(confidence)
+        if not finite.all():
+            probabilities, confidence = probabilities[finite], confidence[finite]
+        by_class = np.bincount(probabilities.argmax(axis=1), minlength=self._labels)
+        for label in np.flatnonzero(by_class).tolist():
+            self._predicted[label].inc(int(by_class[label]))
+        self._confidence.observe_many(confidence)
+        self._drift_of_classes.add(by_class)
+        self._drift_of_confidence.add(np.bincount(np.clip((confidence * 10).astype(np.int64), 0, 9), minlength=10))
+        for of, drift in (("classes", self._drift_of_classes), ("confidence", self._drift_of_confidence)):
+            if (index := drift.index()) is not None:
+                self._drift_index.labels(*self._model, of).set(index)

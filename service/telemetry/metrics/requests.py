@@ -1,0 +1,107 @@
+"""Requests and their answers, whatever they were for."""
+
+from collections import defaultdict
+from typing import Final
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from service.errors import ClientGoneError, ConvoyError
+from service.telemetry.metrics.histogram import BulkHistogram
+
+_METHODS: Final = ("GET", "POST")
+_OTHER: Final = "other"
+_FOLD_AT: Final = 4096
+# From 4 buckets below a millisecond, where one small picture is, to the default time limit.
+_BUCKETS_S: Final = (100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class RequestMetrics:
+    """Counts and times answers by method and status, and errors by reason.
+
+    Args:
+        registry: for the metrics.
+
+    Attributes:
+        in_flight: requests that have no answer yet.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.in_flight = 0
+        self._requests = Counter("convoy_requests", "Requests answered.", ("method", "status"), registry=registry)
+        self._errors = Counter("convoy_errors", "Requests that ended in an error.", ("reason",), registry=registry)
+        seconds = BulkHistogram(
+            "convoy_request_seconds",
+            "Time from a request's headers to the end of its answer.",
+            ("method",),
+            registry=registry,
+            buckets=_BUCKETS_S,
+        )
+        self._in_flight = Gauge(
+            "convoy_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _OTHER)}
+        self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        for kind in _leaves(ConvoyError):
+            self._errors.labels(_reason(kind))  # a rate over a series needs its zero
+
+    def answered(self, method: str, status: int, seconds: float) -> None:
+        """Counts a request out.
+
+        Args:
+            method: of the request.
+            status: of its answer.
+            seconds: from its headers to the end of its answer.
+        """
+        self.in_flight -= 1
+        answers = self._answers[method, status]
+        answers.append(seconds)
+        if len(answers) >= _FOLD_AT:
+            self.fold()
+
+    def failed(self, error: BaseException | None, status: int) -> None:
+        """Counts an error.
+
+        Args:
+            error: that ended the request, where it is known.
+            status: of the answer.
+        """
+        self._errors.labels(error_reason(error, status)).inc()
+
+    def fold(self) -> None:
+        """Brings the metrics up to date."""
+        for (method, status), seconds in self._answers.items():
+            known = method if method in _METHODS else _OTHER
+            self._requests.labels(known, str(status)).inc(len(seconds))
+            self._seconds[known].observe_many(np.array(seconds))
+        self._answers.clear()
+        self._in_flight.set(self.in_flight)
+
+
+def error_reason(error: BaseException | None, status: int) -> str:
+    """Names why a request failed, by a word from a fixed list.
+
+    Args:
+        error: that ended the request, where it is known.
+        status: of the answer; 499 where the client left before there was one.
+
+    Returns:
+        The error's own name for one of the service's, ``http_<status>`` for what the web framework refused, or
+        ``internal``.
+    """
+    if isinstance(error, ConvoyError):
+        return _reason(type(error))
+    if status == 499:
+        return _reason(ClientGoneError)
+    return f"http_{status}" if status < 500 else "internal"
+
+
+def _reason(kind: type[ConvoyError]) -> str:
+    """InvalidImagesError -> invalid_images."""
+    name = kind.__name__.removesuffix("Error")
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
+
+
+def _leaves(kind: type[ConvoyError]) -> list[type[ConvoyError]]:
+    below = kind.__subclasses__()
+    return [leaf for child in below for leaf in _leaves(child)] if below else [kind]

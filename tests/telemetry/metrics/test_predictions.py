@@ -1,0 +1,85 @@
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from contract import ModelMetadata
+from service.inference.runtime import onnxruntime
+from service.telemetry.metrics import Metrics
+from tests.process import ROOT
+from tests.telemetry.metrics.page import Page
+
+
+@pytest.fixture(scope="module")
+def metadata() -> ModelMetadata:
+    session = onnxruntime.InferenceSession(ROOT / "models" / "cifar10" / "1" / "model.onnx")
+    return ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+
+
+class Run(NamedTuple):
+    size: int
+
+
+def rows(*labels: int, confidence: float = 0.91) -> np.ndarray:
+    """float32 [N, 10], each sure of its label."""
+    probabilities = np.full((len(labels), 10), (1 - confidence) / 9, np.float32)
+    probabilities[range(len(labels)), labels] = confidence
+    return probabilities
+
+
+def page(metrics: Metrics) -> Page:
+    metrics.fold()
+    return Page(metrics.page().decode())
+
+
+def test_predicted_labels_and_confidence_are_counted(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.ran(Run(3), 1e-3, rows(3, 3, 8))
+    model.ran(Run(1), 1e-3, rows(0, confidence=0.35))
+    shown = page(metrics)
+    assert shown.value("convoy_predicted_images_total", label="cat") == 2
+    assert shown.value("convoy_predicted_images_total", label="ship") == 1
+    assert shown.value("convoy_predicted_images_total") == 4
+    assert shown.value("convoy_confidence_bucket", le="0.4") == 1
+    assert shown.value("convoy_confidence_bucket", le="0.9") == 1
+    assert shown.value("convoy_batch_size_sum") == 4
+
+
+def test_probabilities_that_are_not_numbers_are_left_out(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    broken = rows(3, 3)
+    broken[1] = np.nan
+    metrics.add_model(metadata, "cpu").ran(Run(2), 1e-3, broken)
+    assert page(metrics).value("convoy_predicted_images_total") == 1
+
+
+@pytest.mark.parametrize(("labels", "low", "high"), [(range(10), 0.0, 0.05), ([3], 5.0, 10.0)])
+def test_drift_shows_once_enough_images_came(
+    metadata: ModelMetadata, labels: list[int], low: float, high: float
+) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.ran(Run(10), 1e-3, rows(*range(10)))
+    assert not [sample for sample in page(metrics).samples if sample.name == "convoy_drift_index"]
+    for _ in range(200):
+        model.ran(Run(10), 1e-3, rows(*[label for label in labels for _ in range(10 // len(labels))]))
+    assert low < page(metrics).value("convoy_drift_index", of="classes") < high
+
+
+def test_a_model_that_goes_is_shown_as_gone_and_keeps_its_counts(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.ran(Run(1), 1e-3, rows(3))
+    model.close()
+    shown = page(metrics)
+    assert shown.value("convoy_model_info") == 0
+    assert shown.value("convoy_predicted_images_total") == 1
+
+
+def test_a_failed_run_is_counted_as_such_only(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    metrics.add_model(metadata, "cpu").ran(Run(4), 1e-3, None)
+    shown = page(metrics)
+    assert shown.value("convoy_failed_runs_total") == 1
+    assert shown.value("convoy_batch_size_count") == 0

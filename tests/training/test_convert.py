@@ -1,0 +1,33 @@
+"""A model in fewer bits: measured, named apart, and what the service takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from service.inference import GpuPolicy, ModelRepository, Provider
+from training.convert import Precision, convert
+from training.data import sources
+from training.data.dataset import DataSet
+
+MODEL = Path(__file__).parents[2] / "models" / "mnist" / "1" / "model.onnx"
+
+
+@pytest.mark.parametrize(("precision", "smaller_than"), [("float16", 0.55), ("int8", 0.35)])
+def test_fewer_bits_are_measured_and_serve_under_a_name_of_their_own(
+    precision: Precision, smaller_than: float, mnist_data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+    made = convert(MODEL, precision, None, tmp_path)
+    folder = tmp_path / f"mnist-{precision}" / "1"
+    assert (folder / "model.onnx").stat().st_size < smaller_than * MODEL.stat().st_size
+    assert made.same_class >= 0.98
+    figures = json.loads((folder / "metrics.json").read_text())
+    assert figures["test"]["accuracy"] == made.metadata.evaluation.accuracy
+    assert made.metadata.training["converted_from"] == "mnist version 1"
+    assert f"converted to {precision}" in (folder / "MODEL_CARD.md").read_text()
+
+    gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)
+    repository = ModelRepository(tmp_path, provider=Provider("cpu"), intra_op_threads=1, max_batch_size=None, gpu=gpu)
+    loaded = repository.load(f"mnist-{precision}", "1")  # its golden images are checked here
+    assert loaded.metadata.training["precision"] == precision
