@@ -2,13 +2,16 @@
 
 ::
 
-    bytes -> formats.open_picture -> picture.upright -> picture.plain -> fit.resize -> picture.flatten -> fit.pad
+    bytes -> formats.open_picture -> admit(Header)
+          -> picture.upright -> picture.plain -> fit.resize -> picture.flatten -> fit.pad -> uint8 [H, W, C]
 
-Pure functions of bytes and a :class:`Target`. Which thread runs them, and what a request may cost, is decided by the
-caller (``service/decoding`` for requests).
+:func:`read` is the front: a pure function of bytes and a :class:`Target`. Which thread runs it, and what a request may
+cost, is decided by the caller (``service/decoding`` for requests).
 """
 
-from imaging.formats import UnreadableError
+from imaging.errors import PictureError, TooManyPixelsError, UnreadableError
+from imaging.header import Header, Limits
+from imaging.reader import read
 from imaging.target import Target
 
-__all__ = ["Target", "UnreadableError"]
+__all__ = ["Header", "Limits", "PictureError", "Target", "TooManyPixelsError", "UnreadableError", "read"]

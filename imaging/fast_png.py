@@ -6,6 +6,7 @@ it does not take, or refuses, goes the long way, where Pillow decides.
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,9 @@ FastDecode = Callable[[bytes], NDArray[np.uint8] | None]
 """Decodes a file to uint8 [H, W, C], or returns None for the long way to take it."""
 
 
+@lru_cache(maxsize=64)
 def fast_png_decoder(target: Target) -> FastDecode:
-    """Makes the short way for a model's input.
+    """Makes the short way for a model's input; the same one for the same input.
 
     Args:
         target: what the model wants.

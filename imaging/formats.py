@@ -14,6 +14,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from imaging.errors import UnreadableError
+
 SPOKEN = "PNG, JPEG, WebP, BMP, GIF or TIFF"
 
 _PLUGINS: dict[bytes, type[ImageFile]] = {
@@ -26,10 +28,6 @@ _PLUGINS: dict[bytes, type[ImageFile]] = {
     b"II+\x00": TiffImageFile,
     b"MM\x00+": TiffImageFile,
 }
-
-
-class UnreadableError(ValueError):
-    """These bytes are not a picture that can be used. The message says what would be right."""
 
 
 def open_picture(data: bytes) -> ImageFile:

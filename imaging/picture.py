@@ -4,7 +4,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.ImageFile import ImageFile
 
-from imaging.formats import UnreadableError, load
+from imaging.errors import UnreadableError
+from imaging.formats import load
 from imaging.target import Target
 
 _ORIENTATION_KEYS = ("exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp")

@@ -2,8 +2,8 @@
 
 ::
 
-    bytes -> formats.open_picture -> limits -> picture.decode -> fit.fit -> uint8 [H, W, C]
-    npy   -> npy.read_images      -> limits -> shape check    ------------> uint8 [N, H, W, C]
+    files -> imaging.read, which asks back with each header -> limits -> uint8 [N, H, W, C]
+    npy   -> npy.read_images -> limits -> shape check -----------------> uint8 [N, H, W, C]
 """
 
 from imaging import Target

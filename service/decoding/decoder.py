@@ -7,13 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.ImageFile import ImageFile
 
-from imaging import Target
-from imaging.fast_png import FastDecode, fast_png_decoder
-from imaging.fit import invert_if_light, pad, resize
-from imaging.formats import UnreadableError, open_picture
-from imaging.picture import flatten, plain, upright
+from imaging import Header, Limits, Target, TooManyPixelsError, UnreadableError, read
 from service.errors import ClientGoneError, ImageFault, InvalidImagesError, TooLargeError
 
 
@@ -46,11 +41,10 @@ class Decoder:
     """
 
     def __init__(self, *, max_pixels: int, loop_bytes: int, loop_pixels: int, executor: Executor) -> None:
-        self._max_pixels = max_pixels
+        self._limits = Limits(max_pixels)
         self._loop_bytes = loop_bytes
         self._loop_pixels = loop_pixels
         self._executor = executor
-        self._quick: dict[Target, FastDecode] = {}
 
     def takes_moments(self, uploads: Sequence[Upload]) -> bool:
         """Whether a request's pictures are so small that the event loop may decode them itself."""
@@ -123,27 +117,13 @@ class Decoder:
         return images
 
     def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
-        quick = self._quick.get(target)
-        if quick is None:
-            quick = self._quick[target] = fast_png_decoder(target)
-        known = quick(upload.data)
-        if known is not None:
-            return known
-        file = open_picture(upload.data)
-        self._check_size(file, upload, most_pixels)
-        picture = flatten(resize(plain(upright(file, target), target), target), target)
-        pixels = picture.tobytes()
-        if target.light_on_dark:
-            pixels = invert_if_light(pixels, picture.width)
-        _, _, channels = target.shape
-        return pad(np.frombuffer(pixels, np.uint8).reshape(picture.height, picture.width, channels), target)
+        def admit(header: Header) -> None:
+            self._limits.check(header)
+            if most_pixels is not None and header.pixels > most_pixels:
+                raise SlowPictureError
 
-    def _check_size(self, picture: ImageFile, upload: Upload, most_pixels: int | None) -> None:
-        width, height = picture.size
-        if width * height > self._max_pixels:
+        try:
+            return read(upload.data, target, admit)
+        except TooManyPixelsError as error:
             name = f" ({upload.filename})" if upload.filename else ""
-            raise TooLargeError(
-                f"a picture{name} has {width} x {height} pixels; at most {self._max_pixels} are allowed"
-            )
-        if most_pixels is not None and width * height > most_pixels:
-            raise SlowPictureError
+            raise TooLargeError(f"a picture{name} {error}") from None

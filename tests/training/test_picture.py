@@ -1,4 +1,6 @@
 import io
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,7 +60,7 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
 def _serve(data: bytes, rule: PictureRule) -> np.ndarray:
     target = Target(rule.height, rule.width, rule.color_mode, rule.fit, light_on_dark=rule.polarity == "light-on-dark")
     with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1 << 20, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
+        decoder = Decoder(max_pixels=1 << 22, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
         return decoder.decode_now([Upload(data)], target)[0]
 
 
@@ -89,3 +91,85 @@ def test_a_picture_is_learnt_from_as_it_is_served(
     picture.save(file, "PNG" if mode in {"RGB", "L", "P", "1", "I;16", "RGBA", "LA"} else "TIFF")
     (tmp_path / "a").write_bytes(file.getvalue())
     np.testing.assert_array_equal(rule.read(tmp_path / "a"), _serve(file.getvalue(), rule))
+
+
+def _photo(width: int, height: int) -> Image.Image:
+    """Smooth colours with grain, so that reading a JPEG at full size and at half of it differ."""
+    rng = np.random.default_rng(7)
+    coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), np.uint8)).resize((width, height))
+    grain = rng.integers(-20, 21, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(coarse).astype(int) + grain, 0, 255).astype(np.uint8))
+
+
+def _turned(picture: Image.Image) -> dict[str, object]:
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    return {"exif": exif}
+
+
+def _deep(picture: Image.Image) -> Image.Image:
+    return Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257)
+
+
+_KINDS: dict[str, tuple[Callable[[Image.Image], Image.Image], str, dict[str, object]]] = {
+    "PNG": (lambda picture: picture, "PNG", {}),
+    "JPEG": (lambda picture: picture, "JPEG", {"quality": 90}),
+    "JPEG, progressive": (lambda picture: picture, "JPEG", {"progressive": True}),
+    "JPEG, grey": (lambda picture: picture.convert("L"), "JPEG", {}),
+    "JPEG, CMYK": (lambda picture: picture.convert("CMYK"), "JPEG", {}),
+    "WebP": (lambda picture: picture, "WEBP", {}),
+    "BMP": (lambda picture: picture, "BMP", {}),
+    "GIF": (lambda picture: picture.quantize(64), "GIF", {}),
+    "TIFF": (lambda picture: picture, "TIFF", {"compression": "tiff_lzw"}),
+    "PNG, 16 bits": (_deep, "PNG", {}),
+    "TIFF, 16 bits": (_deep, "TIFF", {}),
+    "PNG, alpha": (lambda picture: Image.merge("RGBA", (*picture.split(), picture.convert("L"))), "PNG", {}),
+}
+
+
+@pytest.mark.parametrize("size", [(640, 480), (300, 1100)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("turned", [False, True], ids=["upright", "turned"])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_every_format_is_learnt_from_as_it_is_served(
+    tmp_path: Path, kind: str, size: tuple[int, int], *, turned: bool
+) -> None:
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    stored, encoder, options = _KINDS[kind]
+    picture = stored(_photo(*size))
+    if turned and encoder in {"PNG", "JPEG", "WEBP", "TIFF"}:
+        options = options | _turned(picture)
+    file = io.BytesIO()
+    picture.save(file, encoder, **options)
+    (tmp_path / "a").write_bytes(file.getvalue())
+    np.testing.assert_array_equal(rule.read(tmp_path / "a"), _serve(file.getvalue(), rule))
+
+
+def test_a_large_photograph_is_learnt_from_at_the_reduced_size_that_is_served(tmp_path: Path) -> None:
+    _photo(1600, 1200).save(tmp_path / "a.jpg", quality=90)
+    rule = PictureRule(32, 32, "RGB", fit="stretch", polarity="any")
+    learnt = rule.read(tmp_path / "a.jpg")
+    np.testing.assert_array_equal(learnt, _serve((tmp_path / "a.jpg").read_bytes(), rule))
+    with Image.open(tmp_path / "a.jpg") as whole:
+        in_full = np.asarray(whole.resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    assert (learnt != in_full).any()  # or this test would not see the reduced size at all
+
+
+@pytest.mark.parametrize("kind", ["EPS", "PPM", "TGA", "ICO", "PCX"])
+def test_a_format_that_is_not_served_is_not_learnt_from(tmp_path: Path, kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(file, kind)
+    (tmp_path / "a.png").write_bytes(file.getvalue())
+    with pytest.raises(DataError, match=r"a.png is not a picture that can be read .*PNG, JPEG"):
+        PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")
+
+
+def test_a_named_pipe_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a.png is not a regular file"):
+        PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")
+
+
+def test_more_pixels_than_are_served_are_not_learnt_from(tmp_path: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a.png has 20000 x 20000 pixels; at most 25000000"):
+        PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")

@@ -1,0 +1,13 @@
+"""Why a picture cannot be used. Each message says what would be right, and is written for whoever sent the picture."""
+
+
+class PictureError(ValueError):
+    """These bytes cannot become pixels."""
+
+
+class UnreadableError(PictureError):
+    """They are not a picture in a known format, or a damaged one, or one whose pixels have no declared meaning."""
+
+
+class TooManyPixelsError(PictureError):
+    """The picture's header declares more pixels than may be decoded."""
