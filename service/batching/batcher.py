@@ -37,6 +37,7 @@ from service.errors import (
 )
 
 _SMOOTHING = 0.1
+_EXPIRY_INTERVAL_S = 5e-3  # each check looks at every entry, so many short time limits must not cause many checks
 
 
 def _never() -> bool:
@@ -92,7 +93,9 @@ class Batcher:
         self._turn_scheduled = False
         self._window: asyncio.TimerHandle | None = None
         self._had_company = False
-        self._expiry: asyncio.TimerHandle | None = None
+        self._expiry: asyncio.Handle | None = None
+        self._expires_at = 0.0
+        self._checked_at = 0.0
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -185,19 +188,20 @@ class Batcher:
         self._queue.append(entry)
         if hurries:
             self._turn()
+        else:
+            self._expire_at(deadline)
+            if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
+                self._schedule_turn()
+            elif self._window is not None and self._queue.waiting >= self._max_batch_size:
+                self._window.cancel()  # the batch is full
+                self._schedule_turn()
+        try:
             await entry.future
-            return entry
-        left_s = deadline - entry.enqueued_at
-        if self._expiry is None or self._expiry.when() > self._loop.time() + left_s:
-            if self._expiry is not None:
-                self._expiry.cancel()
-            self._expiry = self._loop.call_later(left_s, self._expire)
-        if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
-            self._schedule_turn()
-        elif self._window is not None and self._queue.waiting >= self._max_batch_size:
-            self._window.cancel()  # the batch is full
-            self._schedule_turn()
-        await entry.future
+        except BaseException:
+            # The error holds this frame and the entry holds the error: without this they would be a reference cycle,
+            # and the images would stay in memory until the next garbage collection.
+            del entry, images
+            raise
         return entry
 
     async def close(self) -> None:
@@ -268,10 +272,21 @@ class Batcher:
             self._schedule_turn()
         self._observer.ran(batch, inference_s, rows)  # last: what goes wrong there keeps nobody waiting
 
+    def _expire_at(self, deadline: float) -> None:
+        """Makes sure that expired entries are looked for at a time, on the clock of ``time.perf_counter``."""
+        expires_at = max(deadline, self._checked_at + _EXPIRY_INTERVAL_S)
+        if self._expiry is not None:
+            if self._expires_at <= expires_at:
+                return
+            self._expiry.cancel()
+        # The time is kept here: with a short delay uvloop returns a handle that does not know its time.
+        self._expires_at = expires_at
+        self._expiry = self._loop.call_later(max(0.0, expires_at - time.perf_counter()), self._expire)
+
     def _expire(self) -> None:
-        """Ends the wait of whoever is past their deadline, and sleeps until the next one's."""
+        """Answers the entries whose deadline has passed, and looks again at the next deadline."""
         self._expiry = None
-        now = time.perf_counter()
+        self._checked_at = now = time.perf_counter()
         self._queue.drop_lost(now)
         riding = [part.entry for batch in self._running for part in batch.parts]
         for entry in riding:
@@ -280,4 +295,4 @@ class Batcher:
         deadlines = (entry.deadline for entry in (*self._queue.entries, *riding) if entry.deadline > now)
         next_deadline = min(deadlines, default=None)
         if next_deadline is not None:
-            self._expiry = self._loop.call_later(next_deadline - now, self._expire)
+            self._expire_at(next_deadline)

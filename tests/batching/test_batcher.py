@@ -1,7 +1,10 @@
 """The batcher: who rides together, and what each caller gets, whatever happens to the others."""
 
 import asyncio
+import gc
 import time
+import weakref
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -14,7 +17,7 @@ from service.errors import (
     OverloadedError,
     UnavailableError,
 )
-from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Runs, ask, in_a_run, make
+from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Runs, ask, in_a_run, make, pixels
 
 
 @pytest.fixture(params=[IN_LOOP, IN_THREAD], ids=["in the loop", "in the thread"])
@@ -159,6 +162,25 @@ async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() 
     runner.gate.release(2)
     assert await patient == [[3, 6]]
     assert runner.sizes == [1, 1], "what had expired was computed"
+    await batcher.close()
+
+
+@pytest.fixture
+def no_garbage_collection() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+async def test_the_images_of_a_failed_request_are_freed_at_once(budget: float) -> None:
+    batcher = make(Doubler(), loop_budget_s=budget)
+    images = pixels(1, 2, 3)
+    is_held = weakref.ref(images)
+    with pytest.raises(DeadlineExceededError):
+        await batcher.submit(images, 3, deadline=time.perf_counter())
+    del images
+    assert is_held() is None
     await batcher.close()
 
 

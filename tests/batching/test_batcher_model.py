@@ -1,16 +1,20 @@
 """The batcher against a simple model: arrivals, cancellations, leavings, failures, timeouts and a drain, in any order.
 
-The model is what every caller is owed: exactly one outcome, and where that is an answer, its own rows. The runner waits
-at a gate, so that each rule decides what happens while a batch is out.
+The model is what every caller is owed: exactly one outcome, and where that is an answer, its own rows. A caller with a
+time limit of 0 to 2 ms may get DeadlineExceededError, and nobody else may notice it. Where runs are made in a thread,
+the runner waits at a gate, so that each rule decides what happens while a batch is out. All of it is tested under
+asyncio's event loop and under uvloop, whose timers differ.
 """
 
 import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import uvloop
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
@@ -29,17 +33,20 @@ CAPACITY = 12
 MAX_BATCH_SIZE = 4
 POISON = 255
 values = st.lists(st.integers(0, 254) | st.just(POISON), min_size=1, max_size=7)
+# uvloop rounds a delay to whole milliseconds, and one of 0 is no timer.
+time_limits_s = st.none() | st.sampled_from([0.0, 1e-5, 4e-4, 6e-4, 1e-3, 1.6e-3, 2e-3])
 
 
 class Gated:
     """Waits at a gate, then answers image v with [v, 2 v]; fails on poison."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_open: bool) -> None:
+        self.is_open = is_open
         self.gate = threading.Semaphore(0)
         self.seen: list[list[int]] = []
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        assert self.gate.acquire(timeout=10)
+        assert self.is_open or self.gate.acquire(timeout=10)
         batch = images.reshape(-1)
         self.seen.append(batch.tolist())
         if (batch == POISON).any():
@@ -63,16 +70,20 @@ class Caller:
     task: asyncio.Task[list[list[float]]] = field(init=False)
     is_gone: bool = False
     is_cancelled: bool = False
-    is_late: bool = False
+    is_hasty: bool = False
 
 
 class BatcherMachine(RuleBasedStateMachine):
     callers = Bundle("callers")
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop]
+    loop_budget_s = 0.0
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.runner = Gated()
+        self.logged: list[str] = []
+        self.loop = type(self).new_event_loop()
+        self.loop.set_exception_handler(lambda _loop, context: self.logged.append(str(context)))
+        self.runner = Gated(is_open=self.loop_budget_s > 0)
         self.everyone: list[Caller] = []
         self.closing: asyncio.Task[None] | None = None
         self.batcher = Batcher(
@@ -82,7 +93,7 @@ class BatcherMachine(RuleBasedStateMachine):
             max_queue_delay_s=0.0,
             queue_capacity=CAPACITY,
             seconds_per_image=1e-3,
-            loop_budget_s=0.0,
+            loop_budget_s=self.loop_budget_s,
             batches_in_flight=1,
             observer=Silent(),
             loop=self.loop,
@@ -97,13 +108,17 @@ class BatcherMachine(RuleBasedStateMachine):
 
         self.loop.run_until_complete(turn())
 
-    def begin(self, caller: Caller, timeout_s: float) -> None:
+    def begin(self, caller: Caller, timeout_s: float, *, is_alone: bool) -> None:
         pixels = np.array(caller.values, np.uint8).reshape(-1, 1, 1, 1)
 
         async def ask() -> list[list[float]]:
             try:
                 entry = await self.batcher.submit(
-                    pixels, len(pixels), deadline=time.perf_counter() + timeout_s, is_abandoned=lambda: caller.is_gone
+                    pixels,
+                    len(pixels),
+                    deadline=time.perf_counter() + timeout_s,
+                    is_abandoned=lambda: caller.is_gone,
+                    is_alone=is_alone,
                 )
                 rows: list[list[float]] = entry.probabilities.tolist()
                 return rows
@@ -112,15 +127,20 @@ class BatcherMachine(RuleBasedStateMachine):
 
         caller.task = self.loop.create_task(ask())
         self.everyone.append(caller)
-        self.laps()
 
     @property
     def outstanding(self) -> int:
         return sum(len(caller.values) for caller in self.everyone if not caller.task.done())
 
-    @rule(target=callers, images=values, is_late=st.booleans())
-    def arrive(self, images: list[int], is_late: bool) -> Caller:
-        caller = Caller(images, is_late=is_late)
+    @rule(
+        target=callers,
+        images=values,
+        time_limit_s=time_limits_s,
+        is_alone=st.booleans(),
+        laps=st.sampled_from([0, 1, 5]),
+    )
+    def arrive(self, images: list[int], time_limit_s: float | None, is_alone: bool, laps: int) -> Caller:
+        caller = Caller(images, is_hasty=time_limit_s is not None)
         caller.task = self.loop.create_future()  # type: ignore[assignment]  until it is admitted
         fits = self.outstanding + len(images) <= CAPACITY
         try:
@@ -132,8 +152,13 @@ class BatcherMachine(RuleBasedStateMachine):
         else:
             assert fits
             assert self.closing is None
-            self.begin(caller, timeout_s=0.0 if is_late else 60.0)
+            self.begin(caller, 60.0 if time_limit_s is None else time_limit_s, is_alone=is_alone)
+            self.laps(laps)
         return caller
+
+    @rule(seconds=st.sampled_from([5e-4, 2e-3]))
+    def let_time_pass(self, seconds: float) -> None:
+        self.loop.run_until_complete(asyncio.sleep(seconds))
 
     @rule(caller=consumes(callers))
     def cancel(self, caller: Caller) -> None:
@@ -181,6 +206,7 @@ class BatcherMachine(RuleBasedStateMachine):
         assert all(len(batch) <= MAX_BATCH_SIZE for batch in self.runner.seen)
         assert self.batcher.outstanding == 0
         self.loop.close()
+        assert self.logged == []
 
     def check(self, caller: Caller, poisoned: list[set[int]]) -> None:
         """Its one outcome is what the model owes it."""
@@ -192,7 +218,7 @@ class BatcherMachine(RuleBasedStateMachine):
             elif isinstance(error, InferenceFailedError):
                 assert any(batch & set(caller.values) for batch in poisoned)
             elif isinstance(error, DeadlineExceededError):
-                assert caller.is_late
+                assert caller.is_hasty
             else:
                 assert isinstance(error, ClientGoneError)
                 assert caller.is_gone
@@ -200,7 +226,24 @@ class BatcherMachine(RuleBasedStateMachine):
         assert caller.is_cancelled
 
 
-BatcherMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestBatcherModel = BatcherMachine.TestCase
+class UnderAsyncio(BatcherMachine):
+    new_event_loop = asyncio.new_event_loop
+
+
+class UnderUvloop(BatcherMachine):
+    new_event_loop = uvloop.new_event_loop
+
+
+class UnderUvloopWithShortRuns(UnderUvloop):
+    """Runs are made in the event loop."""
+
+    loop_budget_s = 1.0
+
+
+for machine in (UnderAsyncio, UnderUvloop, UnderUvloopWithShortRuns):
+    machine.TestCase.settings = settings(
+        max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+TestUnderAsyncio = UnderAsyncio.TestCase
+TestUnderUvloop = UnderUvloop.TestCase
+TestUnderUvloopWithShortRuns = UnderUvloopWithShortRuns.TestCase

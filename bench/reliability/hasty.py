@@ -1,0 +1,72 @@
+"""Clients with a time limit that cannot be kept, beside ordinary ones, which must not notice."""
+
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from bench.reliability.client import PICTURES, Client
+from tests.process import ServerProcess
+
+_MODEL: Final = "cifar10"
+_SHAPE: Final = (1, 32, 32, 3)
+_HASTY: Final = 4
+_ORDINARY: Final = 6
+
+
+async def hasty(log: Path, requests: int) -> dict[str, object]:
+    """Counts what ordinary requests get beside four hasty clients, two of ``/predict`` and two of ``/v2``.
+
+    Args:
+        log: gets the service's output.
+        requests: ordinary ones, of six clients.
+
+    Returns:
+        Outcomes by name, of each kind of client; tracebacks and unretrieved errors in the log.
+    """
+    ordinary, by_header, by_parameter = Counter[str](), Counter[str](), Counter[str]()
+    with ServerProcess(log) as process:
+        url = urlsplit(process.url)
+        address = str(url.hostname), int(url.port or 0)
+
+        async def run(counts: Counter[str], request: bytes | None = None, answer: bytes | None = None) -> None:
+            client = Client(address, _MODEL, counts, request, answer)
+            while ordinary.total() < requests:
+                await client.ask()
+            client.close()
+
+        await asyncio.gather(
+            *(run(ordinary) for _ in range(_ORDINARY)),
+            *(run(by_header, _with_header()) for _ in range(_HASTY // 2)),
+            *(run(by_parameter, _with_parameter(), b'"shape":[1,10]') for _ in range(_HASTY // 2)),
+        )
+    text = await asyncio.to_thread(log.read_text)
+    return {
+        "ordinary": dict(ordinary),
+        "hasty_header": dict(by_header),
+        "hasty_parameter": dict(by_parameter),
+        "tracebacks": text.count("Traceback"),
+        "unretrieved": text.count("never retrieved"),
+    }
+
+
+def _with_header() -> bytes:
+    """A picture that must be answered within a millisecond."""
+    picture = PICTURES[_MODEL]
+    head = (
+        f"POST /models/{_MODEL}/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nX-Request-Timeout-Ms: 1\r\n"
+    )
+    return f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture
+
+
+def _with_parameter() -> bytes:
+    """A tensor of the Open Inference Protocol that must be answered within a millisecond."""
+    data = np.zeros(_SHAPE, np.uint8).ravel().tolist()
+    tensor = {"name": "image", "shape": _SHAPE, "datatype": "UINT8", "data": data}
+    body = json.dumps({"parameters": {"timeout": 1000}, "inputs": [tensor]}).encode()
+    head = f"POST /v2/models/{_MODEL}/infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
