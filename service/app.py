@@ -2,9 +2,11 @@
 
 ::
 
-    CORS, if set ─ RequestMiddleware ─ AuthMiddleware, if keys are set ─┬─ POST .../predict ──> PredictEndpoint
-                                                     ├─ POST /v2/.../infer > InferEndpoint
-                                                     └─ everything else ───> FastAPI
+    ProxyMiddleware ─ CORS, if set ─ RequestMiddleware ─ AuthMiddleware, if keys are set ─┐
+      ┌───────────────────────────────────────────────────────────────────────────────────┘
+      ├─ POST .../predict ──> PredictEndpoint
+      ├─ POST /v2/.../infer > InferEndpoint
+      └─ everything else ───> HeadMiddleware ─ FastAPI
 """
 
 import asyncio
@@ -16,18 +18,22 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Mount, Route
 
 from service import __version__
 from service.api.auth_middleware import AuthMiddleware, document_keys
 from service.api.compression import LEVEL, MIN_BYTES
-from service.api.document import complete_document
+from service.api.document import ApiDocument, complete_document
 from service.api.handlers import answer_errors
+from service.api.head_middleware import HeadMiddleware
 from service.api.openapi import document_predictions
 from service.api.page_security import PageSecurity
+from service.api.pages import ASSETS_PATH, page_assets
+from service.api.pages import router as pages_router
 from service.api.predict import PredictEndpoint, is_prediction
+from service.api.proxy_middleware import ProxyMiddleware
 from service.api.request_log import RequestLog
 from service.api.request_middleware import RequestMiddleware
 from service.api.routes import router
@@ -94,7 +100,9 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
+            document_made = executor.submit(document.make)  # most of a load runs outside Python, so the two overlap
             classifier, control = _start(settings, worker_slot, metrics, tracing, executor)
+            document_made.result()
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
             async with (
@@ -106,6 +114,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
                     "control": control,
                     "metrics": metrics,
                     "drain": drain,
+                    "document": document,
                     "body_budget": budget,
                     "max_images": settings.max_images_per_request,
                     "model_control": settings.model_control,
@@ -114,13 +123,17 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = FastAPIOffline(
+    app = FastAPI(
         title="Convoy",
         version=__version__,
         summary="Image classifiers, dynamically batched.",
         lifespan=lifespan,
-        redoc_url=None,
+        redirect_slashes=False,
+        openapi_url=None,  # the document and its page are routes of `service/api/pages.py`
     )
+    document = ApiDocument(app)
+    app.include_router(pages_router)
+    app.mount(ASSETS_PATH, page_assets())
     app.include_router(router)
     app.include_router(v2_router)
     app.include_router(repository_router)
@@ -130,7 +143,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     answer_errors(app)
     app.add_middleware(PageSecurity)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
-    front = _front(predict, inference, app)
+    front = _front(predict, inference, HeadMiddleware(app))
     if tracing is not None:
         front = tracing.app(front)
     if access is not None:
@@ -145,7 +158,8 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             allow_headers=("*",),
             expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
         )
-    return whole
+    own_folders = frozenset(route.path.split("/")[1] for route in app.routes if isinstance(route, Route | Mount))
+    return ProxyMiddleware(whole, settings.root_path, settings.forwarded_allow_ips, own_folders - {""})
 
 
 def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:

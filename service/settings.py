@@ -7,8 +7,10 @@ environment: what a part needs reaches it as a plain argument.
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.http.addresses import check_addresses, check_prefix
 
 MEBIBYTE = 1 << 20
 
@@ -38,6 +40,13 @@ class Settings(BaseSettings):
 
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
         None, description="TCP port of the Open Inference Protocol over gRPC; 0 takes a free one; off where not set."
+    )
+    root_path: Annotated[str, AfterValidator(check_prefix)] = Field(
+        "", description="Prefix under which a proxy publishes the service, such as /classify; the proxy may strip it."
+    )
+    forwarded_allow_ips: Annotated[str, AfterValidator(check_addresses)] = Field(
+        "127.0.0.1,::1",
+        description="Proxies whose X-Forwarded-For, -Host, -Proto and -Prefix count: addresses, networks; * is any.",
     )
     cors_origins: tuple[str, ...] = Field(
         (), description="Origins whose web pages may call the service, such as https://example.org; * is any."

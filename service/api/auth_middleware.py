@@ -25,8 +25,8 @@ _OPEN = frozenset(
         "/health/ready",
         "/v2/health/live",
         "/v2/health/ready",
+        "/",
         "/docs",
-        "/docs/oauth2-redirect",
         "/openapi.json",
     )
 )

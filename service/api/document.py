@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -15,6 +16,40 @@ _REQUEST_ID = {
         "schema": {"type": "string"},
     }
 }
+
+
+_MOST_SERVERS = 16
+
+
+class ApiDocument:
+    """The document as clients get it. Making it takes a tenth of a second, so it is made once, before requests come.
+
+    Args:
+        app: whose document it is.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._serialised: dict[str, bytes] = {}
+
+    def make(self) -> None:
+        """Makes the document; may run in a thread."""
+        self._app.openapi()
+
+    def serialise(self, server: str) -> bytes:
+        """Writes the document as JSON.
+
+        Args:
+            server: where the API is, as seen from the address of the document (OpenAPI 3.1, Server Object).
+
+        Returns:
+            The JSON; the last few are kept.
+        """
+        if server not in self._serialised:
+            if len(self._serialised) == _MOST_SERVERS:
+                self._serialised.clear()
+            self._serialised[server] = orjson.dumps({**self._app.openapi(), "servers": [{"url": server}]})
+        return self._serialised[server]
 
 
 def complete_document(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:

@@ -29,9 +29,12 @@ def answer_errors(app: FastAPI) -> None:
         headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND:
-            detail = f"there is no {request.url.path[:200]}; /docs lists what there is"
+            detail = f"there is no {request.scope['path'][:200]}; {request.state.root_path}/docs lists what there is"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            detail = f"{request.method[:16]} is not answered here; {(error.headers or {}).get('Allow', 'another')} is"
+            allowed = (error.headers or {}).get("Allow", "another")
+            detail = f"{request.method[:16]} is not answered here; {allowed} is"
+            if allowed == "GET":
+                headers = [(b"allow", b"GET, HEAD")]
         return _response(_told(request, HTTPStatus(error.status_code), detail, headers))
 
     @app.exception_handler(RequestValidationError)
@@ -41,7 +44,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def _is_v2(request: Request) -> bool:
-    path = request.url.path
+    path: str = request.scope["path"]
     return path == "/v2" or path.startswith("/v2/")
 
 

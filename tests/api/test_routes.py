@@ -1,5 +1,7 @@
 """Health, models, docs and the schema."""
 
+from typing import Any
+
 import httpx
 
 
@@ -9,6 +11,26 @@ def test_health(client: httpx.Client) -> None:
     assert ready.status_code == 200
     assert ready.json()["ready"] is True
     assert ready.json()["models"]["cifar10/1"] == "cpu"
+
+
+def test_head_is_get_without_a_body(client: httpx.Client) -> None:
+    document: dict[str, Any] = client.get("/openapi.json").json()
+    paths = [path.format(name="cifar10", version="1") for path, known in document["paths"].items() if "get" in known]
+    assert len(paths) >= 15
+    for path in (*paths, "/", "/docs", "/openapi.json", "/metrics", "/static-offline-docs/favicon.png", "/nowhere"):
+        head, got = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"], path
+    assert client.head("/predict").status_code == 405
+    assert client.put("/models").headers["allow"] == "GET, HEAD"
+
+
+def test_the_root_leads_on(client: httpx.Client) -> None:
+    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"}, follow_redirects=True)
+    assert page.url.path == "/docs"
+    links = client.get("/").json()["links"]
+    assert client.get(client.base_url.join(links["models"])).status_code == 200
+    assert client.post(client.base_url.join(links["predict"]), content=b"?").status_code >= 400
 
 
 def test_models_say_what_they_are(client: httpx.Client) -> None:
@@ -42,7 +64,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx.Clien
 
 def test_the_docs_page_needs_nothing_from_elsewhere(client: httpx.Client) -> None:
     page = client.get("/docs").text
-    assets = [part.split('"')[0] for part in page.replace("'", '"').split('"/')[1:]]
+    assets = [part.split('"')[0] for part in page.replace("'", '"').split('"./')[1:]]
     served = [client.get(f"/{asset}") for asset in assets if asset.endswith((".js", ".css", ".png"))]
     assert len(served) >= 3
     assert all(answer.status_code == 200 and answer.content for answer in served)

@@ -12,6 +12,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.expected_conditions import element_to_be_clickable, presence_of_element_located
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.fixtures.nginx import nginx
 from tests.process import SAMPLES, ServerProcess
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -46,13 +47,24 @@ def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 def test_try_it_out_uploads_a_picture(browser: webdriver.Chrome, server: ServerProcess) -> None:
+    _upload_a_picture(browser, f"{server.url}/")
+
+
+def test_try_it_out_works_under_a_prefix(browser: webdriver.Chrome, server: ServerProcess, tmp_path: Path) -> None:
+    with nginx(tmp_path / "nginx", f"location /apis/classify/ {{ proxy_pass {server.url}/; }}") as url:
+        _upload_a_picture(browser, f"{url}/apis/classify/")
+
+
+def _upload_a_picture(browser: webdriver.Chrome, address: str) -> None:
+    """From the root of the service to a prediction, on the docs page, as a person does it."""
     wait = WebDriverWait(browser, 30)
 
     def click(selector: str) -> None:
         found: WebElement = wait.until(element_to_be_clickable((By.CSS_SELECTOR, selector)))
         browser.execute_script("arguments[0].click()", found)
 
-    browser.get(f"{server.url}/docs")
+    browser.get(address)
+    assert browser.current_url == f"{address}docs"
     click(f"{OPERATION} .opblock-summary-control")
     click(f"{OPERATION} .try-out__btn")
     wait.until(presence_of_element_located((By.CSS_SELECTOR, f"{OPERATION} .json-schema-form-item-add")))

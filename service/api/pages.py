@@ -1,0 +1,64 @@
+"""What people and programs find before they know a route: the root, the docs page and the OpenAPI document.
+
+Every address on them is relative to the page, or begins with the prefix that the client sees, so that they work under
+any prefix.
+"""
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from service.api.document import ApiDocument
+from service.api.proxy_middleware import base_address
+
+ASSETS_PATH = "/static-offline-docs"
+_LINKS = {
+    "docs": "docs",
+    "openapi": "openapi.json",
+    "models": "models",
+    "predict": "predict",
+    "ready": "health/ready",
+    "open_inference": "v2",
+}
+
+router = APIRouter(include_in_schema=False)
+
+
+def page_assets() -> StaticFiles:
+    """The files of the docs page, from the package that carries them: the page needs no other server."""
+    return StaticFiles(packages=[("fastapi_offline", "static")])
+
+
+@router.get("/")
+async def root(request: Request) -> Response:
+    """Leads browsers to the docs page, and tells other clients where things are."""
+    base = base_address(request.scope)
+    if "text/html" in request.headers.get("accept", ""):
+        return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})
+    links = {name: base + path for name, path in _LINKS.items()}
+    document = {"name": "convoy", "version": request.app.version, "links": links}
+    return Response(orjson.dumps(document), media_type="application/json", headers={"Vary": "Accept"})
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """The page on which every route can be tried."""
+    base = base_address(request.scope)
+    assets = base + ASSETS_PATH.removeprefix("/")
+    return get_swagger_ui_html(
+        openapi_url=f"{base}openapi.json",
+        title=f"{request.app.title} API",
+        swagger_js_url=f"{assets}/swagger-ui-bundle.js",
+        swagger_css_url=f"{assets}/swagger-ui.css",
+        swagger_favicon_url=f"{assets}/favicon.png",
+    )
+
+
+@router.get("/openapi.json")
+async def openapi(request: Request) -> Response:
+    """The OpenAPI document. Its server is where the document itself was found."""
+    document: ApiDocument = request.state.document
+    server = request.state.root_path or "."
+    return Response(document.serialise(server), media_type="application/json")

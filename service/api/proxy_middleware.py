@@ -1,0 +1,112 @@
+"""The layer that puts right what a reverse proxy changed about a request, before anything else reads it.
+
+::
+
+    POST /classify/predict/ ─ proxy ─┬─ strips the prefix ──> /predict/ ──────────┬─ here ─> /predict
+                                     └─ leaves it ──────────> /classify/predict/ ─┘
+
+From here on ``path`` is the service's own: without the prefix, and without a slash at its end, so that no route needs
+a redirect. A redirect would go to an address that this process cannot know, and a client that follows it would send its
+picture and its key again, perhaps in clear text.
+
+Source: ``X-Forwarded-*`` as nginx, Traefik and Envoy send them; uvicorn's ``ProxyHeadersMiddleware`` for the address of
+the client and the scheme.
+"""
+
+import re
+from typing import TYPE_CHECKING, cast
+
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from service.errors import SettingError
+from service.http.addresses import is_prefix
+from service.http.asgi import ASGIApp, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+_HOST = re.compile(rb"[A-Za-z0-9.:\[\]_-]{1,255}")
+_FORWARDED = b"x-forwarded-"
+_MAPPED_IPV4 = "::ffff:"
+
+
+class ProxyMiddleware:
+    """Gives each request the path that the service knows, and the prefix that its client sees before it.
+
+    Args:
+        app: what answers.
+        root_path: the prefix under which a proxy publishes the service; empty where there is none.
+        trusted_addresses: addresses and networks of the proxies whose ``X-Forwarded-*`` headers are believed,
+            separated by commas; ``*`` is any.
+        own_folders: the first step of each path of the app.
+
+    Raises:
+        SettingError: the prefix is one of the service's own paths, so that the two could not be told apart.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str, trusted_addresses: str, own_folders: frozenset[str]) -> None:
+        self._own_folders = own_folders
+        if self._is_own(root_path):
+            raise SettingError(f"root_path {root_path} begins like a path of the service's own; choose another prefix")
+        self._app = app
+        self._root_path = root_path
+        self._forwarded = ProxyHeadersMiddleware(cast("ASGI3Application", app), trusted_addresses)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on. Its state gets ``root_path``: the prefix, or an empty text where none is known."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        app, prefix = self._app, self._root_path
+        for name, _ in scope["headers"]:
+            if name.startswith(_FORWARDED):
+                if self._is_from_proxy(scope):
+                    prefix = _read_headers(scope) or prefix
+                    app = cast("ASGIApp", self._forwarded)
+                break
+        path: str = scope["path"]
+        if prefix and not self._is_own(prefix) and path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/"):
+            path = path[len(prefix) :] or "/"
+        if path.endswith("/") and len(path) > 1:
+            path = path[:-1]
+        scope["path"] = path
+        scope["state"]["root_path"] = prefix
+        await app(scope, receive, send)
+
+    def _is_own(self, prefix: str) -> bool:
+        """Whether a prefix begins like a path of the app: then no path is taken for one that still has the prefix."""
+        return bool(prefix) and prefix.split("/", 2)[1] in self._own_folders
+
+    def _is_from_proxy(self, scope: Scope) -> bool:
+        """Whether the request comes from a trusted address. IPv4 on a socket of IPv6 is written as IPv4."""
+        client = scope.get("client")
+        if client and client[0].startswith(_MAPPED_IPV4):
+            scope["client"] = client = (client[0].removeprefix(_MAPPED_IPV4), client[1])
+        return (client[0] if client else None) in self._forwarded.trusted_hosts
+
+
+def base_address(scope: Scope) -> str:
+    """How an answer refers to the root of the service; ends with a slash.
+
+    Args:
+        scope: of a request that came through :class:`ProxyMiddleware`.
+
+    Returns:
+        ``/classify/`` where the prefix is known. Otherwise an address relative to that of the request, such as
+        ``./``, which is right under any prefix.
+    """
+    root_path: str = scope["state"]["root_path"]
+    if root_path:
+        return f"{root_path}/"
+    return "../" * (scope["raw_path"].count(b"/") - 1) or "./"
+
+
+def _read_headers(scope: Scope) -> str:
+    """Takes over ``X-Forwarded-Host``, and returns ``X-Forwarded-Prefix``; what is not well-formed is passed over."""
+    headers = dict(scope["headers"])
+    host = headers.get(b"x-forwarded-host", b"")
+    if _HOST.fullmatch(host):
+        others = [header for header in scope["headers"] if header[0] != b"host"]
+        scope["headers"] = [(b"host", host), *others]
+    prefix = headers.get(b"x-forwarded-prefix", b"").decode("latin-1").removesuffix("/")
+    return prefix if is_prefix(prefix) else ""
