@@ -15,6 +15,7 @@ from service.api.problems import problem
 from service.api.v2.errors import error_reply
 from service.errors import AccessError
 from service.http.asgi import ASGIApp, Headers, Receive, Scope, Send
+from service.telemetry.failure import Failure
 
 if TYPE_CHECKING:
     from service.access import AccessControl, KeyScope
@@ -49,12 +50,12 @@ class AuthMiddleware:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers why not. Its state gets the id of its key, or the error."""
+        """Passes a request on, or answers why not. Its state gets the id of its key, or the failure."""
         if scope["type"] == "http" and (wanted := needed_scope(scope["path"])) is not None:
             try:
                 scope["state"]["key_id"] = (await self._access.admit(read_key(scope["headers"]), wanted)).id
             except AccessError as error:
-                scope["state"]["error"] = error
+                scope["state"]["failure"] = Failure.of(error)
                 answer = error_reply if scope["path"].startswith("/v2") else problem
                 await answer(error).send(send)
                 return

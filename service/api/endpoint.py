@@ -6,6 +6,7 @@ from service.errors import ClientGoneError
 from service.http.asgi import Receive, Reply, Scope, Send
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
+from service.telemetry.failure import Failure, release_frames
 
 
 class ClassifyingEndpoint(ABC):
@@ -28,17 +29,18 @@ class ClassifyingEndpoint(ABC):
         """Answers one request, whatever happens.
 
         Args:
-            scope: of the request; its state holds the classifier, and gets the result or the error that it ended in.
+            scope: of the request; its state holds the classifier, and gets the result or the failure that it ended in.
             receive: its body.
             send: its answer.
         """
         connection = Connection(receive, self._budget)
         try:
             reply = await self._classify(scope, connection)
-        except ClientGoneError:
+        except ClientGoneError as error:
+            release_frames(error)
             return
         except Exception as error:  # noqa: BLE001  every error has its answer
-            scope["state"]["error"] = error
+            scope["state"]["failure"] = Failure.of(error)
             reply = self._failure(error)
         finally:
             connection.let_go()

@@ -10,6 +10,7 @@ from service.api.problems import problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
 from service.http.asgi import Headers, Reply
+from service.telemetry.failure import Failure
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -21,7 +22,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:
-        request.state.error = error  # for metrics and log
+        request.state.failure = Failure.of(error)  # for metrics and log
         return _response(error_reply(error) if _is_v2(request) else problem(error))
 
     @app.exception_handler(HTTPException)

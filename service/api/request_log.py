@@ -8,7 +8,8 @@ from typing import Any
 
 from service.classifier import Classification
 from service.http.asgi import Scope
-from service.telemetry.metrics import error_reason
+from service.telemetry.failure import Failure
+from service.telemetry.metrics import failure_reason
 
 logger = logging.getLogger(__name__)
 
@@ -29,13 +30,13 @@ class RequestLog:
         """Logs one answered request.
 
         Args:
-            scope: of the request. Its state holds the id, the classification where there is one, and the error that
-                it ended in, if any.
+            scope: of the request. Its state holds the id, the classification where there is one, and the failure
+                that it ended in, if any.
             status: of the answer; 499 where the client left before there was one.
             seconds: that it took.
         """
         state = scope["state"]
-        error: BaseException | None = state.get("error")
+        failure: Failure | None = state.get("failure")
         event: dict[str, Any] = {
             "message": "request",
             "request_id": state["request_id"].decode("ascii"),
@@ -58,9 +59,10 @@ class RequestLog:
                 "batch_size": result.batch_size,
             }
         if status >= 400:
-            event["reason"] = error_reason(error, status)
-        if status == 500 and error is not None:
-            logger.error(event, exc_info=error.__cause__ or error)
+            event["reason"] = failure_reason(failure, status)
+        if status == 500 and failure is not None:
+            event["exc_info"] = failure.traceback
+            logger.error(event)
         elif self.every_request:
             logger.info(event)
 

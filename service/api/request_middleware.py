@@ -55,7 +55,7 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             self._requests.answered(scope["method"], status, seconds)
             if status >= 400:
-                self._requests.failed(state.get("error"), status)
+                self._requests.failed(state.get("failure"), status)
             if status == 500 or self._log.every_request:
                 self._log.write(scope, status, seconds)
 

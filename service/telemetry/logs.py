@@ -33,13 +33,19 @@ class TextFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, and below it the traceback where there is one; an event has it as the text ``exc_info``."""
+        line = super().format(record)
+        text = record.msg.get("exc_info") if isinstance(record.msg, dict) else None
+        return f"{line}\n{text}" if text else line
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
         """One line, whatever a field holds: values are written as JSON, which has no line breaks."""
         if isinstance(record.msg, dict):
             fields = [
                 f"{key}={orjson.dumps(value, default=str).decode()}"
                 for key, value in record.msg.items()
-                if key != "message"
+                if key not in ("message", "exc_info")
             ]
             record.message = " ".join([str(record.msg.get("message", "")), *fields])
         return super().formatMessage(record)

@@ -7,6 +7,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.errors import ClientGoneError, ConvoyError
+from service.telemetry.failure import Failure, reason_of
 from service.telemetry.metrics.histogram import BulkHistogram
 
 _METHODS: Final = ("GET", "POST")
@@ -43,7 +44,7 @@ class RequestMetrics:
         self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         for kind in _leaves(ConvoyError):
-            self._errors.labels(_reason(kind))  # a rate over a series needs its zero
+            self._errors.labels(reason_of(kind))  # a rate over a series needs its zero
 
     def answered(self, method: str, status: int, seconds: float) -> None:
         """Counts a request out.
@@ -59,14 +60,14 @@ class RequestMetrics:
         if len(answers) >= _FOLD_AT:
             self.fold()
 
-    def failed(self, error: BaseException | None, status: int) -> None:
+    def failed(self, failure: Failure | None, status: int) -> None:
         """Counts an error.
 
         Args:
-            error: that ended the request, where it is known.
+            failure: that ended the request, where it is known.
             status: of the answer.
         """
-        self._errors.labels(error_reason(error, status)).inc()
+        self._errors.labels(failure_reason(failure, status)).inc()
 
     def fold(self) -> None:
         """Brings the metrics up to date."""
@@ -78,28 +79,21 @@ class RequestMetrics:
         self._in_flight.set(self.in_flight)
 
 
-def error_reason(error: BaseException | None, status: int) -> str:
+def failure_reason(failure: Failure | None, status: int) -> str:
     """Names why a request failed, by a word from a fixed list.
 
     Args:
-        error: that ended the request, where it is known.
+        failure: that ended the request, where it is known.
         status: of the answer; 499 where the client left before there was one.
 
     Returns:
-        The error's own name for one of the service's, ``http_<status>`` for what the web framework refused, or
-        ``internal``.
+        The failure's own reason, ``http_<status>`` for what the web framework refused, or ``internal``.
     """
-    if isinstance(error, ConvoyError):
-        return _reason(type(error))
+    if failure is not None and failure.reason != "internal":
+        return failure.reason
     if status == 499:
-        return _reason(ClientGoneError)
+        return reason_of(ClientGoneError)
     return f"http_{status}" if status < 500 else "internal"
-
-
-def _reason(kind: type[ConvoyError]) -> str:
-    """InvalidImagesError -> invalid_images."""
-    name = kind.__name__.removesuffix("Error")
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
 
 
 def _leaves(kind: type[ConvoyError]) -> list[type[ConvoyError]]:
