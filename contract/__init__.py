@@ -1,39 +1,48 @@
-"""What a model file says about itself: the one thing that training and serving share. Standard library only."""
+"""What a model file says about itself: the one thing that training and serving share. Standard library only.
 
-from contract.metadata import (
-    GOLDEN_TOLERANCE,
-    INPUT_NAME,
-    MOST_GOLDEN_TOLERANCE,
-    OPSET,
-    OUTPUT_NAME,
-    SCHEMA_VERSION,
-    ColorMode,
-    ContractError,
-    DataSource,
-    Evaluation,
-    Fit,
-    GoldenImage,
-    ModelMetadata,
-    Polarity,
-    Reference,
-    is_model_name,
-)
+An exported classifier is one ONNX file. Everything that turns pixels into probabilities is inside its graph::
+
+    image  uint8 [N, H, W, C]  ->  scale -> network -> temperature -> softmax  ->  probabilities  float32 [N, K]
+                                      └─ the last feature map, optional  ->  features  float32 [N, C, H, W]
+
+What a graph cannot say (labels, how a picture of another size becomes an input, how good the model is, whose data it
+learned from) stands in the file's ``metadata_props``, which :mod:`contract.props` reads and writes.
+"""
+
+from contract.errors import ContractError
+from contract.golden import GoldenImage
+from contract.measured import Evaluation, Reference
+from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
+from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version
+from contract.pixel_rules import ColorMode, Fit, Interpolation, JpegDecode, Polarity
+from contract.props import MOST_LABELS, SCHEMA_VERSION
+
+INPUT_NAME = "image"
+OUTPUT_NAME = "probabilities"
+FEATURES_NAME = "features"
+OPSET = 18
 
 __all__ = [
+    "FEATURES_NAME",
     "GOLDEN_TOLERANCE",
     "INPUT_NAME",
-    "MOST_GOLDEN_TOLERANCE",
+    "MOST_LABELS",
+    "NAME_RULE",
     "OPSET",
     "OUTPUT_NAME",
     "SCHEMA_VERSION",
+    "VERSION_RULE",
     "ColorMode",
     "ContractError",
     "DataSource",
     "Evaluation",
     "Fit",
     "GoldenImage",
+    "Interpolation",
+    "JpegDecode",
     "ModelMetadata",
     "Polarity",
     "Reference",
     "is_model_name",
+    "is_version",
 ]

@@ -167,10 +167,12 @@ def _train(options: argparse.Namespace) -> None:
         tensorboard=options.tensorboard,
     )
     model = train(order, data)
+    score, raw = model.evaluation, model.uncalibrated
+    assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
     print(
-        f"{options.out / model.name / model.version}: accuracy {model.evaluation.accuracy:.2%} on "
-        f"{model.evaluation.images} test images, calibration error {model.evaluation.expected_calibration_error:.2%} "
-        f"({model.uncalibrated.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
+        f"{options.out / model.name / model.version}: accuracy {score.accuracy:.2%} on "
+        f"{score.images} test images, calibration error {score.expected_calibration_error:.2%} "
+        f"({raw.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
     )
 
 

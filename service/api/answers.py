@@ -49,7 +49,7 @@ def answer(result: Classification, media_type: bytes, top_k: int | None) -> Repl
     if media_type == _NPY:
         return Reply(200, write_array(result.probabilities), _NPY, headers)
     metadata = result.model.metadata
-    form = AnswerForm.of(metadata.name, metadata.version, metadata.labels)
+    form = AnswerForm.of(metadata.name, metadata.version, metadata.class_names)
     return Reply(200, form.fill(result.probabilities, top_k), JSON, headers)
 
 

@@ -80,10 +80,12 @@ def _describe(catalog: ModelCatalog, name: str) -> ModelDescription:
 
 
 def _version(model: ServedModel) -> ModelVersion:
-    metadata = model.metadata
+    metadata, score = model.metadata, model.metadata.evaluation
     return ModelVersion(
         version=metadata.version,
-        labels=list(metadata.labels),
+        labels=list(metadata.class_names),
+        class_ids=None if metadata.class_ids is None else list(metadata.class_ids),
+        multi_label=metadata.multi_label,
         input=InputDescription(
             height=metadata.height,
             width=metadata.width,
@@ -91,11 +93,18 @@ def _version(model: ServedModel) -> ModelVersion:
             color_mode=metadata.color_mode,
             fit=metadata.fit,
             polarity=metadata.polarity,
+            interpolation=metadata.interpolation,
+            antialias=metadata.antialias,
+            crop_fraction=metadata.crop_fraction,
+            jpeg_decode=metadata.jpeg_decode,
+            exif=metadata.exif,
+            icc=metadata.icc,
         ),
+        preprocessing_proof=metadata.preprocessing_proof,
         provider=model.provider,
-        accuracy=metadata.evaluation.accuracy,
-        expected_calibration_error=metadata.evaluation.expected_calibration_error,
-        test_images=metadata.evaluation.images,
+        accuracy=None if score is None else score.accuracy,
+        expected_calibration_error=None if score is None else score.expected_calibration_error,
+        test_images=None if score is None else score.images,
         data=metadata.data.name,
         licence=metadata.data.licence,
         citation=metadata.data.citation,

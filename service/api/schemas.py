@@ -87,18 +87,35 @@ class InputDescription(BaseModel):
     polarity: Literal["light-on-dark", "any"] = Field(
         description="light-on-dark: pictures with a light border are inverted."
     )
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = Field(
+        description="Filter of the resize."
+    )
+    antialias: bool = Field(description="Whether the filter is widened where the picture shrinks.")
+    crop_fraction: float = Field(description="Share of the shorter side that the crop keeps.", examples=[1.0])
+    jpeg_decode: Literal["full", "reduced"] = Field(
+        description="reduced: large pictures are reduced by a whole factor before the resize."
+    )
+    exif: bool = Field(description="Whether pictures are turned as their EXIF orientation says.")
+    icc: bool = Field(description="Whether embedded colour profiles are converted to sRGB.")
 
 
 class ModelVersion(BaseModel):
     """One served version of a model."""
 
     version: str = Field(examples=["1"])
-    labels: list[str]
+    labels: list[str] = Field(description="As answers name them; equal ones have their id in brackets.")
+    class_ids: list[str] | None = Field(description="An identifier for each label; null: the model has none.")
+    multi_label: bool = Field(description="Each probability stands for itself; they do not sum to 1.")
     input: InputDescription
+    preprocessing_proof: str | None = Field(
+        description="How it is known that pictures are prepared as in training; null: not stated."
+    )
     provider: str = Field(description="The execution provider that it really runs on.", examples=["cpu"])
-    accuracy: float = Field(description="Measured on the served file over the whole test set.", examples=[0.7425])
-    expected_calibration_error: float = Field(examples=[0.0061])
-    test_images: int = Field(examples=[10000])
+    accuracy: float | None = Field(
+        description="Measured on the served file over the whole test set; null: not measured.", examples=[0.7425]
+    )
+    expected_calibration_error: float | None = Field(description="null: not measured.", examples=[0.0061])
+    test_images: int | None = Field(description="null: not measured.", examples=[10000])
     data: str = Field(description="The data set that it learned from.", examples=["CIFAR-10"])
     licence: str
     citation: str

@@ -87,7 +87,7 @@ def _output(result: Classification, wanted: RequestedOutput) -> OutputTensor:
     rows = result.probabilities
     if not wanted.classes:
         return OutputTensor(OUTPUT_NAME, "FP32", rows.shape, rows)
-    labels = result.model.metadata.labels
+    labels = result.model.metadata.class_names
     best = np.argsort(-rows, axis=1, kind="stable")[:, : wanted.classes]
     # The classification extension's form: value, index, label.
     texts = [

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from service.telemetry.metrics.histogram import BulkHistogram
 
 _MODEL: Final = ("model", "version")
-# Each stage from where a good day begins: a small PNG decodes in 40 us, a run of one image takes 70 us on a CPU.
+# The first bounds are what an idle machine needs: a small PNG decodes in 40 us, a run of one image takes 70 us.
 _DECODE_BUCKETS_S: Final = (25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 0.1, 0.5)
 _QUEUE_BUCKETS_S: Final = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1, 5)
 _INFERENCE_BUCKETS_S: Final = (50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 0.1, 1)
@@ -60,6 +60,9 @@ class ModelFamilies:
         )
         self.predicted = counter("convoy_predicted_images", "Images by most probable label.", "label")
         self.confidence = histogram("convoy_confidence", "Highest probability of an image.", _TENTHS)
+        self.measured = worst(
+            "convoy_model_measured", "1 where this was measured on the model, 0 where it was not measured.", "what"
+        )
         self.reference = worst(
             "convoy_reference_share", "Share of the test set's images that were predicted as this label.", "label"
         )

@@ -1,5 +1,7 @@
 """What a served model answers: predicted classes, confidence, and how both drift."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,27 +9,39 @@ from contract import ModelMetadata
 from service.telemetry.metrics.drift import Drift
 from service.telemetry.metrics.families import ModelFamilies
 
+MOST_LABEL_SERIES: Final = 100
+"""A model with more labels has no series for each of them: a thousand series a model are too many for Prometheus."""
+
 
 class PredictionMetrics:
     """Counts the answers of one model.
 
     Args:
         families: of all models.
-        metadata: of this one; holds the distribution that drift is measured against.
+        metadata: of this one; holds the distribution that drift is measured against, where one was measured.
     """
 
     def __init__(self, families: ModelFamilies, metadata: ModelMetadata) -> None:
         model = metadata.name, metadata.version
         reference = metadata.reference
-        self._labels = len(metadata.labels)
-        self._predicted = [families.predicted.labels(*model, label) for label in metadata.labels]
+        names = metadata.class_names if len(metadata.labels) <= MOST_LABEL_SERIES else ()
+        self._classes = len(metadata.labels)
+        self._predicted = [families.predicted.labels(*model, name) for name in names]
         self._confidence = families.confidence.labels(*model)
-        self._drift_of_classes = Drift(reference.predicted_classes)
-        self._drift_of_confidence = Drift(reference.confidences)
+        self._drift_of_classes = self._drift_of_confidence = None
+        if reference is not None:
+            self._drift_of_classes = Drift(reference.predicted_classes)
+            self._drift_of_confidence = Drift(reference.confidences)
+            for name, share in zip(names, reference.predicted_classes, strict=False):
+                families.reference.labels(*model, name).set(share)
+        for what, measured in (
+            ("accuracy", metadata.evaluation),
+            ("calibration", metadata.uncalibrated),
+            ("reference", reference),
+        ):
+            families.measured.labels(*model, what).set(measured is not None)
         self._drift_index = families.drift
         self._model = model
-        for label, share in zip(metadata.labels, reference.predicted_classes, strict=True):
-            families.reference.labels(*model, label).set(share)
 
     def add(self, probabilities: NDArray[np.float32]) -> None:
         """Counts further answers.
@@ -39,10 +53,13 @@ class PredictionMetrics:
         finite = np.isfinite(confidence)
         if not finite.all():
             probabilities, confidence = probabilities[finite], confidence[finite]
-        by_class = np.bincount(probabilities.argmax(axis=1), minlength=self._labels)
-        for label in np.flatnonzero(by_class).tolist():
-            self._predicted[label].inc(int(by_class[label]))
+        by_class = np.bincount(probabilities.argmax(axis=1), minlength=self._classes)
+        if self._predicted:
+            for label in np.flatnonzero(by_class).tolist():
+                self._predicted[label].inc(int(by_class[label]))
         self._confidence.observe_many(confidence)
+        if self._drift_of_classes is None or self._drift_of_confidence is None:
+            return
         self._drift_of_classes.add(by_class)
         self._drift_of_confidence.add(np.bincount(np.clip((confidence * 10).astype(np.int64), 0, 9), minlength=10))
         for of, drift in (("classes", self._drift_of_classes), ("confidence", self._drift_of_confidence)):

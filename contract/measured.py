@@ -1,0 +1,68 @@
+"""What was measured on a model: scores over a test set, and how its predictions were distributed there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from contract import fields
+
+CONFIDENCE_BINS = 10
+_MOST_IMAGES = 10**12
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured with ONNX Runtime on the exported file, over a whole test set of ``images`` pictures.
+
+    Attributes:
+        images: how many test images.
+        accuracy: share of them whose most probable label is the true one, 0 to 1.
+        log_loss: mean negative log-likelihood of the true label, in nats.
+        brier_score: mean squared distance between the probabilities and the one-hot truth, 0 to 2.
+        expected_calibration_error: over 15 equal-width confidence bins, 0 to 1 (Guo et al., 2017).
+    """
+
+    images: int
+    accuracy: float
+    log_loss: float
+    brier_score: float
+    expected_calibration_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How predictions were distributed over the test set: what live traffic's drift is measured against.
+
+    Attributes:
+        predicted_classes: share of images predicted as each label, in label order, [K], sums to 1.
+        confidences: share of images whose highest probability falls into each tenth of 0 to 1, [10], sums to 1.
+    """
+
+    predicted_classes: tuple[float, ...]
+    confidences: tuple[float, ...]
+
+
+_evaluation = fields.members(
+    {
+        "images": fields.whole(1, _MOST_IMAGES),
+        "accuracy": fields.number(0, 1),
+        "log_loss": fields.number(0, 1e6),
+        "brier_score": fields.number(0, 2),
+        "expected_calibration_error": fields.number(0, 1),
+    }
+)
+
+
+def read_evaluation(value: Any, field: str) -> Evaluation:
+    """Reads an :class:`Evaluation` from its JSON form."""
+    return Evaluation(**_evaluation(value, field))
+
+
+def read_reference(value: Any, field: str, classes: int) -> Reference:
+    """Reads a :class:`Reference` over ``classes`` labels from its JSON form."""
+    read = fields.members(
+        {
+            "predicted_classes": fields.shares(least=classes, most=classes),
+            "confidences": fields.shares(least=CONFIDENCE_BINS, most=CONFIDENCE_BINS),
+        }
+    )
+    return Reference(**read(value, field))

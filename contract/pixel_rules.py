@@ -1,0 +1,26 @@
+"""The choices a model has of how a picture becomes its input. `imaging/` carries them out, for serving and training."""
+
+from typing import Literal
+
+ColorMode = Literal["RGB", "L"]
+"""``RGB`` has three channels, ``L`` is grey with one, as Pillow names them."""
+
+Fit = Literal["cover", "contain", "stretch"]
+"""What happens to a picture of other proportions.
+
+``cover`` scales it until it fills the input and crops the centre, ``contain`` scales it until it fits and pads it with
+black, ``stretch`` ignores its proportions.
+"""
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
+"""The filter of the resize, with Pillow's and torchvision's names and meanings."""
+
+JpegDecode = Literal["full", "reduced"]
+"""``full`` decodes every pixel of a file before the resize, as training code does.
+
+``reduced`` decodes a JPEG that is many times larger than the input at 1/2, 1/4 or 1/8 of its size, and reduces other
+large pictures by a whole factor before the resize: several times faster, and nearly the same pixels.
+"""
+
+Polarity = Literal["light-on-dark", "any"]
+"""``light-on-dark`` inverts a picture with a light border first, for networks of digits that saw no others."""
