@@ -13,8 +13,8 @@ from contract.errors import ContractError
 from contract.golden import GoldenImage
 from contract.measured import Evaluation, Reference
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
-from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version
-from contract.pixel_rules import ColorMode, Fit, Interpolation, JpegDecode, Polarity
+from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
+from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
 from contract.props import MOST_LABELS, SCHEMA_VERSION
 
 INPUT_NAME = "image"
@@ -34,6 +34,7 @@ __all__ = [
     "VERSION_RULE",
     "ColorMode",
     "ContractError",
+    "CropRounding",
     "DataSource",
     "Evaluation",
     "Fit",
@@ -45,4 +46,5 @@ __all__ = [
     "Reference",
     "is_model_name",
     "is_version",
+    "name_classes",
 ]

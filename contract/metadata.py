@@ -12,7 +12,7 @@ from typing import Any, Self
 from contract.golden import GoldenImage
 from contract.measured import Evaluation, Reference
 from contract.names import name_classes
-from contract.pixel_rules import ColorMode, Fit, Interpolation, JpegDecode, Polarity
+from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
 from contract.props import read_props, write_props
 
 GOLDEN_TOLERANCE = 1e-3
@@ -65,8 +65,9 @@ class ModelMetadata:
         multi_label: each probability stands for itself (sigmoid); they do not sum to 1.
         interpolation: filter of the resize.
         antialias: whether the filter is widened where the picture shrinks, as Pillow does it.
-        crop_fraction: with ``cover``, the share of the shorter side that the crop keeps: 0.875 is a resize to 256 and a
-            crop of 224 (timm's ``crop_pct``).
+        crop_fraction: with ``cover`` and ``shortest-edge``, the share of the shorter side that the crop keeps: 0.875 is
+            a resize to 256 and a crop of 224 (timm's ``crop_pct``).
+        crop_rounding: where the crop of ``shortest-edge`` begins.
         jpeg_decode: whether large pictures may be reduced before the resize.
         exif: whether a picture is turned as its EXIF orientation says.
         icc: whether an embedded colour profile is converted to sRGB.
@@ -99,6 +100,7 @@ class ModelMetadata:
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     crop_fraction: float = 1.0
+    crop_rounding: CropRounding = "round"
     jpeg_decode: JpegDecode = "reduced"
     exif: bool = True
     icc: bool = False

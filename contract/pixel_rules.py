@@ -5,12 +5,18 @@ from typing import Literal
 ColorMode = Literal["RGB", "L"]
 """``RGB`` has three channels, ``L`` is grey with one, as Pillow names them."""
 
-Fit = Literal["cover", "contain", "stretch"]
+Fit = Literal["cover", "contain", "stretch", "shortest-edge"]
 """What happens to a picture of other proportions.
 
-``cover`` scales it until it fills the input and crops the centre, ``contain`` scales it until it fits and pads it with
-black, ``stretch`` ignores its proportions.
+``cover`` scales it until it fills the input and crops the centre, in one step. ``contain`` scales it until it fits and
+pads it with black. ``stretch`` ignores its proportions. ``shortest-edge`` works in two steps, as torchvision's
+``Resize(256), CenterCrop(224)`` does: to whole pixels, the shorter side being the input's divided by ``crop_fraction``,
+and then a crop of the centre.
 """
+
+CropRounding = Literal["round", "floor"]
+"""How half a pixel before the crop of ``shortest-edge`` is rounded: ``round`` as in torchvision, ``floor`` as in
+transformers."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 """The filter of the resize, with Pillow's and torchvision's names and meanings."""

@@ -19,7 +19,7 @@ from contract.errors import ContractError
 from contract.golden import GoldenImage, read_golden, write_golden
 from contract.measured import read_evaluation, read_reference
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
-from contract.pixel_rules import ColorMode, Fit, Interpolation, JpegDecode, Polarity
+from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
 
 SCHEMA_VERSION = 2
 KNOWN_SCHEMA_VERSIONS = (1, 2)
@@ -53,6 +53,7 @@ _OPTIONAL: dict[str, fields.Reader[Any]] = {
     "interpolation": fields.choice(get_args(Interpolation)),
     "antialias": fields.flag,
     "crop_fraction": fields.number(0, 1, is_open=True),
+    "crop_rounding": fields.choice(get_args(CropRounding)),
     "jpeg_decode": fields.choice(get_args(JpegDecode)),
     "exif": fields.flag,
     "icc": fields.flag,
@@ -113,8 +114,14 @@ def _check(values: Mapping[str, Any]) -> None:
     labels, class_ids = values["labels"], values.get("class_ids")
     if values["polarity"] == "light-on-dark" and values["color_mode"] != "L":
         raise ContractError("metadata field polarity: light-on-dark is for grey pictures (color_mode L) only")
-    if values["fit"] != "cover" and values.get("crop_fraction", 1.0) != 1.0:
-        raise ContractError("metadata field crop_fraction: only the fit `cover` crops")
+    if values["fit"] not in ("cover", "shortest-edge") and values.get("crop_fraction", 1.0) != 1.0:
+        raise ContractError("metadata field crop_fraction: only the fits `cover` and `shortest-edge` crop")
+    if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box"):
+        raise ContractError("metadata field antialias: lanczos and box have no form without antialiasing")
+    if values["fit"] == "shortest-edge":
+        sides = values["height"], values["width"]
+        if round(min(sides) / values.get("crop_fraction", 1.0)) < max(sides):
+            raise ContractError("metadata field crop_fraction: the crop does not fit into the resized picture")
     if class_ids is None:
         if len(set(labels)) != len(labels):
             raise ContractError("metadata field labels: two are equal; class_ids would tell them apart")

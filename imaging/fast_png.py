@@ -42,9 +42,9 @@ def fast_png_decoder(target: Target) -> FastDecode:
         target: what the model wants.
 
     Returns:
-        The decoder; without kornia-rs, one that takes nothing.
+        The decoder; without kornia-rs, or where every picture is resized or cropped, one that takes nothing.
     """
-    if decode_png is None:
+    if decode_png is None or not target.is_met_by(target.width, target.height):
         return lambda _data: None
     header = _IHDR.pack(13, b"IHDR", target.width, target.height, 8, _COLOR_TYPES[target.color_mode], 0, 0, 0)
     prefix, size, mode = _SIGNATURE + header, (target.height, target.width), _KORNIA_MODES[target.color_mode]

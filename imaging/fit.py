@@ -6,10 +6,19 @@ from PIL import Image
 
 from imaging.target import Target
 
-_FILTER = Image.Resampling.BILINEAR  # antialiased: Pillow widens the filter when it shrinks
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+}
 _REDUCING_GAP = 2.0
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
+
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom) in pixels of the picture."""
 
 
 def resize(picture: Image.Image, target: Target) -> Image.Image:
@@ -23,18 +32,87 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
         The picture at the target's size; with ``contain``, at most that size.
     """
     width, height = picture.size
-    if (width, height) == (target.width, target.height):
+    if target.is_met_by(width, height):
         return picture
+    if target.fit == "shortest-edge":
+        return _shortest_edge(picture, target)
     size = target.width, target.height
     box = (0.0, 0.0, float(width), float(height))
     if target.fit == "cover":
-        scale = min(width / target.width, height / target.height)
+        scale = min(width / target.width, height / target.height) * target.crop_fraction
         left, top = (width - target.width * scale) / 2, (height - target.height * scale) / 2
         box = (left, top, left + target.width * scale, top + target.height * scale)
     elif target.fit == "contain":
         scale = max(width / target.width, height / target.height)
         size = max(1, round(width / scale)), max(1, round(height / scale))
-    return picture.resize(size, _FILTER, box=box, reducing_gap=_REDUCING_GAP)
+    return _scale(picture, size, box, target)
+
+
+def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
+    """To whole pixels, and then a crop of whole pixels.
+
+    Sources: torchvision/transforms/functional.py (``_compute_resized_output_size``, ``center_crop``);
+    transformers/image_transforms.py (``get_resize_output_image_size``, ``center_crop``).
+    """
+    width, height = picture.size
+    longer = int(target.edge * max(width, height) / min(width, height))
+    size = (target.edge, longer) if width <= height else (longer, target.edge)
+    if size != picture.size:
+        picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
+    spare_width, spare_height = size[0] - target.width, size[1] - target.height
+    if target.crop_rounding == "floor":
+        left, top = spare_width // 2, spare_height // 2
+    else:
+        left, top = round(spare_width / 2), round(spare_height / 2)
+    return picture.crop((left, top, left + target.width, top + target.height))
+
+
+def _scale(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
+    method = _FILTERS[target.interpolation]
+    if target.antialias or target.interpolation == "nearest":
+        return picture.resize(size, method, box=box, reducing_gap=_REDUCING_GAP if target.is_reduced else None)
+    return _sampled(picture, size, box, target)
+
+
+def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
+    """Resizes without antialiasing, as tensors are resized: each pixel from the 2 or 4 nearest ones along each axis.
+
+    Source: tensorflow/core/kernels/image/scale_and_translate_op.cc and image_resizer_state.h (half-pixel centres).
+    """
+    left, top, right, bottom = box
+    values: NDArray[np.generic] = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    for axis, (start, stop, count) in enumerate(((top, bottom, size[1]), (left, right, size[0]))):
+        values = _sampled_axis(values, axis, start, stop, count, is_cubic=target.interpolation == "bicubic")
+    pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0], picture.mode)
+
+
+def _sampled_axis(
+    values: NDArray[np.generic], axis: int, start: float, stop: float, count: int, *, is_cubic: bool
+) -> NDArray[np.float32]:
+    length = values.shape[axis]
+    centres = start + (np.arange(count) + 0.5) * (stop - start) / count - 0.5
+    first = np.floor(centres)
+    taps = (-1, 0, 1, 2) if is_cubic else (0, 1)
+    weights = [(_keys if is_cubic else _triangle)(np.abs(centres - (first + tap))) for tap in taps]
+    shape = [1, 1, 1]
+    shape[axis] = count
+    total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)
+    for tap, weight in zip(taps, weights, strict=True):
+        rows = np.clip(first + tap, 0, length - 1).astype(np.intp)
+        total += np.take(values, rows, axis=axis) * weight.astype(np.float32).reshape(shape)
+    return total
+
+
+def _triangle(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(0, 1 - distance)
+
+
+def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keys' cubic with a = -0.5 (IEEE Trans. ASSP 29, 1981)."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
 
 
 def invert_if_light(pixels: bytes, width: int) -> bytes:

@@ -27,12 +27,12 @@ def upright(picture: ImageFile, target: Target) -> Image.Image:
     Raises:
         UnreadableError: the pixel data is truncated or broken.
     """
-    side = _DRAFT_GAP * max(target.height, target.width)
-    if picture.format == "JPEG" and min(picture.size) >= 2 * side:
+    side = _DRAFT_GAP * max(target.height, target.width, target.edge)
+    if target.is_reduced and picture.format == "JPEG" and min(picture.size) >= 2 * side:
         picture.draft(target.color_mode, (side, side))
     load(picture)
     info = picture.info
-    if any(key in info for key in _ORIENTATION_KEYS):
+    if target.exif and any(key in info for key in _ORIENTATION_KEYS):
         try:
             return ImageOps.exif_transpose(picture)
         except Exception:  # noqa: BLE001  broken EXIF can raise anything; the pixels are sound

@@ -3,19 +3,26 @@
 from dataclasses import dataclass
 from typing import Self
 
-from contract import ColorMode, Fit, ModelMetadata
+from contract import ColorMode, CropRounding, Fit, Interpolation, ModelMetadata
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The input of one model, as far as decoding is concerned.
+    """The input of one model, as far as decoding is concerned; the words are those of :class:`contract.ModelMetadata`.
 
     Attributes:
         height: in pixels.
         width: in pixels.
         color_mode: ``RGB`` or ``L``, as Pillow names them.
-        fit: how other proportions become these (see :class:`contract.ModelMetadata`).
+        fit: how other proportions become these.
         light_on_dark: whether a picture with a light border must be inverted.
+        interpolation: filter of the resize.
+        antialias: whether the filter is widened where the picture shrinks.
+        crop_fraction: share of the shorter side that a crop keeps.
+        crop_rounding: where the crop of ``shortest-edge`` begins.
+        is_reduced: large pictures are decoded, or reduced, at a whole fraction of their size before the resize.
+        exif: whether a picture is turned as its EXIF orientation says.
+        icc: whether an embedded colour profile is converted to sRGB.
     """
 
     height: int
@@ -23,6 +30,13 @@ class Target:
     color_mode: ColorMode
     fit: Fit
     light_on_dark: bool
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+    crop_fraction: float = 1.0
+    crop_rounding: CropRounding = "round"
+    is_reduced: bool = True
+    exif: bool = True
+    icc: bool = False
 
     @classmethod
     def of(cls, metadata: ModelMetadata) -> Self:
@@ -33,9 +47,27 @@ class Target:
             metadata.color_mode,
             metadata.fit,
             light_on_dark=metadata.polarity == "light-on-dark",
+            interpolation=metadata.interpolation,
+            antialias=metadata.antialias,
+            crop_fraction=metadata.crop_fraction,
+            crop_rounding=metadata.crop_rounding,
+            is_reduced=metadata.jpeg_decode == "reduced",
+            exif=metadata.exif,
+            icc=metadata.icc,
         )
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the array that a picture becomes."""
         return self.height, self.width, 3 if self.color_mode == "RGB" else 1
+
+    @property
+    def edge(self) -> int:
+        """What the shorter side is scaled to before a crop, in pixels."""
+        return round(min(self.height, self.width) / self.crop_fraction)
+
+    def is_met_by(self, width: int, height: int) -> bool:
+        """Whether a picture of this size is taken as it is: no resize, no crop."""
+        if (width, height) != (self.width, self.height):
+            return False
+        return self.crop_fraction == 1 and (self.fit != "shortest-edge" or width == height)

@@ -96,6 +96,7 @@ def _version(model: ServedModel) -> ModelVersion:
             interpolation=metadata.interpolation,
             antialias=metadata.antialias,
             crop_fraction=metadata.crop_fraction,
+            crop_rounding=metadata.crop_rounding,
             jpeg_decode=metadata.jpeg_decode,
             exif=metadata.exif,
             icc=metadata.icc,

@@ -1,8 +1,10 @@
 """The JSON documents of the API, as the OpenAPI schema describes them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from contract import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
 
 _ANSWER: dict[str, Any] = {
     "model": "cifar10",
@@ -82,17 +84,14 @@ class InputDescription(BaseModel):
     height: int = Field(examples=[32])
     width: int = Field(examples=[32])
     channels: int = Field(examples=[3])
-    color_mode: Literal["RGB", "L"]
-    fit: Literal["cover", "contain", "stretch"] = Field(description="How other proportions become these.")
-    polarity: Literal["light-on-dark", "any"] = Field(
-        description="light-on-dark: pictures with a light border are inverted."
-    )
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos", "box"] = Field(
-        description="Filter of the resize."
-    )
+    color_mode: ColorMode
+    fit: Fit = Field(description="How other proportions become these.")
+    polarity: Polarity = Field(description="light-on-dark: pictures with a light border are inverted.")
+    interpolation: Interpolation = Field(description="Filter of the resize.")
     antialias: bool = Field(description="Whether the filter is widened where the picture shrinks.")
     crop_fraction: float = Field(description="Share of the shorter side that the crop keeps.", examples=[1.0])
-    jpeg_decode: Literal["full", "reduced"] = Field(
+    crop_rounding: CropRounding = Field(description="How half a pixel before the crop of shortest-edge is rounded.")
+    jpeg_decode: JpegDecode = Field(
         description="reduced: large pictures are reduced by a whole factor before the resize."
     )
     exif: bool = Field(description="Whether pictures are turned as their EXIF orientation says.")

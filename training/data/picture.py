@@ -33,15 +33,31 @@ class PictureRule:
         Raises:
             DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
         """
-        if not path.is_file():  # opening a named pipe would wait for its writer
-            raise DataError(f"{path} is not a regular file: only pictures belong here")
-        try:
-            return read(path.read_bytes(), self._target())
-        except TooManyPixelsError as error:
-            raise DataError(f"{path} {error}: make it smaller or remove it") from None
-        except (PictureError, OSError) as error:
-            raise DataError(f"{path} is not a picture that can be read ({error}): remove or replace it") from None
+        return read_picture(path, self._target())
 
     def _target(self) -> Target:
         light_on_dark = self.polarity == "light-on-dark"
         return Target(self.height, self.width, self.color_mode, self.fit, light_on_dark=light_on_dark)
+
+
+def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
+    """Reads one picture as the service would.
+
+    Args:
+        path: of a picture in a format that the service reads, whatever the file's name says.
+        target: what it becomes.
+
+    Returns:
+        uint8 [H, W, C].
+
+    Raises:
+        DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
+    """
+    if not path.is_file():  # opening a named pipe would wait for its writer
+        raise DataError(f"{path} is not a regular file: only pictures belong here")
+    try:
+        return read(path.read_bytes(), target)
+    except TooManyPixelsError as error:
+        raise DataError(f"{path} {error}: make it smaller or remove it") from None
+    except (PictureError, OSError) as error:
+        raise DataError(f"{path} is not a picture that can be read ({error}): remove or replace it") from None

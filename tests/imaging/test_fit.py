@@ -1,0 +1,120 @@
+"""Each rule of the contract gives the pixels that the framework gives which it is taken from."""
+
+import io
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contract import Interpolation
+from imaging import Target, read
+
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_SIZES = [(640, 480), (480, 641), (301, 300), (224, 224), (97, 512), (40, 30)]
+
+
+@pytest.mark.parametrize("size", _SIZES)
+@pytest.mark.parametrize(("edge", "side"), [(256, 224), (235, 224), (248, 224), (32, 32)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_shortest_edge_is_torchvisions_resize_and_center_crop(
+    size: tuple[int, int], edge: int, side: int, interpolation: Interpolation
+) -> None:
+    picture = _picture(*size)
+    scaled = _resized_by_shortest_edge(picture, edge, interpolation)
+    left, top = round((scaled.width - side) / 2.0), round((scaled.height - side) / 2.0)
+    wanted = np.asarray(scaled.crop((left, top, left + side, top + side)))
+    target = _target(side, fit="shortest-edge", crop_fraction=side / edge, interpolation=interpolation)
+    assert np.array_equal(_read(picture, target), wanted)
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_shortest_edge_with_floor_is_transformers_center_crop(size: tuple[int, int]) -> None:
+    picture = _picture(*size)
+    scaled = _resized_by_shortest_edge(picture, 256, "bicubic")
+    left, top = (scaled.width - 224) // 2, (scaled.height - 224) // 2
+    wanted = np.asarray(scaled.crop((left, top, left + 224, top + 224)))
+    target = _target(224, fit="shortest-edge", crop_fraction=224 / 256, crop_rounding="floor", interpolation="bicubic")
+    assert np.array_equal(_read(picture, target), wanted)
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box"])
+@pytest.mark.parametrize("size", _SIZES)
+def test_stretch_with_antialiasing_is_pillows_resize(size: tuple[int, int], interpolation: Interpolation) -> None:
+    picture = _picture(*size)
+    wanted = picture.resize((48, 32), Image.Resampling[interpolation.upper()])
+    target = replace(_target(32, fit="stretch", interpolation=interpolation), width=48)
+    assert np.array_equal(_read(picture, target), np.asarray(wanted))
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", _SIZES)
+def test_stretch_without_antialiasing_is_tensorflows_resize(
+    size: tuple[int, int], interpolation: Interpolation
+) -> None:
+    tf = pytest.importorskip("tensorflow")
+    picture = _picture(*size)
+    wanted = tf.image.resize(np.asarray(picture), (32, 48), method=interpolation, antialias=False).numpy()
+    target = replace(_target(32, fit="stretch", interpolation=interpolation, antialias=False), width=48)
+    # uint8 rounds what a data set of Keras hands on as a fraction.
+    assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= 0.51
+
+
+def test_cover_with_a_crop_fraction_keeps_that_share_of_the_shorter_side() -> None:
+    picture = _picture(400, 200)
+    target = _target(32, fit="cover", crop_fraction=0.5)
+    inner = _read(picture.crop((150, 50, 250, 150)), _target(32, fit="cover"))
+    assert np.abs(_read(picture, target).astype(int)[2:-2, 2:-2] - inner[2:-2, 2:-2]).max() <= 1
+
+
+def test_a_picture_of_the_input_size_is_still_cropped_where_the_rule_crops() -> None:
+    picture = _picture(32, 32)
+    target = _target(32, fit="shortest-edge", crop_fraction=0.8)
+    scaled = picture.resize((40, 40), Image.Resampling.BILINEAR)
+    assert np.array_equal(_read(picture, target), np.asarray(scaled.crop((4, 4, 36, 36))))
+
+
+def test_exif_orientation_is_left_alone_where_the_rule_says_so() -> None:
+    picture = _picture(32, 32)
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    turned = io.BytesIO()
+    picture.save(turned, "PNG", exif=exif)
+    as_stored = _target(32, fit="stretch", exif=False)
+    assert np.array_equal(read(turned.getvalue(), as_stored), np.asarray(picture))
+    assert np.array_equal(read(turned.getvalue(), replace(as_stored, exif=True)), np.asarray(picture.rotate(180)))
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1600, 1200)])
+def test_a_jpeg_is_decoded_in_full_where_the_rule_says_so(size: tuple[int, int]) -> None:
+    picture, file = _picture(*size), io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    wanted = Image.open(file).resize((32, 32), Image.Resampling.BILINEAR)
+    assert np.array_equal(read(file.getvalue(), _target(32, fit="stretch")), np.asarray(wanted))
+
+
+def _target(side: int, **rules: Any) -> Target:
+    return Target(
+        **{"height": side, "width": side, "color_mode": "RGB", "light_on_dark": False, "is_reduced": False} | rules
+    )
+
+
+def _read(picture: Image.Image, target: Target) -> np.ndarray:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return read(file.getvalue(), target)
+
+
+def _resized_by_shortest_edge(picture: Image.Image, edge: int, interpolation: str) -> Image.Image:
+    width, height = picture.size
+    longer = int(edge * max(width, height) / min(width, height))
+    size = (edge, longer) if width <= height else (longer, edge)
+    return picture.resize(size, _FILTERS[interpolation])
+
+
+def _picture(width: int, height: int) -> Image.Image:
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [128 + 127 * np.sin(rows / (3 + shift) + columns / (5 + shift) + math.pi * shift) for shift in range(3)]
+    return Image.fromarray(np.stack(waves, axis=-1).astype(np.uint8))
