@@ -95,6 +95,13 @@ def _sampled_axis(
     first = np.floor(centres)
     taps = (-1, 0, 1, 2) if is_cubic else (0, 1)
     weights = [(_keys if is_cubic else _triangle)(np.abs(centres - (first + tap))) for tap in taps]
+    if (
+        is_cubic
+    ):  # beyond the border there is nothing, and what is left is scaled up; the linear filter repeats the border
+        inside = [(first + tap >= 0) & (first + tap < length) for tap in taps]
+        weights = [weight * is_in for weight, is_in in zip(weights, inside, strict=True)]
+        whole = np.sum(weights, axis=0)
+        weights = [weight / whole for weight in weights]
     shape = [1, 1, 1]
     shape[axis] = count
     total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)

@@ -58,8 +58,9 @@ def test_stretch_without_antialiasing_is_tensorflows_resize(
     picture = _picture(*size)
     wanted = tf.image.resize(np.asarray(picture), (32, 48), method=interpolation, antialias=False).numpy()
     target = replace(_target(32, fit="stretch", interpolation=interpolation, antialias=False), width=48)
-    # uint8 rounds what a data set of Keras hands on as a fraction.
-    assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= 0.51
+    # A data set of Keras hands on fractions, which uint8 rounds; TensorFlow has its cubic weights from a table of 1,024.
+    largest = 0.51 if interpolation == "bilinear" else 0.85
+    assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= largest
 
 
 def test_cover_with_a_crop_fraction_keeps_that_share_of_the_shorter_side() -> None:
