@@ -5,7 +5,10 @@ the moving average of the weights, where the recipe keeps one), the best weights
 replaced atomically after each epoch; ``run.json`` beside it says which run it belongs to.
 """
 
+import io
 import json
+import math
+import warnings
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import RunError
+from training.files import MEBIBYTE, read_file, reason, write_atomically
+
+_MAX_CHECKPOINT_BYTES = 4096 * MEBIBYTE
+_MAX_IDENTITY_BYTES = MEBIBYTE
+_GROUPS = ("network", "optimizer", "best")
 
 History = dict[str, list[float]]
 Arrays = Sequence[NDArray[Any]]
@@ -71,23 +79,21 @@ class RunDirectory:
             return None
         self._check_identity()
         try:
-            with self.checkpoint.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                facts = json.loads(str(arrays["facts"]))
-                groups = {
-                    group: [arrays[f"{group}/{number}"] for number in range(facts.pop(f"{group}_arrays"))]
-                    for group in ("network", "optimizer", "best")
-                }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise RunError(
-                f"{self.checkpoint} is damaged ({error}): delete {self.path}, or train with --fresh"
-            ) from error
-        network, optimizer, best = groups["network"], groups["optimizer"], groups["best"]
-        return State(network=network, optimizer=optimizer, best=best, **facts)
+            content = read_file(self.checkpoint, _MAX_CHECKPOINT_BYTES)
+            # numpy warns of headers that are not its own, and raises whatever the parser of their text does.
+            with warnings.catch_warnings(action="ignore"):
+                return _read_state(content)
+        except OSError as error:
+            raise RunError(f"{self.checkpoint} cannot be read ({reason(error)}): {self._remedy}") from error
+        except Exception as error:
+            raise RunError(f"{self.checkpoint} is damaged: {self._remedy}") from error
 
     def save(self, state: State) -> None:
-        """Replaces the checkpoint; a kill at any moment leaves the old or the new one, whole."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        _write_atomically(self.path / "run.json", json.dumps(self.identity, indent=2).encode())
+        """Replaces the checkpoint; a kill at any moment leaves the old or the new one, whole.
+
+        Raises:
+            RunError: it cannot be written; the one before stays.
+        """
         groups = {"network": state.network, "optimizer": state.optimizer, "best": state.best}
         facts = {
             "epochs_done": state.epochs_done,
@@ -96,19 +102,33 @@ class RunDirectory:
             "history": state.history,
         } | {f"{group}_arrays": len(arrays) for group, arrays in groups.items()}
         named = {f"{group}/{number}": array for group, arrays in groups.items() for number, array in enumerate(arrays)}
-        partial = self.path / "checkpoint.partial.npz"
-        np.savez(partial, allow_pickle=False, facts=np.array(json.dumps(facts)), **named)
-        partial.replace(self.checkpoint)
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, facts=np.array(json.dumps(facts)), **named)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / "run.json", json.dumps(self.identity, indent=2).encode())
+            write_atomically(self.checkpoint, content.getbuffer())
+        except OSError as error:
+            raise RunError(f"the checkpoint cannot be written to {self.path} ({reason(error)})") from error
 
     def discard(self) -> None:
         """Forgets the checkpoint, so that the run begins anew."""
         self.checkpoint.unlink(missing_ok=True)
 
+    @property
+    def _remedy(self) -> str:
+        return f"delete {self.path}, or train with --fresh"
+
     def _check_identity(self) -> None:
+        path = self.path / "run.json"
         try:
-            written: Any = json.loads((self.path / "run.json").read_text())
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'run.json'} cannot be read ({error}): train with --fresh") from error
+            written: Any = json.loads(read_file(path, _MAX_IDENTITY_BYTES))
+        except OSError as error:
+            raise RunError(f"{path} cannot be read ({reason(error)}): train with --fresh") from error
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path} is not JSON: train with --fresh") from error
+        if not isinstance(written, dict):
+            raise RunError(f"{path} does not say which run it belongs to: train with --fresh")
         ours = json.loads(json.dumps(self.identity))
         differing = sorted(key for key in {*ours, *written} if ours.get(key) != written.get(key))
         if differing:
@@ -118,7 +138,31 @@ class RunDirectory:
             )
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+def _read_state(content: bytes) -> State:
+    """Reads a checkpoint; whatever it raises means that the file is damaged.
+
+    Raises:
+        ValueError: it holds something else than :meth:`RunDirectory.save` writes.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        entries = archive.infolist()
+        # As written: nothing is compressed, so what is read is no larger than the file.
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ValueError("an array is compressed")
+        if sum(entry.file_size for entry in entries) > len(content):
+            raise ValueError("its arrays overlap")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        facts = json.loads(str(arrays["facts"]))
+        network, optimizer, best = (
+            [arrays[f"{group}/{number}"] for number in range(facts.pop(f"{group}_arrays"))] for group in _GROUPS
+        )
+    state = State(network=network, optimizer=optimizer, best=best, **facts)
+    epochs, history = state.epochs_done, state.history
+    if not (type(epochs) is int and type(state.best_epoch) is int and 0 <= state.best_epoch <= epochs):
+        raise ValueError("its epochs are not counted")
+    if not isinstance(state.best_loss, float) or math.isnan(state.best_loss):
+        raise ValueError("its best loss is no number")
+    figures = history.values()
+    if not all(len(values) == epochs and all(isinstance(value, float) for value in values) for values in figures):
+        raise ValueError("its history has not a number for each epoch")
+    return state

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import TrainingError
+from training.files import reason
 
 _COMMANDS = ("train", "describe", "evaluate", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
@@ -53,6 +54,10 @@ def main(arguments: Sequence[str]) -> int:
         return 130
     except TrainingError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{reason(error)}", file=sys.stderr)
         return 2
     return 0
 

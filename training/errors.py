@@ -5,11 +5,13 @@
     TrainingError
       DataError              a data set is missing, truncated, damaged or mislabelled
       RecipeError            a recipe, or an option given on the command line, asks for what cannot be
-      RunError               a run directory does not belong to this run
+      RunError               a run directory does not belong to this run, is damaged, or cannot be written
       ExportError            the ONNX file does not answer as the Keras network does
+      PublishError           the model repository cannot be written
       ModelFileError         a file is not a model of this project, or does not fit the data it is evaluated on
 
-The command line prints the message and exits with status 2; nothing below it catches a :class:`TrainingError`.
+The command line prints the message, or what the system says of a file (``OSError``), and exits with status 2; nothing
+below it catches a :class:`TrainingError`.
 """
 
 
@@ -26,11 +28,15 @@ class RecipeError(TrainingError):
 
 
 class RunError(TrainingError):
-    """A run directory holds a checkpoint that does not belong to this run, or a damaged one."""
+    """A run directory holds a checkpoint of another run or a damaged one, or what belongs there cannot be written."""
 
 
 class ExportError(TrainingError):
     """The exported graph cannot be made, or does not answer as the Keras network does."""
+
+
+class PublishError(TrainingError):
+    """The model repository cannot be written; what it held stays."""
 
 
 class ModelFileError(TrainingError):

@@ -5,13 +5,15 @@ Written with TensorFlow alone; only who wants to look needs the package: ``pip i
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+
+from training.errors import RunError
 
 _FILE_VERSION = "brain.Event:2"
 
@@ -23,6 +25,9 @@ class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     Args:
         directory: made where it is missing.
+
+    Raises:
+        RunError: a file in it cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -32,7 +37,7 @@ class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Opens the file."""
-        self._writer = tf.io.TFRecordWriter(str(self._path))
+        self._writer = self._attempt(lambda: tf.io.TFRecordWriter(str(self._path)))
         self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_FILE_VERSION))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -44,8 +49,14 @@ class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
         """Closes the file."""
-        self._writer.close()
+        self._attempt(self._writer.close)
 
     def _write(self, event: tf.compat.v1.Event) -> None:
-        self._writer.write(event.SerializeToString())
-        self._writer.flush()
+        self._attempt(lambda: self._writer.write(event.SerializeToString()))
+        self._attempt(self._writer.flush)
+
+    def _attempt(self, step: Callable[[], Any]) -> Any:
+        try:
+            return step()
+        except tf.errors.OpError as error:
+            raise RunError(f"{self._path} cannot be written ({error.message})") from error

@@ -20,7 +20,7 @@ from training.checkpoint import History, RunDirectory, State
 from training.checkpoint_callback import Checkpointing
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
-from training.errors import RecipeError
+from training.errors import RecipeError, RunError
 from training.event_log import EventLog
 from training.progress import Progress
 from training.recipes.recipe import Recipe
@@ -102,7 +102,7 @@ def fit(
         )
         network.optimizer.build(network.trainable_variables)
         if state.epochs_done:
-            _restore(network, state)
+            _restore(network, state, run)
     checkpointing = Checkpointing(run, state)
     # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.
     callbacks: list[keras.callbacks.Callback] = [checkpointing]
@@ -128,7 +128,17 @@ def fit(
     return Fitted(network, state.best_epoch, state.history, train, validation)
 
 
-def _restore(network: keras.Sequential, state: State) -> None:
-    for variables, values in ((network.variables, state.network), (network.optimizer.variables, state.optimizer)):
+def _restore(network: keras.Sequential, state: State, run: RunDirectory) -> None:
+    groups = (
+        (network.variables, state.network),
+        (network.optimizer.variables, state.optimizer),
+        (network.weights, state.best if state.best else network.get_weights()),
+    )
+    for variables, values in groups:
+        if [(tuple(variable.shape), variable.dtype) for variable in variables] != [
+            (value.shape, value.dtype.name) for value in values
+        ]:
+            raise RunError(f"{run.checkpoint} holds the state of another network: train with --fresh")
+    for variables, values in groups[:2]:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

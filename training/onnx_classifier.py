@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from training.errors import ModelFileError
+from training.files import MEBIBYTE, read_file, reason
 from training.metrics import Probabilities
 
 _BATCH = 256
+_MAX_MODEL_BYTES = 2048 * MEBIBYTE  # the most that protobuf can hold
 
 
 class OnnxClassifier:
@@ -29,7 +31,7 @@ class OnnxClassifier:
         try:
             self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            raise ModelFileError(f"{origin} is not an ONNX model that ONNX Runtime can run: {error}") from error
+            raise ModelFileError(f"{origin} is not an ONNX model that ONNX Runtime can run: {reason(error)}") from error
 
     @classmethod
     def open(cls, path: Path) -> "OnnxClassifier":
@@ -39,9 +41,9 @@ class OnnxClassifier:
             ModelFileError: it is missing, or not a model.
         """
         try:
-            return cls(path.read_bytes(), str(path))
+            return cls(read_file(path, _MAX_MODEL_BYTES), str(path))
         except OSError as error:
-            raise ModelFileError(f"{path} cannot be read: {error.strerror}") from error
+            raise ModelFileError(f"{path} cannot be read: {reason(error)}") from error
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -53,7 +55,7 @@ class OnnxClassifier:
         try:
             return ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
         except ContractError as error:
-            raise ModelFileError(f"{self._origin} was not exported by `python -m training`: {error}") from error
+            raise ModelFileError(f"{self._origin} was not exported by `python -m training`: {reason(error)}") from error
 
     def predict(self, pixels: NDArray[np.uint8], batch_size: int = _BATCH) -> Probabilities:
         """Classifies pictures.

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from training.errors import RecipeError
+from training.errors import PublishError, RecipeError
+from training.files import reason
 
 
 def next_version(repository: Path, name: str) -> str:
@@ -37,15 +38,24 @@ def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
 
     Raises:
         RecipeError: the version is no whole number.
+        PublishError: the repository, or something in the block, cannot be written.
     """
     check_version(version)
     target = repository / name / version
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # The leading dot keeps it out of sight of a server that looks for versions.
-    with tempfile.TemporaryDirectory(prefix=f".{version}-", dir=target.parent) as scratch:
-        made = Path(scratch) / "new"
-        made.mkdir()
-        yield made
-        if target.exists():
-            target.replace(Path(scratch) / "old")
-        made.replace(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The leading dot keeps it out of sight of a server that looks for versions.
+        with tempfile.TemporaryDirectory(prefix=f".{version}-", dir=target.parent) as scratch:
+            made, old = Path(scratch) / "new", Path(scratch) / "old"
+            made.mkdir()
+            yield made
+            if target.exists():
+                target.replace(old)
+            try:
+                made.replace(target)
+            except OSError:
+                if old.exists():
+                    old.replace(target)
+                raise
+    except OSError as error:
+        raise PublishError(f"{target} cannot be written ({reason(error)}): nothing is published") from error

@@ -1,10 +1,12 @@
 """Kaggle's submission file: a prediction for each row of ``test.csv``."""
 
 import csv
+import io
 from pathlib import Path
 
 from training.data import kaggle_csv
 from training.errors import ModelFileError
+from training.files import write_atomically
 from training.onnx_classifier import OnnxClassifier
 
 
@@ -22,14 +24,16 @@ def submit(model: Path, test_csv: Path, submission: Path) -> int:
     Raises:
         ModelFileError: the model does not read 28x28 digits.
         DataError: the CSV is missing or damaged.
+        OSError: the submission cannot be written.
     """
     classifier = OnnxClassifier.open(model)
     labels = classifier.metadata.labels
     if not all(label.isdecimal() for label in labels):
         raise ModelFileError(f"{model} knows {', '.join(labels)}: a model of digits is needed")
     predicted = classifier.predict(kaggle_csv.read_unlabelled(test_csv)).argmax(axis=1)
-    with submission.open("w", newline="", encoding="ascii") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("ImageId", "Label"))
-        writer.writerows((number, labels[index]) for number, index in enumerate(predicted, start=1))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("ImageId", "Label"))
+    writer.writerows((number, labels[index]) for number, index in enumerate(predicted, start=1))
+    write_atomically(submission, text.getvalue().encode("ascii"))
     return len(predicted)

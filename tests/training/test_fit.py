@@ -14,7 +14,7 @@ from training.checkpoint import RunDirectory, State
 from training.data import sources
 from training.data.dataset import DataSet
 from training.data.holdout import RandomHoldout
-from training.errors import RecipeError
+from training.errors import RecipeError, RunError
 from training.fit import fit, run_identity
 from training.recipes.recipe import Recipe
 
@@ -51,6 +51,15 @@ def test_the_same_seed_gives_the_same_weights(
     recipe = _few_steps(data_set, name)
     first, second = (_final_state(recipe, data, tmp_path / place, seed=1) for place in ("first", "second"))
     _assert_equal(first, second)
+
+
+def test_the_state_of_another_network_is_refused(mnist_data: DataSet, tmp_path: Path) -> None:
+    recipe = _few_steps("mnist", "notebook")
+    run = RunDirectory(tmp_path, run_identity(recipe, mnist_data, 0))
+    weights = [np.zeros((2, 3), np.float32)]
+    run.save(State(1, weights, weights, weights, 1, 0.5, {"loss": [1.0]}))
+    with pytest.raises(RunError, match="holds the state of another network: train with --fresh"):
+        fit(recipe, mnist_data, run, seed=0)
 
 
 def test_another_seed_gives_other_weights(mnist_data: DataSet, tmp_path: Path) -> None:

@@ -1,16 +1,15 @@
 """CIFAR-10 as its publishers distribute it: six pickled batches of planar RGB images in ``cifar-10-batches-py/``."""
 
 import functools
-import io
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
+from training.data.pickled_batch import Array, BatchError, read_pickle
 from training.errors import DataError
+from training.files import MEBIBYTE, read_file, reason
 
 DIRECTORY = "cifar-10-batches-py"
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -20,14 +19,7 @@ SOURCE = DataSource(
     citation="A. Krizhevsky, 'Learning Multiple Layers of Features from Tiny Images', technical report, 2009.",
 )
 _IMAGE_BYTES = 3 * 32 * 32
-_ALLOWED_GLOBALS = {
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    # As a later Python and numpy write the same arrays.
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("_codecs", "encode"),
-}
+_MAX_BATCH_BYTES = 256 * MEBIBYTE
 
 
 def load(directory: Path) -> DataSet:
@@ -55,30 +47,20 @@ def of_arrays(train: LabelledImages, test: LabelledImages) -> DataSet:
 def _read_batch(path: Path) -> LabelledImages:
     """One batch: ``data`` uint8 [N, 3072], all red, then all green, then all blue; ``labels`` a list of N."""
     try:
-        batch = _Unpickler(io.BytesIO(path.read_bytes()), encoding="bytes").load()
+        batch = read_pickle(read_file(path, _MAX_BATCH_BYTES))
     except FileNotFoundError:
         raise DataError(f"{path} is missing: {DIRECTORY}/ holds data_batch_1 to data_batch_5 and test_batch") from None
-    except (pickle.UnpicklingError, EOFError, ValueError, IndexError, KeyError, OSError, AttributeError) as error:
-        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
-    try:
-        planar, labels = np.asarray(batch[b"data"]), np.asarray(batch[b"labels"], dtype=np.int64)
-    except (TypeError, KeyError, ValueError) as error:
-        raise DataError(f"{path} is not a CIFAR-10 batch: it must hold b'data' and b'labels'") from error
-    if planar.dtype != np.uint8 or planar.ndim != 2 or planar.shape[1] != _IMAGE_BYTES:
-        raise DataError(f"{path}: data must be uint8 [N, {_IMAGE_BYTES}], not {planar.dtype} {list(planar.shape)}")
+    except (OSError, BatchError) as error:
+        raise DataError(f"{path} is truncated or damaged ({reason(error)}): fetch it again") from error
+    written, labels = (batch.get(key) if isinstance(batch, dict) else None for key in (b"data", b"labels"))
+    if not isinstance(written, Array) or not isinstance(labels, list):
+        raise DataError(f"{path} is not a CIFAR-10 batch: it must hold b'data' and b'labels'")
+    planar = written.bytes_2d()
+    if planar is None or planar.shape[1] != _IMAGE_BYTES:
+        raise DataError(f"{path}: data must be uint8 [N, {_IMAGE_BYTES}]")
     if len(labels) != len(planar):
         raise DataError(f"{path}: {len(planar)} images but {len(labels)} labels")
-    if len(labels) and not (labels.min() >= 0 and labels.max() < len(LABELS)):
+    if not all(type(label) is int and 0 <= label < len(LABELS) for label in labels):
         raise DataError(f"{path}: a label is outside 0 to {len(LABELS) - 1}")
     pixels = planar.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
-    return LabelledImages(np.ascontiguousarray(pixels), labels)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads plain containers and numpy arrays only: a downloaded pickle must not run code."""
-
-    def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if (module_name, global_name) not in _ALLOWED_GLOBALS:
-            raise pickle.UnpicklingError(f"unexpected {module_name}.{global_name}")
-        # numpy 2 keeps its multiarray module under another name than the 2009 pickles do.
-        return super().find_class(module_name.replace("numpy.core", "numpy._core"), global_name)
+    return LabelledImages(np.ascontiguousarray(pixels), np.array(labels, np.int64))

@@ -1,5 +1,6 @@
 """Kaggle's Digit Recognizer: ``train.csv`` (``label,pixel0,...,pixel783``) and ``test.csv`` (the same, unlabelled)."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import RandomHoldout, split
 from training.data.mnist_idx import LABELS, of_arrays
 from training.errors import DataError
+from training.files import MEBIBYTE, read_file, reason
 
 SIDE = 28
+_MAX_BYTES = 1024 * MEBIBYTE
+_MAX_HEADER_BYTES = 65_536
 _TEST_SHARE, _TEST_SEED = 0.1, 0
 
 
@@ -57,39 +61,41 @@ def read_unlabelled(path: Path) -> NDArray[np.uint8]:
     return _pixels(path, _read(path, labelled=False))
 
 
-def is_labelled(path: Path) -> bool:
-    """Whether the file begins with a ``label`` column.
-
-    Raises:
-        DataError: the file cannot be read.
-    """
-    return _header(path)[0] == "label"
-
-
-def _header(path: Path) -> list[str]:
+def _content(path: Path) -> bytes:
     try:
-        with path.open(encoding="ascii") as file:
-            return file.readline().strip().split(",")
+        return read_file(path, _MAX_BYTES)
     except FileNotFoundError:
         raise DataError(f"{path} is missing") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path} is not a CSV file ({reason(error)})") from error
+
+
+def _header(path: Path, content: bytes) -> list[str]:
+    line = content[:_MAX_HEADER_BYTES].partition(b"\n")[0]
+    if not line.isascii():
+        raise DataError(f"{path} is not a CSV file (its first line is not ASCII)")
+    return line.decode("ascii").strip().split(",")
 
 
 def _read(path: Path, *, labelled: bool) -> NDArray[np.int16]:
+    content = _content(path)
     expected = ["label"] * labelled + [f"pixel{number}" for number in range(SIDE * SIDE)]
-    header = _header(path)
+    header = _header(path, content)
     if header != expected:
+        began = ",".join(header[:2])[:64]
         raise DataError(
             f"{path} must begin with the header {expected[0]},{expected[1]},...,{expected[-1]} "
-            f"({len(expected)} columns), not with {','.join(header[:2])},... ({len(header)} columns)"
+            f"({len(expected)} columns), not with {began},... ({len(header)} columns)"
         )
-    try:
-        table = np.loadtxt(path, np.int16, delimiter=",", skiprows=1, ndmin=2)
-    except ValueError as error:
-        raise DataError(f"{path} is truncated or damaged: {error}") from error
-    if len(table) == 0:
+    rows = content.partition(b"\n")[2]
+    if not rows.strip():
         raise DataError(f"{path} has a header, but no rows")
+    try:
+        table = np.loadtxt(io.BytesIO(rows), np.int16, comments=None, delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise DataError(f"{path} is truncated or damaged: {reason(error)}") from error
+    if table.shape[1] != len(expected):
+        raise DataError(f"{path} is truncated or damaged: its rows have {table.shape[1]} columns, not {len(expected)}")
     return table
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from training.data import cifar10, mnist_idx
 from training.data.dataset import DataSet, LabelledImages
 from training.errors import DataError
+from training.files import reason
 
 Pair = tuple[Any, Any]
 
@@ -42,7 +43,8 @@ def _load(name: str, load_data: Callable[[], tuple[Pair, Pair]]) -> tuple[Pair, 
     # Keras raises a bare Exception where the download fails.
     except Exception as error:
         raise DataError(
-            f"{name} is neither in keras.datasets' cache nor to be downloaded ({error}): give its folder as --data-dir"
+            f"{name} is neither in keras.datasets' cache nor to be downloaded ({reason(error)}): "
+            "give its folder as --data-dir"
         ) from error
 
 

@@ -5,6 +5,8 @@ for each, then the values row by row (Y. LeCun, C. Cortes, C. Burges, "The MNIST
 """
 
 import gzip
+import io
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -15,6 +17,7 @@ from numpy.typing import NDArray
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
 from training.errors import DataError
+from training.files import MEBIBYTE, read_file, reason
 
 LABELS = tuple(str(digit) for digit in range(10))
 SOURCE = DataSource(
@@ -25,6 +28,7 @@ SOURCE = DataSource(
     "Proceedings of the IEEE, 1998.",
 )
 _UNSIGNED_BYTE = 8
+_MAX_BYTES = 1024 * MEBIBYTE
 
 
 def find(directory: Path, stem: str) -> Path | None:
@@ -70,15 +74,22 @@ def _read_idx(directory: Path, stem: str, dimensions: int) -> tuple[Path, NDArra
     path = find(directory, stem)
     if path is None:
         raise DataError(f"{directory / stem} is missing (also looked for {stem}.gz)")
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is truncated or damaged ({error}): fetch it again") from error
     header = 4 + 4 * dimensions
-    if content[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)) or len(content) < header:
-        raise DataError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimension(s)")
-    shape = struct.unpack(f">{dimensions}I", content[4:header])
-    expected = header + int(np.prod(shape, dtype=np.int64))
-    if len(content) != expected:
-        raise DataError(f"{path}: its header announces {expected} bytes, but it holds {len(content)}: fetch it again")
-    return path, np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+    try:
+        content = read_file(path, _MAX_BYTES)
+        with gzip.open(io.BytesIO(content)) if path.suffix == ".gz" else io.BytesIO(content) as file:
+            head = file.read(header)
+            if head[:4] != bytes((0, 0, _UNSIGNED_BYTE, dimensions)) or len(head) < header:
+                raise DataError(f"{path} is not an IDX file of unsigned bytes with {dimensions} dimension(s)")
+            shape = struct.unpack(f">{dimensions}I", head[4:])
+            expected = math.prod(shape)
+            if expected > _MAX_BYTES:
+                raise DataError(f"{path}: its header announces {expected} bytes; at most {_MAX_BYTES} are read")
+            # However much it inflates to, no more is held than its header announces.
+            values = file.read(expected + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} is truncated or damaged ({reason(error)}): fetch it again") from error
+    if len(values) != expected:
+        there = f"more than {expected}" if len(values) > expected else f"{len(values)}"
+        raise DataError(f"{path}: its header announces {expected} bytes, but it holds {there}: fetch it again")
+    return path, np.frombuffer(values, np.uint8).reshape(shape)

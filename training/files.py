@@ -1,0 +1,56 @@
+"""Reads whole files that somebody else may have made, and writes files whole or not at all."""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path
+
+MEBIBYTE = 1 << 20
+
+
+def read_file(path: Path, max_bytes: int) -> bytes:
+    """Reads a regular file.
+
+    A named pipe would be waited for without end, and a device never ends, so neither is opened.
+
+    Args:
+        path: of the file.
+        max_bytes: longest content.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is longer. ``strerror`` says which.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if found.st_size > max_bytes:
+        raise OSError(
+            errno.EFBIG, f"{found.st_size} bytes long, and at most {max_bytes // MEBIBYTE} MiB are read", str(path)
+        )
+    with path.open("rb") as file:
+        return file.read(found.st_size)
+
+
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
+    """Replaces a file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there stays.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line: what the system says, or the error's own message."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:200]
