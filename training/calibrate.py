@@ -1,20 +1,12 @@
-"""Temperature scaling: one number that makes confidences mean what they say (Guo et al., 2017, section 4.2).
-
-Logits are divided by a temperature before the softmax. That changes no ranking, so no accuracy; it only makes a
-network that is too sure of itself less so, or the reverse.
-"""
+"""The logits of a Keras network, which its temperature is fitted on."""
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from training.batches import as_network_input
 from training.data.dataset import LabelledImages
-from training.metrics import Classes
+from training.temperature import Logits
 
-Logits = NDArray[np.float64]
-_LEAST, _MOST = 0.05, 20.0
-_BISECTIONS = 60
 _BATCH = 500
 
 
@@ -26,42 +18,3 @@ def logits_of(network: keras.Sequential, images: LabelledImages) -> Logits:
     activations = features.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)
     logits: Logits = activations @ np.asarray(last.kernel, np.float64) + np.asarray(last.bias, np.float64)
     return logits
-
-
-def fit_temperature(logits: Logits, classes: Classes) -> float:
-    """The temperature of least log loss.
-
-    The loss is convex in 1 / temperature, and its slope there is the mean of (expected logit - true logit), so the
-    zero of that slope is found by bisection.
-
-    Args:
-        logits: of the validation split, [N, K].
-        classes: the truth, [N].
-
-    Returns:
-        A temperature between 0.05 and 20; 1.0 where no other lowers the log loss.
-    """
-    true_logits = logits[np.arange(len(classes)), classes]
-    coldest, warmest = 1 / _MOST, 1 / _LEAST
-    for _ in range(_BISECTIONS):
-        inverse = (coldest + warmest) / 2
-        expected = np.sum(_softmax(logits * inverse) * logits, axis=1)
-        if np.mean(expected - true_logits) > 0:
-            warmest = inverse
-        else:
-            coldest = inverse
-    temperature = 2 / (coldest + warmest)
-    return temperature if log_loss(logits / temperature, classes) < log_loss(logits, classes) else 1.0
-
-
-def log_loss(logits: Logits, classes: Classes) -> float:
-    """Mean negative log-likelihood of the true classes, in nats."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_norm = np.log(np.exp(shifted).sum(axis=1))
-    return float(np.mean(log_norm - shifted[np.arange(len(classes)), classes]))
-
-
-def _softmax(logits: Logits) -> Logits:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softmax: Logits = powers / powers.sum(axis=1, keepdims=True)
-    return softmax

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from training.errors import TrainingError
 from training.files import reason
+from training.importing.command import add_arguments as add_import_arguments
 
-_COMMANDS = ("train", "describe", "evaluate", "export", "submit")
+_COMMANDS = ("train", "import", "describe", "evaluate", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 
@@ -69,8 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="{DATA SET, describe, evaluate, export, submit}")
+    commands = parser.add_subparsers(required=True, metavar="{DATA SET, import, describe, evaluate, export, submit}")
     _add_train(commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)"))
+    add_import_arguments(commands.add_parser("import", help="serve a classifier that something else trained"))
     _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
     _add_export(commands.add_parser("export", help="the same model in fewer bits, measured, under a name of its own"))

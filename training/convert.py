@@ -29,9 +29,9 @@ from contract import INPUT_NAME, ModelMetadata
 from training import metrics, provenance
 from training.data import sources
 from training.data.dataset import DataSet
-from training.export import with_metadata
 from training.measure import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
 from training.publish import next_version, publishing
 
 Precision = Literal["float16", "int8"]

@@ -8,6 +8,9 @@
       RunError               a run directory does not belong to this run, is damaged, or cannot be written
       ExportError            the ONNX file does not answer as the Keras network does
       PublishError           the model repository cannot be written
+
+
+      ImportRefusedError     a foreign model cannot be taken, or does not say enough to be taken without guessing
       ModelFileError         a file is not a model of this project, or does not fit the data it is evaluated on
 
 The command line prints the message, or what the system says of a file (``OSError``), and exits with status 2; nothing
@@ -37,6 +40,10 @@ class ExportError(TrainingError):
 
 class PublishError(TrainingError):
     """The model repository cannot be written; what it held stays."""
+
+
+class ImportRefusedError(TrainingError):
+    """A foreign model cannot be taken, or what it expects is not known and is not guessed."""
 
 
 class ModelFileError(TrainingError):

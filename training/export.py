@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import tf2onnx
 
-from contract import INPUT_NAME, OPSET, OUTPUT_NAME, ModelMetadata
+from contract import INPUT_NAME, OPSET, OUTPUT_NAME
 from training.batches import as_network_input
 from training.data.dataset import LabelledImages
 from training.errors import ExportError
@@ -76,16 +76,3 @@ def check_parity(model: onnx.ModelProto, network: keras.Sequential, images: Labe
                 f"in {differing} of {len(images)} most probable classes, at batch size {batch_size}"
             )
     return worst
-
-
-def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
-    """The file's content: the graph, and what it says about itself.
-
-    Raises:
-        ContractError: the metadata contradicts itself.
-    """
-    complete = onnx.ModelProto()
-    complete.CopyFrom(model)
-    onnx.helper.set_model_props(complete, metadata.to_props())
-    content: bytes = complete.SerializeToString()
-    return content

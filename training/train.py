@@ -8,19 +8,21 @@ import numpy as np
 
 from contract import GoldenImage, ModelMetadata, is_model_name
 from training import provenance
-from training.calibrate import fit_temperature, logits_of
+from training.calibrate import logits_of
 from training.card import HowMade, write_card
 from training.checkpoint import RunDirectory
 from training.data.dataset import DataSet
 from training.errors import RecipeError
-from training.export import check_parity, to_onnx, with_metadata
+from training.export import check_parity, to_onnx
 from training.figures.album import CAPTIONS, draw_album
 from training.fit import Fitted, fit, run_identity
 from training.measure import Measurement, measure
 from training.metrics import reference
 from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
 from training.publish import check_version, publishing
 from training.recipes.recipe import Recipe
+from training.temperature import fit_temperature
 
 _GOLDEN_IMAGES = 10
 _PARITY_IMAGES = 1000

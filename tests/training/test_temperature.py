@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.calibrate import fit_temperature, log_loss
+from training.temperature import fit_temperature, log_loss
 
 
 def _logits(scale: float) -> tuple[np.ndarray, np.ndarray]:

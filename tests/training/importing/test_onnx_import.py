@@ -1,0 +1,233 @@
+"""ONNX files of every form become served ones whose answers are the original's; what cannot be known is asked for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+from PIL import Image
+
+from contract import ModelMetadata
+from tests.training.importing.networks import CLASSES, write_labels, write_network
+from training.cli import main
+
+RULES = ("--preprocessing", "imagenet", "--resize", "shortest-edge:20", "--crop", "16")
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    return write_labels(tmp_path / "labels.txt")
+
+
+def run_import(source: Path, tmp_path: Path, *words: str | Path) -> int:
+    return main(["import", str(source), "--name", "birds", "--out", str(tmp_path / "models"), *map(str, words)])
+
+
+def imported(tmp_path: Path) -> tuple[onnxruntime.InferenceSession, ModelMetadata]:
+    session = onnxruntime.InferenceSession(tmp_path / "models" / "birds" / "1" / "model.onnx")
+    return session, ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"layout": "NHWC"},
+        {"batch": 1},
+        {"batch": 3},
+        {"dtype": np.float16},
+        {"head": "softmax"},
+        {"opset": 9},
+        {"opset": 21},
+        {"sides": ("H", "W")},
+    ],
+    ids=str,
+)
+def test_its_answers_are_those_of_the_original(form: dict[str, Any], tmp_path: Path, labels: Path) -> None:
+    source = write_network(tmp_path / "net.onnx", **form)
+    words = ["--size", "16"] if "sides" in form else []
+    assert run_import(source, tmp_path, "--labels", labels, *RULES, *words) == 0
+    session, metadata = imported(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
+    answered = session.run(["probabilities"], {"image": images})[0]
+
+    values = (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    values = values if form.get("layout") == "NHWC" else values.transpose(0, 3, 1, 2)
+    values = values.astype(form.get("dtype", np.float32))
+    model = onnx.load(source)
+    model.ir_version = 10
+    original = onnxruntime.InferenceSession(model.SerializeToString())
+    batch = form.get("batch", 6)
+    raw = np.concatenate([original.run(None, {"x": values[i : i + batch]})[0] for i in range(0, 6, batch)])
+    wanted = raw if form.get("head") == "softmax" else np.exp(raw) / np.exp(raw).sum(1, keepdims=True)
+    assert np.abs(answered - wanted).max() < (5e-3 if "dtype" in form else 1e-4)
+    assert metadata.fit == "shortest-edge"
+    assert metadata.evaluation is None
+    assert metadata.reference is None
+    assert "not proven" in (metadata.preprocessing_proof or "")
+    assert (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text().count("not measured") == 1
+
+
+def test_data_beside_the_file_is_read(tmp_path: Path, labels: Path) -> None:
+    model = onnx.load(write_network(tmp_path / "whole.onnx"))
+    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)
+    assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 0
+
+
+def test_data_outside_the_folder_is_not_read(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    model = onnx.load(write_network(tmp_path / "whole.onnx"))
+    onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)
+    model = onnx.load(tmp_path / "net.onnx", load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = "../net.bin" if entry.key == "location" else entry.value
+    (tmp_path / "in" / "net.onnx").write_bytes(model.SerializeToString())
+    assert run_import(tmp_path / "in" / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
+    assert "only plain files below the folder" in capsys.readouterr().err
+
+
+def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    _write_examples(tmp_path / "examples", source, each=30)
+    assert run_import(source, tmp_path, "--labels", labels, *RULES, "--examples", tmp_path / "examples") == 0
+    _, metadata = imported(tmp_path)
+    assert metadata.evaluation is not None
+    assert metadata.uncalibrated is not None
+    assert metadata.evaluation.accuracy == metadata.uncalibrated.accuracy > 0.9
+    assert metadata.temperature != 1
+    assert metadata.golden[0].label is not None
+    record = json.loads((tmp_path / "models" / "birds" / "1" / "metrics.json").read_text())
+    assert record["test"]["accuracy"] == metadata.evaluation.accuracy
+
+
+def test_the_preprocessing_is_measured_only_when_told(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    _write_examples(tmp_path / "examples", source, each=12)
+    words = ("--labels", labels, "--resize", "stretch", "--examples", tmp_path / "examples")
+    assert run_import(source, tmp_path, *words) == 2
+    shown = capsys.readouterr().err
+    assert "imagenet" in shown
+    assert "--preprocessing measured" in shown
+    assert run_import(source, tmp_path, *words, "--preprocessing", "measured") == 0
+    assert imported(tmp_path)[1].training["stated"]["pixels"]["by"].startswith("measured")
+
+
+def test_a_tie_is_refused(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    folder = tmp_path / "examples" / "kind 0"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (16, 16)).save(folder / "black.png")
+    words = ("--labels", labels, "--resize", "stretch", "--examples", tmp_path / "examples")
+    assert run_import(source, tmp_path, *words, "--preprocessing", "measured") == 2
+    assert "too close" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "one label a line"),
+        (("--labels", "LABELS"), "--preprocessing unit"),
+        (("--labels", "LABELS", "--preprocessing", "imagenet"), "--resize stretch"),
+        (("--labels", "LABELS", "--preprocessing", "imagnet", "--resize", "cover"), "none of"),
+        (("--labels", "LABELS", "--preprocessing", "mean=123,std=58", "--resize", "cover"), "scale=255"),
+        (("--labels", "FOUR", *RULES), "4 labels, but the network answers 5 classes"),
+        (("--labels", "LABELS", *RULES, "--head", "softmax"), "do not sum to 1"),
+        (("--labels", "LABELS", *RULES, "--output", "other"), "it has logits"),
+        (("--labels", "LABELS", *RULES, "--size", "17", "--crop", "17"), "takes 16 x 16"),
+        (("--labels", "LABELS", "--preprocessing", "unit", "--resize", "shortest-edge:8"), "does not fit"),
+    ],
+    ids=lambda words: " ".join(words[-2:]) if isinstance(words, tuple) else "",
+)
+def test_what_is_not_known_is_asked_for(
+    words: tuple[str, ...], said: str, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    files = {"LABELS": str(labels), "FOUR": str(write_labels(tmp_path / "four.txt", 4))}
+    assert run_import(source, tmp_path, *[files.get(word, word) for word in words]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "models" / "birds" / "1").exists()
+
+
+def test_scaling_inside_the_graph_is_not_applied_twice(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    front = [helper.make_node("Div", ["x", "white"], ["scaled"])]
+    source = write_network(tmp_path / "net.onnx", front=front, constants={"white": np.array([255], np.float32)})
+    resize = ("--labels", labels, "--resize", "stretch")
+    assert run_import(source, tmp_path, *resize, "--preprocessing", "imagenet") == 2
+    assert "applied twice" in capsys.readouterr().err.lower()
+    assert run_import(source, tmp_path, *resize, "--preprocessing", "unit") == 0
+    assert "not applied twice" in capsys.readouterr().out
+
+
+def test_of_several_outputs_one_is_named(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx", outputs=("features",))
+    assert run_import(source, tmp_path, "--labels", labels, *RULES) == 2
+    assert "--output NAME" in capsys.readouterr().err
+    assert run_import(source, tmp_path, "--labels", labels, *RULES, "--output", "logits") == 0
+
+
+def test_several_labels_a_picture_are_never_softmaxed(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_network(tmp_path / "net.onnx", head="sigmoid")
+    assert run_import(source, tmp_path, "--labels", labels, *RULES) == 2
+    assert "--head multi-label" in capsys.readouterr().err
+    assert run_import(source, tmp_path, "--labels", labels, *RULES, "--multi-label") == 0
+    session, metadata = imported(tmp_path)
+    assert metadata.multi_label
+    sums = session.run(None, {"image": np.full((1, 16, 16, 3), 90, np.uint8)})[0].sum()
+    assert abs(sums - 1) > 0.1
+
+
+def test_one_sigmoid_unit_answers_two_labels(tmp_path: Path) -> None:
+    source = write_network(tmp_path / "net.onnx", head="sigmoid", classes=1)
+    assert run_import(source, tmp_path, "--labels", write_labels(tmp_path / "two.txt", 2), *RULES) == 0
+    answered = imported(tmp_path)[0].run(None, {"image": np.zeros((2, 16, 16, 3), np.uint8)})[0]
+    assert answered.shape == (2, 2)
+    assert np.allclose(answered.sum(1), 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a"], ids=["empty", "text", "no graph"])
+def test_a_damaged_file_is_told_in_one_line(
+    content: bytes, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
+    assert "not an ONNX file" in capsys.readouterr().err
+
+
+def test_a_segmentation_network_is_no_classifier(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = helper.make_node("Identity", ["x"], ["y"])
+    ports = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N", 3, 16, 16]) for name in ("x", "y")]
+    graph = helper.make_graph([node], "g", ports[:1], ports[1:])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "net.onnx")
+    assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
+    assert "no classifier" in capsys.readouterr().err
+
+
+def _write_examples(folder: Path, source: Path, *, each: int) -> None:
+    """Pictures sorted into folders by what the network itself says of them, prepared as torchvision would."""
+    model = onnx.load(source)
+    model.ir_version = 10
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    rng = np.random.default_rng(3)
+    counts = [0] * CLASSES
+    for index in range(60 * each):
+        image = np.kron(rng.integers(0, 256, (4, 4, 3)), np.ones((5, 5, 1))).astype(np.uint8)
+        seen = image[2:18, 2:18]
+        values = (seen / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+        kind = int(session.run(None, {"x": values.transpose(2, 0, 1)[np.newaxis].astype(np.float32)})[0].argmax())
+        if counts[kind] < each:
+            counts[kind] += 1
+            (folder / f"kind {kind}").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"kind {kind}" / f"{index}.png")

@@ -1,0 +1,159 @@
+"""Pictures that came with the command: labelled ones (a sub-folder a label) measure, all of them prove.
+
+What a network expects of its pixels can be found out by trying, where there are labelled pictures: every preprocessing
+with every fit, the accuracies shown, and a winner taken only where it is clear.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import ColorMode, Fit
+from imaging import Target
+from training.data.picture import read_picture
+from training.errors import DataError, ImportRefusedError
+from training.importing.head import Ending
+from training.importing.preprocessing import Preprocessing
+from training.importing.resizing import Resizing
+from training.importing.source import Source
+
+_TRIED_PREPROCESSING = ("unit", "imagenet", "signed", "caffe", "raw")
+_TRIED_FITS: tuple[Fit, ...] = ("cover", "stretch", "contain")
+_STANDARD_ERRORS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleFiles:
+    """Where the pictures lie.
+
+    Attributes:
+        paths: of all pictures.
+        classes: of each, an index into the labels; empty where they are not labelled.
+    """
+
+    paths: tuple[Path, ...]
+    classes: tuple[int, ...]
+
+    def read(self, target: Target) -> NDArray[np.uint8]:
+        """All pictures as the network takes them, uint8 [N, H, W, C].
+
+        Raises:
+            DataError: one cannot be read; names it.
+        """
+        return np.stack([read_picture(path, target) for path in self.paths])
+
+
+def find_examples(folder: Path, names: Sequence[str]) -> ExampleFiles:
+    """Finds the pictures of a folder.
+
+    Args:
+        folder: with pictures, or with one sub-folder a label.
+        names: what the classes are called; a sub-folder may also have a class id as its name.
+
+    Raises:
+        DataError: it holds no picture, or a sub-folder is none of the labels.
+    """
+    if not folder.is_dir():
+        raise DataError(f"--examples {folder}: it is not a folder")
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [path for path in entries if path.is_dir()]
+    if not folders:
+        files = tuple(path for path in entries if path.is_file())
+        if not files:
+            raise DataError(f"--examples {folder}: it holds no picture")
+        return ExampleFiles(files, ())
+    places = {name: index for index, name in enumerate(names)}
+    unknown = [path.name for path in folders if path.name not in places]
+    if unknown:
+        raise DataError(f"--examples {folder}: the sub-folder {unknown[0]!r} is none of the {len(names)} labels")
+    found = [
+        (file, places[path.name])
+        for path in folders
+        for file in sorted(path.iterdir())
+        if file.is_file() and not file.name.startswith(".")
+    ]
+    if not found:
+        raise DataError(f"--examples {folder}: its sub-folders hold no picture")
+    return ExampleFiles(tuple(file for file, _ in found), tuple(index for _, index in found))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One preprocessing with one fit.
+
+    Attributes:
+        preprocessing: of pixel values.
+        resizing: of pictures.
+        right: how many pictures were classified as their folder says.
+        images: of how many.
+    """
+
+    preprocessing: Preprocessing
+    resizing: Resizing
+    right: int
+    images: int
+
+    def row(self) -> str:
+        """A line of the table that is shown."""
+        return f"  {self.preprocessing.name:<10} {self.resizing.fit:<8} {self.right / self.images:7.2%}"
+
+
+def try_all(
+    source: Source,
+    ending: Ending,
+    examples: ExampleFiles,
+    *,
+    size: tuple[int, int],
+    color_mode: ColorMode,
+    base: Resizing,
+) -> list[Trial]:
+    """Tries every preprocessing with every fit on labelled pictures.
+
+    Args:
+        source: the network.
+        ending: how values become probabilities.
+        examples: labelled.
+        size: (height, width) of the input.
+        color_mode: of the input.
+        base: the filter and the other rules, which are not tried.
+
+    Returns:
+        All trials, the best first.
+    """
+    trials = []
+    for fit in _TRIED_FITS:
+        resizing = replace(base, fit=fit, edge=None)
+        images = examples.read(resizing.target(size, color_mode))
+        for name in _TRIED_PREPROCESSING:
+            preprocessing = Preprocessing.parse(name)
+            if color_mode == "L" and len(preprocessing.mean) > 1:
+                continue
+            answered = ending.probabilities(source.answer(preprocessing.apply(images))).argmax(axis=1)
+            trials.append(Trial(preprocessing, resizing, int((answered == examples.classes).sum()), len(images)))
+    return sorted(trials, key=lambda trial: -trial.right)
+
+
+def winner(trials: Sequence[Trial]) -> Trial:
+    """The best trial, where it is clear: two standard errors before every other preprocessing.
+
+    Fits are compared only among themselves: pictures of the input's proportions cannot tell them apart, and then the
+    best one (the first of cover, stretch, contain) is as good as the others.
+
+    Raises:
+        ImportRefusedError: another preprocessing is as good.
+    """
+    best = trials[0]
+    others = [trial for trial in trials if trial.preprocessing.name != best.preprocessing.name]
+    second = others[0]
+    share = (best.right + second.right) / (2 * best.images)
+    error = np.sqrt(2 * share * (1 - share) * best.images)
+    if best.right - second.right <= max(1.0, _STANDARD_ERRORS * error):
+        raise ImportRefusedError(
+            f"--preprocessing measured: {best.preprocessing.name} ({best.right} of {best.images} right) and "
+            f"{second.preprocessing.name} ({second.right}) are too close on {best.images} pictures to choose; "
+            "give more pictures, or say which one is right"
+        )
+    return best

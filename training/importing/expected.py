@@ -1,0 +1,195 @@
+"""What a network expects, complete: every fact has a value and an origin, or the import is refused with the choices."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from contract import ColorMode
+from imaging import Target
+from training.errors import ImportRefusedError
+from training.importing import preprocessing, resizing
+from training.importing.examples import Trial, find_examples, try_all, winner
+from training.importing.head import Ending, find_ending
+from training.importing.labels import Labels
+from training.importing.onnx_source import input_size
+from training.importing.preprocessing import Preprocessing
+from training.importing.proof import random_images
+from training.importing.resizing import Resizing
+from training.importing.source import Source
+from training.importing.stated import Fact
+
+_LOOKED_AT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """All that has to be known to serve a network.
+
+    Attributes:
+        size: (height, width) of the input, in pixels.
+        channels: 1 or 3.
+        labels: of the classes.
+        preprocessing: of pixel values.
+        resizing: how a picture becomes an input.
+        ending: how values become probabilities.
+        notes: what a user should know.
+        trials: what was tried where the preprocessing was measured.
+    """
+
+    size: tuple[int, int]
+    channels: int
+    labels: Fact[Labels]
+    preprocessing: Fact[Preprocessing]
+    resizing: Fact[Resizing]
+    ending: Ending
+    notes: tuple[str, ...] = ()
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def color_mode(self) -> ColorMode:
+        """RGB or grey."""
+        return "RGB" if self.channels == 3 else "L"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the classes are called, all different."""
+        return self.labels.value.class_names
+
+    @property
+    def target(self) -> Target:
+        """What pictures become, in the service as here."""
+        return self.resizing.value.target(self.size, self.color_mode)
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """(fact, value, origin) for people."""
+        height, width = self.size
+        return [
+            ("input", f"{height} x {width}, {'RGB' if self.channels == 3 else 'grey'}", "the graph"),
+            ("labels", f"{len(self.labels.value.names)}", self.labels.origin),
+            ("pixels", self.preprocessing.value.describe(), self.preprocessing.origin),
+            ("resize", self.resizing.value.describe(), self.resizing.origin),
+            ("head", f"{self.ending.head}, the graph computes {self.ending.values_are}", "the graph and its answers"),
+        ]
+
+
+def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | None, *, measures: bool) -> Expected:
+    """Completes what is stated.
+
+    Args:
+        source: the network.
+        resizing_flags: what the command says about the resize beyond its rule.
+        examples: a folder of pictures, or None.
+        measures: find the preprocessing out by trying it on the examples.
+
+    Raises:
+        ImportRefusedError: something is not known, with the choices; or two statements exclude each other.
+    """
+    said = source.stated
+    size = input_size(source.taken, said, str(source.origin))
+    channels = source.taken.channels
+    pixels = _preprocessing(source)
+    missing = [
+        text
+        for fact, text in (
+            (said.labels, "what its classes are called: --labels labels.txt (one label a line, or JSON)"),
+            (said.resizing, f"how a picture becomes its input:\n{resizing.CHOICES}"),
+            (pixels or measures, f"what it expects of pixel values:\n{preprocessing.CHOICES}"),
+        )
+        if not fact
+    ]
+    if said.labels is None or said.resizing is None:
+        raise _unknown(source, missing)
+    resize = Fact(_changed(said.resizing.value, resizing_flags), said.resizing.origin)
+    resize.value.check_input(*size)
+    probe = (pixels or Fact(Preprocessing.parse("unit"), "")).value
+    ending = _ending(source, probe, size)
+    said.labels.value.check_count(ending.classes, said.labels.origin)
+    complete = Expected(size, channels, said.labels, Fact(probe, ""), resize, ending)
+    trials: list[Trial] = []
+    if measures or pixels is None:
+        trials = _tried(source, complete, examples)
+        table = "\n".join(["accuracy on the example pictures:", *(trial.row() for trial in trials)]) if trials else ""
+        if not measures or not trials:
+            raise _unknown(
+                source, missing or ["--preprocessing measured needs --examples with a sub-folder a label"], table
+            )
+        try:
+            best = winner(trials)
+        except ImportRefusedError as error:
+            raise ImportRefusedError(f"{error}\n{table}") from None
+        origin = f"measured: {best.right} of {best.images} example pictures are right"
+        pixels, resize = Fact(best.preprocessing, origin), Fact(best.resizing, origin)
+    elif pixels is not None:
+        pixels.value.check_channels(channels)
+    if pixels is None:
+        raise _unknown(source, missing)
+    notes = _notes(resize)
+    return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
+
+
+def _preprocessing(source: Source) -> Fact[Preprocessing] | None:
+    """What is stated, unless the network does it itself: nothing is applied twice."""
+    said = source.stated.preprocessing
+    if not source.scales_inside:
+        return said
+    raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {source.scales_inside}")
+    if said is None or said.value.is_identity:
+        return raw
+    inside = source.inside
+    if inside is not None and said.value.equals(inside):
+        return Fact(raw.value, f"{raw.origin}, which is what {said.origin} asks for; it is not applied twice")
+    raise ImportRefusedError(
+        f"{source.origin}: {said.origin}, but the network scales pixels itself ({source.scales_inside}). "
+        "Applied twice, its answers would be wrong. Say --preprocessing raw"
+    )
+
+
+def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Ending:
+    said = source.stated
+    images = random_images((*size, source.taken.channels), _LOOKED_AT)
+    if len(probe.mean) in (1, source.taken.channels) and not (probe.order == "BGR" and source.taken.channels != 3):
+        values = source.answer(probe.apply(images))
+    else:
+        probe.check_channels(source.taken.channels)
+        raise AssertionError("check_channels raises")
+    labels = len(said.labels.value.names) if said.labels else None
+    return find_ending(source.last, values, said.head.value if said.head else None, labels, str(source.origin))
+
+
+def _tried(source: Source, complete: Expected, examples: Path | None) -> list[Trial]:
+    if examples is None:
+        return []
+    found = find_examples(examples, complete.names)
+    if not found.classes or complete.ending.head == "multi-label":
+        return []
+    return try_all(
+        source,
+        complete.ending,
+        found,
+        size=complete.size,
+        color_mode=complete.color_mode,
+        base=complete.resizing.value,
+    )
+
+
+def _changed(rule: Resizing, flags: Mapping[str, Any]) -> Resizing:
+    return replace(rule, **{name: value for name, value in flags.items() if value is not None})
+
+
+def _notes(resize: Fact[Resizing]) -> tuple[str, ...]:
+    rule = resize.value
+    ways = [
+        f"JPEGs are decoded {'in full' if rule.full_jpeg_decode else 'at a reduced size'}",
+        f"EXIF orientation is {'applied' if rule.exif else 'not applied'}",
+        f"colour profiles are {'converted' if rule.icc else 'ignored'}",
+    ]
+    return (f"as the source does: {', '.join(ways)} (--jpeg-decode, --exif, --icc)",)
+
+
+def _unknown(source: Source, missing: list[str], table: str = "") -> ImportRefusedError:
+    listed = "\n".join(f"- {text}" for text in missing)
+    measured = f"\n{table}\n--preprocessing measured takes the best one, if it is clear" if table else ""
+    return ImportRefusedError(
+        f"{source.origin} does not say everything, and nothing is guessed. Not known:\n{listed}{measured}"
+    )

@@ -1,0 +1,247 @@
+"""The whole import on one screen.
+
+::
+
+    open the source -> what is stated, and what is missing -> graph of the contract -> proof against the source
+                    -> examples: temperature, scores      -> metadata, golden images -> published, whole or not at all
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import GoldenImage, ModelMetadata, is_model_name
+from training import metrics
+from training.data.dataset import LabelledImages
+from training.errors import ImportRefusedError
+from training.importing import expected
+from training.importing.card import write_import
+from training.importing.examples import ExampleFiles, find_examples
+from training.importing.expected import Expected
+from training.importing.metadata import describe
+from training.importing.onnx_graph import with_open_batch
+from training.importing.proof import Proof, prove, random_images
+from training.importing.served_onnx import serve
+from training.importing.source import Source
+from training.importing.sources import open_source
+from training.importing.stated import Stated
+from training.measure import Measurement, measure
+from training.metrics import Probabilities
+from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
+from training.publish import next_version, publishing
+from training.temperature import LEAST_IMAGES, fit_temperature
+
+_GOLDEN_IMAGES = 8
+_GOLDEN_VALUES = 1 << 16
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportJob:
+    """What is to be imported.
+
+    Attributes:
+        source: path of a file or a folder.
+        name: of the served model.
+        version: a whole number; None is the next free one.
+        repository: ``models/``, where the version appears.
+        flags: what the command line says about the network.
+        resizing_flags: what it says about the resize beyond its rule; None where it says nothing.
+        examples: a folder of pictures, or None.
+        measures_preprocessing: find the preprocessing out by trying it on the examples.
+        data: name of what it learned from, licence, citation.
+        command: for the model card.
+    """
+
+    source: Path
+    name: str
+    version: str | None
+    repository: Path
+    flags: Stated
+    resizing_flags: Mapping[str, Any]
+    examples: Path | None
+    measures_preprocessing: bool
+    data: tuple[str, str, str]
+    command: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Imported:
+    """What was published.
+
+    Attributes:
+        folder: where it lies.
+        metadata: what the file says about itself.
+        source: what it was made from.
+        expected: what the network takes, and who said so.
+        proof: that it answers as its source.
+        score: on the labelled examples that no choice was made on, or None.
+        notes: that a user should know.
+    """
+
+    folder: Path
+    metadata: ModelMetadata
+    source: Source
+    expected: Expected
+    proof: Proof
+    score: Measurement | None
+    notes: tuple[str, ...]
+
+    def summary(self) -> str:
+        """What the command prints."""
+        said = self.expected
+        lines = [
+            f"{self.folder}: {self.source.kind}, {self.source.layers} layers, {len(self.metadata.labels)} classes",
+            *(f"  {fact:<14}{value} ({origin})" for fact, value, origin in said.rows()),
+            f"  {'proof':<14}{self.proof.describe(self.source.framework)}",
+            f"  {'preprocessing':<14}{self.metadata.preprocessing_proof}",
+        ]
+        if self.score is None:
+            lines.append(f"  {'accuracy':<14}not measured (--examples with a sub-folder a label measures it)")
+        else:
+            score = self.score.evaluation
+            lines.append(f"  {'accuracy':<14}{score.accuracy:.2%} on {score.images} example pictures")
+        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+
+
+def import_model(job: ImportJob) -> Imported:
+    """Imports a foreign classifier into the model repository.
+
+    Raises:
+        TrainingError: see :mod:`training.errors`; nothing is published then.
+    """
+    if not is_model_name(job.name):
+        raise ImportRefusedError(f"--name {job.name}: a-z, 0-9, '.', '_' and '-' are allowed, 64 characters at most")
+    version = job.version or next_version(job.repository, job.name)
+    source = open_source(job.source, job.flags)
+    said = expected.resolve(source, job.resizing_flags, job.examples, measures=job.measures_preprocessing)
+    examples = find_examples(job.examples, said.names) if job.examples is not None else None
+
+    opened = with_open_batch(source.graph, source.taken, said.size)
+    wrap = partial(
+        serve,
+        opened,
+        taken=source.taken,
+        output=source.output,
+        size=said.size,
+        preprocessing=said.preprocessing.value,
+        ending=said.ending,
+    )
+    graph = wrap(temperature=1.0)
+    served = OnnxClassifier(graph.SerializeToString(), str(job.source))
+    images = _images(said, examples)
+    proof = prove(source, served, preprocessing=said.preprocessing.value, ending=said.ending, images=images.pixels)
+
+    notes = list(said.notes)
+    if proof.is_weak:
+        notes.append("the answers hardly depend on the picture, as with random weights: the proof says little")
+    temperature, score, raw = _calibrated(source, said, images, notes) if images.is_labelled else (1.0, None, None)
+    if temperature != 1:
+        graph = wrap(temperature=temperature)
+        served = OnnxClassifier(graph.SerializeToString(), str(job.source))
+        score = measure(served, score.images, said.names) if score else None
+    metadata = describe(
+        job.name,
+        version,
+        said,
+        source=source,
+        proof=proof,
+        data=job.data,
+        command=job.command,
+        golden=_golden(source, said, images, temperature),
+        temperature=temperature,
+        score=score,
+        raw=raw,
+    )
+    imported = Imported(job.repository / job.name / version, metadata, source, said, proof, score, tuple(notes))
+    with publishing(job.repository, job.name, version) as folder:
+        (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+        write_import(folder, metadata, said, source=source, proof=proof, score=score, notes=notes, command=job.command)
+    return imported
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Images:
+    """Pictures at the input's size: examples first, then random ones where there are few.
+
+    Attributes:
+        pixels: uint8 [N, H, W, C].
+        classes: of the examples; empty where they are not labelled.
+        examples: how many of the pictures are examples.
+    """
+
+    pixels: NDArray[np.uint8]
+    classes: tuple[int, ...]
+    examples: int
+
+    @property
+    def is_labelled(self) -> bool:
+        return bool(self.classes)
+
+    @property
+    def labelled(self) -> LabelledImages:
+        return LabelledImages(self.pixels[: self.examples], np.array(self.classes, np.int64))
+
+
+def _images(said: Expected, examples: ExampleFiles | None) -> _Images:
+    random = random_images((*said.size, said.channels))
+    if examples is None:
+        return _Images(random, (), 0)
+    pixels = examples.read(said.target)
+    return _Images(np.concatenate([pixels, random]), examples.classes, len(pixels))
+
+
+def _calibrated(
+    source: Source, said: Expected, images: _Images, notes: list[str]
+) -> tuple[float, Measurement | None, Measurement | None]:
+    """(temperature, the half to report on, the same uncalibrated): fitted on one half, reported on the other."""
+    if said.ending.head == "multi-label":
+        notes.append("accuracy and calibration of several labels a picture are not measured")
+        return 1.0, None, None
+    labelled = images.labelled
+    values = source.answer(said.preprocessing.value.apply(labelled.pixels))
+    probabilities = said.ending.probabilities(values).astype(np.float32)
+    if len(labelled) < LEAST_IMAGES:
+        notes.append(f"{len(labelled)} pictures are too few to fit a temperature on ({LEAST_IMAGES}); it stays 1")
+        raw = _measurement(said, labelled, probabilities)
+        return 1.0, raw, raw
+    rows = np.random.default_rng(_SEED).permutation(len(labelled))
+    fitted, reported = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
+    logits = np.log(np.maximum(said.ending.probabilities(values), 1e-30))
+    temperature = fit_temperature(logits[fitted], labelled.classes[fitted])
+    raw = _measurement(said, labelled.take(reported), probabilities[reported])
+    return temperature, raw, raw
+
+
+def _measurement(said: Expected, images: LabelledImages, probabilities: Probabilities) -> Measurement:
+    return Measurement(
+        labels=said.names,
+        images=images,
+        probabilities=probabilities,
+        evaluation=metrics.evaluate(probabilities, images.classes),
+        confusion=metrics.confusion_matrix(probabilities, images.classes),
+    )
+
+
+def _golden(source: Source, said: Expected, images: _Images, temperature: float) -> tuple[GoldenImage, ...]:
+    """A few pictures with the answers of the source framework, never of the copy."""
+    count = max(2, min(_GOLDEN_IMAGES, _GOLDEN_VALUES // said.ending.classes))
+    # Spread over the examples, or over the random pictures, which run from plain to noisy.
+    rows = np.unique(np.linspace(0, (images.examples or len(images.pixels)) - 1, count).astype(int))
+    pixels = images.pixels[rows]
+    values = source.answer(said.preprocessing.value.apply(pixels))
+    answers = said.ending.probabilities(values, temperature).astype(np.float32)
+    return tuple(
+        GoldenImage(
+            pixels=pixels[place].tobytes(),
+            label=said.labels.value.names[images.classes[row]] if row < len(images.classes) else None,
+            probabilities=tuple(answers[place].tolist()),
+        )
+        for place, row in enumerate(rows)
+    )

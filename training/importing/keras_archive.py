@@ -1,0 +1,109 @@
+"""Keras files, looked at before Keras may load them: what would run code, or read another file, is refused.
+
+``keras.models.load_model`` refuses Lambda layers by itself (``safe_mode``); the reason is said here in plain words, and
+for the older ``.h5`` too.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import h5py
+
+from training.errors import ImportRefusedError
+
+_MOST_BYTES = 4 << 30
+_MOST_CONFIG_BYTES = 64 << 20
+_LAMBDAS = ("Lambda", "TFOpLambda", "__lambda__")
+
+
+def check_keras(path: Path) -> None:
+    """Checks a ``.keras`` file: a zip archive with ``config.json`` and weights.
+
+    Raises:
+        ImportRefusedError: it is damaged, too large, holds code, or has entries that lead out of it.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > _MOST_BYTES:
+                raise ImportRefusedError(f"{path}: it unpacks to more than {_MOST_BYTES} bytes")
+            for entry in entries:
+                place = PurePosixPath(entry.filename)
+                if place.is_absolute() or ".." in place.parts or entry.external_attr >> 28 == 0xA:
+                    raise ImportRefusedError(f"{path}: its entry {entry.filename[:120]!r} leads out of the archive")
+            config = archive.getinfo("config.json")
+            if config.file_size > _MOST_CONFIG_BYTES:
+                raise ImportRefusedError(f"{path}: its config.json has {config.file_size} bytes")
+            _check_config(archive.read(config), path)
+    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ImportRefusedError(f"{path} is not a .keras file, or a damaged one") from error
+
+
+def check_h5(path: Path) -> None:
+    """Checks an ``.h5`` file: the model's configuration and its weights.
+
+    Raises:
+        ImportRefusedError: it is damaged, holds weights only, holds code, or links to other files.
+    """
+    try:
+        with h5py.File(path) as file:
+            for name, place in _linked(file):
+                raise ImportRefusedError(
+                    f"{path}: {name[:120]!r} lies in another file ({place[:120]!r}), which is not read"
+                )
+            config = file.attrs.get("model_config")
+    except OSError as error:
+        raise ImportRefusedError(f"{path} is not an HDF5 file, or a damaged one") from error
+    if config is None:
+        raise ImportRefusedError(
+            f"{path} holds weights without a network (save_weights): save the whole model, model.save('model.keras')"
+        )
+    _check_config(config if isinstance(config, bytes) else str(config).encode(), path)
+
+
+def _linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
+    for name in group:
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            yield f"{group.name}/{name}", link.filename
+        elif isinstance(link, h5py.HardLink):
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                yield from _linked(item)
+            elif item.external or item.is_virtual:
+                yield item.name, str((item.external or item.virtual_sources())[0][0])
+
+
+def _check_config(content: bytes, path: Path) -> None:
+    try:
+        config = json.loads(content)
+        found = next(_code_in(config), None)
+    except (ValueError, RecursionError) as error:
+        raise ImportRefusedError(f"{path}: its configuration is not JSON that holds together") from error
+    if found is not None:
+        raise ImportRefusedError(f"{path}: {found}")
+
+
+def _code_in(config: Any) -> Iterator[str]:
+    """What in a configuration is code, or needs code that is not Keras' own."""
+    if isinstance(config, list):
+        for item in config:
+            yield from _code_in(item)
+    elif isinstance(config, dict):
+        kind, module = config.get("class_name"), config.get("module")
+        if kind in _LAMBDAS:
+            name = config.get("config", {}).get("name", "") if isinstance(config.get("config"), dict) else ""
+            yield (
+                f"layer {name!r} is a Lambda layer, which is Python code that would run on loading; write it as layers "
+                "(Rescaling, keras.ops) or export the model to ONNX or a SavedModel where it was made"
+            )
+        elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(("keras.", "builtins"))):
+            yield (
+                f"{kind!r} of {module!r} is code of its author's own, which is not in the file; export the model to "
+                "ONNX or a SavedModel (model.export) where it was made"
+            )
+        for value in config.values():
+            yield from _code_in(value)

@@ -1,0 +1,141 @@
+"""Labels as people keep them: a text file, a JSON list, ``id2label``, ``class_indices``, WordNet ids with names."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from contract import name_classes
+from training.errors import ImportRefusedError
+
+_WORDNET = re.compile(r"(n\d{8})[\s,:]+(\S.*)")
+_PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
+_MOST_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What the columns of a classifier mean.
+
+    Attributes:
+        names: in column order, [K].
+        ids: of the classes in their publisher's system (WordNet's, say), [K]; empty where there are none.
+    """
+
+    names: tuple[str, ...]
+    ids: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Reads a file.
+
+        Args:
+            path: of a text file with a label a line, or of JSON: a list, ``{"0": "cat"}``, ``{"cat": 0}``, or
+                ``{"0": ["n02123045", "tabby"]}``.
+
+        Raises:
+            ImportRefusedError: it cannot be read, or holds no labels.
+        """
+        try:
+            if path.stat().st_size > _MOST_BYTES:
+                raise ImportRefusedError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: it is not a list of labels")
+            text = path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise ImportRefusedError(f"{path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ImportRefusedError(f"{path} is not UTF-8 text: one label a line, or JSON, is looked for") from None
+        if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
+            try:
+                return cls.from_json(json.loads(text), str(path))
+            except (ValueError, RecursionError) as error:
+                raise ImportRefusedError(f"{path} is not JSON that holds together ({error})") from None
+        return cls._from_lines([line.strip() for line in text.splitlines() if line.strip()], str(path))
+
+    @classmethod
+    def from_json(cls, document: Any, origin: str) -> Self:
+        """From a JSON list or object.
+
+        Args:
+            document: as parsed.
+            origin: for messages.
+
+        Raises:
+            ImportRefusedError: it holds no labels, or leaves some out.
+        """
+        if isinstance(document, list):
+            return cls._from_entries(document, origin)
+        if isinstance(document, Mapping) and document:
+            if "id2label" in document:
+                return cls.from_json(document["id2label"], origin)
+            if all(isinstance(value, int) and not isinstance(value, bool) for value in document.values()):
+                places = {value: key for key, value in document.items()}
+                if len(places) != len(document):
+                    raise ImportRefusedError(f"{origin}: two labels have the same index")
+            else:
+                places = {_index(key, origin): value for key, value in document.items()}
+            if sorted(places) != list(range(len(places))):
+                raise ImportRefusedError(f"{origin}: the indices are not 0 to {len(places) - 1} without a gap")
+            return cls._from_entries([places[index] for index in range(len(places))], origin)
+        raise ImportRefusedError(f'{origin}: neither a list of labels, nor {{"0": "cat", ...}}, nor {{"cat": 0, ...}}')
+
+    def check_count(self, count: int, origin: str) -> None:
+        """Checks that there is a label for each column.
+
+        Raises:
+            ImportRefusedError: there are more or fewer.
+        """
+        if len(self.names) != count:
+            raise ImportRefusedError(f"{origin}: {len(self.names)} labels, but the network answers {count} classes")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What answers call the classes, all different: `crane (n02012849)` where a name stands twice."""
+        return name_classes(self.names, self.ids or None)
+
+    @property
+    def are_placeholders(self) -> bool:
+        """Whether they are what exporters write where nobody named the classes (``LABEL_0``), not labels."""
+        return all(_PLACEHOLDER.fullmatch(name) for name in self.names)
+
+    @classmethod
+    def _from_entries(cls, entries: Sequence[Any], origin: str) -> Self:
+        if entries and all(isinstance(entry, list) and len(entry) == 2 for entry in entries):
+            ids, names = zip(*entries, strict=True)
+            return cls._checked(names, ids, origin)
+        return cls._from_lines(entries, origin)
+
+    @classmethod
+    def _from_lines(cls, lines: Sequence[Any], origin: str) -> Self:
+        if not all(isinstance(line, str) for line in lines):
+            raise ImportRefusedError(f"{origin}: a label is not text")
+        matches = [_WORDNET.fullmatch(line) for line in lines]
+        if lines and all(matches):
+            pairs = [(match[1], match[2]) for match in matches if match]
+            return cls._checked([name for _, name in pairs], [identity for identity, _ in pairs], origin)
+        return cls._checked(lines, (), origin)
+
+    @classmethod
+    def _checked(cls, names: Sequence[Any], ids: Sequence[Any], origin: str) -> Self:
+        if len(names) < 2:
+            raise ImportRefusedError(f"{origin}: {len(names)} labels; a classifier has at least two")
+        if not all(isinstance(text, str) and text.strip() for text in (*names, *ids)):
+            raise ImportRefusedError(f"{origin}: a label is empty or not text")
+        cleaned = tuple(name.strip() for name in names)
+        if len(set(cleaned)) < len(cleaned) and not ids:
+            twice = next(name for name in cleaned if cleaned.count(name) > 1)
+            raise ImportRefusedError(
+                f"{origin}: the label {twice!r} stands twice, so an answer could not say which of the two it means; "
+                "give the classes ids (lines such as `n02012849 crane`) or names that differ"
+            )
+        if len(set(ids)) < len(ids):
+            raise ImportRefusedError(f"{origin}: a class id stands twice")
+        return cls(cleaned, tuple(ids))
+
+
+def _index(key: str, origin: str) -> int:
+    try:
+        return int(key)
+    except ValueError:
+        raise ImportRefusedError(f"{origin}: {key[:40]!r} is not the index of a class") from None

@@ -1,0 +1,91 @@
+"""What an imported file says about itself: only what was stated or measured. The rest is absent."""
+
+from contract import GOLDEN_TOLERANCE, DataSource, GoldenImage, ModelMetadata
+from training import metrics, provenance
+from training.importing.expected import Expected
+from training.importing.proof import Proof
+from training.importing.source import Source
+from training.measure import Measurement
+
+
+def describe(
+    name: str,
+    version: str,
+    said: Expected,
+    *,
+    source: Source,
+    proof: Proof,
+    data: tuple[str, str, str],
+    command: str,
+    golden: tuple[GoldenImage, ...],
+    temperature: float,
+    score: Measurement | None,
+    raw: Measurement | None,
+) -> ModelMetadata:
+    """Writes the metadata.
+
+    Args:
+        name: of the served model.
+        version: of it.
+        said: what the network expects, and who said so.
+        source: what it was made from.
+        proof: that it answers as its source.
+        data: name of what it learned from, licence, citation.
+        command: that imported it.
+        golden: pictures with the source's answers.
+        temperature: inside the graph.
+        score: on labelled examples, as served; None where there were none.
+        raw: the same with temperature 1.
+    """
+    height, width = said.size
+    rule = said.resizing.value
+    learned_from, licence, citation = data
+    return ModelMetadata(
+        name=name,
+        version=version,
+        labels=said.labels.value.names,
+        class_ids=said.labels.value.ids or None,
+        height=height,
+        width=width,
+        color_mode=said.color_mode,
+        fit=rule.fit,
+        crop_fraction=rule.crop_fraction(height, width),
+        crop_rounding=rule.crop_rounding,
+        interpolation=rule.interpolation,
+        antialias=rule.antialias,
+        jpeg_decode="full" if rule.full_jpeg_decode else "reduced",
+        exif=rule.exif,
+        icc=rule.icc,
+        polarity="any",
+        temperature=temperature,
+        data=DataSource(learned_from, licence, citation),
+        training={
+            "imported_from": source.origin.name,
+            "source": source.kind,
+            "layers": source.layers,
+            "command": command,
+            "stated": {fact: {"value": value, "by": origin} for fact, value, origin in said.rows()},
+            "proof": {
+                "against": source.framework,
+                "images": proof.images,
+                "largest_difference": proof.largest_difference,
+                "tolerance": proof.tolerance,
+            },
+            "libraries": provenance.versions(),
+        },
+        evaluation=score.evaluation if score else None,
+        uncalibrated=raw.evaluation if raw else None,
+        reference=metrics.reference(score.probabilities) if score else None,
+        golden=golden,
+        golden_tolerance=max(GOLDEN_TOLERANCE, 2 * proof.tolerance),
+        multi_label=said.ending.head == "multi-label",
+        preprocessing_proof=_preprocessing_proof(said, source),
+        commit=provenance.commit(),
+        created=provenance.now(),
+    )
+
+
+def _preprocessing_proof(said: Expected, source: Source) -> str:
+    if source.scales_inside:
+        return "proven: the source itself prepares the pixel values"
+    return f"as stated by {said.preprocessing.origin}, not proven"

@@ -1,0 +1,136 @@
+"""ONNX files as sources. Needs no TensorFlow: ONNX Runtime on the original file gives the answers to compare with."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from training.errors import ImportRefusedError
+from training.importing.input_scaling import find_scaling
+from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
+from training.importing.sidecars import onnx_metadata
+from training.importing.source import Answer, Source
+from training.importing.stated import Stated
+from training.importing.terms import LastOperation
+
+_SILENT = 4
+_PASSING = ("Reshape", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze")
+_LAST: dict[str, LastOperation] = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log-softmax",
+    "Sigmoid": "sigmoid",
+}
+
+
+def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Source:
+    """Reads an ONNX file as a source.
+
+    Args:
+        path: of the file.
+        flags: what the command line says.
+        sidecars: what files beside it say, the one that wins first.
+
+    Raises:
+        ImportRefusedError: it cannot be read or run, or is no image classifier.
+    """
+    model = read_onnx(path)
+    stated = Stated.merged([flags, onnx_metadata.read(model), *sidecars])
+    taken = find_input(model, str(path))
+    output = find_output(model, stated.output.value if stated.output else None, str(path))
+    size = input_size(taken, stated, str(path))
+    scaling, inside = find_scaling(model, taken.name)
+    return Source(
+        origin=path,
+        kind="ONNX",
+        framework=f"ONNX Runtime {onnxruntime.__version__} on the original file",
+        layers=len(model.graph.node),
+        graph=model,
+        taken=taken,
+        output=output,
+        last=last_operation(model, output),
+        answer=_answer(model, path, taken, output, size),
+        stated=stated,
+        scales_inside=scaling,
+        inside=inside,
+    )
+
+
+def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, int]:
+    """The (height, width) that pictures get.
+
+    Raises:
+        ImportRefusedError: the graph leaves it open and nobody says it, or the two differ.
+    """
+    said = stated.size
+    if taken.height is None or taken.width is None:
+        if said is None:
+            raise ImportRefusedError(
+                f"{origin}: the graph leaves height and width open; say them: --size 224 or 48x192"
+            )
+        height, width = said.value
+        return taken.height or height, taken.width or width
+    if said is not None and said.value != (taken.height, taken.width):
+        height, width = said.value
+        raise ImportRefusedError(
+            f"{said.origin} says {height} x {width}; {origin} takes {taken.height} x {taken.width} and nothing else"
+        )
+    return taken.height, taken.width
+
+
+def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
+    """The operation that makes the values of an output; what only reshapes them is passed over."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    name = output
+    while (node := makers.get(name)) is not None:
+        if node.op_type not in _PASSING:
+            return _LAST.get(node.op_type, "other")
+        name = node.input[0]
+    return "other"
+
+
+def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str, size: tuple[int, int]) -> Answer:
+    runnable = model if taken.batch is not None else with_open_batch(model, taken, size)
+    try:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _SILENT
+        session = onnxruntime.InferenceSession(
+            runnable.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+        raise ImportRefusedError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+
+    def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
+        arranged = np.ascontiguousarray(values.transpose(0, 3, 1, 2) if taken.layout == "NCHW" else values)
+        arranged = arranged.astype(taken.dtype)
+        pieces = [session.run([output], {taken.name: piece})[0] for piece in _batches(arranged, taken.batch)]
+        return _as_columns(np.concatenate([np.atleast_1d(piece) for piece in pieces])[: len(values)], path, output)
+
+    return answer
+
+
+def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.generic]]:
+    """All at once, or in the file's own batch size, the last one filled up with the last picture."""
+    if batch is None:
+        return [values]
+    missing = -len(values) % batch
+    filled = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+    return [filled[start : start + batch] for start in range(0, len(filled), batch)]
+
+
+def _as_columns(values: NDArray[np.generic], path: Path, output: str) -> NDArray[np.generic]:
+    """[N], [N, K] or [N, K, 1, 1] as [N, K].
+
+    Raises:
+        ImportRefusedError: it has other axes: not one value a class.
+    """
+    if values.ndim == 1:
+        return values[:, np.newaxis]
+    if any(side != 1 for side in values.shape[2:]):
+        raise ImportRefusedError(
+            f"{path}: its output {output!r} is {list(values.shape)} and not [N, K]: one value for each class is "
+            "needed. A detector or a segmentation network is no classifier"
+        )
+    return values.reshape(len(values), -1)

@@ -1,0 +1,170 @@
+"""What a network expects of its pixel values, as one affine rule that becomes two nodes of the graph.
+
+The presets, on pixels from 0 to 255:
+
+==========  ========================================  ==========================================================
+``unit``    pixel / 255                               notebooks that divide by 255
+``signed``  pixel / 127.5 - 1                         keras.applications, mode "tf"
+``raw``     pixel                                     networks that scale inside (Rescaling, Normalization layers)
+``imagenet``  (pixel / 255 - mean) / std of ImageNet  torchvision; keras.applications, mode "torch"
+``caffe``   BGR, minus the means of ImageNet          keras.applications, mode "caffe"
+==========  ========================================  ==========================================================
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import ImportRefusedError
+
+ChannelOrder = Literal["RGB", "BGR"]
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+_CAFFE_MEAN = (103.939, 116.779, 123.68)
+_KEYS = ("mean", "std", "order", "scale")
+
+CHOICES = """\
+  --preprocessing unit       pixel / 255, from 0 to 1
+  --preprocessing signed     pixel / 127.5 - 1, from -1 to 1 (keras.applications: MobileNet, Inception, ResNetV2)
+  --preprocessing raw        pixel as it is, from 0 to 255 (networks with a Rescaling or Normalization layer)
+  --preprocessing imagenet   (pixel / 255 - mean) / std of ImageNet (torchvision, timm, keras.applications: DenseNet)
+  --preprocessing caffe      BGR minus the means of ImageNet (keras.applications: ResNet50, VGG16)
+  --preprocessing mean=0.5,0.5,0.5,std=0.25,0.25,0.25            on 0 to 1, as in torchvision; add ,order=BGR for BGR
+  --preprocessing mean=123.7,116.3,103.5,std=58.4,57.1,57.4,scale=255   the same on 0 to 255"""
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """``value = (pixel - mean) / std``, one mean and one std a channel.
+
+    Attributes:
+        mean: of pixels from 0 to 255, in the order of the network's channels; one value stands for all channels.
+        std: likewise; never 0.
+        order: of the channels that the network takes.
+        name: as it was asked for, for the model card.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    order: ChannelOrder = "RGB"
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads what ``--preprocessing`` takes.
+
+        Raises:
+            ImportRefusedError: it is none of the choices; lists them.
+        """
+        presets = {
+            "unit": cls((0.0,), (255.0,), name="unit"),
+            "signed": cls((127.5,), (127.5,), name="signed"),
+            "raw": cls((0.0,), (1.0,), name="raw"),
+            "imagenet": cls.on_unit_range(_IMAGENET_MEAN, _IMAGENET_STD, name="imagenet"),
+            "caffe": cls(_CAFFE_MEAN, (1.0,), order="BGR", name="caffe"),
+        }
+        if text in presets:
+            return presets[text]
+        if "=" not in text:
+            raise ImportRefusedError(f"--preprocessing {text}: it is none of\n{CHOICES}")
+        return cls._from_values(text)
+
+    @classmethod
+    def on_unit_range(
+        cls,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        order: ChannelOrder = "RGB",
+        name: str = "",
+        white: float = 255.0,
+    ) -> Self:
+        """From mean and std of values that were divided by ``white`` first, as torchvision and transformers have them.
+
+        Raises:
+            ImportRefusedError: a std is 0 or less.
+        """
+        if any(not value > 0 for value in std):
+            raise ImportRefusedError(f"a std of {min(std)} cannot be divided by: each must be above 0")
+        return cls(tuple(value * white for value in mean), tuple(value * white for value in std), order, name)
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether pixels stay as they are."""
+        return set(self.mean) == {0.0} and set(self.std) == {1.0} and self.order == "RGB"
+
+    def equals(self, other: "Preprocessing") -> bool:
+        """Whether it does the same to every pixel, up to rounding in float32."""
+        grey = np.array([[0], [255]], np.uint8) * np.ones(3, np.uint8)
+        mine, theirs = (rule.apply(grey) for rule in (self, other))
+        return self.order == other.order and bool(np.allclose(mine, theirs, rtol=1e-5, atol=1e-5))
+
+    def check_channels(self, channels: int) -> None:
+        """Checks that there is one value for each channel.
+
+        Raises:
+            ImportRefusedError: there is another number of them, or BGR is asked of a grey network.
+        """
+        for what, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, channels):
+                raise ImportRefusedError(
+                    f"--preprocessing {self.name}: it has {len(values)} values of {what}; "
+                    f"the network takes {channels} channel{'s' * (channels > 1)}"
+                )
+        if self.order == "BGR" and channels != 3:
+            raise ImportRefusedError(f"--preprocessing {self.name}: BGR needs 3 channels; the network takes {channels}")
+
+    def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What a notebook would compute: uint8 [N, H, W, C] to float32 [N, H, W, C]."""
+        values = images[..., ::-1] if self.order == "BGR" else images
+        scaled = (values.astype(np.float64) - np.array(self.mean)) / np.array(self.std)
+        single: NDArray[np.float32] = scaled.astype(np.float32)
+        return single
+
+    def describe(self) -> str:
+        """In words, for the model card."""
+        if self.is_identity:
+            return "pixels from 0 to 255 as they are"
+        numbers = f"(pixel - {_listed(self.mean)}) / {_listed(self.std)}"
+        return (
+            f"{numbers}, channels in the order {self.order}" if len(self.mean) > 1 or self.order == "BGR" else numbers
+        )
+
+    @classmethod
+    def _from_values(cls, text: str) -> Self:
+        values: dict[str, list[str]] = {}
+        key = ""
+        for word in text.split(","):
+            name, equals, value = word.partition("=")
+            if equals:
+                key = name.strip()
+                if key not in _KEYS or key in values:
+                    raise ImportRefusedError(f"--preprocessing {text}: {key!r} is not one of {', '.join(_KEYS)}, once")
+                values[key] = [value]
+            elif key:
+                values[key].append(word)
+        try:
+            mean = [float(value) for value in values.get("mean", ["0"])]
+            std = [float(value) for value in values.get("std", ["1"])]
+            (scale,) = (float(value) for value in values.get("scale", ["1"]))
+        except ValueError:
+            raise ImportRefusedError(f"--preprocessing {text}: a value is not a number; examples:\n{CHOICES}") from None
+        order = values.get("order", ["RGB"])
+        if order not in (["RGB"], ["BGR"]) or scale not in (1.0, 255.0):
+            raise ImportRefusedError(f"--preprocessing {text}: order is RGB or BGR, scale is 1 or 255")
+        if scale == 1 and max(map(abs, (*mean, *std))) > 1:
+            raise ImportRefusedError(
+                f"--preprocessing {text}: values above 1 do not belong to pixels from 0 to 1; "
+                f"for pixels from 0 to 255 write --preprocessing {text},scale=255"
+            )
+        chosen: ChannelOrder = "BGR" if order == ["BGR"] else "RGB"
+        return cls.on_unit_range(mean, std, order=chosen, name=text, white=255.0 / scale)
+
+
+def _listed(values: Sequence[float]) -> str:
+    shown = [f"{value:.6g}" for value in values]
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"

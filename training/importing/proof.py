@@ -1,0 +1,104 @@
+"""Proof that the imported file answers as its source does: the same pictures, in batches of 1, 7 and 64."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import ImportRefusedError
+from training.importing.head import Ending
+from training.importing.preprocessing import Preprocessing
+from training.importing.source import Source
+from training.metrics import Probabilities
+from training.onnx_classifier import OnnxClassifier
+
+TOLERANCE = 1e-4
+TOLERANCE_FLOAT16 = 5e-3
+RANDOM_IMAGES = 64
+_BATCHES = (1, 7, 64)
+_WEAK_SPREAD = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proof:
+    """What was compared, and how far it was apart.
+
+    Attributes:
+        images: how many pictures.
+        largest_difference: of a probability.
+        tolerance: that it had to keep.
+        expected: the source's probabilities, float32 [N, K].
+        is_weak: the answers hardly differ from picture to picture, so that a wrong preprocessing could go unseen.
+    """
+
+    images: int
+    largest_difference: float
+    tolerance: float
+    expected: Probabilities
+    is_weak: bool
+
+    def describe(self, framework: str) -> str:
+        """One line for people."""
+        return (
+            f"answers as {framework} to {self.largest_difference:.1e} on {self.images} pictures "
+            f"(allowed: {self.tolerance:.0e})"
+        )
+
+
+def random_images(shape: tuple[int, int, int], count: int = RANDOM_IMAGES) -> NDArray[np.uint8]:
+    """Pictures of everything between noise and a plain surface, uint8 [N, H, W, C]: always the same ones."""
+    height, width, channels = shape
+    rng = np.random.default_rng(0)
+    images = np.empty((count, height, width, channels), np.uint8)
+    for index in range(count):
+        cells = 2 ** (index % 8)  # from one colour, over large patches, to fine ones
+        rows, columns = -(-height // cells), -(-width // cells)
+        patches = rng.integers(0, 256, (min(cells, height), min(cells, width), channels))
+        images[index] = np.kron(patches, np.ones((rows, columns, 1)))[:height, :width]
+    return images
+
+
+def prove(
+    source: Source,
+    served: OnnxClassifier,
+    *,
+    preprocessing: Preprocessing,
+    ending: Ending,
+    images: NDArray[np.uint8],
+) -> Proof:
+    """Compares the file with its source. Both are without temperature.
+
+    Args:
+        source: whose answers are right.
+        served: the imported file.
+        preprocessing: of pixel values.
+        ending: how values become probabilities.
+        images: uint8 [N, H, W, C], at the input's size.
+
+    Raises:
+        ImportRefusedError: they part; says at which picture and class.
+    """
+    expected = ending.probabilities(source.answer(preprocessing.apply(images))).astype(np.float32)
+    tolerance = TOLERANCE_FLOAT16 if source.taken.dtype == np.float16 else TOLERANCE
+    worst = 0.0
+    for batch in _BATCHES:
+        try:
+            answered = served.predict(images, batch)
+        except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+            raise ImportRefusedError(
+                f"{source.origin}: its graph does not run in batches of {batch} ({str(error).splitlines()[0][:200]}). "
+                "Export it with a dynamic batch: torch.onnx.export(..., dynamic_shapes={'x': {0: 'N'}})"
+            ) from error
+        if not np.isfinite(answered).all():
+            raise ImportRefusedError(f"{source.origin}: the network answers values that are not finite")
+        apart = np.abs(answered - expected)
+        worst = max(worst, float(apart.max()))
+        if worst > tolerance:
+            row, column = np.unravel_index(int(apart.argmax()), apart.shape)
+            raise ImportRefusedError(
+                f"{source.origin}: nothing is published, since the imported graph does not answer as "
+                f"{source.framework}: picture {row}, class {column}, batch {batch}: {answered[row, column]:.6f} "
+                f"and not {expected[row, column]:.6f} (at most {tolerance} is rounding)"
+            )
+    spread = float(np.ptp(expected, axis=0).max())
+    return Proof(len(images), worst, tolerance, expected, spread < _WEAK_SPREAD)

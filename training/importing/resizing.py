@@ -1,0 +1,126 @@
+"""How a picture of any size becomes the network's input, so that it is exactly what the source framework does.
+
+=====================  ====================================================  =====================================
+source                 rule                                                  said by
+=====================  ====================================================  =====================================
+torchvision            ``shortest-edge:256``, crop 224                       ``Resize(256), CenterCrop(224)``
+timm, ``center``       shortest edge to floor(size / crop_pct), crop size    ``pretrained_cfg``
+transformers           ``shortest_edge`` and ``crop_size``, or a stretch     ``preprocessor_config.json``
+Keras data sets        ``stretch``, bilinear without antialiasing            ``image_dataset_from_directory``
+Keras ``load_img``     ``stretch``, nearest                                  ``load_img(target_size=...)``
+=====================  ====================================================  =====================================
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Self, get_args
+
+from contract import ColorMode, CropRounding, Fit, Interpolation
+from imaging import Target
+from training.errors import ImportRefusedError
+
+CHOICES = """\
+  --resize stretch              to the input's size, whatever the proportions (Keras data sets, ViT)
+  --resize cover                until it fills the input; the centre is cropped
+  --resize contain              until it fits the input; the rest is padded with black
+  --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)"""
+
+_EDGE = re.compile(r"shortest-edge:([1-9]\d{0,4})")
+_SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Resizing:
+    """One rule; the words are torchvision's.
+
+    Attributes:
+        fit: how other proportions are treated.
+        edge: of ``shortest-edge``: what the shorter side is scaled to, in pixels, before the centre is cropped.
+        interpolation: the filter.
+        antialias: whether the filter widens when the picture shrinks, as Pillow's does.
+        crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers.
+        full_jpeg_decode: decode large JPEGs in full. The reduced way is faster and differs a little.
+        exif: turn the picture as its EXIF orientation says.
+        icc: convert an embedded colour profile to sRGB.
+    """
+
+    fit: Fit
+    edge: int | None = None
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+    crop_rounding: CropRounding = "round"
+    full_jpeg_decode: bool = True
+    exif: bool = False
+    icc: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Reads what ``--resize`` takes.
+
+        Raises:
+            ImportRefusedError: it is none of the choices; lists them.
+        """
+        if edge := _EDGE.fullmatch(text):
+            return cls("shortest-edge", int(edge[1]))
+        if text in get_args(Fit) and text != "shortest-edge":
+            return cls(text)  # type: ignore[arg-type]  # mypy does not follow get_args
+        raise ImportRefusedError(f"--resize {text}: it is none of\n{CHOICES}")
+
+    def crop_fraction(self, height: int, width: int) -> float:
+        """The share of the shorter side that the crop keeps: what the contract has instead of ``edge``."""
+        return 1.0 if self.edge is None else min(height, width) / self.edge
+
+    def target(self, size: tuple[int, int], color_mode: ColorMode) -> Target:
+        """What pictures become for an input of ``size`` (height, width)."""
+        height, width = size
+        return Target(
+            height,
+            width,
+            color_mode,
+            self.fit,
+            light_on_dark=False,
+            interpolation=self.interpolation,
+            antialias=self.antialias,
+            crop_fraction=self.crop_fraction(height, width),
+            crop_rounding=self.crop_rounding,
+            is_reduced=not self.full_jpeg_decode,
+            exif=self.exif,
+            icc=self.icc,
+        )
+
+    def check_input(self, height: int, width: int) -> None:
+        """Checks that the filter has this form, and that the crop of ``shortest-edge`` fits into what it is cut out of.
+
+        Raises:
+            ImportRefusedError: it does not.
+        """
+        if not self.antialias and self.interpolation in ("lanczos", "box"):
+            raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
+        if self.edge is not None and self.edge < max(height, width):
+            raise ImportRefusedError(
+                f"--resize shortest-edge:{self.edge}: the crop of {height} x {width} does not fit into it"
+            )
+
+    def describe(self) -> str:
+        """In words, for the model card."""
+        ways = {
+            "stretch": "stretched to the input",
+            "cover": "scaled until it fills the input, and its centre is cropped",
+            "contain": "scaled until it fits the input, and padded with black",
+            "shortest-edge": f"scaled until its shorter side is {self.edge} pixels, and its centre is cropped",
+        }
+        smooth = "with" if self.antialias else "without"
+        return f"{ways[self.fit]} ({self.interpolation}, {smooth} antialiasing)"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Reads ``224`` or ``48x192`` as (height, width).
+
+    Raises:
+        ImportRefusedError: it is neither.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ImportRefusedError(f"--size {text}: HEIGHTxWIDTH in pixels is looked for, such as 48x192, or one number")
+    height = int(match[1])
+    return height, int(match[2] or height)

@@ -1,0 +1,142 @@
+"""SavedModel folders as sources: Keras 2 and 3 (``model.export``), TensorFlow itself."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from tensorflow.core.protobuf import saved_model_pb2
+
+from training.errors import ImportRefusedError
+from training.importing import tensorflow_graph
+from training.importing.input_scaling import find_scaling
+from training.importing.keras_source import ASSUMED_RESIZING
+from training.importing.onnx_graph import find_input, find_output
+from training.importing.onnx_source import input_size, last_operation
+from training.importing.source import Answer, Source
+from training.importing.stated import Stated
+
+_SIGNATURES = ("serving_default", "serve")
+_BATCH = 64
+_REACHING_OUT = (
+    "PyFunc",
+    "PyFuncStateless",
+    "EagerPyFunc",
+    "ReadFile",
+    "WriteFile",
+    "MatchingFiles",
+    "WholeFileReader",
+    "WholeFileReaderV2",
+    "TextLineReader",
+    "TextLineReaderV2",
+    "TFRecordReader",
+    "TFRecordReaderV2",
+    "TFRecordDataset",
+    "TFRecordDatasetV2",
+    "TextLineDataset",
+    "FixedLengthRecordReader",
+    "FixedLengthRecordReaderV2",
+    "InitializeTableFromTextFile",
+    "InitializeTableFromTextFileV2",
+)
+
+
+def open_saved_model(path: Path, flags: Stated) -> Source:
+    """Reads a SavedModel as a source.
+
+    Raises:
+        ImportRefusedError: it is damaged, reaches for files or Python code, cannot be converted, or is no image
+            classifier.
+    """
+    _check(path)
+    try:
+        loaded = tf.saved_model.load(str(path))
+    except Exception as error:  # TensorFlow raises whatever an operation does
+        reason = (str(error).strip() or "no reason is given").splitlines()[0][:300]
+        raise ImportRefusedError(f"{path}: TensorFlow {tf.__version__} cannot load it: {reason}") from error
+    signature = next((name for name in _SIGNATURES if name in loaded.signatures), None)
+    if signature is None:
+        names = ", ".join(loaded.signatures) or "none"
+        raise ImportRefusedError(f"{path}: no signature {' or '.join(_SIGNATURES)}; it has {names}")
+    function = loaded.signatures[signature]
+    (_, taken_by_name) = function.structured_input_signature
+    if len(taken_by_name) != 1:
+        raise ImportRefusedError(f"{path}: an image classifier takes one input; this one takes {len(taken_by_name)}")
+    (name,) = taken_by_name
+    outputs = list(function.structured_outputs)
+    wanted = flags.output.value if flags.output else None
+    if wanted is None and len(outputs) > 1:
+        raise ImportRefusedError(f"{path}: it has the outputs {', '.join(outputs)}; say which one classifies: --output")
+    if wanted is not None and wanted not in outputs:
+        raise ImportRefusedError(f"--output {wanted}: {path} has {', '.join(outputs)}")
+    key = wanted or outputs[0]
+
+    def answers(image: tf.Tensor) -> tf.Tensor:
+        return function(**{name: image})[key]
+
+    spec = taken_by_name[name]
+    concrete = tf.function(answers, input_signature=[_with_size(spec, flags, path)]).get_concrete_function()
+    model = tensorflow_graph.to_onnx(concrete, str(path))
+    taken = find_input(model, str(path))
+    if taken.layout != "NHWC" or taken.batch is not None:
+        raise ImportRefusedError(f"{path}: it takes {spec.shape}; any number of pictures, [N, H, W, C], is needed")
+    scaling, inside = find_scaling(model, taken.name)
+    stated = Stated.merged([flags, Stated(resizing=ASSUMED_RESIZING)])
+    input_size(taken, stated, str(path))
+    output = find_output(model, None, str(path))
+    return Source(
+        origin=path,
+        kind="SavedModel",
+        framework=f"TensorFlow {tf.__version__}",
+        layers=len(model.graph.node),
+        graph=model,
+        taken=taken,
+        output=output,
+        last=last_operation(model, output),
+        answer=_answer(concrete, spec.dtype),
+        stated=stated,
+        scales_inside=scaling,
+        inside=inside,
+    )
+
+
+def _with_size(spec: tf.TensorSpec, flags: Stated, path: Path) -> tf.TensorSpec:
+    shape = list(spec.shape) if spec.shape.rank is not None else []
+    if len(shape) != 4:
+        raise ImportRefusedError(f"{path}: it takes {spec.shape}; pictures [N, H, W, C] are needed")
+    if flags.size is not None:
+        height, width = flags.size.value
+        shape[1:3] = [shape[1] or height, shape[2] or width]
+    return tf.TensorSpec(shape, spec.dtype, name="image")
+
+
+def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType) -> Answer:
+    def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
+        starts = range(0, len(values), _BATCH)
+        pieces = [function(tf.cast(values[start : start + _BATCH], dtype)).numpy() for start in starts]
+        whole: NDArray[np.generic] = np.concatenate(pieces)
+        return whole.reshape(len(values), -1)
+
+    return answer
+
+
+def _check(path: Path) -> None:
+    """Looks at the files, and at the operations in them, before TensorFlow may load any."""
+    folder = path.resolve()
+    for file in path.rglob("*"):
+        if file.is_symlink() and not file.resolve().is_relative_to(folder):
+            raise ImportRefusedError(f"{file} is a link that leads out of its folder; copy the file itself there")
+    saved = saved_model_pb2.SavedModel()
+    try:
+        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ImportRefusedError(f"{path}/saved_model.pb is not a SavedModel, or a damaged one") from error
+    for graph in saved.meta_graphs:
+        nodes = [*graph.graph_def.node, *(node for item in graph.graph_def.library.function for node in item.node_def)]
+        reaching = next((node for node in nodes if node.op in _REACHING_OUT), None)
+        if reaching is not None:
+            raise ImportRefusedError(
+                f"{path}: its operation {reaching.name[:80]!r} ({reaching.op}) reads files or runs Python code; "
+                "export the network without it"
+            )

@@ -1,0 +1,118 @@
+"""What ONNX files say in ``metadata_props``: Ultralytics, OpenVINO's model API, and the standard ``Image.*`` entries.
+
+Sources: ultralytics/engine/exporter.py; openvinotoolkit/model_api, onnx_adapter.md; onnx, docs/MetadataProps.md.
+"""
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+import onnx
+
+from contract import Fit
+from training.errors import ImportRefusedError
+from training.importing.labels import Labels
+from training.importing.preprocessing import ChannelOrder, Preprocessing
+from training.importing.resizing import Resizing
+from training.importing.stated import Fact, Stated
+from training.importing.terms import Head
+
+_FITS: dict[str, Fit] = {"standard": "stretch", "crop": "cover", "fit_to_window_letterbox": "contain"}
+_OPENVINO = "model_info "
+_CLASSIFY = "classify"
+
+
+def read(model: onnx.ModelProto) -> Stated:
+    """Reads what a file says about itself.
+
+    Raises:
+        ImportRefusedError: it says that it is no classifier, or says what cannot be.
+    """
+    props = {entry.key: entry.value for entry in model.metadata_props}
+    if "names" in props and "task" in props:
+        return _ultralytics(props)
+    if any(key.startswith(_OPENVINO) for key in props):
+        return _openvino({key.removeprefix(_OPENVINO): value for key, value in props.items()})
+    return _standard(props)
+
+
+def _ultralytics(props: Mapping[str, str]) -> Stated:
+    task = props["task"]
+    if task != _CLASSIFY:
+        raise ImportRefusedError(
+            f"metadata task: Ultralytics says {task[:40]!r}; only {_CLASSIFY!r} models can be taken"
+        )
+    names = _literal(props, "names")
+    size = _literal(props, "imgsz") if "imgsz" in props else None
+    if not isinstance(names, Mapping):
+        raise ImportRefusedError("metadata names: a mapping from index to label is looked for")
+    labels = Labels.from_json({str(key): value for key, value in names.items()}, "metadata names")
+    is_pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)
+    return Stated(
+        labels=Fact(labels, "metadata `names` (Ultralytics)"),
+        preprocessing=Fact(Preprocessing.parse("unit"), "Ultralytics scales to 0..1 and subtracts nothing"),
+        resizing=Fact(
+            _ultralytics_resizing(size if is_pair else None), "Ultralytics: Resize(shortest edge), CenterCrop"
+        ),
+        size=Fact((size[0], size[1]), "metadata `imgsz` (Ultralytics)") if is_pair and size else None,
+        head=Fact[Head]("softmax", "Ultralytics: the softmax is in the graph"),
+    )
+
+
+def _ultralytics_resizing(size: list[int] | None) -> Resizing:
+    if size is not None and size[0] == size[1]:
+        return Resizing("shortest-edge", size[0], exif=True)
+    return Resizing("cover", exif=True)
+
+
+def _openvino(props: Mapping[str, str]) -> Stated:
+    stated: dict[str, Fact[Any]] = {}
+    if "labels" in props:
+        labels = Labels.from_json(props["labels"].split(), "metadata `model_info labels`")
+        stated["labels"] = Fact(labels, "metadata `model_info labels` (OpenVINO)")
+    if props.keys() & {"mean_values", "scale_values", "reverse_input_channels"}:
+        mean = _numbers(props.get("mean_values", "0"), "mean_values")
+        std = _numbers(props.get("scale_values", "1"), "scale_values")
+        is_reversed = props.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
+        order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO's own pictures are BGR
+        pixels = Preprocessing.on_unit_range(mean, std, order=order, name="OpenVINO", white=1.0)
+        stated["preprocessing"] = Fact(pixels, "metadata `model_info mean_values, scale_values` (OpenVINO)")
+    if "resize_type" in props:
+        fit = _FITS.get(props["resize_type"])
+        if fit is None:
+            raise ImportRefusedError(
+                f"metadata `model_info resize_type`: {props['resize_type'][:40]!r} is none of {', '.join(_FITS)}"
+            )
+        stated["resizing"] = Fact(Resizing(fit, antialias=False), "metadata `model_info resize_type` (OpenVINO)")
+    if props.get("multilabel", "").lower() in ("true", "yes", "1"):
+        stated["head"] = Fact("multi-label", "metadata `model_info multilabel` (OpenVINO)")
+    return Stated(**stated)
+
+
+def _standard(props: Mapping[str, str]) -> Stated:
+    """The two entries that ONNX itself defines: the order of channels, and the range of pixel values."""
+    ranges = {"NominalRange_0_255": "raw", "Normalized_0_1": "unit", "Normalized_1_1": "signed"}
+    said = props.get("Image.NominalPixelRange")
+    if said is None:
+        return Stated()
+    if said not in ranges:
+        raise ImportRefusedError(f"metadata Image.NominalPixelRange: {said[:40]!r} is none of {', '.join(ranges)}")
+    pixels = Preprocessing.parse(ranges[said])
+    if props.get("Image.BitmapPixelFormat", "").startswith("Bgr"):
+        pixels = Preprocessing(pixels.mean, pixels.std, "BGR", f"{pixels.name}, BGR")
+    return Stated(preprocessing=Fact(pixels, "metadata `Image.NominalPixelRange`"))
+
+
+def _literal(props: Mapping[str, str], key: str) -> Any:
+    """A value that was written by ``str()``: read as a literal, never evaluated."""
+    try:
+        return ast.literal_eval(props[key])
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        raise ImportRefusedError(f"metadata {key}: it is not a Python literal") from None
+
+
+def _numbers(text: str, key: str) -> list[float]:
+    try:
+        return [float(word) for word in text.replace(",", " ").replace("[", " ").replace("]", " ").split()] or [0.0]
+    except ValueError:
+        raise ImportRefusedError(f"metadata `model_info {key}`: {text[:60]!r} is not numbers") from None

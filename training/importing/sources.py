@@ -1,0 +1,86 @@
+"""Which reader takes which path: a file by its ending, a folder by what lies in it."""
+
+from pathlib import Path
+
+from training.errors import ImportRefusedError
+from training.importing.onnx_source import open_onnx
+from training.importing.sidecars import huggingface, timm
+from training.importing.source import Source
+from training.importing.stated import Stated
+
+CHOICES = """\
+  my_model.keras, my_model.h5       saved by Keras
+  saved_model/                      a folder with saved_model.pb (model.export, Keras 2 and 3)
+  model.onnx                        exported by anything; files of Hugging Face or timm beside it are read
+  hf-folder/                        config.json, preprocessor_config.json and model.onnx"""
+
+_ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
+_PICKLES = {
+    ".pt": "PyTorch",
+    ".pth": "PyTorch",
+    ".ckpt": "PyTorch",
+    ".bin": "PyTorch",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".joblib": "pickle",
+}
+
+
+def open_source(path: Path, flags: Stated) -> Source:
+    """Opens a foreign classifier.
+
+    Args:
+        path: of a file or a folder.
+        flags: what the command line says.
+
+    Raises:
+        ImportRefusedError: it is of no kind that can be read, or damaged.
+    """
+    if not path.exists():
+        raise ImportRefusedError(f"{path} does not exist; these can be imported:\n{CHOICES}")
+    if path.is_dir():
+        return _open_folder(path, flags)
+    kind = path.suffix.lower()
+    if kind == ".onnx":
+        return open_onnx(path, flags, _sidecars(path.parent, flags))
+    if kind in (".keras", ".h5", ".hdf5"):
+        return _open_keras(path, flags)
+    if kind in _PICKLES:
+        raise ImportRefusedError(
+            f"{path}: a {_PICKLES[kind]} file is a pickle, which runs code when it is read; export the model to ONNX "
+            "(torch.onnx.export) and import that"
+        )
+    raise ImportRefusedError(f"{path}: {kind or 'a file without an ending'} cannot be imported; these can:\n{CHOICES}")
+
+
+def _open_folder(path: Path, flags: Stated) -> Source:
+    if (path / "saved_model.pb").exists():
+        from training.importing.saved_model_source import open_saved_model  # noqa: PLC0415  TensorFlow, seconds
+
+        return open_saved_model(path, flags)
+    for place in _ONNX_PLACES:
+        model = path / place
+        if model.exists():
+            if not model.resolve().is_relative_to(path.resolve()):
+                raise ImportRefusedError(f"{model} is a link that leads out of its folder; copy the file itself there")
+            return open_onnx(model, flags, _sidecars(path, flags))
+    files = sorted(model for model in path.glob("*.onnx"))
+    if len(files) == 1:
+        return open_onnx(files[0], flags, _sidecars(path, flags))
+    named = ", ".join(file.name for file in files) or "none"
+    raise ImportRefusedError(
+        f"{path}: neither saved_model.pb nor model.onnx lies there (ONNX files: {named}). A folder with weights of "
+        "PyTorch only is exported first: optimum-cli export onnx --model FOLDER OUT"
+    )
+
+
+def _sidecars(folder: Path, flags: Stated) -> list[Stated]:
+    size = flags.size.value if flags.size else None
+    said = (timm.read(folder, size), huggingface.read(folder))
+    return [stated for stated in said if stated is not None]
+
+
+def _open_keras(path: Path, flags: Stated) -> Source:
+    from training.importing.keras_source import open_keras  # noqa: PLC0415  TensorFlow, seconds
+
+    return open_keras(path, flags)

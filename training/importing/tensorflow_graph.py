@@ -1,0 +1,108 @@
+"""A TensorFlow function becomes an ONNX graph, with what the converter itself stumbles over put right first.
+
+::
+
+    function -> weights frozen in -> nested functions inlined -> captured constants, Erfc -> tf2onnx -> ONNX
+
+Keras compiles grouped convolutions (ConvNeXt) with XLA, in functions of their own that TensorFlow does not inline;
+constants of a Normalization layer (EfficientNet) are captured tensors, which tf2onnx takes for inputs; and ONNX has no
+Erfc, which the exact GELU is made of.
+"""
+
+from typing import Any
+
+import onnx
+import tensorflow as tf
+import tf2onnx
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from contract import OPSET
+from training.errors import ImportRefusedError
+
+tf.get_logger().setLevel("ERROR")  # TensorFlow names its own calls deprecated on every import
+
+_CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+_KEEPS_APART = ("_XlaMustCompile", "_noinline")
+_INLINED = "_inlined"
+
+
+def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
+    """Converts a concrete function.
+
+    Args:
+        function: a ``tf.ConcreteFunction`` of one tensor.
+        origin: for messages.
+
+    Raises:
+        ImportRefusedError: the converter cannot take it; says at what.
+    """
+    captured = {
+        inside.op.name: outside.numpy()
+        for outside, inside in function.graph.captures
+        if outside.dtype not in (tf.resource, tf.variant)
+    }
+    frozen = convert_variables_to_constants_v2(function)
+    graph = frozen.graph.as_graph_def()
+    taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
+    _hold(graph, captured)
+    if any(node.op in _CALLS for node in graph.node):
+        graph = _inlined(graph, taken, given)
+    _replace_erfc(graph)
+    try:
+        model: onnx.ModelProto
+        model, _ = tf2onnx.convert.from_graph_def(graph, input_names=[taken], output_names=given, opset=OPSET)
+    except Exception as error:  # the converter raises whatever its handlers do
+        raise ImportRefusedError(f"{origin}: tf2onnx cannot convert it: {str(error).splitlines()[0][:300]}") from error
+    unknown = sorted({node.op_type for node in model.graph.node if not _is_known(node, model)})
+    if unknown:
+        raise ImportRefusedError(f"{origin}: ONNX has no operation for {', '.join(unknown)[:300]}")
+    return model
+
+
+def _hold(graph: tf.compat.v1.GraphDef, captured: dict[str, Any]) -> None:
+    """Turns captured tensors, which are placeholders in the graph, into constants."""
+    for node in graph.node:
+        if node.op == "Placeholder" and node.name in captured:
+            value = tf.make_tensor_proto(captured[node.name])
+            node.Clear()
+            node.name, node.op = node.name, "Const"
+            node.attr["dtype"].type = value.dtype
+            node.attr["value"].tensor.CopyFrom(value)
+
+
+def _inlined(graph: tf.compat.v1.GraphDef, taken: str, given: list[str]) -> tf.compat.v1.GraphDef:
+    """Lets TensorFlow inline what it is told to keep apart, under new names: the old ones are registered already."""
+    names = {function.signature.name for function in graph.library.function}
+    for function in graph.library.function:
+        function.signature.name += _INLINED
+        for key in _KEEPS_APART:
+            function.attr.pop(key, None)
+    for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        for key in _KEEPS_APART:
+            node.attr.pop(key, None)
+        for value in node.attr.values():
+            if value.func.name in names:
+                value.func.name += _INLINED
+    wrapped = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(graph, name=""), [])
+    pruned = wrapped.prune(
+        wrapped.graph.get_tensor_by_name(taken), [wrapped.graph.get_tensor_by_name(name) for name in given]
+    )
+    return convert_variables_to_constants_v2(pruned).graph.as_graph_def()
+
+
+def _replace_erfc(graph: tf.compat.v1.GraphDef) -> None:
+    """erfc(x) = 1 - erf(x)."""
+    for node in [node for node in graph.node if node.op == "Erfc"]:
+        kind = node.attr["T"].type
+        graph.node.add(name=f"{node.name}/erf", op="Erf", input=node.input).attr["T"].type = kind
+        one = graph.node.add(name=f"{node.name}/one", op="Const")
+        one.attr["dtype"].type = kind
+        one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, dtype=kind, shape=[]))
+        node.op = "Sub"
+        node.input[:] = [one.name, f"{node.name}/erf"]
+
+
+def _is_known(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:
+    if node.domain not in ("", "ai.onnx"):
+        return any(entry.domain == node.domain for entry in model.opset_import)
+    return onnx.defs.has(node.op_type, node.domain)
