@@ -20,6 +20,7 @@ from training.importing.terms import Head
 _FITS: dict[str, Fit] = {"standard": "stretch", "crop": "cover", "fit_to_window_letterbox": "contain"}
 _OPENVINO = "model_info "
 _CLASSIFY = "classify"
+_HEAD: Head = "softmax"
 
 
 def read(model: onnx.ModelProto) -> Stated:
@@ -55,7 +56,7 @@ def _ultralytics(props: Mapping[str, str]) -> Stated:
             _ultralytics_resizing(size if is_pair else None), "Ultralytics: Resize(shortest edge), CenterCrop"
         ),
         size=Fact((size[0], size[1]), "metadata `imgsz` (Ultralytics)") if is_pair and size else None,
-        head=Fact[Head]("softmax", "Ultralytics: the softmax is in the graph"),
+        head=Fact(_HEAD, "Ultralytics: the softmax is in the graph"),
     )
 
 

@@ -18,6 +18,7 @@ from training.importing.terms import Head
 
 _MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 _CROP_SHARE = 0.875
+_HEAD: Head = "logits"
 
 
 def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
@@ -47,7 +48,7 @@ def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
         preprocessing=Fact(Preprocessing.on_unit_range(mean, std, name="as timm does"), f"{origin}, mean and std"),
         resizing=Fact(_resizing(pretrained, height, width, share, origin), f"{origin}, crop_pct and crop_mode"),
         size=Fact((height, width), f"{origin}, input_size"),
-        head=Fact[Head]("logits", "timm answers logits"),
+        head=Fact(_HEAD, "timm answers logits"),
     )
 
 

@@ -1,0 +1,203 @@
+"""Keras files and SavedModels become served ones; code in a file is refused with the reason."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import h5py
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from contract import ModelMetadata
+from tests.training.importing.networks import write_labels
+from training.cli import main
+
+# Keras itself converts its variables in a way that numpy calls deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def _same_weights() -> None:
+    keras.utils.set_random_seed(5)
+
+
+def run_import(source: Path, tmp_path: Path, classes: int, *words: str) -> int:
+    labels = write_labels(tmp_path / "labels.txt", classes)
+    out = str(tmp_path / "models")
+    return main(["import", str(source), "--name", "own", "--labels", str(labels), "--out", out, *words])
+
+
+def imported(tmp_path: Path) -> tuple[onnxruntime.InferenceSession, ModelMetadata]:
+    session = onnxruntime.InferenceSession(tmp_path / "models" / "own" / "1" / "model.onnx")
+    return session, ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+
+
+def digits() -> keras.Model:
+    return keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+def with_rescaling() -> keras.Model:
+    image = layers.Input((32, 32, 3))
+    values = layers.Rescaling(1 / 127.5, offset=-1)(image)
+    values = layers.Conv2D(6, 3, strides=2, activation="relu")(values)
+    return keras.Model(image, layers.Dense(4)(layers.GlobalAveragePooling2D()(values)))
+
+
+def unusual() -> keras.Model:
+    """What stops tf2onnx by itself: a built-in Normalization, grouped convolutions, the exact GELU."""
+    image = layers.Input((24, 24, 3))
+    values = layers.Normalization(mean=[120.0, 110.0, 100.0], variance=[3000.0, 3100.0, 3200.0])(image)
+    values = layers.Conv2D(12, 3, strides=2)(values)
+    values = layers.Conv2D(12, 3, groups=12, padding="same")(values)
+    values = layers.Activation("gelu")(values)
+    return keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(values)))
+
+
+class Case(NamedTuple):
+    """A network, what is said of it, and what its pixels are divided by before it."""
+
+    make: Callable[[], keras.Model]
+    classes: int
+    words: tuple[str, ...]
+    white: float
+
+
+CASES = {
+    "sequential": Case(digits, 10, ("--preprocessing", "unit"), 255),
+    "functional with Rescaling and logits": Case(with_rescaling, 4, (), 1),
+    "Normalization, groups, gelu": Case(unusual, 3, (), 1),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("form", ["model.keras", "model.h5", "saved_model"])
+def test_its_answers_are_those_of_keras(form: str, case: Case, tmp_path: Path) -> None:
+    network, words = case.make(), case.words
+    if form == "saved_model":
+        network.export(tmp_path / form, verbose=False)
+        words = words or ("--preprocessing", "raw")
+    else:
+        network.save(tmp_path / form)
+    assert run_import(tmp_path / form, tmp_path, case.classes, *words) == 0
+    session, metadata = imported(tmp_path)
+    images = np.random.default_rng(1).integers(0, 256, (5, *metadata.input_shape), np.uint8)
+    wanted = network.predict(images.astype(np.float32) / case.white, verbose=0)
+    if abs(wanted.sum(1) - 1).max() > 1e-3:
+        wanted = keras.ops.softmax(wanted).numpy()
+    assert np.abs(session.run(None, {"image": images})[0] - wanted).max() < 1e-4
+    assert (metadata.fit, metadata.antialias, metadata.jpeg_decode) == ("stretch", False, "full")
+
+
+def test_what_the_network_scales_itself_is_not_scaled_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with_rescaling().save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 4, "--preprocessing", "unit") == 2
+    assert "Rescaling" in capsys.readouterr().err
+    assert run_import(tmp_path / "model.keras", tmp_path, 4, "--preprocessing", "signed") == 0
+    assert "not applied twice" in capsys.readouterr().out
+    assert "proven" in (imported(tmp_path)[1].preprocessing_proof or "")
+
+
+def test_one_unit_and_a_grey_input_without_an_axis_for_channels(tmp_path: Path) -> None:
+    network = keras.Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 2, "--preprocessing", "unit") == 0
+    session, metadata = imported(tmp_path)
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    second = network.predict(images[..., 0] / 255, verbose=0)
+    assert np.abs(session.run(None, {"image": images})[0] - np.hstack([1 - second, second])).max() < 1e-4
+    assert metadata.color_mode == "L"
+
+
+def test_an_open_size_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = layers.Input((None, None, 3))
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
+    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "--size 224" in capsys.readouterr().err
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit", "--size", "48x64") == 0
+    assert imported(tmp_path)[1].input_shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("form", ["model.keras", "model.h5"])
+def test_a_lambda_layer_is_refused_and_not_run(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = keras.Sequential(
+        [layers.Input((8, 8, 3)), layers.Lambda(lambda pixels: pixels / 255), layers.Flatten(), layers.Dense(3)]
+    )
+    network.save(tmp_path / form)
+    assert run_import(tmp_path / form, tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "Lambda layer, which is Python code" in capsys.readouterr().err
+
+
+def test_a_layer_of_the_authors_own_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = keras.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)])
+    network.save(tmp_path / "whole.keras")
+    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w") as changed:
+        for entry in whole.infolist():
+            content = whole.read(entry)
+            if entry.filename == "config.json":
+                content = content.replace(b'"module": "keras.layers", "class_name": "Flatten"', _OTHER)
+            changed.writestr(entry.filename, content)
+    assert run_import(tmp_path / "m.keras", tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "code of its author's own" in capsys.readouterr().err
+
+
+_OTHER = b'"module": "os", "class_name": "system"'
+
+
+def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digits().save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        file["model_weights/other"] = h5py.ExternalLink("/etc/passwd", "/x")
+    assert run_import(tmp_path / "model.h5", tmp_path, 10, "--preprocessing", "unit") == 2
+    assert "lies in another file" in capsys.readouterr().err
+
+
+def test_an_entry_that_leads_out_of_the_archive_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({}))
+        archive.writestr("../../evil", b"")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "leads out of the archive" in capsys.readouterr().err
+
+
+def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Reader(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)])
+        def __call__(self, image: tf.Tensor) -> tf.Tensor:
+            length = tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32)
+            return tf.reduce_mean(image, [1, 2]) + length
+
+    reader = Reader()
+    tf.saved_model.save(reader, str(tmp_path / "sm"), signatures={"serving_default": reader.__call__})
+    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "reads files or runs Python code" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_damaged_file_is_told_in_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\nnothing")
+    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
+    shown = capsys.readouterr().err
+    assert "damaged" in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.pkl", "model.txt"])
+def test_what_cannot_be_imported_says_what_can(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "ONNX" in capsys.readouterr().err.replace("onnx", "ONNX")

@@ -1,0 +1,255 @@
+"""What others' exporters write beside a model, or into it, is read as they mean it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contract import ModelMetadata
+from tests.training.importing.networks import CLASSES, write_network
+from training.cli import main
+from training.errors import ImportRefusedError
+from training.importing.labels import Labels
+from training.importing.preprocessing import Preprocessing
+from training.importing.sidecars import huggingface, timm
+from training.onnx_classifier import OnnxClassifier
+
+_ID2LABEL = {str(index): f"leaf {index}" for index in range(CLASSES)}
+_IDS = ("n02012849", "n03126707")
+_VIT = {
+    "image_processor_type": "ViTImageProcessor",
+    "do_resize": True,
+    "size": {"height": 16, "width": 16},
+    "resample": 2,
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.25, 0.5],
+}
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document))
+
+
+def metadata_of(tmp_path: Path, *arguments: str | Path) -> ModelMetadata:
+    assert main(["import", *map(str, arguments), "--name", "beans", "--out", str(tmp_path / "models")]) == 0
+    return OnnxClassifier.open(tmp_path / "models" / "beans" / "1" / "model.onnx").metadata
+
+
+def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    write_network(folder / "model.onnx")
+    write_json(
+        folder / "config.json",
+        {"model_type": "vit", "architectures": ["ViTForImageClassification"], "id2label": _ID2LABEL},
+    )
+    write_json(folder / "preprocessor_config.json", _VIT)
+    said = metadata_of(tmp_path, folder)
+    assert said.labels == tuple(_ID2LABEL.values())
+    assert (said.fit, said.interpolation, said.exif, said.antialias) == ("stretch", "bilinear", True, True)
+    assert "preprocessor_config.json" in (said.preprocessing_proof or "")
+
+
+@pytest.mark.parametrize(
+    ("processor", "wanted"),
+    [
+        (_VIT, ("stretch", None, (16, 16), "bilinear")),
+        (_VIT | {"size": 32}, ("stretch", None, (32, 32), "bilinear")),
+        (
+            {
+                "image_processor_type": "CLIPImageProcessor",
+                "size": {"shortest_edge": 256},
+                "crop_size": {"height": 224, "width": 224},
+                "resample": 3,
+            },
+            ("shortest-edge", 256, (224, 224), "bicubic"),
+        ),
+        (
+            {"image_processor_type": "ConvNextImageProcessor", "size": {"shortest_edge": 224}, "crop_pct": 0.875},
+            ("shortest-edge", 256, (224, 224), "bicubic"),
+        ),
+        (
+            {"feature_extractor_type": "ConvNextFeatureExtractor", "size": 384, "crop_pct": 0.875, "resample": 1},
+            ("stretch", None, (384, 384), "lanczos"),
+        ),
+    ],
+    ids=["ViT", "a bare number", "shortest edge and crop", "ConvNeXt below 384", "ConvNeXt from 384"],
+)
+def test_how_transformers_resizes(
+    processor: dict[str, Any], wanted: tuple[str, int | None, tuple[int, int], str], tmp_path: Path
+) -> None:
+    write_json(tmp_path / "config.json", {"model_type": "any", "id2label": _ID2LABEL})
+    write_json(tmp_path / "preprocessor_config.json", processor)
+    stated = huggingface.read(tmp_path)
+    assert stated is not None
+    assert stated.resizing is not None
+    assert stated.size is not None
+    rule = stated.resizing.value
+    assert (rule.fit, rule.edge, stated.size.value, rule.interpolation) == wanted
+    assert rule.crop_rounding == "floor"
+
+
+@pytest.mark.parametrize(
+    ("processor", "said"),
+    [
+        ({"image_processor_type": "UnheardOf", "size": 224}, "is not known"),
+        ({"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 224}}, "many sizes"),
+        (_VIT | {"resample": 9}, "none of Pillow's filters"),
+        (_VIT | {"image_std": [0, 0, 0]}, "cannot be divided by"),
+        (_VIT | {"image_mean": "grey"}, "is not numbers"),
+    ],
+)
+def test_what_transformers_says_and_has_no_equal_is_refused(
+    processor: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    write_json(tmp_path / "config.json", {"model_type": "any"})
+    write_json(tmp_path / "preprocessor_config.json", processor)
+    with pytest.raises(ImportRefusedError, match=said):
+        huggingface.read(tmp_path)
+
+
+def test_label_0_is_no_label(tmp_path: Path) -> None:
+    write_json(tmp_path / "config.json", {"model_type": "vit", "id2label": {"0": "LABEL_0", "1": "LABEL_1"}})
+    stated = huggingface.read(tmp_path)
+    assert stated is not None
+    assert stated.labels is None
+
+
+def test_a_timm_folder_says_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "timm"
+    folder.mkdir()
+    write_network(folder / "model.onnx")
+    pretrained = {"input_size": [3, 16, 16], "crop_pct": 0.9, "interpolation": "bicubic", "crop_mode": "center"}
+    pretrained |= {"mean": [0.4, 0.4, 0.4], "std": [0.2, 0.2, 0.2]}
+    names = [f"n0000000{index}" for index in range(CLASSES)]
+    described = {name: f"kind {index}" for index, name in enumerate(names)}
+    document = {"architecture": "resnet18", "num_classes": CLASSES, "pretrained_cfg": pretrained}
+    write_json(folder / "config.json", document | {"label_names": names, "label_descriptions": described})
+    said = metadata_of(tmp_path, folder)
+    assert (said.labels[1], (said.class_ids or ())[1]) == ("kind 1", "n00000001")
+    assert (said.fit, said.interpolation, said.crop_rounding) == ("shortest-edge", "bicubic", "round")
+    assert round(16 / said.crop_fraction) == 17  # floor(16 / 0.9)
+
+
+def test_a_timm_rule_without_an_equal_is_refused(tmp_path: Path) -> None:
+    pretrained = {"input_size": [3, 224, 224], "crop_mode": "border", "crop_pct": 0.9}
+    write_json(tmp_path / "config.json", {"architecture": "resnet18", "pretrained_cfg": pretrained})
+    with pytest.raises(ImportRefusedError, match="crop_mode 'border'"):
+        timm.read(tmp_path)
+
+
+def test_ultralytics_writes_it_into_the_file(tmp_path: Path) -> None:
+    names = str({index: f"part {index}" for index in range(CLASSES)})
+    written = {"task": "classify", "imgsz": "[16, 16]", "names": names, "stride": "1"}
+    said = metadata_of(tmp_path, write_network(tmp_path / "yolo.onnx", head="softmax", metadata=written))
+    assert said.labels[4] == "part 4"
+    assert said.training["stated"]["pixels"]["value"] == "(pixel - 0) / 255"
+
+
+def test_an_ultralytics_detector_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_network(tmp_path / "yolo.onnx", metadata={"task": "detect", "names": "{0: 'a', 1: 'b'}"})
+    assert main(["import", str(path), "--name", "x", "--out", str(tmp_path)]) == 2
+    assert "only 'classify' models" in capsys.readouterr().err
+
+
+def test_openvinos_entries_are_read_and_flags_win(tmp_path: Path) -> None:
+    written = {
+        "model_info labels": " ".join(f"part{index}" for index in range(CLASSES)),
+        "model_info mean_values": "123.7 116.3 103.5",
+        "model_info scale_values": "58.4 57.1 57.4",
+        "model_info reverse_input_channels": "True",
+        "model_info resize_type": "crop",
+    }
+    path = write_network(tmp_path / "net.onnx", metadata=written)
+    said = metadata_of(tmp_path, path, "--resize", "stretch")
+    assert said.fit == "stretch"
+    assert said.labels[0] == "part0"
+    assert "[123.7, 116.3, 103.5]" in said.training["stated"]["pixels"]["value"]
+
+
+def test_metadata_is_read_and_never_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = {"task": "classify", "names": "__import__('os').mkdir('run')"}
+    path = write_network(tmp_path / "yolo.onnx", metadata=written)
+    assert main(["import", str(path), "--name", "x", "--out", str(tmp_path)]) == 2
+    assert "not a Python literal" in capsys.readouterr().err
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_json(tmp_path / "config.json", {"model_type": "vit"})
+    (tmp_path / "in" / "config.json").symlink_to(tmp_path / "config.json")
+    with pytest.raises(ImportRefusedError, match="leads out of its folder"):
+        huggingface.read(tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "names", "ids"),
+    [
+        ("a.txt", "cat\n\n dog \n", ("cat", "dog"), ()),
+        ("a.txt", "\ufeffKatze\r\nHund\r\n", ("Katze", "Hund"), ()),
+        ("a.json", '["cat", "dog"]', ("cat", "dog"), ()),
+        ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
+        ("a.json", '{"dog": 1, "cat": 0}', ("cat", "dog"), ()),
+        ("a.json", '{"id2label": {"0": "cat", "1": "dog"}}', ("cat", "dog"), ()),
+        (
+            "a.json",
+            '{"0": ["n02012849", "crane"], "1": ["n03126707", "crane"]}',
+            ("crane", "crane"),
+            ("n02012849", "n03126707"),
+        ),
+        ("a.txt", "n02012849 crane\nn03126707 crane, machine", ("crane", "crane, machine"), ("n02012849", "n03126707")),
+    ],
+)
+def test_labels_are_read_in_every_form(
+    name: str, content: str, names: tuple[str, ...], ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    labels = Labels.read(tmp_path / name)
+    assert (labels.names, labels.ids) == (names, ids)
+
+
+def test_equal_names_are_told_apart_by_their_ids() -> None:
+    labels = Labels(("crane", "crane"), ("n02012849", "n03126707"))
+    assert labels.class_names == ("crane (n02012849)", "crane (n03126707)")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("cat\ncat", "stands twice"),
+        ("cat", "at least two"),
+        ('{"0": "a", "2": "b"}', "without a gap"),
+        ('{"a": 0, "b": 0}', "same index"),
+        ("[1, 2]", "not text"),
+        ("{", "not JSON"),
+    ],
+)
+def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "labels").write_text(content)
+    with pytest.raises(ImportRefusedError, match=said):
+        Labels.read(tmp_path / "labels")
+
+
+@pytest.mark.parametrize(
+    ("text", "mean", "std", "order"),
+    [
+        ("mean=0.5,std=0.25", (127.5,), (63.75,), "RGB"),
+        ("mean=0.5,0.4,0.3,std=0.2,0.2,0.2,order=BGR", (127.5, 102, 76.5), (51, 51, 51), "BGR"),
+        ("mean=103.9,116.8,123.7,std=1,scale=255,order=BGR", (103.9, 116.8, 123.7), (1,), "BGR"),
+    ],
+)
+def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple[float, ...], order: str) -> None:
+    rule = Preprocessing.parse(text)
+    assert rule.mean == pytest.approx(mean)
+    assert rule.std == pytest.approx(std)
+    assert rule.order == order
+
+
+@pytest.mark.parametrize("text", ["mean=x", "mean=1,std=0", "mode=torch", "mean=120", "order=RBG", "std=0.5,std=0.5"])
+def test_preprocessing_that_cannot_be(text: str) -> None:
+    with pytest.raises(ImportRefusedError):
+        Preprocessing.parse(text)
