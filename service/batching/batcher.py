@@ -1,23 +1,31 @@
-"""Dynamic batching: whoever waits when the session becomes free goes, up to the largest useful batch.
+"""Dynamic batching: all waiting requests form the next batch, up to the largest useful size.
 
 ::
 
-    admit(n) ──full──> OverloadedError                                  ┌─ in the event loop, where it is short
-       │                                                                │
-    submit ──> queue ──> turn: drop the expired, the gone ──> batch ──> ┤
-       ^                   ^                                            │
-       │                   └── one lap after each run                   └─ in the inference thread otherwise
-    rows, or the reason why not <───────────────────────────────────────────┘
+    admit(n) ──full──> OverloadedError                              ┌─ in the event loop, where the run is short
+       │                                                            │
+    submit ──> queue ──> drop cancelled, expired ──> form a batch ──┤
+       ^                   ^                                        │
+       │                   └── one iteration of the loop after      └─ in an inference thread otherwise
+       │                       a request or after a run                          │
+    rows, or an error <──────────────────────────────────────────────────────────┘
 
-There is no timer and no window: an idle server adds nothing, and under load the requests that arrive while one batch
-runs are the next one. (``max_queue_delay_s`` adds a window for those who want one.) A short run is made in the event
-loop itself, where a thread would cost more than it gains; a turn comes one lap of the loop after the request that asks
-for it, so that whoever is at the door rides along: with 16 clients, 16 share a run instead of 6. Where all runs are
-made in the loop, images are also prepared as late as that, one after the other: nothing is spent on a request that has
-expired, and the caches stay warm.
+There is no timer and no window: an idle server adds no delay, and under load the requests that arrive while one batch
+runs form the next one. (``max_queue_delay_s`` adds a window, for those who want one.)
+
+A short run is made in the event loop itself, where a thread would cost more than it gains. The batch is formed one
+iteration of the loop after the request that asks for it, so the requests that the loop reads in that iteration are in
+it too: with 16 clients a run has 16 images instead of 6. Where even the largest run is short, images are decoded as
+late as that, one after the other: nothing is spent on a request that has expired, and the processor's caches are used
+better. Where runs are long, images are decoded while the thread computes.
+
+No model stops the event loop for more than 50 ms. What may run there is decided by :mod:`service.batching.run_times`,
+a run that takes longer than expected is ended early and repeated in the thread, and so much decoding as the budget of
+:mod:`service.batching.entry_queue` allows is done in one iteration.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -25,19 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.batching.batch import Batch
+from service.batching.deadline_timer import DeadlineTimer
 from service.batching.entry_queue import EntryQueue
-from service.batching.inference_threads import InferenceThreads
 from service.batching.queue_entry import QueueEntry
+from service.batching.run_times import RunTimes
 from service.batching.runner import Observer, Runner
-from service.errors import (
-    DeadlineExceededError,
-    InferenceFailedError,
-    OverloadedError,
-    UnavailableError,
-)
-
-_SMOOTHING = 0.1
-_EXPIRY_INTERVAL_S = 5e-3  # each check looks at every entry, so many short time limits must not cause many checks
+from service.errors import DeadlineExceededError, OverloadedError, UnavailableError
 
 
 def _never() -> bool:
@@ -45,20 +46,20 @@ def _never() -> bool:
 
 
 class Batcher:
-    """Gathers the images of concurrent requests into batches for one runner.
+    """Collects the images of concurrent requests into batches for one model.
 
-    Every method but the constructor belongs to the event loop that ``loop`` is.
+    Every method except the constructor must be called in the event loop ``loop``.
 
     Args:
-        runner: turns a batch into rows.
+        runner: computes the rows of a batch.
         name: of the model, for messages.
         max_batch_size: most images in one run.
-        max_queue_delay_s: how long a batch that is not full may wait for company.
+        max_queue_delay_s: how long a batch that is not full may wait for further requests.
         queue_capacity: most images that may be admitted and not yet answered.
-        seconds_per_image: of a run, as measured at warm-up; kept up to date from there.
-        loop_budget_s: runs expected to take at most this long are made in the event loop; 0: none.
-        batches_in_flight: how many batches the runner may be given at once; more than one overlaps copy and compute.
-        observer: told of each finished run, and of who was not served.
+        seconds_per_image: of a run of the largest batch, as measured when the model was loaded.
+        loop_budget_s: longest run that is made in the event loop; 0 allows none.
+        batches_in_flight: runs that the runner may make in threads at once; two overlap copying and computing on a GPU.
+        observer: counts runs, and requests that were not answered.
         loop: the event loop.
     """
 
@@ -81,21 +82,19 @@ class Batcher:
         self._max_batch_size = max_batch_size
         self._max_queue_delay_s = max_queue_delay_s
         self._queue_capacity = queue_capacity
-        self._seconds_per_image = seconds_per_image
-        self._loop_budget_s = loop_budget_s
+        self._run_times = RunTimes(
+            max_batch_size=max_batch_size, seconds_per_image=seconds_per_image, loop_budget_s=loop_budget_s
+        )
         self._batches_in_flight = batches_in_flight
         self._observer = observer
         self._loop = loop
-        self._threads = InferenceThreads(runner, self._finish, loop, f"inference-{name}", batches_in_flight)
         self._queue = EntryQueue(observer)
         self._outstanding = 0
         self._running: set[Batch] = set()
-        self._turn_scheduled = False
-        self._window: asyncio.TimerHandle | None = None
-        self._had_company = False
-        self._expiry: asyncio.Handle | None = None
-        self._expires_at = 0.0
-        self._checked_at = 0.0
+        self._is_batch_scheduled = False
+        self._window: asyncio.Handle | None = None
+        self._was_shared = False
+        self._deadlines = DeadlineTimer(self._expire, loop)
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -116,10 +115,7 @@ class Batcher:
         return self._outstanding
 
     def admit(self, images: int) -> None:
-        """Counts a request in, before anything is spent on it. Each call is matched by one of :meth:`release`.
-
-        Args:
-            images: how many it brings.
+        """Counts the images of a request, before anything is spent on it. Each call needs one of :meth:`release`.
 
         Raises:
             OverloadedError: they do not fit; says when they should.
@@ -129,7 +125,7 @@ class Batcher:
             raise UnavailableError(f"model {self._name} is shutting down")
         if self._outstanding + images > self._queue_capacity:
             self._observer.rejected()
-            busy_s = self._outstanding * self._seconds_per_image
+            busy_s = self._outstanding * self._run_times.seconds_per_image
             raise OverloadedError(
                 f"the queue of model {self._name} is full ({self._outstanding} of {self._queue_capacity} images)",
                 busy_s,
@@ -138,7 +134,7 @@ class Batcher:
         self._idle.clear()
 
     def release(self, images: int) -> None:
-        """Counts a request out, answered or not."""
+        """Takes the images of a request out of the count, whether it was answered or not."""
         self._outstanding -= images
         if self._outstanding == 0:
             self._idle.set()
@@ -153,24 +149,24 @@ class Batcher:
         is_alone: bool = False,
         origin: object = None,
     ) -> QueueEntry:
-        """Waits for the rows of some images. Cancelling the caller takes them out of the queue.
+        """Waits for the rows of the images of one request. If the caller is cancelled, they leave the queue.
 
         Args:
-            images: uint8 [n, H, W, C], admitted, or what makes them, in the event loop.
+            images: uint8 [n, H, W, C], admitted before, or a function that decodes them in the event loop.
             count: n.
             deadline: on the clock of ``time.perf_counter``, in seconds.
-            is_abandoned: tells whether the client has gone.
-            is_alone: no other request is in sight, so that waiting for company is in vain.
-            origin: by which the observer knows the request; nothing to the batcher.
+            is_abandoned: whether the client has disconnected.
+            is_alone: whether no other request is in flight, so that there is none to share a batch with.
+            origin: identifies the request to the observer; the batcher does not use it.
 
         Returns:
             The entry, with its rows and timings.
 
         Raises:
-            DeadlineExceededError: ``deadline`` passed first.
-            InferenceFailedError: the runner raised on its batch.
-            ClientGoneError: the client has gone.
-            Exception: whatever making the images raises.
+            DeadlineExceededError: the rows were not there at ``deadline``.
+            InferenceFailedError: the run failed, or gave values that are not finite for these images.
+            ClientGoneError: the client has disconnected.
+            Exception: whatever decoding the images raises.
         """
         entry = QueueEntry(
             images,
@@ -181,20 +177,22 @@ class Batcher:
             enqueued_at=time.perf_counter(),
             origin=origin,
         )
-        if self._max_batch_size * self._seconds_per_image > self._loop_budget_s:
-            entry.prepare()  # while the thread computes
-            entry.enqueued_at += entry.prepare_s
-        hurries = is_alone and self._is_quick_and_idle(count)
+        runs_now = is_alone and self._may_run_now(count)
         self._queue.append(entry)
-        if hurries:
-            self._turn()
-        else:
-            self._expire_at(deadline)
-            if not self._turn_scheduled and len(self._running) < self._batches_in_flight:
-                self._schedule_turn()
+        if runs_now:
+            self._form_batch()
+        elif (
+            not (entry.is_prepared or self._run_times.is_short(self._max_batch_size))
+            and self._queue.prepare_later(entry)  # is the first to be prepared
+        ):
+            self._loop.call_soon(self._prepare_some)
+        if not entry.future.done():
+            self._deadlines.watch(deadline)
+            if not self._is_batch_scheduled and len(self._running) < self._batches_in_flight:
+                self._schedule_batch()
             elif self._window is not None and self._queue.waiting >= self._max_batch_size:
                 self._window.cancel()  # the batch is full
-                self._schedule_turn()
+                self._schedule_batch()
         try:
             await entry.future
         except BaseException:
@@ -208,91 +206,94 @@ class Batcher:
         """Admits nothing more, and returns when everything admitted has been answered."""
         self._closed = True
         await self._idle.wait()
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._threads.stop()
+        self._deadlines.cancel()
 
-    def _is_quick_and_idle(self, count: int) -> bool:
-        """Whether so many images can be run here and now, and the last run had one request's images only too."""
+    def _may_run_now(self, count: int) -> bool:
+        """Whether to run a lone request without an iteration of the loop: the latest batch was not shared either."""
         return not (
-            self._had_company
-            or self._turn_scheduled
+            self._was_shared
+            or self._is_batch_scheduled
             or self._queue
             or self._running
             or self._max_queue_delay_s
             or count > self._max_batch_size
-            or count * self._seconds_per_image > self._loop_budget_s
+            or not self._run_times.is_short(count)
         )
 
-    def _schedule_turn(self) -> None:
-        self._turn_scheduled = True
+    def _prepare_some(self) -> None:
+        if self._queue.prepare_some():
+            self._loop.call_soon(self._prepare_some)
+
+    def _schedule_batch(self) -> None:
+        self._is_batch_scheduled = True
         self._window = None
         if self._max_queue_delay_s > 0 and self._queue.waiting < self._max_batch_size:
             waited_s = time.perf_counter() - self._queue.oldest.enqueued_at
-            self._window = self._loop.call_later(max(0.0, self._max_queue_delay_s - waited_s), self._turn)
+            self._window = self._loop.call_later(max(0.0, self._max_queue_delay_s - waited_s), self._form_batch)
         else:
-            # One lap of the loop later: the requests that it then reads, and answers that it then writes, come first.
-            self._loop.call_soon(self._loop.call_soon, self._turn)
+            # One iteration of the loop later: it first reads further requests and writes answers.
+            self._loop.call_soon(self._loop.call_soon, self._form_batch)
 
-    def _turn(self) -> None:
-        self._turn_scheduled = False
+    def _form_batch(self) -> None:
+        self._is_batch_scheduled = False
         self._window = None
-        now = time.perf_counter()
-        parts = self._queue.take(self._max_batch_size, now)
+        parts = self._queue.take(self._max_batch_size, time.perf_counter())
         if not parts:
+            if self._queue:  # none of the images that were decoded could be used
+                self._schedule_batch()
             return
-        batch = Batch(parts, now)
+        batch = Batch(parts)
         self._running.add(batch)
-        if batch.size * self._seconds_per_image <= self._loop_budget_s:
-            started = time.perf_counter()
-            try:
-                outcome: NDArray[np.float32] | Exception = self._runner.run(batch.pack())
-            except Exception as error:  # noqa: BLE001  whatever a runtime raises belongs to this batch's callers
-                outcome = error
-            self._finish(batch, outcome, time.perf_counter() - started)
+        if self._run_times.is_short(batch.size):
+            self._run_in_loop(batch)
         else:
-            self._threads.put(batch)
-            if len(self._running) < self._batches_in_flight and self._queue.waiting >= self._max_batch_size:
-                self._schedule_turn()
+            self._run_in_thread(batch)
 
-    def _finish(self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
+    def _run_in_loop(self, batch: Batch) -> None:
+        started = time.perf_counter()
+        outcome: NDArray[np.float32] | Exception
+        try:
+            outcome = self._runner.run_briefly(batch.images())
+        except TimeoutError:
+            self._run_times.add(batch.size, time.perf_counter() - started, is_in_loop=True)
+            self._run_in_thread(batch)
+            return
+        except Exception as error:  # noqa: BLE001  whatever a runtime raises belongs to the requests of this batch
+            outcome = error
+        self._finish(batch, outcome, time.perf_counter() - started, is_in_loop=True)
+
+    def _run_in_thread(self, batch: Batch) -> None:
+        def done(outcome: NDArray[np.float32] | Exception, inference_s: float) -> None:
+            with contextlib.suppress(RuntimeError):  # the event loop was closed during the run
+                self._loop.call_soon_threadsafe(self._finish, batch, outcome, inference_s)
+
+        batch.stop_run = self._runner.start(batch.images(), done)
+        if len(self._running) < self._batches_in_flight and self._queue.waiting >= self._max_batch_size:
+            self._schedule_batch()
+
+    def _finish(
+        self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float, *, is_in_loop: bool = False
+    ) -> None:
         self._running.discard(batch)
-        self._had_company = len(batch.parts) > 1
-        rows: NDArray[np.float32] | None = None
-        if isinstance(outcome, Exception):
-            for part in batch.parts:
-                error = InferenceFailedError(f"model {self._name} failed on the batch that this request was in")
-                error.__cause__ = outcome
-                part.entry.fail(error)
-        else:
-            self._seconds_per_image += _SMOOTHING * (inference_s / batch.size - self._seconds_per_image)
-            batch.deliver(outcome, inference_s)
-            rows = outcome
-        if self._queue and not self._turn_scheduled:
-            self._schedule_turn()
-        self._observer.ran(batch, inference_s, rows)  # last: what goes wrong there keeps nobody waiting
+        self._was_shared = len(batch.parts) > 1
+        self._run_times.add(batch.size, inference_s, is_in_loop=is_in_loop)
+        rows, bad_rows = batch.answer(outcome, inference_s, self._name)
+        if self._queue and not self._is_batch_scheduled:
+            self._schedule_batch()
+        # Last, so that an error in an observer keeps no request waiting.
+        if bad_rows:
+            self._observer.not_finite(bad_rows)
+        if not isinstance(outcome, TimeoutError):
+            self._observer.ran(batch, inference_s, rows)
 
-    def _expire_at(self, deadline: float) -> None:
-        """Makes sure that expired entries are looked for at a time, on the clock of ``time.perf_counter``."""
-        expires_at = max(deadline, self._checked_at + _EXPIRY_INTERVAL_S)
-        if self._expiry is not None:
-            if self._expires_at <= expires_at:
-                return
-            self._expiry.cancel()
-        # The time is kept here: with a short delay uvloop returns a handle that does not know its time.
-        self._expires_at = expires_at
-        self._expiry = self._loop.call_later(max(0.0, expires_at - time.perf_counter()), self._expire)
-
-    def _expire(self) -> None:
-        """Answers the entries whose deadline has passed, and looks again at the next deadline."""
-        self._expiry = None
-        self._checked_at = now = time.perf_counter()
-        self._queue.drop_lost(now)
-        riding = [part.entry for batch in self._running for part in batch.parts]
-        for entry in riding:
+    def _expire(self, now: float) -> float | None:
+        """Answers the entries whose deadline has passed, ends runs that nobody waits for; returns the next deadline."""
+        self._queue.drop_over(now)
+        in_runs = [part.entry for batch in self._running for part in batch.parts]
+        for entry in in_runs:
             if entry.deadline <= now:
                 entry.fail(DeadlineExceededError("the time limit passed before the answer was ready"))
-        deadlines = (entry.deadline for entry in (*self._queue.entries, *riding) if entry.deadline > now)
-        next_deadline = min(deadlines, default=None)
-        if next_deadline is not None:
-            self._expire_at(next_deadline)
+        for batch in self._running:
+            if not batch.is_needed():
+                batch.stop_run()
+        return min((e.deadline for e in (*self._queue.entries, *in_runs) if e.deadline > now), default=None)

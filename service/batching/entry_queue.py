@@ -1,4 +1,4 @@
-"""The entries that wait for a batch, oldest first, and who among them is not worth a run any more."""
+"""The entries that wait for a batch, oldest first, and which of them nobody waits for any more."""
 
 import time
 from collections import deque
@@ -10,14 +10,15 @@ from service.batching.queue_entry import QueueEntry
 from service.batching.runner import Observer
 from service.errors import ClientGoneError, DeadlineExceededError
 
-_PREPARE_BUDGET_S: Final = 4e-3  # how long preparing a batch's images may hold the event loop
+_PREPARE_BUDGET_S: Final = 4e-3
+"""For so long images are decoded in one iteration of the event loop; the one that is begun is finished."""
 
 
 class EntryQueue:
-    """First come, first served. Belongs to the event loop.
+    """First in, first out. Belongs to the event loop.
 
     Args:
-        observer: told of who left before their turn.
+        observer: counts requests that left before a batch took them.
 
     Attributes:
         waiting: images that no batch has taken yet.
@@ -26,51 +27,74 @@ class EntryQueue:
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self._entries: deque[QueueEntry] = deque()
+        self._unprepared: deque[QueueEntry] = deque()
         self.waiting = 0
 
     def __bool__(self) -> bool:
-        """Whether anyone waits."""
+        """Whether there are entries."""
         return bool(self._entries)
 
     @property
     def entries(self) -> Iterable[QueueEntry]:
-        """Who waits, oldest first."""
+        """The entries, oldest first."""
         return self._entries
 
     @property
     def oldest(self) -> QueueEntry:
-        """Whose turn is next; only where there is one."""
+        """The first entry; only where there is one."""
         return self._entries[0]
 
     def append(self, entry: QueueEntry) -> None:
-        """Lets an entry wait."""
+        """Adds an entry at the end."""
         self._entries.append(entry)
         self.waiting += entry.count
 
+    def prepare_later(self, entry: QueueEntry) -> bool:
+        """Puts an entry on the list for :meth:`prepare_some`; returns whether the list was empty."""
+        self._unprepared.append(entry)
+        return len(self._unprepared) == 1
+
+    def prepare_some(self) -> bool:
+        """Decodes images of entries on that list, for as long as the budget allows.
+
+        Returns:
+            Whether the list has more.
+        """
+        now = time.perf_counter()
+        stop_at = now + _PREPARE_BUDGET_S
+        while self._unprepared and now < stop_at:
+            entry = self._unprepared.popleft()
+            if not (entry.is_prepared or entry.future.done() or entry.deadline <= now):
+                self._prepare(entry)
+                entry.enqueued_at += entry.prepare_s
+                now = time.perf_counter()
+        return bool(self._unprepared)
+
     def take(self, room: int, now: float) -> list[Part]:
-        """Takes out what goes into the next run, its images prepared; ends the wait of the lost on the way.
+        """Takes out the images of the next run, decoded, and drops cancelled and expired entries on the way.
 
         Args:
             room: most images.
-            now: on the clock of ``time.perf_counter``, in seconds.
+            now: the present time on the clock of ``time.perf_counter``, in seconds.
 
         Returns:
-            Images in the order of the queue; fewer than there is room for where preparing them takes long.
+            Images in the order of the queue. They are fewer than there is room for where decoding takes long, and none
+            where none of those decoded could be used.
         """
         parts: list[Part] = []
+        is_first = True
         while self._entries and room:
             entry = self._entries[0]
-            if self._is_lost(entry, now):
+            if self._is_over(entry, now):
                 self._entries.popleft()
                 self.waiting -= entry.count - entry.taken
                 continue
-            if parts and time.perf_counter() - now > _PREPARE_BUDGET_S:
-                break
-            try:
-                entry.prepare()
-            except Exception as error:  # noqa: BLE001  it belongs to this entry's caller
-                entry.fail(error)
-                continue
+            if not entry.is_prepared:
+                if not is_first and time.perf_counter() - now > _PREPARE_BUDGET_S:
+                    break
+                is_first = False
+                if not self._prepare(entry):
+                    continue
             if entry.taken == 0:
                 entry.queue_s = now - entry.enqueued_at
             start, stop = entry.taken, min(entry.count, entry.taken + room)
@@ -82,22 +106,32 @@ class EntryQueue:
                 self._entries.popleft()
         return parts
 
-    def drop_lost(self, now: float) -> None:
-        """Takes out whom nobody waits for: while a run hangs nothing else would, and others are admitted for them."""
-        self._entries = deque(entry for entry in self._entries if not self._is_lost(entry, now))
+    def drop_over(self, now: float) -> None:
+        """Drops cancelled and expired entries: while a run takes long, nothing else would make room for others."""
+        self._entries = deque(entry for entry in self._entries if not self._is_over(entry, now))
         self.waiting = sum(entry.count - entry.taken for entry in self._entries)
 
-    def _is_lost(self, entry: QueueEntry, now: float) -> bool:
-        """Whether nobody waits for an entry any more; ends its wait where that is not yet known."""
+    @staticmethod
+    def _prepare(entry: QueueEntry) -> bool:
+        """Decodes the images of an entry; where that fails, the entry gets the error."""
+        try:
+            entry.prepare()
+        except Exception as error:  # noqa: BLE001  it belongs to this request
+            entry.fail(error)
+            return False
+        return True
+
+    def _is_over(self, entry: QueueEntry, now: float) -> bool:
+        """Whether nobody waits for an entry any more. Ends its wait where it has expired or its client has left."""
         if entry.future.done():
             if entry.future.cancelled():
                 self._observer.cancelled()
             return True
         if entry.deadline <= now:
-            entry.fail(DeadlineExceededError("the time limit passed before the request's turn came"))
+            entry.fail(DeadlineExceededError("the time limit passed before the request was run"))
             return True
         if entry.is_abandoned():
             self._observer.cancelled()
-            entry.fail(ClientGoneError("the client has gone"))
+            entry.fail(ClientGoneError("the client has disconnected"))
             return True
         return False

@@ -1,4 +1,4 @@
-"""A request in the queue, carrying its own reply."""
+"""A request in the queue, together with its answer."""
 
 import asyncio
 import time
@@ -12,25 +12,25 @@ _NO_ROWS: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
 
 class QueueEntry:
-    """The images of one request, from the moment they wait until their rows are complete.
+    """The images of one request, from the moment it is queued until its rows are complete.
 
-    A request larger than a batch rides in several; its rows are gathered here.
+    The images of a request that is larger than a batch go into several runs; their rows are collected here.
 
     Attributes:
-        count: n, how many images.
+        count: n, the number of images.
         images: uint8 [n, H, W, C]; empty until :meth:`prepare`.
-        prepare_s: seconds that preparing them took.
-        deadline: on the clock of ``time.perf_counter``, in seconds; past it the entry is dropped.
-        is_abandoned: tells whether the client has gone.
-        future: done when every row is here, or with the reason why they will not be.
-        enqueued_at: same clock.
-        origin: by which an observer knows the request.
+        prepare_s: seconds that :meth:`prepare` took.
+        deadline: on the clock of ``time.perf_counter``, in seconds; after it the entry is dropped.
+        is_abandoned: whether the client has disconnected.
+        future: done when every row is here, or with the error that the request gets instead.
+        enqueued_at: on the clock of ``time.perf_counter``, in seconds.
+        origin: identifies the request to an observer.
         queue_s: seconds waited before the first image was taken.
-        inference_s: seconds of the runs that it rode in, summed.
-        batch_size: images in the largest of these runs.
+        inference_s: sum of the seconds of its runs.
+        batch_size: images in the largest of its runs.
         probabilities: float32 [n, K], once ``future`` is done.
-        taken: images that have gone into a batch.
-        answered: images whose rows are here.
+        taken: number of images that have gone into a batch.
+        answered: number of images whose rows are here.
     """
 
     __slots__ = (
@@ -62,9 +62,12 @@ class QueueEntry:
         enqueued_at: float,
         origin: object,
     ) -> None:
-        self._source = source
+        self._source: Callable[[], NDArray[np.uint8]] | None
+        if callable(source):
+            self.images, self._source = _NO_IMAGES, source
+        else:
+            self.images, self._source = source, None
         self.count = count
-        self.images = _NO_IMAGES
         self.prepare_s = 0.0
         self.deadline = deadline
         self.is_abandoned = is_abandoned
@@ -78,18 +81,21 @@ class QueueEntry:
         self.taken = 0
         self.answered = 0
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the images are here."""
+        return self._source is None
+
     def prepare(self) -> None:
-        """Makes the images, if they are still to be made.
+        """Decodes the images, unless that has been done.
 
         Raises:
-            Exception: whatever making them raises.
+            Exception: whatever decoding them raises.
         """
-        source = self._source
-        if not callable(source):
-            self.images = source
-        elif self.images is _NO_IMAGES:
+        if self._source is not None:
             started = time.perf_counter()
-            self.images = source()
+            self.images = self._source()
+            self._source = None
             self.prepare_s = time.perf_counter() - started
 
     def accept(self, rows: NDArray[np.float32], start: int, inference_s: float, batch_size: int) -> None:

@@ -1,5 +1,6 @@
-"""What a batcher drives, and whom it tells of each run."""
+"""The two interfaces that a batcher needs: what runs its batches, and what counts them."""
 
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -9,37 +10,64 @@ from service.batching.batch import Batch
 
 
 class Runner(Protocol):
-    """Anything that turns a batch of images into a row of numbers for each."""
+    """Computes a row of numbers for each image of a batch."""
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch; called by as many threads at once as there may be batches in flight.
+    def run_briefly(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Computes one batch in the event loop, which must not stop for longer than 50 ms.
 
         Args:
-            images: uint8 [N, H, W, C], C-contiguous, not to be kept.
+            parts: C-contiguous uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
             float32 [N, K], row i for image i.
+
+        Raises:
+            TimeoutError: the run took too long and was ended early.
+        """
+        ...
+
+    def start(
+        self, parts: Sequence[NDArray[np.uint8]], done: Callable[[NDArray[np.float32] | Exception, float], None]
+    ) -> Callable[[], None]:
+        """Computes one batch in a thread and returns at once. The batcher keeps to the number of batches in flight.
+
+        Args:
+            parts: as in :meth:`run_briefly`.
+            done: called in the thread with the rows or the error, and the seconds that the run took.
+
+        Returns:
+            A function that ends the run early, for a batch whose rows nobody waits for any more; ``done`` then gets a
+            TimeoutError.
         """
         ...
 
 
 class Observer(Protocol):
-    """Anything that counts what becomes of requests and runs."""
+    """Counts what becomes of requests and runs."""
 
     def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
-        """Told of one finished run.
+        """Called after each run, except those that were ended early.
 
         Args:
-            batch: that was run, with the entries that rode in it.
+            batch: that was run, with its entries.
             inference_s: seconds that the run took.
-            rows: its results, float32 [batch.size, K], not to be changed; None where the runner raised.
+            rows: its finite results, float32 [n, K], n at most ``batch.size``, not to be changed; None where the runner
+                raised an error.
+        """
+        ...
+
+    def not_finite(self, images: int) -> None:
+        """Called after a run whose rows are not finite (NaN or infinite) for some images.
+
+        Args:
+            images: how many.
         """
         ...
 
     def rejected(self) -> None:
-        """Told of a request that the queue had no room for."""
+        """Called for each request that the queue had no room for."""
         ...
 
     def cancelled(self) -> None:
-        """Told of a request that was taken out of the queue because nobody waited for it any more."""
+        """Called for each request that was dropped because its client had disconnected or its caller was cancelled."""
         ...

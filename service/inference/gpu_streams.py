@@ -1,37 +1,37 @@
-"""Several batches in flight on one device: while one computes, the next is copied to it.
+"""Several batches in flight on one GPU: while one computes, the next is copied to it.
 
 ::
 
-    run(images) ─> the thread of a free lane: stage, padded to a bucket ─> copy in, compute, copy out ─> rows
-    run(images) ─> the thread of another lane: the same, at the same time
+    start(parts) ─> a free thread with its stream: stage, padded to a bucket ─> copy in, compute, copy out ─> rows
+    start(parts) ─> another thread with a stream of its own: the same, at the same time
 
-What is particular to a device stands behind :class:`Lane`, so all of this also runs over a CPU session, and over a
-simulated device in the tests.
+What is particular to a device is behind :class:`GpuStream`. So the code of this module also runs over a CPU session and
+over a simulated device, which is how it is tested where there is no GPU.
 """
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.inference.buckets import bucket_of, bucket_sizes
+from service.inference.inference_threads import InferenceThreads
 
 _WARM_UP_RUNS = 3  # ONNX Runtime allocates in the first, may still allocate in the second, and then captures
 
 
-class Lane(Protocol):
-    """One way through a device, with buffers and a stream of its own. Made and used in one thread only.
+class GpuStream(Protocol):
+    """A CUDA stream with a session and buffers of its own. Made and used in one thread only.
 
     ONNX Runtime keeps a captured CUDA graph with the thread that captured it: a run in another thread would capture
-    anew, at the cost of a request.
+    again, while a request waits.
     """
 
     @property
     def staging(self) -> NDArray[np.uint8]:
-        """Where images wait for their copy, uint8 [largest bucket, H, W, C]; the same memory at every run."""
+        """Where images are put for their copy to the GPU, uint8 [largest bucket, H, W, C]; always the same memory."""
         ...
 
     def compute(self, batch_size: int) -> NDArray[np.float32]:
@@ -41,81 +41,69 @@ class Lane(Protocol):
             batch_size: a bucket.
 
         Returns:
-            float32 [batch_size, K], memory of the caller's own.
+            float32 [batch_size, K], memory that the caller may keep.
         """
         ...
 
 
-class Lanes:
-    """Runs batches of up to ``max_batch_size`` images; as many at once as there are lanes.
+class StreamRun:
+    """Runs batches on one stream, padded to a bucket; see :class:`service.inference.inference_threads.BatchRun`.
+
+    Making it runs every bucket, so that no request waits for memory to be allocated or a graph to be captured.
 
     Args:
-        make_lane: makes one lane; called once in each lane's thread.
-        count: how many.
+        make_stream: called once.
         max_batch_size: most images in one run.
 
     Raises:
-        Exception: whatever making a lane raises.
+        Exception: what making or running the stream raises.
     """
 
-    def __init__(self, make_lane: Callable[[], Lane], *, count: int, max_batch_size: int) -> None:
+    def __init__(self, make_stream: Callable[[], GpuStream], max_batch_size: int) -> None:
+        self._stream = make_stream()
         self._buckets = bucket_sizes(max_batch_size)
-        self._free: SimpleQueue[_LaneThread] = SimpleQueue()
-        self._threads = [_LaneThread(make_lane) for _ in range(count)]
-        for thread in self._threads:
-            thread.start()
-            self._free.put(thread)
+        for bucket in self._buckets:
+            for _ in range(_WARM_UP_RUNS):
+                self._stream.compute(bucket)
 
-    @property
-    def count(self) -> int:
-        """Batches that may be in flight at once."""
-        return len(self._threads)
-
-    def warm_up(self) -> None:
-        """Runs every bucket in every lane, so that no request waits for a first time."""
-        for thread in self._threads:
-            for bucket in self._buckets:
-                for _ in range(_WARM_UP_RUNS):
-                    thread.submit_compute(bucket).result()
-
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch; may be called from several threads, and waits for a free lane.
+    def run(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Computes one batch.
 
         Args:
-            images: uint8 [N, H, W, C], N at most ``max_batch_size``.
+            parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
             float32 [N, K].
 
         Raises:
-            Exception: whatever the device raises; the lane goes on.
+            Exception: whatever the device raises; the stream can still be used.
         """
-        bucket = bucket_of(len(images), self._buckets)
-        thread = self._free.get()
-        try:
-            return thread.submit(images, bucket).result()
-        finally:
-            self._free.put(thread)
+        staging, count = self._stream.staging, 0
+        for part in parts:
+            staging[count : count + len(part)] = part
+            count += len(part)
+        # The padding is what an earlier batch left there. Its rows are computed and dropped.
+        return self._stream.compute(bucket_of(count, self._buckets))[:count]
+
+    def interrupt(self) -> None:
+        """Does nothing: a captured graph runs as a whole, in milliseconds."""
 
 
-class _LaneThread:
-    """A lane and the one thread that makes and uses it. The thread ends when nobody holds it any more."""
+def open_streams(
+    make_stream: Callable[[], GpuStream], *, count: int, max_batch_size: int, name: str
+) -> InferenceThreads:
+    """Makes streams, each in a thread of its own, and warms them up.
 
-    def __init__(self, make_lane: Callable[[], Lane]) -> None:
-        self._make_lane = make_lane
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="lane")
+    Args:
+        make_stream: makes one stream.
+        count: of streams: batches that may be in flight at once.
+        max_batch_size: most images in one run.
+        name: of the threads, as debuggers show it.
 
-    def start(self) -> None:
-        self._lane = self._executor.submit(self._make_lane).result()
+    Returns:
+        The threads, ready to run batches of up to ``max_batch_size`` images.
 
-    def submit(self, images: NDArray[np.uint8], bucket: int) -> Future[NDArray[np.float32]]:
-        return self._executor.submit(self._run, images, bucket)
-
-    def submit_compute(self, bucket: int) -> Future[NDArray[np.float32]]:
-        return self._executor.submit(self._lane.compute, bucket)
-
-    def _run(self, images: NDArray[np.uint8], bucket: int) -> NDArray[np.float32]:
-        count = len(images)
-        # What pads the batch is whatever an earlier one left there: its rows are computed, and dropped.
-        self._lane.staging[:count] = images
-        return self._lane.compute(bucket)[:count]
+    Raises:
+        Exception: what making or running a stream raises.
+    """
+    return InferenceThreads(partial(StreamRun, make_stream, max_batch_size), count=count, name=name)

@@ -1,10 +1,10 @@
-"""A lane over an ONNX Runtime session: buffers that stay, bound once a bucket, and a captured CUDA graph for each.
+"""A GPU stream over an ONNX Runtime session: for each bucket, buffers bound once and a captured CUDA graph.
 
 ::
 
     staging (page-locked) ── uint8 over the bus ──> device buffer ── graph ──> device buffer ── float32 ──> rows
 
-Over a session on the CPU it is the same code with the buffers on the host and nothing captured.
+Over a session on the CPU it is the same code with the buffers in host memory and no captured graph.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ DeviceKind = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """What belongs to one bucket."""
+class _BoundBuffers:
+    """The buffers and the binding of one bucket."""
 
     images: Any
     probabilities: Any
@@ -31,19 +31,19 @@ class _Bound:
     options: Any
 
 
-class OnnxLane:
-    """One session with its buffers; see :class:`service.inference.gpu_streams.Lane`.
+class OnnxStream:
+    """One session with its buffers; see :class:`service.inference.gpu_streams.GpuStream`.
 
     Args:
-        session: of this lane alone.
+        session: ONNX Runtime's, used by no other stream.
         input_shape: (H, W, C).
         classes: K.
         max_batch_size: most images in one run.
         device: where the session computes.
-        device_id: of the GPU.
+        device_id: of the GPU; not used on the CPU.
 
     Attributes:
-        staging: as :class:`service.inference.gpu_streams.Lane` says.
+        staging: as :class:`service.inference.gpu_streams.GpuStream` says.
     """
 
     def __init__(
@@ -65,14 +65,16 @@ class OnnxLane:
         }
 
     def compute(self, batch_size: int) -> NDArray[np.float32]:
-        """As :meth:`service.inference.gpu_streams.Lane.compute`."""
+        """As :meth:`service.inference.gpu_streams.GpuStream.compute`."""
         bound = self._bound[batch_size]
         bound.images.update_inplace(self.staging[:batch_size])
         self._session.run_with_iobinding(bound.binding, bound.options)
         # On the CPU, numpy() is a view of the buffer that the next run writes to.
         return np.array(bound.probabilities.numpy())
 
-    def _bind(self, graph_id: int, shape: tuple[int, ...], classes: int, device: DeviceKind, device_id: int) -> _Bound:
+    def _bind(
+        self, graph_id: int, shape: tuple[int, ...], classes: int, device: DeviceKind, device_id: int
+    ) -> _BoundBuffers:
         value = onnxruntime.OrtValue.ortvalue_from_shape_and_type
         images = value(list(shape), np.uint8, device, device_id)
         probabilities = value([shape[0], classes], np.float32, device, device_id)
@@ -81,4 +83,4 @@ class OnnxLane:
         binding.bind_ortvalue_output(OUTPUT_NAME, probabilities)
         options = onnxruntime.RunOptions()
         options.add_run_config_entry("gpu_graph_id", str(graph_id))
-        return _Bound(images, probabilities, binding, options)
+        return _BoundBuffers(images, probabilities, binding, options)

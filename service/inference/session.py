@@ -1,13 +1,13 @@
-"""One model file as something that runs: ONNX Runtime sessions, checked against what the file says of itself.
+"""One model file, checked against its own metadata and ready to run: ONNX Runtime sessions on the CPU or on a GPU.
 
 ::
 
-    file ─> a session on the CPU: metadata, graph ─┬─ provider is the CPU: that session runs
-                                                   └─ a GPU: lanes, each with a session of its own
+    file ─> a session on the CPU: metadata, graph ─┬─ provider is the CPU: this session runs the batches
+                                                   └─ a GPU: streams, each with a session of its own
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 
 from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
+from service.inference.cpu_run import CpuRun
 from service.inference.gpu_options import GpuPolicy, provider_list
-from service.inference.gpu_streams import Lanes
-from service.inference.onnx_stream import OnnxLane
+from service.inference.gpu_streams import open_streams
+from service.inference.inference_threads import Done, InferenceThreads
+from service.inference.onnx_stream import OnnxStream
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
+from service.inference.run_watch import RunWatch
 from service.inference.runtime import onnxruntime
 
-_WARM_UP_RUNS = 3
-_IMAGES_AT_ONCE: Final = 16  # on a core: as fast an image as 32, with 3 MiB less of activations a model
-_GPU_LANES: Final = 2  # one computes while the other copies
+_WARM_UP_RUNS: Final = 3
+_IMAGES_AT_ONCE: Final = 16  # for each core: as fast per image as 32, with 3 MiB less memory for activations
+_GPU_STREAMS: Final = 2  # one computes while the other copies
 
 
 class ModelSession:
@@ -32,21 +35,21 @@ class ModelSession:
 
     Args:
         model: the bytes of the ONNX file.
-        origin: where they come from, for messages.
+        origin: names the file in error messages.
         provider: to run on, and on no other.
         intra_op_threads: threads of one run on the CPU.
         max_batch_size: most images in one run.
-        gpu: what it may take of a GPU.
+        gpu: how much of a GPU the session may use.
 
     Attributes:
         metadata: what the file says about itself.
-        provider: the provider that the session really has, and that its nodes were placed on.
+        provider: the provider that all nodes of the session were placed on.
         max_batch_size: most images in one run.
         batches_in_flight: how many runs may be made at once.
 
     Raises:
-        ModelRefusedError: not an ONNX file of the contract, or its graph is not what its metadata says.
-        ProviderUnavailableError: the model cannot run on ``provider``, or not as a whole.
+        ModelRefusedError: not an ONNX file of the contract, or its graph does not match its metadata.
+        ProviderUnavailableError: the model, or a part of it, cannot run on ``provider``.
     """
 
     def __init__(
@@ -60,7 +63,7 @@ class ModelSession:
         gpu: GpuPolicy,
     ) -> None:
         options = session_options("cpu", intra_op_threads)
-        if provider.is_gpu:  # only read here, not run
+        if provider.is_gpu:  # this session is only read, not run
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
             session: Any = onnxruntime.InferenceSession(model, options, providers=[ONNX_RUNTIME_NAMES["cpu"]])
@@ -72,19 +75,22 @@ class ModelSession:
         self._check_graph(session, origin)
         self.provider = provider.name
         self.max_batch_size = max_batch_size
-        self.batches_in_flight = 1
-        self._run: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+        self._run: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
         if provider.is_gpu:
-            lanes = self._open_lanes(model, origin, provider, gpu)
-            self.batches_in_flight = lanes.count
-            self._run = lanes.run
-            self._lanes: Lanes | None = lanes
+            self._threads = self._open_streams(model, origin, provider, gpu)
+            self._run = self._threads.run
+            self._watch: RunWatch | None = None
         else:
-            self._run = partial(_run_in_pieces, session, _IMAGES_AT_ONCE * intra_op_threads)
-            self._lanes = None
+            images_at_once, classes = _IMAGES_AT_ONCE * intra_op_threads, len(self.metadata.labels)
+            make_run = partial(CpuRun, session, images_at_once=images_at_once, classes=classes)
+            self._threads = InferenceThreads(make_run, count=1, name=f"inference-{self.metadata.name}")
+            run = make_run()
+            self._run = run.run
+            self._watch = RunWatch(run.interrupt)
+        self.batches_in_flight = self._threads.count
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch; ``batches_in_flight`` threads may call it at once.
+        """Computes one batch, however long that takes; ``batches_in_flight`` threads may call it at once.
 
         Args:
             images: uint8 [N, H, W, C], N at most ``max_batch_size``.
@@ -92,16 +98,37 @@ class ModelSession:
         Returns:
             Probabilities, float32 [N, K].
         """
-        return self._run(images)
+        return self._run((images,))
 
-    def warm_up(self) -> float:
-        """Runs batches of the largest size, and of every size that a GPU is prepared for: no request pays for a first.
+    def run_briefly(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Computes one batch in the event loop; interrupted where it takes longer than about 20 ms.
+
+        Args:
+            parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            Seconds that a run takes an image, at the largest size.
+            Probabilities, float32 [N, K].
+
+        Raises:
+            TimeoutError: the run was interrupted.
+            InferenceFailedError: the model gave an array of another shape.
+            Exception: whatever ONNX Runtime raises.
         """
-        if self._lanes is not None:
-            self._lanes.warm_up()
+        if self._watch is None:
+            return self._run(parts)
+        with self._watch:
+            return self._run(parts)
+
+    def start(self, parts: Sequence[NDArray[np.uint8]], done: Done) -> Callable[[], None]:
+        """Computes one batch in a thread; see :meth:`service.inference.inference_threads.InferenceThreads.start`."""
+        return self._threads.start(parts, done)
+
+    def warm_up(self) -> float:
+        """Runs the smallest batch and the largest one, so that no request pays for a first run.
+
+        Returns:
+            Seconds per image of a run of the largest batch, which is filled with black images.
+        """
         images = np.zeros((self.max_batch_size, *self.metadata.input_shape), np.uint8)
         self.run(images[:1])
         fastest_s = float("inf")
@@ -132,28 +159,29 @@ class ModelSession:
                 "this file is not the model that was measured"
             )
 
-    def _open_lanes(self, model: bytes, origin: str, provider: Provider, gpu: GpuPolicy) -> Lanes:
-        input_shape = self.metadata.input_shape
+    def _open_streams(self, model: bytes, origin: str, provider: Provider, gpu: GpuPolicy) -> InferenceThreads:
+        metadata, max_batch_size = self.metadata, self.max_batch_size
 
-        def make_lane() -> OnnxLane:
+        def make_stream() -> OnnxStream:
             session = onnxruntime.InferenceSession(
                 model,
                 session_options(provider.name),
-                providers=provider_list(provider, gpu, input_shape, self.max_batch_size),
+                providers=provider_list(provider, gpu, metadata.input_shape, max_batch_size),
                 enable_fallback=False,
             )
             check_placement(session, provider)
-            return OnnxLane(
+            return OnnxStream(
                 session,
-                input_shape=input_shape,
-                classes=len(self.metadata.labels),
-                max_batch_size=self.max_batch_size,
+                input_shape=metadata.input_shape,
+                classes=len(metadata.labels),
+                max_batch_size=max_batch_size,
                 device="cuda",
                 device_id=provider.device_id,
             )
 
+        name = f"inference-{metadata.name}"
         try:
-            return Lanes(make_lane, count=_GPU_LANES, max_batch_size=self.max_batch_size)
+            return open_streams(make_stream, count=_GPU_STREAMS, max_batch_size=max_batch_size, name=name)
         except Exception as error:
             raise ProviderUnavailableError(
                 f"{origin} cannot run on {provider.name}: {str(error).splitlines()[0]}"
@@ -177,15 +205,6 @@ class ModelSession:
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")
-
-
-def _run_in_pieces(session: Any, piece: int, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Runs a batch on the CPU, so many images at once."""
-    if len(images) <= piece:
-        rows: NDArray[np.float32] = session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
-        return rows
-    starts = range(0, len(images), piece)
-    return np.concatenate([_run_in_pieces(session, piece, images[start : start + piece]) for start in starts])
 
 
 def check_placement(session: Any, provider: Provider) -> None:

@@ -152,6 +152,10 @@ class TracedRuns:
             span.set_status(StatusCode.ERROR)
         span.end(now_ns)
 
+    def not_finite(self, images: int) -> None:
+        """See :meth:`Observer.not_finite`."""
+        self._observer.not_finite(images)
+
     def rejected(self) -> None:
         """See :meth:`Observer.rejected`."""
         self._observer.rejected()

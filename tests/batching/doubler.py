@@ -10,49 +10,91 @@ from numpy.typing import NDArray
 
 from service.batching import Batcher
 from service.batching.batch import Batch
+from service.inference.inference_threads import BatchRun, Done, InferenceThreads, Parts
 
 IN_LOOP, IN_THREAD = 1.0, 0.0
 
 
 class Doubler:
-    """Answers each 1x1 image v with the row [v, 2 v]; notes the size of every batch."""
+    """Answers each 1x1 image v with the row [v, 2 v]. 255 makes the run fail; the row of 254 is not a number."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
+        self.is_in_loop: list[bool] = []
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def interrupt(self) -> None: ...
+
+    def run(self, parts: Parts) -> NDArray[np.float32]:
+        images = np.concatenate(parts)
         self.sizes.append(len(images))
+        self.is_in_loop.append(threading.current_thread() is threading.main_thread())
         values = images.reshape(-1).astype(np.float32)
+        values[values == 254] = np.nan
         if (values == 255).any():
             raise RuntimeError("255 is poison")
         return np.stack([values, 2 * values], axis=1)
 
 
 class Gated(Doubler):
-    """Waits inside each run until it is let go."""
+    """Waits inside each run until the gate is opened for it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.entered = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, parts: Parts) -> NDArray[np.float32]:
         self.entered.release()
         assert self.gate.acquire(timeout=10)
-        return super().run(images)
+        return super().run(parts)
+
+
+class Interruptible(Gated):
+    """The same, and a run can be ended early."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.interruptions = 0
+
+    def run(self, parts: Parts) -> NDArray[np.float32]:
+        before = self.interruptions
+        self.entered.release()
+        assert self.gate.acquire(timeout=10)
+        if self.interruptions > before:
+            raise TimeoutError
+        return Doubler.run(self, parts)
+
+    def interrupt(self) -> None:
+        self.interruptions += 1
+        self.gate.release()
+
+
+class Threaded:
+    """What a batcher drives: runs in the calling thread, or in one of its own."""
+
+    def __init__(self, run: BatchRun, threads: int = 1) -> None:
+        self.run_briefly = run.run
+        self._threads = InferenceThreads(lambda: run, count=threads, name="test")
+
+    def start(self, parts: Parts, done: Done) -> Callable[[], None]:
+        return self._threads.start(parts, done)
 
 
 class Runs:
     def __init__(self) -> None:
         self.failed: list[bool] = []
+        self.bad_rows = 0
         self.refused = 0
         self.gone = 0
 
     def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         assert batch.size > 0
         assert inference_s >= 0
-        assert rows is None or len(rows) == batch.size
+        assert rows is None or (len(rows) <= batch.size and np.isfinite(rows).all())
         self.failed.append(rows is None)
+
+    def not_finite(self, images: int) -> None:
+        self.bad_rows += images
 
     def rejected(self) -> None:
         self.refused += 1
@@ -73,7 +115,8 @@ def make(runner: Doubler, *, loop_budget_s: float = IN_LOOP, **overrides: object
         "observer": Runs(),
         "loop": asyncio.get_running_loop(),
     }
-    return Batcher(runner, **{**settings, **overrides})  # type: ignore[arg-type]
+    settings |= overrides
+    return Batcher(Threaded(runner, settings["batches_in_flight"]), **settings)  # type: ignore[arg-type]
 
 
 def pixels(*values: int) -> NDArray[np.uint8]:

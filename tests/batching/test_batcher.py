@@ -1,6 +1,7 @@
 """The batcher: who rides together, and what each caller gets, whatever happens to the others."""
 
 import asyncio
+import contextlib
 import gc
 import time
 import weakref
@@ -17,7 +18,8 @@ from service.errors import (
     OverloadedError,
     UnavailableError,
 )
-from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Runs, ask, in_a_run, make, pixels
+from service.inference.inference_threads import Parts
+from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, Interruptible, Runs, ask, in_a_run, make, pixels
 
 
 @pytest.fixture(params=[IN_LOOP, IN_THREAD], ids=["in the loop", "in the thread"])
@@ -93,6 +95,45 @@ async def test_a_failed_run_fails_its_own_callers_and_nobody_else(budget: float)
     await batcher.close()
 
 
+async def test_rows_that_are_not_finite_fail_their_own_requests_and_no_others(budget: float) -> None:
+    runner, runs = Doubler(), Runs()
+    batcher = make(runner, loop_budget_s=budget, max_batch_size=8, observer=runs)
+    answers = await asyncio.gather(
+        ask(batcher, 1), ask(batcher, 2, 254), ask(batcher, 254), ask(batcher, 3, 4), return_exceptions=True
+    )
+    assert runner.sizes == [6], "they shared a run"
+    assert answers[0] == [[1, 2]]
+    assert answers[3] == [[3, 6], [4, 8]]
+    for failed in answers[1:3]:
+        assert isinstance(failed, InferenceFailedError)
+        assert "not finite" in str(failed)
+    assert runs.bad_rows == 2
+    assert runs.failed == [False]
+    await batcher.close()
+
+
+async def test_an_oversized_request_with_one_row_that_is_not_finite_fails_as_a_whole(budget: float) -> None:
+    runs = Runs()
+    batcher = make(Doubler(), loop_budget_s=budget, observer=runs)
+    with pytest.raises(InferenceFailedError, match="not finite"):
+        await ask(batcher, 1, 2, 3, 4, 254, 6, 7, 8, 9)
+    assert await ask(batcher, 9) == [[9, 18]]
+    assert runs.bad_rows == 1
+    await batcher.close()
+
+
+async def test_large_finite_values_are_answered(budget: float) -> None:
+    class Large(Doubler):
+        def run(self, parts: Parts) -> NDArray[np.float32]:
+            return super().run(parts) * np.float32(1e30)  # whose squares are too large for a float32
+
+    runs = Runs()
+    batcher = make(Large(), loop_budget_s=budget, observer=runs)
+    assert await ask(batcher, 1) == [[pytest.approx(1e30), pytest.approx(2e30)]]
+    assert runs.bad_rows == 0
+    await batcher.close()
+
+
 async def test_an_observer_that_fails_keeps_nobody_waiting(budget: float) -> None:
     class Failing(Runs):
         def ran(self, *_: object) -> None:
@@ -165,6 +206,57 @@ async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() 
     await batcher.close()
 
 
+async def test_a_run_that_nobody_waits_for_any_more_is_ended_early() -> None:
+    runner, runs = Interruptible(), Runs()
+    batcher = make(runner, loop_budget_s=IN_THREAD, observer=runs)
+    riding = await in_a_run(batcher, runner, timeout_s=0.05)
+    patient = asyncio.create_task(ask(batcher, 3))
+    with pytest.raises(DeadlineExceededError):
+        await riding
+    await asyncio.to_thread(runner.entered.acquire)  # the next run begins although the gate was never opened
+    assert runner.interruptions == 1
+    runner.gate.release()
+    assert await patient == [[3, 6]]
+    assert runs.failed == [False]
+    await batcher.close()
+
+
+async def test_a_run_that_others_wait_for_is_not_ended() -> None:
+    runner = Interruptible()
+    batcher = make(runner, loop_budget_s=IN_THREAD)
+    first = await in_a_run(batcher, runner)
+    hasty = asyncio.create_task(ask(batcher, 2, timeout_s=0.05))
+    patient = asyncio.create_task(ask(batcher, 3))
+    await asyncio.sleep(0)
+    runner.gate.release()
+    await first
+    await asyncio.to_thread(runner.entered.acquire)
+    with pytest.raises(DeadlineExceededError):
+        await hasty
+    runner.gate.release()
+    assert await patient == [[3, 6]]
+    assert runner.sizes == [1, 2]
+    assert runner.interruptions == 0
+    await batcher.close()
+
+
+async def test_a_run_that_takes_too_long_in_the_loop_is_repeated_in_the_thread() -> None:
+    class SlowInTheLoop(Doubler):
+        def run(self, parts: Parts) -> NDArray[np.float32]:
+            rows = super().run(parts)
+            if self.is_in_loop[-1]:
+                raise TimeoutError
+            return rows
+
+    runner, runs = SlowInTheLoop(), Runs()
+    batcher = make(runner, observer=runs)
+    assert await ask(batcher, 7) == [[7, 14]]
+    assert await ask(batcher, 8, is_alone=True) == [[8, 16]]
+    assert runner.is_in_loop[:2] == [True, False]
+    assert runs.failed == [False, False]
+    await batcher.close()
+
+
 @pytest.fixture
 def no_garbage_collection() -> Iterator[None]:
     gc.disable()
@@ -180,6 +272,20 @@ async def test_the_images_of_a_failed_request_are_freed_at_once(budget: float) -
     with pytest.raises(DeadlineExceededError):
         await batcher.submit(images, 3, deadline=time.perf_counter())
     del images
+    assert is_held() is None
+    await batcher.close()
+
+
+@pytest.mark.usefixtures("no_garbage_collection")
+@pytest.mark.parametrize("last", [3, 254, 255], ids=["answered", "not finite", "failed"])
+async def test_the_images_of_a_run_are_freed_at_once(budget: float, last: int) -> None:
+    batcher = make(Doubler(), loop_budget_s=budget)
+    images = pixels(1, 2, last)
+    is_held = weakref.ref(images)
+    with contextlib.suppress(InferenceFailedError):
+        await batcher.submit(images, 3, deadline=time.perf_counter() + 10)
+    del images
+    await ask(batcher, 1)  # so that the thread has left the run behind
     assert is_held() is None
     await batcher.close()
 

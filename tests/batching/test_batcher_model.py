@@ -28,6 +28,8 @@ from service.errors import (
     OverloadedError,
     UnavailableError,
 )
+from service.inference.inference_threads import Parts
+from tests.batching.doubler import Threaded
 
 CAPACITY = 12
 MAX_BATCH_SIZE = 4
@@ -45,17 +47,21 @@ class Gated:
         self.gate = threading.Semaphore(0)
         self.seen: list[list[int]] = []
 
-    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def run(self, parts: Parts) -> NDArray[np.float32]:
         assert self.is_open or self.gate.acquire(timeout=10)
-        batch = images.reshape(-1)
+        batch = np.concatenate(parts).reshape(-1)
         self.seen.append(batch.tolist())
         if (batch == POISON).any():
             raise RuntimeError("poison")
         return np.stack([batch, 2.0 * batch], axis=1).astype(np.float32)
 
+    def interrupt(self) -> None: ...
+
 
 class Silent:
     def ran(self, batch_size: int, inference_s: float, rows: NDArray[np.float32] | None) -> None: ...
+
+    def not_finite(self, images: int) -> None: ...
 
     def rejected(self) -> None: ...
 
@@ -87,7 +93,7 @@ class BatcherMachine(RuleBasedStateMachine):
         self.everyone: list[Caller] = []
         self.closing: asyncio.Task[None] | None = None
         self.batcher = Batcher(
-            self.runner,
+            Threaded(self.runner),
             name="model",
             max_batch_size=MAX_BATCH_SIZE,
             max_queue_delay_s=0.0,

@@ -7,29 +7,30 @@ from numpy.typing import NDArray
 
 
 class SimulatedDevice:
-    """What all lanes of one device share.
+    """What all streams of one device share.
 
     Args:
         latency_s: of a run.
-        is_gated: whether each run waits inside the device until :attr:`gate` lets it go.
+        is_gated_after_warm_up: whether each run that follows waits inside the device until :attr:`gate` lets it go.
     """
 
-    def __init__(self, latency_s: float = 0.0, *, is_gated: bool = False) -> None:
+    def __init__(self, latency_s: float = 0.0, *, is_gated_after_warm_up: bool = False) -> None:
         self.latency_s = latency_s
-        self.is_gated = is_gated
+        self.is_gated = False
+        self.is_gated_after_warm_up = is_gated_after_warm_up
         self.entered = threading.Semaphore(0)
         self.gate = threading.Semaphore(0)
         self.never = threading.Event()
         self.batch_sizes: list[int] = []
         self.threads: list[set[int]] = []
 
-    def make_lane(self, max_batch_size: int) -> "SimulatedLane":
+    def make_stream(self, max_batch_size: int) -> "SimulatedStream":
         self.threads.append({threading.get_ident()})
-        return SimulatedLane(self, self.threads[-1], max_batch_size)
+        return SimulatedStream(self, self.threads[-1], max_batch_size)
 
 
-class SimulatedLane:
-    """One lane; notes in which threads it was used, and spoils its staging buffer as a device never would."""
+class SimulatedStream:
+    """One stream; notes in which threads it was used, and spoils its staging buffer as a device never would."""
 
     def __init__(self, device: SimulatedDevice, threads: set[int], max_batch_size: int) -> None:
         self._device = device

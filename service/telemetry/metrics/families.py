@@ -43,6 +43,9 @@ class ModelFamilies:
             "convoy_cancelled_requests", "Requests taken out of the queue because their client had gone."
         )
         self.failed_runs = counter("convoy_failed_runs", "Runs of the session that failed.")
+        self.not_finite = counter(
+            "convoy_not_finite_images", "Images for which the model gave values that are not finite (NaN or infinite)."
+        )
         self.decode_seconds = histogram(
             "convoy_decode_seconds", "Time to decode the pictures of a request.", _DECODE_BUCKETS_S
         )

@@ -57,6 +57,7 @@ class ModelMetrics:
         self._rejected = families.rejected.labels(*model)
         self._cancelled = families.cancelled.labels(*model)
         self._failed_runs = families.failed_runs.labels(*model)
+        self._not_finite = families.not_finite.labels(*model)
         self._decode_seconds = families.decode_seconds.labels(*model)
         self._queue_seconds = families.queue_seconds.labels(*model)
         self._inference_seconds = families.inference_seconds.labels(*model)
@@ -92,7 +93,8 @@ class ModelMetrics:
         Args:
             batch: that was run.
             inference_s: seconds that it took.
-            rows: its probabilities, float32 [batch.size, K], not to be changed; None where it failed.
+            rows: its finite probabilities, float32 [n, K], n at most ``batch.size``, not to be changed; None where it
+                failed.
         """
         if rows is None:
             self._failed_runs.inc()
@@ -102,6 +104,10 @@ class ModelMetrics:
         self._unfolded_images += batch.size
         if self._unfolded_images >= _FOLD_AT_IMAGES:
             self.fold()
+
+    def not_finite(self, images: int) -> None:
+        """Counts images for which the model gave values that are not finite."""
+        self._not_finite.inc(images)
 
     def rejected(self) -> None:
         """Counts a request that the queue had no room for."""

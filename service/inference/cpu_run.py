@@ -1,0 +1,69 @@
+"""Runs of an ONNX Runtime session on the CPU, which another thread can interrupt."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import INPUT_NAME, OUTPUT_NAME
+from service.errors import InferenceFailedError
+from service.inference.runtime import onnxruntime
+
+_NO_MESSAGES: Final = 4  # ONNX Runtime's severity "fatal": an interrupted run is no error, and other errors are raised
+
+
+class CpuRun:
+    """Runs batches on the CPU; see :class:`service.inference.inference_threads.BatchRun`.
+
+    Args:
+        session: ONNX Runtime's. Several runs may share it.
+        images_at_once: a larger batch is run in pieces of this size.
+        classes: K.
+    """
+
+    def __init__(self, session: Any, *, images_at_once: int, classes: int) -> None:
+        self._session = session
+        self._images_at_once = images_at_once
+        self._classes = classes
+        self._options = onnxruntime.RunOptions()
+        self._options.log_severity_level = _NO_MESSAGES
+
+    def run(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Computes one batch.
+
+        Args:
+            parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
+
+        Returns:
+            float32 [N, K].
+
+        Raises:
+            TimeoutError: :meth:`interrupt` was called.
+            InferenceFailedError: the model gave an array of another shape.
+            Exception: whatever ONNX Runtime raises; its exceptions share no base class of their own.
+        """
+        images = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        self._options.terminate = False
+        if len(images) <= self._images_at_once:
+            return self._run_piece(images)
+        starts = range(0, len(images), self._images_at_once)
+        return np.concatenate([self._run_piece(images[start : start + self._images_at_once]) for start in starts])
+
+    def interrupt(self) -> None:
+        """Ends the present run before its next node: a node that takes long is still run to its end."""
+        self._options.terminate = True
+
+    def _run_piece(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        try:
+            rows: NDArray[np.float32] = self._session.run((OUTPUT_NAME,), {INPUT_NAME: images}, self._options)[0]
+        except Exception as error:
+            if self._options.terminate:
+                raise TimeoutError("the run was interrupted") from error
+            raise
+        if rows.shape != (len(images), self._classes):
+            raise InferenceFailedError(
+                f"the model gave an array of shape {rows.shape} for {len(images)} images, "
+                f"not ({len(images)}, {self._classes})"
+            )
+        return rows

@@ -1,0 +1,80 @@
+"""Interrupts a run in the event loop that takes far longer than expected.
+
+Only runs that are expected to take a few milliseconds are made in the event loop. But the time of a run can depend on
+what is in the images, so no measurement of earlier runs is a bound. A thread looks every few milliseconds at which run
+is in progress, and interrupts it if it was the same one before. ONNX Runtime releases the GIL while it computes, so the
+thread is not held up by the run. While there are no runs, the thread sleeps.
+"""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Final
+
+_INTERVAL_S: Final = 8e-3
+_INTERRUPT_AFTER_LOOKS: Final = 2  # looks at the same run after the first one: it has lasted 16 to 24 ms
+_SLEEP_AFTER_LOOKS: Final = 125  # a second without runs
+
+
+class RunWatch:
+    """Watches the runs of one thread. Its own thread ends when nothing refers to this object.
+
+    Args:
+        interrupt: ends the present run; called in the watching thread.
+    """
+
+    def __init__(self, interrupt: Callable[[], None]) -> None:
+        self._state = _State()
+        weakref.finalize(self, self._state.close)
+        # The thread must not refer to this object, or neither would ever be freed.
+        threading.Thread(target=_watch, args=(self._state, interrupt), name="run-watch", daemon=True).start()
+
+    def __enter__(self) -> None:
+        state = self._state
+        state.run_number += 1
+        state.is_running = True
+        if state.is_asleep:
+            state.is_asleep = False
+            state.wake.set()
+
+    def __exit__(self, *_: object) -> None:
+        self._state.is_running = False
+
+
+class _State:
+    """What the watched thread tells the watching one."""
+
+    def __init__(self) -> None:
+        self.run_number = 0
+        self.is_running = False
+        self.is_asleep = True
+        self.is_closed = False
+        self.wake = threading.Event()
+
+    def close(self) -> None:
+        self.is_closed = True
+        self.wake.set()
+
+
+def _watch(state: _State, interrupt: Callable[[], None]) -> None:
+    while True:
+        state.wake.wait()
+        state.wake.clear()
+        number, looks, quiet_looks = 0, 0, 0
+        while quiet_looks < _SLEEP_AFTER_LOOKS:
+            if state.is_closed:
+                return
+            time.sleep(_INTERVAL_S)
+            if state.run_number != number:
+                number, looks, quiet_looks = state.run_number, 0, 0
+            elif state.is_running:
+                looks += 1
+                if looks >= _INTERRUPT_AFTER_LOOKS:
+                    interrupt()
+            else:
+                quiet_looks += 1
+        state.is_asleep = True
+        if state.run_number != number:  # a run began that did not see that this thread was about to sleep
+            state.is_asleep = False
+            state.wake.set()
