@@ -40,6 +40,10 @@ serve: install  ## Serve the models; ARGS="--port 9000" and CONVOY_* variables s
 test: $(DEV)/.ready  ## The whole test suite
 	$(DEV)/bin/python -m pytest $(ARGS)
 
+.PHONY: test-fast
+test-fast: $(DEV)/.ready  ## Every test that takes less than two seconds
+	$(DEV)/bin/python -m pytest -m "not slow" $(ARGS)
+
 .PHONY: check
 check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files
 	$(DEV)/bin/ruff format --check .

@@ -147,7 +147,7 @@ class BatcherMachine(RuleBasedStateMachine):
     )
     def arrive(self, images: list[int], time_limit_s: float | None, is_alone: bool, laps: int) -> Caller:
         caller = Caller(images, is_hasty=time_limit_s is not None)
-        caller.task = self.loop.create_future()  # type: ignore[assignment]  until it is admitted
+        caller.task = self.loop.create_future()  # type: ignore[assignment]  # until it is admitted
         fits = self.outstanding + len(images) <= CAPACITY
         try:
             self.batcher.admit(len(images))
