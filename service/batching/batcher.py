@@ -38,7 +38,8 @@ from service.batching.entry_queue import EntryQueue
 from service.batching.queue_entry import QueueEntry
 from service.batching.run_times import RunTimes
 from service.batching.runner import Observer, Runner
-from service.errors import DeadlineExceededError, OverloadedError, UnavailableError
+from service.batching.running_batches import RunningBatches
+from service.errors import OverloadedError, UnavailableError
 
 
 def _never() -> bool:
@@ -90,7 +91,7 @@ class Batcher:
         self._loop = loop
         self._queue = EntryQueue(observer)
         self._outstanding = 0
-        self._running: set[Batch] = set()
+        self._running = RunningBatches()
         self._is_batch_scheduled = False
         self._window: asyncio.Handle | None = None
         self._was_shared = False
@@ -207,6 +208,7 @@ class Batcher:
         self._closed = True
         await self._idle.wait()
         self._deadlines.cancel()
+        await self._running.stop()  # the requests in these runs have expired or were cancelled
 
     def _may_run_now(self, count: int) -> bool:
         """Whether to run a lone request without an iteration of the loop: the latest batch was not shared either."""
@@ -274,7 +276,7 @@ class Batcher:
     def _finish(
         self, batch: Batch, outcome: NDArray[np.float32] | Exception, inference_s: float, *, is_in_loop: bool = False
     ) -> None:
-        self._running.discard(batch)
+        self._running.remove(batch)
         self._was_shared = len(batch.parts) > 1
         self._run_times.add(batch.size, inference_s, is_in_loop=is_in_loop)
         rows, bad_rows = batch.answer(outcome, inference_s, self._name)
@@ -289,11 +291,6 @@ class Batcher:
     def _expire(self, now: float) -> float | None:
         """Answers the entries whose deadline has passed, ends runs that nobody waits for; returns the next deadline."""
         self._queue.drop_over(now)
-        in_runs = [part.entry for batch in self._running for part in batch.parts]
-        for entry in in_runs:
-            if entry.deadline <= now:
-                entry.fail(DeadlineExceededError("the time limit passed before the answer was ready"))
-        for batch in self._running:
-            if not batch.is_needed():
-                batch.stop_run()
-        return min((e.deadline for e in (*self._queue.entries, *in_runs) if e.deadline > now), default=None)
+        self._running.expire(now)
+        waiting = (*self._queue.entries, *self._running.entries())
+        return min((entry.deadline for entry in waiting if entry.deadline > now), default=None)

@@ -221,6 +221,17 @@ async def test_a_run_that_nobody_waits_for_any_more_is_ended_early() -> None:
     await batcher.close()
 
 
+async def test_closing_ends_a_run_that_nobody_waits_for_and_waits_for_its_end() -> None:
+    runner = Interruptible()
+    batcher = make(runner, loop_budget_s=IN_THREAD)
+    caller = await in_a_run(batcher, runner)
+    caller.cancel()
+    await asyncio.wait([caller])
+    await batcher.close()
+    assert runner.interruptions == 1
+    assert not batcher._running
+
+
 async def test_a_run_that_others_wait_for_is_not_ended() -> None:
     runner = Interruptible()
     batcher = make(runner, loop_budget_s=IN_THREAD)

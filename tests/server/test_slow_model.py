@@ -1,0 +1,31 @@
+"""A model whose run takes half a minute: the service can still be ended."""
+
+import asyncio
+import io
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from tests.fixtures.models import publish
+from tests.fixtures.odd_models import slow_model
+from tests.process import ServerProcess
+
+
+async def test_the_service_ends_with_status_0_during_a_run(tmp_path: Path) -> None:
+    publish(tmp_path / "models", "mnist", "1", slow_model(rounds_per_grey_level=100_000))
+    stream = io.BytesIO()
+    np.save(stream, np.full((1, 28, 28, 1), 255, np.uint8))
+    flags = ("--models-dir", str(tmp_path / "models"), "--drain-timeout-s", "1")
+    with ServerProcess(tmp_path / "log", *flags) as process:
+        async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
+            headers = {"Content-Type": "application/x-npy"}
+            request = asyncio.create_task(client.post("/predict", content=stream.getvalue(), headers=headers))
+            metrics = ""
+            while 'convoy_outstanding_images{model="mnist",version="1"} 1.0' not in metrics:
+                metrics = (await client.get("/metrics")).text
+            status = await asyncio.to_thread(process.stop)
+            await asyncio.wait([request])
+            request.exception()
+    assert status == 0
+    assert "terminate called" not in process.log.read_text()
