@@ -3,6 +3,8 @@
 ``python -m service doctor`` explains the machine; ``python -m service keys new`` makes an API key.
 """
 
+import logging
+import os
 import sys
 
 from pydantic import ValidationError
@@ -12,6 +14,9 @@ from service.errors import ConvoyError
 from service.http.listener import listen
 from service.settings import Settings
 from service.telemetry.logs import configure_logs
+from service.workers.stop_signals import StopSignals, end
+
+logger = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -36,11 +41,13 @@ def main() -> int:
 
         configure_logs("error", settings.log_format)
         return doctor(settings)
-    configure_logs(settings.log_level, settings.log_format)
     return _serve(settings)
 
 
 def _serve(settings: Settings) -> int:
+    _fill_standard_files()
+    signals = StopSignals()
+    configure_logs(settings.log_level, settings.log_format)
     try:
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:
@@ -50,21 +57,33 @@ def _serve(settings: Settings) -> int:
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def announce() -> None:
-        print(f"Convoy serves at {address}\nThe docs page is {address}/docs", flush=True)
+        try:
+            print(f"Convoy serves at {address}\nThe docs page is {address}/docs", flush=True)
+        except (OSError, ValueError) as error:  # its reader has gone, or the device is full
+            logger.warning("serving at %s; standard output cannot be written to: %s", address, error)
 
     try:
         if settings.workers > 1:
             from service.workers.supervisor import Supervisor  # noqa: PLC0415  its parent process stays small
 
-            return Supervisor(settings, announce).run(listener)
+            return Supervisor(settings, announce, signals).run(listener)
         from service.http.server import serve  # noqa: PLC0415  --help need not wait for what this imports
 
-        serve(settings, listener, announce)
+        serve(settings, listener, announce, signals)
     except ConvoyError as error:
         print(error, file=sys.stderr)
-        return 1
-    return 0
+    except SystemExit as error:  # uvicorn's, where the start failed
+        return error.code if isinstance(error.code, int) else 1
+    return 1
+
+
+def _fill_standard_files() -> None:
+    """Puts /dev/null where standard input, output or error is closed, so that no socket gets their numbers."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(file, True)
+    os.close(file)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115  open until the process ends
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -79,7 +79,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     Returns:
         The ASGI app. Models are loaded when its lifespan starts.
     """
-    metrics = Metrics(version=__version__, is_shared=settings.workers > 1)
+    metrics = Metrics(version=__version__, workers=settings.workers)
     budget = BodyBudget(settings.max_body_bytes_in_flight)
     tracing = _tracing(settings)
     access = _access(settings)

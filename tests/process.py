@@ -24,18 +24,35 @@ class ServerProcess:
         args: flags.
         env: further environment variables.
         module: run in the service's place.
+        before: words before the command, such as those of ``nohup``.
+        own_group: whether it leads a process group of its own, to be signalled as a whole.
     """
 
-    def __init__(self, log: Path, *args: str, env: dict[str, str] | None = None, module: str = "service") -> None:
+    def __init__(
+        self,
+        log: Path,
+        *args: str,
+        env: dict[str, str] | None = None,
+        module: str = "service",
+        before: tuple[str, ...] = (),
+        own_group: bool = False,
+    ) -> None:
         self.log = log
-        self._command = [sys.executable, "-m", module, "--port", "0", *args]
+        self._own_group = own_group
+        self._command = [*before, sys.executable, "-m", module, "--port", "0", *args]
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         self.url = ""
 
     def __enter__(self) -> Self:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._env, stdout=subprocess.PIPE, stderr=output, text=True
+                self._command,
+                cwd=ROOT,
+                env=self._env,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                process_group=0 if self._own_group else None,
             )
         assert self.process.stdout is not None
         for line in self.process.stdout:  # ends when the process does

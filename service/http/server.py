@@ -4,41 +4,48 @@
 
     SIGTERM -> not ready -> (drain_delay_s) -> no new connections -> the requests in flight are answered -> exit 0
                a second signal ends it at once; the end of drain_timeout_s ends it with what is then unanswered
+
+The signals themselves are :mod:`service.workers.stop_signals`'s.
 """
 
 import asyncio
 import logging
-import os
 import resource
-import signal
 import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from types import FrameType
 
 import uvicorn
 
 from service.app import create_app
 from service.http.protocol import MOST_REFUSED_CONNECTIONS, PatientProtocol
 from service.settings import Settings
+from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
 logger = logging.getLogger(__name__)
 
-_FORCED_EXIT = 1
 _OTHER_FILES = 256
 
 
-def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None], worker_slot: int = 0) -> None:
-    """Serves until a signal ends it.
+def serve(
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    signals: StopSignals,
+    worker_slot: int | None = None,
+) -> None:
+    """Serves until a signal ends the process. Returns only where the start fails.
 
     Args:
         settings: how the service runs.
         listener: bound to its address.
         ready: called once requests are answered.
-        worker_slot: number of this worker among its siblings.
+        signals: that end this process.
+        worker_slot: number of this worker among its siblings; None where it has none. A second signal does not end a
+            worker, since its parent decides about it.
     """
     config = uvicorn.Config(
-        create_app(settings, worker_slot),
+        create_app(settings, worker_slot or 0),
         loop="uvloop",
         http=PatientProtocol,
         ws="none",
@@ -50,7 +57,17 @@ def serve(settings: Settings, listener: socket.socket, ready: Callable[[], None]
         limit_concurrency=_connections_allowed(settings.max_connections),
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
     )
-    DrainingServer(config, drain_delay_s=settings.drain_delay_s, ready=ready).run(sockets=[listener])
+
+    def started() -> None:
+        signals.serve(
+            stop=server.stop,
+            limit_s=settings.drain_delay_s + settings.drain_timeout_s + DRAIN_GRACE_S,
+            stop_now=signals.end_now if worker_slot is None else None,
+        )
+        ready()
+
+    server = DrainingServer(config, drain_delay_s=settings.drain_delay_s, started=started, drained=signals.end_drained)
+    server.run(sockets=[listener])
 
 
 def _connections_allowed(wanted: int) -> int:
@@ -80,19 +97,34 @@ class DrainingServer(uvicorn.Server):
     Args:
         config: of the server.
         drain_delay_s: how long to go on accepting after the signal, while load balancers learn of it.
-        ready: called once requests are answered.
+        started: called once requests are answered.
+        drained: called once everything that was accepted is answered and the models are let go.
     """
 
-    def __init__(self, config: uvicorn.Config, *, drain_delay_s: float, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        drain_delay_s: float,
+        started: Callable[[], None],
+        drained: Callable[[], None],
+    ) -> None:
         super().__init__(config)
         self._drain_delay_s = drain_delay_s
-        self._ready = ready
+        self._started = started
+        self._drained = drained
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serves, and drains."""
+        await super().serve(sockets)
+        if self.started:
+            self._drained()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Loads the models, then listens."""
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers what was accepted, then lets the models go."""
@@ -102,18 +134,9 @@ class DrainingServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Handles SIGINT and SIGTERM; unlike uvicorn's own, a clean end is exit 0 and no signal raised again."""
-        handled = (signal.SIGINT, signal.SIGTERM)
-        original = {number: signal.signal(number, self.handle_exit) for number in handled}
-        try:
-            yield
-        finally:
-            for number, handler in original.items():
-                signal.signal(number, handler)
+        """Leaves the signals to those who call :meth:`stop`."""
+        yield
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  the signature of a handler
-        """Begins to drain; told again, ends at once."""
-        if self.should_exit:
-            logger.warning("told again to stop: ending with requests unanswered")
-            os._exit(_FORCED_EXIT)
+    def stop(self) -> None:
+        """Begins to drain. May be called in any thread."""
         self.should_exit = True

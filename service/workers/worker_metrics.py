@@ -3,8 +3,11 @@
 It stands apart from `service/telemetry/metrics/` so that the supervisor's process need not import what that imports.
 """
 
+from contextlib import suppress
+
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.multiprocess import mark_process_dead
+
+from service.workers.shared_values import retire, shared_folder
 
 
 class WorkerMetrics:
@@ -15,17 +18,21 @@ class WorkerMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._ended: set[int] = set()
         self._restarts = Counter(
             "convoy_worker_restarts", "Workers that ended unasked and were started again.", registry=registry
         )
 
     def died(self, pid: int) -> None:
-        """Forgets what a worker held when it ended; what it had counted stays.
-
-        Args:
-            pid: of the worker.
-        """
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        """Forgets what a worker held when it ended; what it had counted stays."""
+        self._ended.add(pid)
+        folder = shared_folder()
+        if folder is None:
+            return
+        for ended in list(self._ended):
+            with suppress(OSError):  # there is no room, or a page is being made: tried again after the next end
+                retire(folder, ended)
+                self._ended.discard(ended)
 
     def restarted(self) -> None:
         """Counts a worker that takes another's place."""

@@ -1,6 +1,7 @@
 """All metrics of one process of the service, and the page that shows them."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -17,26 +18,27 @@ from contract import ModelMetadata
 from service.telemetry.metrics.families import ModelFamilies
 from service.telemetry.metrics.model import ModelMetrics
 from service.telemetry.metrics.requests import RequestMetrics
+from service.workers.shared_values import reading, shared_folder
 from service.workers.worker_metrics import WorkerMetrics
 
 
 class Metrics:
     """The service's metrics. Everything but :meth:`page` belongs to the event loop.
 
+    Where this process is one of several workers, :func:`service.workers.shared_values.share_values` is called before it
+    is made, and the page shows the sum of all.
+
     Args:
         version: of the service.
-        is_shared: whether this is one of several workers, so that the page must show the sum of all. prometheus-client
-            then keeps its numbers in files in the folder ``PROMETHEUS_MULTIPROC_DIR``, which must be set in the
-            environment before it is first imported.
+        workers: processes whose metrics belong on one page.
 
     Attributes:
         requests: counts requests.
         is_ready: tells whether requests should be sent here.
     """
 
-    def __init__(self, *, version: str, is_shared: bool = False) -> None:
+    def __init__(self, *, version: str, workers: int = 1) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which only OpenMetrics readers know to use
-        self._is_shared = is_shared
         self._registry = CollectorRegistry()
         self.requests = RequestMetrics(self._registry)
         self.is_ready: Callable[[], bool] = lambda: False
@@ -50,6 +52,13 @@ class Metrics:
         self._models: dict[tuple[str, str], ModelMetrics] = {}
         self._process = _ProcessMetrics(self._registry)
         WorkerMetrics(self._registry)
+        self._workers = workers
+        self._complete = Gauge(
+            "convoy_metrics_complete",
+            "1 where this page covers all workers, 0 where there is no room to share numbers and it covers one.",
+            registry=self._registry,
+            multiprocess_mode="livemin",
+        )
         build = Gauge(
             "convoy_build_info", "1, with the version.", ("version",), registry=self._registry, multiprocess_mode="max"
         )
@@ -86,6 +95,7 @@ class Metrics:
     def fold(self) -> None:
         """Brings every metric up to date; before each :meth:`page`, and now and then where other workers show it."""
         self._ready.set(self.is_ready())
+        self._complete.set(self._workers == 1 or shared_folder() is not None)
         self.requests.fold()
         self._process.fold()
         for model in self._models.values():
@@ -93,19 +103,28 @@ class Metrics:
 
     def page(self) -> bytes:
         """Everything that was folded, of all workers, in Prometheus' text format. May be made in any thread."""
-        return generate_latest(self._whole())
+        folder = shared_folder()
+        if folder is None:
+            return generate_latest(self._registry)
+        with reading(folder):
+            return generate_latest(_whole(folder))
 
     def samples(self) -> Iterator[Sample]:
         """Everything that was folded, of all workers. May be read in any thread."""
-        for family in self._whole().collect():
+        folder = shared_folder()
+        if folder is None:
+            families = list(self._registry.collect())
+        else:
+            with reading(folder):
+                families = list(_whole(folder).collect())
+        for family in families:
             yield from family.samples
 
-    def _whole(self) -> CollectorRegistry:
-        if not self._is_shared:
-            return self._registry
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return registry
+
+def _whole(folder: Path) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    return registry
 
 
 class _ProcessMetrics:

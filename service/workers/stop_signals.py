@@ -1,0 +1,125 @@
+"""The signals that end a process: the first one begins the drain, a second one ends the process at once.
+
+::
+
+    start ──signal──> exit 0, nothing was accepted yet
+    serving ──signal──> drain ──(done)──────────────────────> exit 0
+                          ├──second SIGINT or SIGTERM──> exit at once
+                          └──limit_s is over──────────────> exit 0, whatever threads are still doing
+
+SIGINT and SIGTERM, and SIGHUP unless it was inherited as ignored (``nohup``), are waited for in a thread of their own.
+Python runs signal handlers in the main thread only, and between two bytecodes: a main thread inside native code, such
+as an engine that is built for minutes, would not hear of a signal.
+
+Whoever signals a process group (a terminal, systemd, ``timeout``) may reach one process twice within a moment. Signals
+within :data:`SAME_REQUEST_S` of the first are taken for the same request.
+"""
+
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final, NoReturn
+
+logger = logging.getLogger(__name__)
+
+SAME_REQUEST_S: Final = 0.1
+"""How long after the first signal another one is not yet a second request."""
+
+DRAIN_GRACE_S: Final = 1.0
+"""How long after ``drain_timeout_s`` a process that serves ends in any case."""
+
+_LOG_LIMIT_S: Final = 0.3
+_LAST_RESORT_S: Final = 0.7
+FORCED_EXIT: Final = 1
+
+
+def stop_signals() -> set[signal.Signals]:
+    """The signals that ask a process to end."""
+    return {signal.SIGINT, signal.SIGTERM} | (
+        set() if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else {signal.SIGHUP}
+    )
+
+
+def end(status: int) -> NoReturn:
+    """Ends the process with this exit status. It does not wait for threads, as the interpreter's own end does."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, OSError, ValueError):  # closed, or the device is full
+            stream.flush()
+    os._exit(status)
+
+
+class StopSignals:
+    """Waits for the signals from its making on. Belongs to the main thread; its callbacks run in a thread of their own.
+
+    Attributes:
+        before_end: called before an end that does not wait for the drain, to remove what must not stay behind.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = stop_signals()
+        self._stop: Callable[[], None] = self.end_drained
+        self._stop_now: Callable[[], None] | None = None
+        self._limit_s = 0.0
+        self.before_end: Callable[[], None] = lambda: None
+        # Blocked in every thread that starts from here on, so that the waiting one gets them.
+        signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
+        self._thread = threading.Thread(target=self._wait, name="stop-signals", daemon=True)
+        self._thread.start()
+        for number in self._numbers:
+            signal.signal(number, self._pass_on)
+
+    def serve(self, *, stop: Callable[[], None], limit_s: float, stop_now: Callable[[], None] | None) -> None:
+        """Says what signals do from now on.
+
+        Args:
+            stop: called at the first signal.
+            limit_s: seconds after the first signal at which the process ends in any case.
+            stop_now: called at a second SIGINT or SIGTERM; None where further signals change nothing.
+        """
+        self._limit_s, self._stop_now = limit_s, stop_now
+        self._stop = stop
+
+    def end_drained(self) -> NoReturn:
+        """Ends the process, which has nothing more to answer."""
+        self.before_end()
+        end(0)
+
+    def end_now(self) -> NoReturn:
+        """Ends the process at once, as a second signal asks for."""
+        self._log("told again to stop: ending with requests unanswered")
+        self.before_end()
+        os._exit(FORCED_EXIT)
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        """A signal that reached a thread in which it is not blocked goes to the thread that waits for it."""
+        signal.pthread_kill(self._thread.ident or 0, number)
+
+    def _wait(self) -> None:
+        signal.sigwait(self._numbers)
+        stopped_at = time.monotonic()
+        self._stop()
+        # It needs no interpreter lock, which a thread in native code may hold until after the limit.
+        nowhere = Path(os.devnull).open("w")  # noqa: SIM115  open until the process ends
+        faulthandler.dump_traceback_later(self._limit_s + _LAST_RESORT_S, exit=True, file=nowhere)
+        while (left_s := stopped_at + self._limit_s - time.monotonic()) > 0:
+            again = signal.sigtimedwait(self._numbers, left_s)
+            is_another = time.monotonic() - stopped_at > SAME_REQUEST_S
+            if again is not None and again.si_signo != signal.SIGHUP and is_another and self._stop_now is not None:
+                self._stop_now()
+        self._log("the time to drain is over: ending with work unfinished")
+        self.before_end()
+        os._exit(0)
+
+    def _log(self, text: str) -> None:
+        """Logs unless that takes long: a thread that is stuck may hold the log."""
+        writer = threading.Thread(target=logger.warning, args=(text,), daemon=True)
+        writer.start()
+        writer.join(_LOG_LIMIT_S)

@@ -1,0 +1,136 @@
+"""One worker as its parent sees it: the process that fills a slot now, and when the next one may."""
+
+import logging
+import os
+import signal
+import time
+from contextlib import suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnContext, SpawnProcess
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from service.settings import Settings
+from service.workers.stop_signals import stop_signals
+from service.workers.worker_process import run_worker
+
+if TYPE_CHECKING:
+    from service.workers.worker_metrics import WorkerMetrics
+
+logger = logging.getLogger(__name__)
+
+_YOUNG_S: Final = 5.0
+_FIRST_BACKOFF_S: Final = 0.2
+_MAX_BACKOFF_S: Final = 30.0
+
+
+class Worker:
+    """One slot.
+
+    Args:
+        context: starts processes.
+        settings: how the service runs.
+        slot: number of the slot.
+        metrics: counts restarts.
+        metrics_folder: in which workers share their metrics; None where each has its own.
+
+    Attributes:
+        is_ready: whether the process answers requests.
+        has_refused: whether the process ended by itself, with an error that it has reported.
+        restart_at: when the next process may start, on the monotonic clock; None while one runs.
+    """
+
+    is_ready: bool
+    has_refused: bool
+    restart_at: float | None
+    _process: SpawnProcess
+    _news: Connection
+
+    def __init__(
+        self,
+        context: SpawnContext,
+        settings: Settings,
+        slot: int,
+        metrics: "WorkerMetrics",
+        metrics_folder: Path | None,
+    ) -> None:
+        self._context = context
+        self._settings = settings
+        self._slot = slot
+        self._metrics = metrics
+        self._metrics_folder = metrics_folder
+        self._young_deaths = 0
+        self._start()
+
+    def awaited(self) -> list[int | Connection]:
+        """What to wait for: the end of the process, and word that it is ready."""
+        if self.restart_at is not None:
+            return []
+        return [self._process.sentinel] if self.is_ready else [self._process.sentinel, self._news]
+
+    def update(self) -> None:
+        """Takes in what has happened: ready, dead, or time to start anew."""
+        if self.restart_at is not None:
+            if time.monotonic() >= self.restart_at:
+                self._metrics.restarted()
+                self._start()
+        elif not self._process.is_alive():
+            self._bury()
+        elif not self.is_ready and self._news.poll():
+            with suppress(EOFError):  # it is dying: its pipe is closed a moment before its end is known
+                self.is_ready = self._news.recv()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signals the process, if there is one."""
+        if self.restart_at is None and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
+
+    def join(self, deadline: float) -> int:
+        """Waits for the process's end, and ends it at the deadline; returns its exit status."""
+        self._process.join(max(0.0, deadline - time.monotonic()))
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        return self._process.exitcode or 0
+
+    def _start(self) -> None:
+        self.restart_at = None
+        self.is_ready = False
+        self.has_refused = False
+        self._started_at = time.monotonic()
+        self._news, news_writer = self._context.Pipe(duplex=False)
+        # The worker reads the end of the parent's life from a pipe that only the parent holds open.
+        life_reader, self._life = self._context.Pipe(duplex=False)
+        self._process = self._context.Process(
+            target=run_worker,
+            args=(self._settings, self._slot, news_writer, life_reader, self._metrics_folder),
+            name=f"worker-{self._slot}",
+        )
+        # The signals are blocked in the new process until it handles them itself. The first start of a process starts
+        # this tracker too, which unblocks them.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
+        self._process.start()
+        news_writer.close()
+        life_reader.close()
+
+    def _bury(self) -> None:
+        lived_s = time.monotonic() - self._started_at
+        self._young_deaths = self._young_deaths + 1 if lived_s < _YOUNG_S else 0
+        backoff_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (self._young_deaths - 1)) if self._young_deaths else 0.0
+        logger.error(
+            "worker %d (pid %s) died with exit status %s after %.1f s; replacing it in %.1f s",
+            self._slot,
+            self._process.pid,
+            self._process.exitcode,
+            lived_s,
+            backoff_s,
+        )
+        self._metrics.died(self._process.pid or 0)
+        self._news.close()
+        self._life.close()
+        self.is_ready = False
+        self.has_refused = (self._process.exitcode or 0) > 0
+        self.restart_at = time.monotonic() + backoff_s

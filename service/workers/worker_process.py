@@ -1,0 +1,77 @@
+"""The life of one worker process."""
+
+import logging
+import os
+import signal
+import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NoReturn
+
+from service.errors import ConvoyError
+from service.http.listener import listen
+from service.settings import Settings
+from service.telemetry.logs import configure_logs
+from service.workers.metrics_folder import MetricsFolder
+from service.workers.stop_signals import StopSignals, end
+
+logger = logging.getLogger(__name__)
+
+
+def run_worker(
+    settings: Settings, slot: int, news: Connection, life: Connection, metrics_folder: Path | None
+) -> NoReturn:
+    """Serves until it is told to stop, or its parent has ended.
+
+    Args:
+        settings: how the service runs, with the port that the parent has bound.
+        slot: number of this worker among its siblings.
+        news: to tell the parent that requests are answered.
+        life: ends when the parent does.
+        metrics_folder: in which workers share their metrics; None where each has its own.
+    """
+    signals = StopSignals()
+    configure_logs(settings.log_level, settings.log_format)
+    folder = _join(metrics_folder)
+    if folder is not None:
+        signals.before_end = folder.leave
+
+    def end_with_parent() -> None:
+        with suppress(EOFError, OSError):
+            life.recv()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def ready() -> None:
+        with suppress(OSError):  # the parent has ended, and this process is about to
+            news.send(True)
+
+    threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
+    status = 0
+    try:
+        from service.http.server import serve  # noqa: PLC0415  the parent needs none of what this imports
+
+        listener = listen(settings.host, settings.port, shared=True)
+        serve(settings, listener, ready, signals, worker_slot=slot)
+    except ConvoyError as error:
+        logger.error("cannot start: %s", error)  # noqa: TRY400  the message says all
+        status = 1
+    except SystemExit as error:  # uvicorn's, where the start failed
+        status = error.code if isinstance(error.code, int) else 1
+    if folder is not None:
+        folder.leave()
+    end(status)
+
+
+def _join(metrics_folder: Path | None) -> MetricsFolder | None:
+    if metrics_folder is None:
+        return None
+    from service.workers.shared_values import share_values  # noqa: PLC0415  as above
+
+    try:
+        folder = MetricsFolder(metrics_folder)
+    except OSError as error:
+        logger.warning("%s is not there (%s): /metrics shows this worker alone", metrics_folder, error.strerror)
+        return None
+    share_values(metrics_folder)
+    return folder

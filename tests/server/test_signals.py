@@ -1,0 +1,177 @@
+"""Signals to stop, as terminals, service managers and people send them: what was accepted is answered."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.process import ROOT, ServerProcess
+
+IN_FLIGHT = 8
+
+
+class HalfSent:
+    """A request whose second half is sent later."""
+
+    def __init__(self, url: str, body: bytes) -> None:
+        address = httpx.URL(url)
+        self._body = body
+        self._socket = socket.create_connection((address.host, address.port or 80), timeout=30)
+        head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(body)}\r\n"
+        # The service's word that it has read the head: the request is accepted.
+        self._socket.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert self._socket.recv(100).startswith(b"HTTP/1.1 100")
+
+    def finish(self) -> bytes:
+        """Sends the rest, and returns the answer's status line."""
+        with self._socket, self._socket.makefile("rb") as answer:
+            self._socket.sendall(self._body)
+            return answer.readline().strip()
+
+
+def stop_when_accepted(process: ServerProcess, body: bytes, stop: Callable[[], None]) -> list[bytes]:
+    """Stops a service while requests are half sent; returns the answers' status lines."""
+    requests = [HalfSent(process.url, body) for _ in range(IN_FLIGHT)]
+    stop()
+    wait_for_log(process, "Shutting down")
+    answers = [request.finish() for request in requests]
+    process.process.wait(30)
+    return answers
+
+
+def wait_for_log(process: ServerProcess, text: str, times: int = 1) -> None:
+    while process.log.read_text().count(text) < times:  # the test's own time limit is the only other end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("workers", "number"), [(2, signal.SIGINT), (1, signal.SIGTERM), (2, signal.SIGHUP)])
+def test_a_signal_to_the_whole_group_loses_no_request(
+    tmp_path: Path, cat: bytes, workers: int, number: signal.Signals
+) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", str(workers), own_group=True) as process:
+        answers = stop_when_accepted(process, cat, lambda: os.killpg(process.process.pid, number))
+        assert answers == [b"HTTP/1.1 200 OK"] * IN_FLIGHT
+        assert process.process.returncode == 0
+    assert "Traceback" not in process.log.read_text()
+
+
+def test_the_same_signal_twice_within_a_moment_is_one_request_to_stop(tmp_path: Path, cat: bytes) -> None:
+    """As `timeout` sends it: to the process, and to its group."""
+    with ServerProcess(tmp_path / "log", own_group=True) as process:
+
+        def stop() -> None:
+            os.kill(process.process.pid, signal.SIGTERM)
+            os.killpg(process.process.pid, signal.SIGTERM)
+
+        assert stop_when_accepted(process, cat, stop) == [b"HTTP/1.1 200 OK"] * IN_FLIGHT
+        assert process.process.returncode == 0
+
+
+def test_a_signal_to_one_worker_makes_it_drain_and_be_replaced(tmp_path: Path, cat: bytes) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2") as process:
+        requests = [HalfSent(process.url, cat) for _ in range(IN_FLIGHT)]
+        worker = process.workers()[0]
+        worker.send_signal(signal.SIGTERM)
+        worker.send_signal(signal.SIGINT)
+        wait_for_log(process, "Shutting down")
+        assert [request.finish() for request in requests] == [b"HTTP/1.1 200 OK"] * IN_FLIGHT
+        worker.wait(30)
+        wait_for_log(process, "Application startup complete", times=3)
+        assert process.stop() == 0
+    assert "died with exit status 0" in process.log.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_second_signal_ends_everything_at_once(tmp_path: Path, workers: int) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    flags = ("--workers", str(workers), "--drain-delay-s", "60")
+    with ServerProcess(tmp_path / "log", *flags, own_group=True, env={"TMPDIR": str(temporary)}) as process:
+        children = process.workers()
+        os.killpg(process.process.pid, signal.SIGINT)
+        while httpx.get(f"{process.url}/health/ready").status_code == 200:
+            pass
+        time.sleep(0.2)  # what comes sooner is the first signal, sent twice
+        os.killpg(process.process.pid, signal.SIGINT)
+        assert process.process.wait(2) == 1
+        assert not psutil.wait_procs(children, timeout=2)[1]
+    assert "Traceback" not in process.log.read_text()
+    assert not list(temporary.iterdir())
+
+
+def test_a_hangup_is_ignored_where_it_was_ignored_before(tmp_path: Path, cat: bytes) -> None:
+    """As `nohup` does it."""
+    ignoring = ("env", "--ignore-signal=HUP")
+    with ServerProcess(tmp_path / "log", "--workers", "2", before=ignoring, own_group=True) as process:
+        os.killpg(process.process.pid, signal.SIGHUP)
+        for _ in range(20):
+            answer = httpx.post(f"{process.url}/predict", content=cat, headers={"Content-Type": "image/png"})
+            assert answer.status_code == 200
+        assert len(process.workers()) == 2
+        assert process.stop() == 0
+    assert "Shutting down" in process.log.read_text()
+    assert "died" not in process.log.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_signal_during_the_start_ends_it_without_a_traceback(tmp_path: Path, workers: int) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "--port", "0", "--workers", str(workers)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            process_group=0,
+        )
+        while "SigCgt:\t0000000000000000" in Path(f"/proc/{process.pid}/status").read_text() or not (
+            signal_mask(process.pid, "SigBlk") & 1 << (signal.SIGTERM - 1)
+        ):
+            time.sleep(0.01)  # until the service, and not yet the interpreter, is what gets the signal
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def signal_mask(pid: int, name: str) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith(f"{name}:")), 16)
+
+
+STUCK = """
+import itertools, threading, time
+from service.workers.stop_signals import StopSignals
+stopped = threading.Event()
+signals = StopSignals()
+signals.serve(stop=stopped.set, limit_s=0.3, stop_now=None)
+print("ready", flush=True)
+{stuck}
+"""
+
+
+@pytest.mark.parametrize(
+    "stuck",
+    [
+        "threading.Thread(target=time.sleep, args=(1000,)).start()",  # the interpreter's own end would wait for it
+        "time.sleep(1000)",
+        "stopped.wait(); sum(itertools.repeat(1, 10**15))",  # holds the interpreter's lock
+    ],
+)
+def test_the_end_comes_after_the_limit_whatever_threads_are_doing(stuck: str) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK.format(stuck=stuck)], cwd=ROOT, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(2) in {0, 1}
+        finally:
+            process.kill()
