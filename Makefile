@@ -87,7 +87,7 @@ LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python
 lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu -o requirements/cpu.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
-	$(LOCK) --extra cpu --extra tracing --extra grpc --extra training --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra training --extra dev -o requirements/dev.txt
 
 .PHONY: grpc
 grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the oldest protobuf that is supported

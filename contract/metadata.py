@@ -103,7 +103,7 @@ class ModelMetadata:
     crop_rounding: CropRounding = "round"
     jpeg_decode: JpegDecode = "reduced"
     exif: bool = True
-    icc: bool = False
+    icc: bool = True
     preprocessing_proof: str | None = None
     features: tuple[int, int, int] | None = None
     class_names: tuple[str, ...] = field(init=False, repr=False, compare=False)

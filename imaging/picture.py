@@ -1,71 +1,45 @@
-"""One picture in any mode, turned upright and made plain: RGB or grey, 8 bits, no alpha, no palette."""
+"""One picture in any of Pillow's modes made plain: RGB or grey, 8 bits, no palette, and at the end no alpha."""
 
 import numpy as np
-from PIL import Image, ImageOps
-from PIL.ImageFile import ImageFile
+from PIL import Image
 
 from imaging.errors import UnreadableError
-from imaging.formats import load
 from imaging.target import Target
 
-_ORIENTATION_KEYS = ("exif", "xmp", "Raw profile type exif", "XML:com.adobe.xmp")
-_DRAFT_GAP = 2  # a JPEG is decoded no smaller than twice the target: as `reducing_gap=2.0`, the resize stays smooth
+_DEEP = frozenset(("I;16", "I;16B"))
 
 
-def upright(picture: ImageFile, target: Target) -> Image.Image:
-    """Decodes a picture and turns it as its EXIF orientation says.
-
-    A JPEG many times larger than the target is decoded at 1/2, 1/4 or 1/8 of its size, which its codec does for free.
-
-    Args:
-        picture: opened, limits checked, not yet decoded.
-        target: what the model wants.
-
-    Returns:
-        The picture, decoded, in whatever mode its file has.
-
-    Raises:
-        UnreadableError: the pixel data is truncated or broken.
-    """
-    side = _DRAFT_GAP * max(target.height, target.width, target.edge)
-    if target.is_reduced and picture.format == "JPEG" and min(picture.size) >= 2 * side:
-        picture.draft(target.color_mode, (side, side))
-    load(picture)
-    info = picture.info
-    if target.exif and any(key in info for key in _ORIENTATION_KEYS):
-        try:
-            return ImageOps.exif_transpose(picture)
-        except Exception:  # noqa: BLE001  broken EXIF can raise anything; the pixels are sound
-            return picture
-    return picture
-
-
-def plain(picture: Image.Image, target: Target) -> Image.Image:
+def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -> Image.Image:
     """Converts any mode to the target's, or to it with alpha, which :func:`flatten` removes after resizing.
 
     Args:
         picture: decoded, in any mode.
         target: what the model wants.
+        keeps_colors: leave grey, colour and CMYK what they are: a colour profile will be applied to them.
 
     Returns:
-        The picture in mode RGB, RGBA, L or LA.
+        The picture in mode RGB, RGBA, L, LA or CMYK.
 
     Raises:
-        UnreadableError: its pixels are floating-point numbers, whose range nobody declares.
+        UnreadableError: its pixels are numbers whose range nobody declares.
     """
     mode = picture.mode
     if mode == target.color_mode and "transparency" not in picture.info:
         return picture
-    if mode.startswith("I"):
-        deep = np.asarray(picture)
-        return Image.fromarray((np.clip(deep, 0, 65535) >> 8).astype(np.uint8)).convert(target.color_mode)
-    if mode == "F":
-        raise UnreadableError("its pixels are floating-point numbers; send 8 or 16 bits a channel")
+    if mode in _DEEP:
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        return picture if keeps_colors else picture.convert(target.color_mode)
+    if mode in {"I", "F"}:
+        raise UnreadableError("its pixels have no declared range; send 8 or 16 bits a channel")
+    if mode == "LA" or (mode == "La" and keeps_colors):
+        return picture.convert("LA" if keeps_colors else "RGBA")
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     if mode == "LAB":  # which Pillow turns into RGB only
         picture = picture.convert("RGB")
-    return picture.convert(target.color_mode)
+    if not keeps_colors:
+        return picture.convert(target.color_mode)
+    return picture if mode in {"L", "CMYK"} else picture.convert("L" if mode == "1" else "RGB")
 
 
 def flatten(picture: Image.Image, target: Target) -> Image.Image:

@@ -5,24 +5,30 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.color_profile import to_srgb, transform_of
 from imaging.fast_png import fast_png_decoder
 from imaging.fit import invert_if_light, pad, resize
-from imaging.formats import open_picture
+from imaging.formats import FORMATS
+from imaging.formats.codec import Reading
+from imaging.formats.orientation import orientation_of, turned
 from imaging.header import Header, Limits
-from imaging.picture import flatten, plain, upright
+from imaging.picture import flatten, plain
+from imaging.signature import kind_of
 from imaging.target import Target
+
+Admit = Callable[[Header, Target], None]
+"""Decides, by what its header says, whether a picture is decoded for a target; raises where it is not."""
 
 _DEFAULT_LIMITS = Limits()
 
 
-def read(data: bytes, target: Target, admit: Callable[[Header], None] = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:
+def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:
     """Reads a picture of any size and format as a model takes it.
 
     Args:
         data: the whole file.
         target: what the model wants.
-        admit: called with what the header says, before any pixel is decoded; raises where the picture is not to be
-            decoded. It is not called for a small PNG that already is what the model takes.
+        admit: called before any pixel is decoded, but for a small PNG that already is what the model takes.
 
     Returns:
         uint8 [H, W, C].
@@ -34,10 +40,22 @@ def read(data: bytes, target: Target, admit: Callable[[Header], None] = _DEFAULT
     known = fast_png_decoder(target)(data)
     if known is not None:
         return known
-    file = open_picture(data)
-    width, height = file.size
-    admit(Header(file.format or "", width, height))
-    picture = flatten(resize(plain(upright(file, target), target), target), target)
+    kind = kind_of(data)
+    header = FORMATS[kind].read_header(data)
+    admit(header, target)
+    with Reading("its pixels cannot be used"):
+        return _read(data, header, target)
+
+
+def _read(data: bytes, header: Header, target: Target) -> NDArray[np.uint8]:
+    picture = FORMATS[header.kind].decode(data, header, target)
+    transform = transform_of(picture) if target.icc else None
+    if target.exif:
+        picture = turned(picture, orientation_of(picture.info))
+    picture = resize(plain(picture, target, keeps_colors=transform is not None), target)
+    if transform is not None:
+        picture = to_srgb(picture, transform)
+    picture = flatten(picture, target)
     pixels = picture.tobytes()
     if target.light_on_dark:
         pixels = invert_if_light(pixels, picture.width)

@@ -36,7 +36,7 @@ class Target:
     crop_rounding: CropRounding = "round"
     is_reduced: bool = True
     exif: bool = True
-    icc: bool = False
+    icc: bool = True
 
     @classmethod
     def of(cls, metadata: ModelMetadata) -> Self:

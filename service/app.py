@@ -287,6 +287,7 @@ def _start(
     control.load_all()
     decoder = Decoder(
         max_pixels=settings.max_pixels,
+        max_reducible_pixels=settings.max_reducible_pixels,
         loop_bytes=_LOOP_DECODE_BYTES_ALONE if cores == 1 else _LOOP_DECODE_BYTES,
         loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
         executor=executor,

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
-        16 * MEBIBYTE, description="Longest request body, also after decompression; longer ones get 413."
+        32 * MEBIBYTE, description="Longest request body, also after decompression; longer ones get 413."
     )
     max_body_bytes_in_flight: Annotated[int, Field(ge=1024)] = Field(
         256 * MEBIBYTE,
@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
+    )
+    max_reducible_pixels: Annotated[int, Field(ge=1)] = Field(
+        52_000_000,
+        description="The same of a baseline JPEG that is decoded at a reduced size, itself within max_pixels.",
     )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
 

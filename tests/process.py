@@ -12,7 +12,8 @@ from typing import Self
 import psutil
 
 ROOT = Path(__file__).parent.parent
-SAMPLES = Path(__file__).parent / "fixtures" / "samples"
+FIXTURES = Path(__file__).parent / "fixtures"
+SAMPLES = FIXTURES / "samples"
 _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
 

@@ -15,7 +15,7 @@ _BINARY = {"type": "string", "format": "binary"}
 
 _BODY: dict[str, Any] = {
     "required": True,
-    "description": "Pictures (PNG, JPEG, WebP, BMP, GIF or TIFF, of any size), or pixels as the model takes them.",
+    "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
     "content": {
         "multipart/form-data": {
             "schema": {

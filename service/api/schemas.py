@@ -156,7 +156,9 @@ class ImageFault(BaseModel):
 
     index: int = Field(description="Its place in the request, from 0.", examples=[0])
     filename: str | None = Field(examples=["notes.txt"])
-    detail: str = Field(examples=["it is not a picture in a known format; send PNG, JPEG, WebP, BMP, GIF or TIFF"])
+    detail: str = Field(
+        examples=["it is not a picture in a known format; send PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC"]
+    )
 
 
 class Problem(BaseModel):

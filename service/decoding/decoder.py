@@ -33,6 +33,7 @@ class Decoder:
 
     Args:
         max_pixels: most pixels (width x height) of one picture.
+        max_reducible_pixels: the same of a JPEG that is decoded at a reduced size.
         loop_bytes: requests of at most this many bytes are decoded in the event loop: a thread would take longer to
             wake than the picture to decode.
         loop_pixels: most pixels (width x height), of all pictures of a request, decoded in the event loop: a file of
@@ -40,8 +41,16 @@ class Decoder:
         executor: decodes the rest.
     """
 
-    def __init__(self, *, max_pixels: int, loop_bytes: int, loop_pixels: int, executor: Executor) -> None:
-        self._limits = Limits(max_pixels)
+    def __init__(
+        self,
+        *,
+        max_pixels: int,
+        max_reducible_pixels: int = Limits().max_reducible_pixels,
+        loop_bytes: int,
+        loop_pixels: int,
+        executor: Executor,
+    ) -> None:
+        self._limits = Limits(max_pixels, max_reducible_pixels)
         self._loop_bytes = loop_bytes
         self._loop_pixels = loop_pixels
         self._executor = executor
@@ -117,8 +126,8 @@ class Decoder:
         return images
 
     def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
-        def admit(header: Header) -> None:
-            self._limits.check(header)
+        def admit(header: Header, target: Target) -> None:
+            self._limits.check(header, target)
             if most_pixels is not None and header.pixels > most_pixels:
                 raise SlowPictureError
 

@@ -223,7 +223,7 @@ def test_what_is_no_picture_is_422_with_index_and_name(client: httpx.Client, cat
     errors = document["errors"]
     assert isinstance(errors, list)
     assert [(error["index"], error["filename"]) for error in errors] == [(1, "notes.txt"), (2, "cut.png")]
-    assert "PNG, JPEG, WebP, BMP, GIF or TIFF" in errors[0]["detail"]
+    assert "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC" in errors[0]["detail"]
     document = problem(client.post("/predict", json={"images": ["%%%"]}), 422)
     assert "base64" in str(document["errors"])
 
@@ -236,9 +236,9 @@ def test_pixels_of_another_shape_are_422(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("body", "headers", "detail"),
     [
-        (bytes(17 << 20), PNG, "at most 16777216"),
-        (iter([bytes(1 << 20)] * 17), PNG, "16777216"),
-        (gzip.compress(bytes(17 << 20)), {**PNG, "Content-Encoding": "gzip"}, "once inflated"),
+        (bytes(33 << 20), PNG, "at most 33554432"),
+        (iter([bytes(1 << 20)] * 33), PNG, "33554432"),
+        (gzip.compress(bytes(33 << 20)), {**PNG, "Content-Encoding": "gzip"}, "once inflated"),
         (npy(np.zeros((1025, 32, 32, 3), np.uint8)), NPY, "1025 images in one request; at most 1024"),
     ],
     ids=["long", "endless", "gzip bomb", "many"],

@@ -91,7 +91,6 @@ def test_the_short_way_makes_the_pixels_that_pillow_makes(decode: Decode, model:
         ("YCbCr", "TIFF"),
         ("LAB", "TIFF"),
         ("I;16", "TIFF"),
-        ("I", "TIFF"),
     ],
 )
 def test_every_mode_becomes_colour_and_grey(decode: Decode, mode: str, kind: str) -> None:

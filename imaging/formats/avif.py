@@ -1,0 +1,42 @@
+"""AVIF (Alliance for Open Media, "AV1 Image File Format"): the still picture, not the film beside it."""
+
+from PIL import AvifImagePlugin, Image
+
+from imaging.formats import av1
+from imaging.formats.boxes import brands, read_container
+from imaging.formats.codec import Reading, load, open_with
+from imaging.header import Header
+from imaging.target import Target
+
+BRANDS = frozenset({b"avif", b"avis"})
+# The codec would start a thread a core for each picture; who calls has threads of his own.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+
+def read_header(data: bytes) -> Header:
+    """Reads the largest size that the boxes or the bitstreams declare.
+
+    Raises:
+        UnreadableError: they are broken, or there is no still picture.
+    """
+    container = read_container(data)
+    with Reading("its header is broken"):
+        sizes = list(container.sizes)
+        for kind, stream in container.items:
+            if kind == b"av01":
+                sizes += av1.frame_sizes(stream)
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return Header("AVIF", width, height)
+
+
+def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
+    """Decodes the still picture.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    if brands(data)[0] != b"avif":  # by another major brand, the codec might take the film
+        data = b"".join([data[:8], b"avif", memoryview(data)[12:]])
+    picture = open_with(AvifImagePlugin.AvifImageFile, data, header)
+    load(picture)
+    return picture

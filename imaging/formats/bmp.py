@@ -1,0 +1,130 @@
+"""BMP: Windows' device-independent bitmaps, and OS/2's.
+
+Pillow knows some layouts of bit fields only, so all of them are decoded here. What Pillow does not tell: an alpha
+channel that is 0 everywhere is one that its program never filled, and the picture is opaque; the colour profile.
+"""
+
+import struct
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.BmpImagePlugin import BmpImageFile
+
+from imaging.errors import UnreadableError
+from imaging.formats.codec import Reading, load, open_with
+from imaging.header import Header
+from imaging.target import Target
+
+_FILE_HEADER = 14
+_CORE, _OS2 = 12, 64  # header sizes of OS/2, versions 1 and 2
+_BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
+_MASKS = 54  # where they stand: behind a header of 40 bytes, or within a longer one
+_HAS_ALPHA_MASK = 56  # least size of a header that holds one
+_EMBEDDED = b"DEBM"  # color space of a header of version 5 that has a profile
+_CHUNK_PIXELS = 1 << 20
+
+
+class _Layout(NamedTuple):
+    header_size: int
+    width: int
+    height: int
+    is_top_down: bool
+    bits: int
+    compression: int
+    offset: int
+
+    @property
+    def has_bit_fields(self) -> bool:
+        return self.compression in {_BIT_FIELDS, _ALPHA_BIT_FIELDS} and self.header_size != _OS2
+
+
+def read_header(data: bytes) -> Header:
+    """Reads the picture's size.
+
+    Raises:
+        UnreadableError: the header is truncated.
+    """
+    layout = _layout(data)
+    return Header("BMP", layout.width, layout.height)
+
+
+def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
+    """Decodes the picture.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    layout = _layout(data)
+    if layout.has_bit_fields:
+        picture = _decode_bit_fields(data, layout)
+    else:
+        picture = open_with(BmpImageFile, data, header)
+        load(picture)
+    if profile := _profile(data, layout):
+        picture.info["icc_profile"] = profile
+    return picture
+
+
+def _layout(data: bytes) -> _Layout:
+    with Reading("its header is broken"):
+        offset, header_size = struct.unpack_from("<II", data, 10)
+        if header_size == _CORE:
+            width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+            return _Layout(header_size, width, height, is_top_down=False, bits=bits, compression=0, offset=offset)
+        width, height, _, bits, compression = struct.unpack_from("<IiHHI", data, 18)
+        return _Layout(header_size, width, abs(height), height < 0, bits, compression, offset)
+
+
+def _profile(data: bytes, layout: _Layout) -> bytes:
+    if layout.header_size < 124 or data[70:74] != _EMBEDDED:
+        return b""
+    offset, length = struct.unpack_from("<II", data, _FILE_HEADER + 112)
+    return data[_FILE_HEADER + offset :][:length]
+
+
+def _decode_bit_fields(data: bytes, layout: _Layout) -> Image.Image:
+    """Takes each channel out of words of 16 or 32 bits, by its mask."""
+    width, height, bits = layout.width, layout.height, layout.bits
+    if bits not in {16, 32} or not width or not height:
+        raise UnreadableError(f"its bit fields are in words of {bits} bits; 16 or 32 are possible")
+    with Reading("its header is broken"):
+        masks = list(struct.unpack_from("<III", data, _MASKS))
+        if layout.header_size >= _HAS_ALPHA_MASK or layout.compression == _ALPHA_BIT_FIELDS:
+            masks += struct.unpack_from("<I", data, _MASKS + 12)
+    if max(masks) >> bits:
+        raise UnreadableError(f"its bit masks are wider than its words of {bits} bits")
+    if not any(masks):
+        masks = [0xFF0000, 0xFF00, 0xFF, 0xFF000000]
+    if not masks[-1] and len(masks) == 4:
+        del masks[-1]
+    row_bytes = (width * bits + 31) // 32 * 4
+    if len(data) < layout.offset + row_bytes * height:
+        raise UnreadableError("its pixels are truncated or broken")
+    words = np.frombuffer(data, f"<u{bits // 8}", row_bytes * 8 // bits * height, layout.offset)
+    words = words.reshape(height, -1)[:, :width]
+    if not layout.is_top_down:
+        words = words[::-1]
+    bands = [Image.fromarray(_channel(words, mask)) for mask in masks]
+    if len(bands) == 4 and bands[3].getextrema() == (0, 0):
+        del bands[3]
+    return Image.merge("RGBA" if len(bands) == 4 else "RGB", bands)
+
+
+def _channel(words: NDArray[np.unsignedinteger], mask: int) -> NDArray[np.uint8]:
+    """The bits under a mask, scaled to 8, for words [H, W]."""
+    if not mask:
+        return np.zeros(words.shape, np.uint8)
+    shift = (mask & -mask).bit_length() - 1
+    bits = (mask >> shift).bit_length()
+    if mask >> shift != (1 << bits) - 1:
+        raise UnreadableError(f"its bit mask {mask:#x} has gaps")
+    shift, bits = shift + max(0, bits - 8), min(bits, 8)
+    most = (1 << bits) - 1
+    scale = np.round(np.arange(most + 1) * (255 / most)).astype(np.uint8)
+    channel = np.empty(words.shape, np.uint8)
+    rows = max(1, _CHUNK_PIXELS // words.shape[1])
+    for top in range(0, len(words), rows):  # a few rows at a time, so that no second picture of whole words is made
+        channel[top : top + rows] = scale[words[top : top + rows] >> shift & most]
+    return channel

@@ -1,0 +1,155 @@
+"""The boxes of AVIF and HEIC files (ISO/IEC 14496-12 and 23008-12): which pictures they hold, how large, and where.
+
+Both codecs make room for what their bitstream says, whatever the boxes around it promise. So the headers of the
+bitstreams are looked for here, and read by ``av1`` and ``hevc``.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from imaging.errors import UnreadableError
+from imaging.formats.codec import Reading
+
+_MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000
+
+
+class Box(NamedTuple):
+    """One box.
+
+    Attributes:
+        kind: four characters.
+        content: what follows its header.
+    """
+
+    kind: bytes
+    content: memoryview
+
+
+class Container(NamedTuple):
+    """What the boxes say of the pictures in a file.
+
+    Attributes:
+        sizes: (width, height) of each picture and part of one.
+        configurations: contents of the ``hvcC`` boxes, which set up HEVC's codec.
+        items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``, as far as it is stored in one piece
+            or several.
+    """
+
+    sizes: list[tuple[int, int]]
+    configurations: list[bytes]
+    items: list[tuple[bytes, bytes]]
+
+
+def brands(data: bytes) -> list[bytes]:
+    """The brands of a file that begins with ``ftyp``, the major one first."""
+    (length,) = struct.unpack_from(">I", data)
+    end = min(length, 512, len(data))
+    return [data[8:12]] + [data[at : at + 4] for at in range(16, end - 3, 4)]
+
+
+def read_container(data: bytes) -> Container:
+    """Reads the boxes that describe still pictures.
+
+    Raises:
+        UnreadableError: they are broken, or there are none.
+    """
+    with Reading("its header is broken"):
+        view = memoryview(data)
+        meta = next((box.content[4:] for box in walk(view) if box.kind == b"meta"), None)
+        if meta is None:
+            raise UnreadableError("its header is broken (it describes no still picture)")
+        container = Container([], [], [])
+        parts = {box.kind: box.content for box in walk(meta)}
+        for box in walk(parts.get(b"iprp", view[:0])):
+            for entry in walk(box.content) if box.kind == b"ipco" else ():
+                if entry.kind == b"ispe":
+                    container.sizes.append(struct.unpack_from(">II", entry.content, 4))
+                elif entry.kind == b"hvcC":
+                    container.configurations.append(bytes(entry.content))
+        if not container.sizes:
+            raise UnreadableError("its header is broken (it declares no size)")
+        kinds = dict(_item_kinds(parts.get(b"iinf", view[:0])))
+        for item, stream in _item_streams(parts.get(b"iloc", view[:0]), view, parts.get(b"idat", view[:0])):
+            if item in kinds:
+                container.items.append((kinds[item], stream))
+        return container
+
+
+def walk(view: memoryview) -> Iterator[Box]:
+    """The boxes that stand one behind the other."""
+    at = 0
+    for _ in range(_MOST_BOXES):
+        if at + 8 > len(view):
+            return
+        length, kind = struct.unpack_from(">I4s", view, at)
+        start = 8
+        if length == 1:
+            (length,) = struct.unpack_from(">Q", view, at + 8)
+            start = 16
+        elif length == 0:
+            length = len(view) - at
+        if length < start:
+            raise UnreadableError("its header is broken (a box is shorter than its own header)")
+        yield Box(kind, view[at + start : at + length])
+        at += length
+    raise UnreadableError("its header is broken (too many boxes)")
+
+
+def _item_kinds(content: memoryview) -> Iterator[tuple[int, bytes]]:
+    """(id, kind) of each item, from ``iinf``."""
+    if not content:
+        return
+    for box in walk(content[6 if content[0] == 0 else 8 :]):
+        if box.kind == b"infe" and box.content[0] in {2, 3}:
+            item, _, kind = struct.unpack_from(">HH4s" if box.content[0] == 2 else ">IH4s", box.content, 4)
+            yield item, kind
+
+
+class _Cursor:
+    """Reads big-endian numbers of any length, one after the other."""
+
+    def __init__(self, view: memoryview) -> None:
+        self._view = view
+        self._at = 0
+
+    def number(self, length: int) -> int:
+        part = self._view[self._at : self._at + length]
+        if len(part) < length:
+            raise UnreadableError("its header is broken (a box ends too early)")
+        self._at += length
+        return int.from_bytes(part)
+
+
+def _item_streams(content: memoryview, file: memoryview, inner: memoryview) -> Iterator[tuple[int, bytes]]:
+    """(id, bytes) of each item that is stored in the file or in ``idat``, from ``iloc``."""
+    if not content:
+        return
+    version, cursor = content[0], _Cursor(content[4:])
+    sizes = cursor.number(2)
+    offset_size, length_size, base_size = sizes >> 12, sizes >> 8 & 15, sizes >> 4 & 15
+    index_size = sizes & 15 if version else 0
+    items = cursor.number(2 if version < 2 else 4)
+    if items > _MOST_ITEMS:
+        raise UnreadableError("its header is broken (too many items)")
+    extents, room = 0, len(file)
+    for _ in range(items):
+        item = cursor.number(2 if version < 2 else 4)
+        method = cursor.number(2) & 15 if version else 0
+        cursor.number(2)
+        base = cursor.number(base_size)
+        stream = b""
+        count = cursor.number(2)
+        extents += count
+        if extents > _MOST_EXTENTS:
+            raise UnreadableError("its header is broken (too many extents)")
+        for _ in range(count):
+            cursor.number(index_size)
+            offset, length = base + cursor.number(offset_size), cursor.number(length_size)
+            source = inner if method == 1 else file
+            piece = source[offset : offset + length] if length else source[offset:]
+            room -= len(piece)
+            if room < 0:
+                raise UnreadableError("its header is broken (its items overlap)")
+            stream += piece
+        yield item, stream

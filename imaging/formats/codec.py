@@ -1,0 +1,61 @@
+"""Pillow's codecs, asked in one way: whatever they raise becomes one error that says what is wrong."""
+
+import io
+
+from PIL.ImageFile import ImageFile
+
+from imaging.errors import PictureError, UnreadableError
+from imaging.header import Header
+
+_MOST_REASON = 120  # characters of a codec's own message
+
+
+class Reading:
+    """Turns whatever a parser or codec raises within a ``with`` into an :class:`UnreadableError`.
+
+    Args:
+        part: what is being read, as the message names it: "its header is broken".
+    """
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, PictureError):
+            raise UnreadableError(f"{self._part}{_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow says on purpose; what Python says of a parser's stumbling would help nobody."""
+    said = error.args[0] if isinstance(error, OSError | SyntaxError | ValueError) and error.args else ""
+    lines = said.splitlines() if isinstance(said, str) else []
+    return f" ({lines[0][:_MOST_REASON]})" if lines else ""
+
+
+def open_with(plugin: type[ImageFile], data: bytes, header: Header) -> ImageFile:
+    """Opens a file with one of Pillow's plugins; its first frame is loaded lazily.
+
+    Raises:
+        UnreadableError: the header is broken, or the codec reads a larger size from it, so that the limits were checked
+            in vain.
+    """
+    with Reading("its header is broken"):
+        picture = plugin(io.BytesIO(data))
+    if picture.width * picture.height > header.pixels:
+        raise UnreadableError("its header contradicts itself about the picture's size")
+    return picture
+
+
+def load(picture: ImageFile) -> None:
+    """Decodes a picture's pixels, in place.
+
+    Raises:
+        UnreadableError: the pixel data is truncated or broken.
+    """
+    with Reading("its pixels are truncated or broken"):
+        picture.load()

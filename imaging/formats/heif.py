@@ -1,0 +1,64 @@
+"""HEIC (ISO/IEC 23008-12 with HEVC), as phones write it: with the optional package ``pi-heif``, which only decodes."""
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from imaging.errors import UnreadableError
+from imaging.formats import hevc
+from imaging.formats.boxes import read_container
+from imaging.formats.codec import Reading
+from imaging.header import Header
+from imaging.target import Target
+
+try:
+    import pi_heif
+except ImportError:  # it is optional
+    pi_heif = None
+else:  # no thread of its own for each picture, and nothing made of what is not asked for
+    pi_heif.options.DECODE_THREADS = 1
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+
+BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
+
+
+def read_header(data: bytes) -> Header:
+    """Reads the largest size that the boxes or the bitstreams declare.
+
+    Raises:
+        UnreadableError: they are broken, there is no still picture, or the decoder is not installed.
+    """
+    if pi_heif is None:
+        raise UnreadableError(
+            'it is a HEIC picture, which is read where the extra `heif` is installed (pip install "convoy[heif]"); '
+            "send JPEG or PNG"
+        )
+    container = read_container(data)
+    with Reading("its header is broken"):
+        sizes = list(container.sizes)
+        for content in container.configurations:
+            sizes += hevc.frame_sizes_of_configuration(content)
+        for kind, stream in container.items:
+            if kind in {b"hvc1", b"hev1"}:
+                sizes += hevc.frame_sizes(stream)
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    return Header("HEIF", width, height)
+
+
+def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
+    """Decodes the primary picture, turned as its boxes say.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    with Reading("its pixels are truncated or broken"):
+        file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+        return _as_pillow(file)
+
+
+def _as_pillow(file: Any) -> Image.Image:
+    picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
+    if profile := file.info.get("icc_profile"):
+        picture.info["icc_profile"] = profile
+    return picture

@@ -1,0 +1,145 @@
+"""JPEG (ITU-T T.81), read at a reduced size where the picture is many times larger than its target.
+
+Two kinds that Pillow refuses are whole: arithmetic coding over more than the 64 KB that Pillow feeds at a time, and a
+file that lacks nothing but its last marker.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+
+from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
+
+from imaging.color_profile import transform_of
+from imaging.errors import UnreadableError
+from imaging.formats.codec import Reading, load, open_with
+from imaging.header import Header
+from imaging.target import Target
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_SEQUENTIAL = {0xC0, 0xC1}  # baseline and extended, with Huffman's code
+_ARITHMETIC = range(0xC9, 0xD0)
+_START_OF_SCAN = 0xDA
+_FILL, _NO_MARKERS = 0xFF, {0x00, 0xFF}
+_BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed byte nor a restart
+_SIZE = struct.Struct(">HH")
+_END = b"\xff\xd9"
+_FILLINGS = b"\xaa" * 64, b"\xfe" * 64, b"\x55" * 64  # of 1,000 files cut short, no two of them decoded alike in any
+_COEFFICIENT_BYTES = 2
+_LAST_ROWS = 64  # more than the tallest block has
+_MOST_SCANS = 1000
+
+
+def read_header(data: bytes) -> Header:
+    """Reads the frame header and the first scan header.
+
+    Raises:
+        UnreadableError: one of them is missing or broken.
+    """
+    frame = None
+    with Reading("its header is broken"):
+        for marker, at in _segments(data):
+            if marker in _FRAMES:
+                frame = marker, at
+            elif marker == _START_OF_SCAN and frame is not None:
+                kind, place = frame
+                height, width = _SIZE.unpack_from(data, place + 3)
+                components = data[place + 7]
+                is_single = kind in _SEQUENTIAL and data[at + 2] == components
+                held = 0 if is_single else _coefficients(data[place + 8 : place + 8 + 3 * components], width * height)
+                # Colour takes 4 bytes in Pillow, and so does the copy that a conversion makes.
+                return Header("JPEG", width, height, is_single, held * _COEFFICIENT_BYTES, 8 if components > 1 else 5)
+    raise UnreadableError("its header is broken (no frame before the first scan)")
+
+
+def decode(data: bytes, header: Header, target: Target) -> Image.Image:
+    """Decodes the picture, at 1/2, 1/4 or 1/8 of its size where that is still large enough for the target.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    try:
+        return _decode(data, header, target)
+    except UnreadableError as error:
+        reason = str(error)
+    picture = _decode_without_end(data, header, target) if _lacks_its_end_only(data) else None
+    if picture is None:
+        raise UnreadableError(reason)
+    return picture
+
+
+def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Image | None:
+    """Decodes a file that lacks its end marker, or returns None where it lacks more.
+
+    Missing data decodes to zeros, or to what is filled in. Where nothing is missing, neither is looked at, and every
+    filling gives the same picture. What is missing always includes the last block.
+    """
+    whole = data.rstrip(b"\xff")
+    picture = _decode(whole + _END, header, target)
+    last_rows = 0, max(0, picture.height - _LAST_ROWS), picture.width, picture.height
+    wanted = picture.crop(last_rows)
+    for filling in _FILLINGS:
+        if _decode(whole + filling + _END, header, target).crop(last_rows) != wanted:
+            return None
+    return picture
+
+
+def _decode(data: bytes, header: Header, target: Target) -> Image.Image:
+    picture = open_with(JpegImageFile, data, header)
+    picture.decodermaxblock = max(len(data), 1)  # at once: arithmetic decoding cannot pause for more
+    reduction = header.reduction(target)
+    if reduction > 1:
+        keeps_colors = target.icc and transform_of(picture) is not None
+        mode = picture.mode if keeps_colors else target.color_mode
+        picture.draft(mode, (header.width // reduction, header.height // reduction))
+    load(picture)
+    return picture
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """(marker, the place of its segment) of the whole file; what stands between segments is passed over."""
+    at, end = 2, len(data)
+    while at + 3 < end:
+        marker = data[at + 1]
+        if data[at] != _FILL or marker in _NO_MARKERS:
+            match = _MARKER.search(data, at)
+            if match is None:
+                return
+            at = match.end() - 2
+            marker = data[at + 1]
+        at += 2
+        if marker not in _BARE:
+            yield marker, at
+            at += data[at] << 8 | data[at + 1]
+
+
+def _coefficients(components: bytes, pixels: int) -> int:
+    """How many coefficients a codec keeps that has to see several scans before it makes a pixel."""
+    factors = [(byte >> 4) * (byte & 15) for byte in components[1::3]]
+    most = max(factors, default=1) or 1
+    return pixels * sum(factors) // most
+
+
+def _lacks_its_end_only(data: bytes) -> bool:
+    """Whether a file without an end marker has all of its scans, as far as their headers tell."""
+    if data.rstrip(b"\0").endswith(_END):
+        return False
+    bits_left: dict[tuple[int, int], int] = {}
+    frame, components, scans = 0, b"", 0
+    for marker, at in _segments(data):
+        if marker in _FRAMES:
+            frame, components = marker, data[at + 8 : at + 8 + 3 * data[at + 7] : 3]
+        elif marker == _START_OF_SCAN:
+            count = data[at + 2] if at + 2 < len(data) else 0
+            scan = data[at + 3 : at + 6 + 2 * count]
+            scans += 1
+            if len(scan) < 2 * count + 3 or scans > _MOST_SCANS:
+                return False
+            first, last, low = scan[2 * count], scan[2 * count + 1], scan[2 * count + 2] & 15
+            for component in scan[: 2 * count : 2]:
+                bits_left |= {(component, index): low for index in range(first, min(last, 63) + 1)}
+    if not frame or frame in _ARITHMETIC:  # whose code may end before its last bits, if they are zeros
+        return False
+    return all(bits_left.get((component, index)) == 0 for component in components for index in range(64))

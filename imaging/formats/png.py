@@ -1,0 +1,116 @@
+"""PNG (W3C, Portable Network Graphics, third edition).
+
+Pillow makes 8 bits of most pictures, and compares them with a transparent colour that is still written in the file's
+own bits. So the colour is compared here, in the bits that the file has.
+"""
+
+import struct
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
+
+from imaging.errors import UnreadableError
+from imaging.formats.codec import load, open_with
+from imaging.header import Header
+from imaging.target import Target
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_IHDR = struct.Struct(">4sIIBB")  # type, width, height, bits a sample, colour type; from byte 12
+_CHUNK = struct.Struct(">I4s")  # length, type
+_CHUNK_OVERHEAD = 12
+_GREY, _COLOUR = 0, 2
+
+
+def read_header(data: bytes) -> Header:
+    """Reads IHDR.
+
+    Raises:
+        UnreadableError: it is not there.
+    """
+    kind, width, height, _bits, _colour = _ihdr(data)
+    if kind != b"IHDR" or not data.startswith(SIGNATURE):
+        raise UnreadableError("its header is broken (a PNG begins with its signature and IHDR)")
+    return Header("PNG", width, height)
+
+
+def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
+    """Decodes the picture; an animation's default image.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    picture = open_with(PngImageFile, data, header)
+    has_transparency = "transparency" in picture.info
+    load(picture)
+    _, _, _, bits, colour = _ihdr(data)
+    if not has_transparency or colour not in {_GREY, _COLOUR}:
+        return picture
+    picture.info.pop("transparency", None)
+    transparent = _transparent_color(data, 1 if colour == _GREY else 3)
+    if colour == _GREY:
+        opaque = _differs_grey(picture, transparent[0], bits)
+    else:
+        opaque = _differs_colour(data, header, picture, transparent, bits)
+    return _with_alpha(picture, opaque)
+
+
+def _ihdr(data: bytes) -> tuple[bytes, int, int, int, int]:
+    try:
+        return _IHDR.unpack_from(data, 12)
+    except struct.error:
+        raise UnreadableError("its header is broken (it ends within IHDR)") from None
+
+
+def _transparent_color(data: bytes, channels: int) -> tuple[int, ...]:
+    """The samples in tRNS, which Pillow has found before the pixels."""
+    at = len(SIGNATURE)
+    while True:
+        length, kind = _CHUNK.unpack_from(data, at)
+        if kind == b"tRNS":
+            return struct.unpack_from(f">{channels}H", data, at + 8)
+        at += length + _CHUNK_OVERHEAD
+
+
+def _differs_grey(picture: Image.Image, value: int, bits: int) -> NDArray[np.bool_]:
+    """Where pixels are not of the transparent grey."""
+    pixels = np.asarray(picture if bits == 16 else picture.convert("L"))
+    if bits < 16:
+        most = (1 << bits) - 1  # of the two bytes that hold the value, these bits count
+        value = (value & most) * 255 // most
+    differs: NDArray[np.bool_] = pixels != value
+    return differs
+
+
+def _differs_colour(
+    data: bytes, header: Header, picture: Image.Image, color: tuple[int, ...], bits: int
+) -> NDArray[np.bool_]:
+    """Where pixels are not of the transparent colour."""
+    if bits == 16:
+        differs = _differs(picture, [value >> 8 for value in color])
+        lower = open_with(PngImageFile, data, header)
+        # Pillow keeps the upper byte of each sample. Read as the other byte order, it keeps the lower one.
+        lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
+        load(lower)
+        return differs | _differs(lower, [value & 0xFF for value in color])
+    return _differs(picture, [value & 0xFF for value in color])
+
+
+def _differs(picture: Image.Image, color: list[int]) -> NDArray[np.bool_]:
+    differs = np.zeros((picture.height, picture.width), np.bool_)
+    for band, value in zip(picture.split(), color, strict=True):
+        differs |= np.asarray(band) != value
+    return differs
+
+
+def _with_alpha(picture: Image.Image, opaque: NDArray[np.bool_]) -> Image.Image:
+    alpha = Image.fromarray(opaque.view(np.uint8) * np.uint8(255))
+    if picture.mode == "I;16":
+        grey = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+        merged = Image.merge("LA", (grey, alpha))
+    else:
+        bands = picture.convert("L") if picture.mode == "1" else picture
+        merged = Image.merge(f"{bands.mode}A", (*bands.split(), alpha))
+    merged.info = picture.info
+    return merged

@@ -1,0 +1,59 @@
+"""WebP (Google, "WebP Container Specification" and RFC 9649).
+
+Its codec makes room for the whole canvas when a file is opened, so the canvas is read here first.
+"""
+
+import struct
+
+from PIL import Image
+from PIL.WebPImagePlugin import WebPImageFile
+
+from imaging.errors import UnreadableError
+from imaging.formats.codec import Reading, load, open_with
+from imaging.header import Header
+from imaging.target import Target
+
+_SIDE = 0x3FFF  # 14 bits
+_MOST_CANVAS = (1 << 32) - 1  # "the product of Canvas Width and Canvas Height MUST be at most 2^32 - 1"
+_VP8_START = b"\x9d\x01\x2a"
+_VP8L_START = 0x2F
+
+
+def read_header(data: bytes) -> Header:
+    """Reads the canvas's size from the first chunk.
+
+    Raises:
+        UnreadableError: it is none of the three kinds.
+    """
+    with Reading("its header is broken"):
+        width, height = _canvas(data)
+    if width * height > _MOST_CANVAS:
+        raise UnreadableError("its header is broken (a canvas of more than 2^32 pixels)")
+    return Header("WEBP", width, height)
+
+
+def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
+    """Decodes the first frame.
+
+    Raises:
+        UnreadableError: it is truncated or broken.
+    """
+    (length,) = struct.unpack_from("<I", data, 4)
+    if length + 8 > len(data):
+        raise UnreadableError(f"its pixels are truncated or broken (it has {len(data)} of {length + 8} bytes)")
+    picture = open_with(WebPImageFile, data, header)
+    load(picture)
+    return picture
+
+
+def _canvas(data: bytes) -> tuple[int, int]:
+    chunk = data[12:16]
+    if chunk == b"VP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if chunk == b"VP8L" and data[20] == _VP8L_START:
+        (sides,) = struct.unpack_from("<I", data, 21)
+        return (sides & _SIDE) + 1, (sides >> 14 & _SIDE) + 1
+    if chunk == b"VP8 " and data[23:26] == _VP8_START:
+        width, height = struct.unpack_from("<HH", data, 26)
+        return width & _SIDE, height & _SIDE
+    raise UnreadableError("its header is broken (its first chunk is none of WebP's)")

@@ -1,0 +1,85 @@
+"""Picture files of layouts that no encoder at hand writes, made byte by byte."""
+
+import io
+import struct
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imaging import Target, read
+
+_SHORT, _LONG, _LONG8 = 3, 4, 16
+
+
+def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    picture.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def read_whole(data: bytes, size: tuple[int, int], mode: str = "RGB") -> NDArray[np.uint8]:
+    """The pixels of a file as a model of its very size takes them, uint8 [H, W, C]."""
+    width, height = size
+    return read(data, Target(height, width, mode, "stretch", light_on_dark=False))
+
+
+def photo(width: int, height: int) -> Image.Image:
+    """Smooth colours, so that a lossy format keeps them."""
+    rng = np.random.default_rng(3)
+    return Image.fromarray(rng.integers(0, 256, (3, 4, 3), np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def largest_difference(pixels: NDArray[np.uint8], wanted: NDArray[np.generic]) -> int:
+    return int(np.abs(pixels.astype(int) - wanted.reshape(*wanted.shape[:2], -1)).max())
+
+
+def write_tiff(
+    tags: Mapping[int, Sequence[int]], strips: Sequence[bytes], *, order: str = "<", is_big: bool = False
+) -> bytes:
+    """A TIFF of one picture.
+
+    Args:
+        tags: integers of each; those of the strips are added.
+        strips: pixel data, one behind the other.
+        order: ``<`` or ``>``.
+        is_big: BigTIFF.
+    """
+    offset_code, entry, value_bytes = ("Q", "HHQ", 8) if is_big else ("I", "HHI", 4)
+    start = 16 if is_big else 8
+    places = [start + sum(map(len, strips[:index])) for index in range(len(strips))]
+    kind = _LONG8 if is_big else _LONG
+    fields = {tag: (_SHORT if max(values) < 1 << 16 else _LONG, list(values)) for tag, values in tags.items()}
+    fields |= {273: (kind, places), 279: (kind, [len(strip) for strip in strips])}
+    body = b"".join(strips)
+    body += bytes((start + len(body)) % 2)
+    place = start + len(body)
+    blobs_at = place + (8 if is_big else 2) + (20 if is_big else 12) * len(fields) + value_bytes
+    table, blobs = b"", b""
+    for tag, (code, values) in sorted(fields.items()):
+        raw = struct.pack(f"{order}{len(values)}{ {_SHORT: 'H', _LONG: 'I', _LONG8: 'Q'}[code] }", *values)
+        if len(raw) > value_bytes:
+            blobs, raw = blobs + raw, struct.pack(order + offset_code, blobs_at + len(blobs))
+        table += struct.pack(order + entry, tag, code, len(values)) + raw.ljust(value_bytes, b"\0")
+    magic = b"II" if order == "<" else b"MM"
+    head = magic + (struct.pack(order + "HHHQ", 43, 8, 0, place) if is_big else struct.pack(order + "HI", 42, place))
+    count = struct.pack(order + ("Q" if is_big else "H"), len(fields))
+    return head + body + count + table + bytes(value_bytes) + blobs
+
+
+def write_bmp(
+    words: NDArray[np.unsignedinteger], masks: Sequence[int], *, header_size: int = 40, compression: int = 3
+) -> bytes:
+    """A BMP of words [H, W] of 16 or 32 bits, of which each channel has its mask."""
+    height, width = words.shape
+    bits = words.itemsize * 8
+    rows = [row.tobytes().ljust((width * bits + 31) // 32 * 4, b"\0") for row in words[::-1]]
+    info = struct.pack("<IiiHHIIiiII", header_size, width, height, 1, bits, compression, 0, 0, 0, 0, 0)
+    if header_size > 40:
+        info = (info + struct.pack(f"<{len(masks)}I", *masks)).ljust(header_size, b"\0")
+    else:
+        info += struct.pack(f"<{len(masks)}I", *masks)
+    offset = 14 + len(info)
+    body = b"".join(rows)
+    return struct.pack("<2sIHHI", b"BM", offset + len(body), 0, 0, offset) + info + body

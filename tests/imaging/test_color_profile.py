@@ -1,0 +1,130 @@
+"""An embedded profile that is not sRGB's is applied after the resize; a broken one is ignored."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from imaging import Target, read
+from imaging.color_profile import transform_of
+from tests.imaging.files import encode, largest_difference, photo, read_whole
+from tests.imaging.profiles import ADOBE_PRIMARIES, P3_PRIMARIES, SRGB_PRIMARIES, grey_profile, rgb_profile
+
+P3, ADOBE = rgb_profile(P3_PRIMARIES), rgb_profile(ADOBE_PRIMARIES, gamma=2.2)
+SIZE = (40, 30)
+
+
+def _converted(picture: Image.Image, profile: bytes) -> np.ndarray:
+    """What Pillow's own way makes of a profile."""
+    source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    return np.asarray(ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB"))
+
+
+@pytest.mark.parametrize("profile", [P3, ADOBE], ids=["Display P3", "Adobe RGB"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF"])
+def test_colours_become_those_of_srgb(kind: str, profile: bytes) -> None:
+    data = encode(photo(*SIZE), kind, icc_profile=profile)
+    stored = read(data, Target(30, 40, "RGB", "stretch", light_on_dark=False, icc=False))
+    wanted = _converted(Image.fromarray(stored), profile)
+    assert largest_difference(stored, wanted) > 20
+    assert np.array_equal(read_whole(data, SIZE), wanted)
+
+
+def test_pure_red_of_a_phone_is_a_red_that_srgb_has() -> None:
+    # Display P3's (234, 51, 35) is sRGB's (255, 0, 0), and what lies beyond is clipped to it.
+    data = encode(Image.new("RGB", SIZE, (234, 51, 35)), "PNG", icc_profile=P3)
+    assert largest_difference(read_whole(data, SIZE), np.full((*SIZE[::-1], 3), (255, 0, 0))) <= 4
+
+
+def test_alpha_stays() -> None:
+    picture = photo(*SIZE).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize(SIZE))
+    share = np.asarray(picture)[..., 3:] / 255
+    wanted = np.rint(_converted(picture.convert("RGB"), P3) * share + 255 * (1 - share))
+    assert largest_difference(read_whole(encode(picture, "PNG", icc_profile=P3), SIZE), wanted) <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "LA"])
+def test_grey_profiles(mode: str) -> None:
+    ramp = np.tile(np.arange(0, 240, 6, dtype=np.uint8), (30, 1))
+    wanted = _converted(Image.fromarray(ramp), grey_profile(1.0))[..., :1]
+    picture = Image.fromarray(ramp.astype(np.uint16) << 8 if mode == "I;16" else ramp)
+    picture = picture.convert("LA") if mode == "LA" else picture
+    data = encode(picture, "PNG", icc_profile=grey_profile(1.0))
+    assert largest_difference(wanted, ramp) > 40
+    for color_mode in ("L", "RGB"):
+        assert largest_difference(read_whole(data, SIZE, color_mode), wanted + np.zeros(1, int)) <= 1
+
+
+def test_a_profile_of_colours_in_a_grey_picture_is_applied_to_its_greys() -> None:
+    ramp = Image.fromarray(np.tile(np.arange(0, 240, 6, dtype=np.uint8), (30, 1)))
+    linear = rgb_profile(SRGB_PRIMARIES, gamma=1.0)
+    wanted = _converted(ramp.convert("RGB"), linear)
+    assert largest_difference(read_whole(encode(ramp, "PNG", icc_profile=linear), SIZE), wanted) <= 1
+
+
+def test_a_grey_model_sees_the_luminance_of_the_converted_colours() -> None:
+    for size in (SIZE, (400, 300)):
+        picture = photo(*size)
+        target = Target(30, 40, "L", "stretch", light_on_dark=False)
+        for kind, options in (("PNG", {}), ("JPEG", {"quality": 98, "subsampling": 0})):
+            converted = Image.fromarray(_converted(picture, P3))
+            wanted = read(encode(converted, "PNG"), target)
+            seen = read(encode(picture, kind, icc_profile=P3, **options), target)
+            assert largest_difference(seen, wanted) <= 8
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        rgb_profile(SRGB_PRIMARIES),
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        grey_profile(None),
+    ],
+    ids=["made here", "Pillow's", "grey"],
+)
+def test_srgb_is_recognised(profile: bytes) -> None:
+    picture = photo(*SIZE) if profile[16:20] == b"RGB " else photo(*SIZE).convert("L")
+    picture.info["icc_profile"] = profile
+    assert transform_of(picture) is None
+    assert np.array_equal(
+        read_whole(encode(picture, "PNG", icc_profile=profile), SIZE), np.asarray(picture.convert("RGB"))
+    )
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        b"x",
+        b"none" * 40,
+        P3[:200],
+        P3[:128] + bytes(400),
+        P3[:16] + b"CMYK" + P3[20:],
+        grey_profile(2.2),
+        b"\0" * 3_000_000,
+    ],
+    ids=["a letter", "text", "truncated", "zeros", "of inks", "of greys", "too long"],
+)
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_profile_that_cannot_be_applied_is_ignored(kind: str, profile: bytes) -> None:
+    if kind == "PNG" and len(profile) > 1 << 20:
+        pytest.skip("Pillow inflates no text of 1 MiB")
+    picture = photo(*SIZE)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    plain, profiled = encode(picture, kind, **options), encode(picture, kind, icc_profile=profile, **options)
+    assert np.array_equal(read_whole(profiled, SIZE), read_whole(plain, SIZE))
+
+
+def test_inks_with_a_profile_of_colours_are_converted_as_without() -> None:
+    picture = photo(*SIZE).convert("CMYK")
+    plain, profiled = encode(picture, "TIFF"), encode(picture, "TIFF", icc_profile=P3)
+    assert np.array_equal(read_whole(profiled, SIZE), read_whole(plain, SIZE))
+
+
+def test_a_model_may_ignore_profiles() -> None:
+    data = encode(photo(*SIZE), "PNG", icc_profile=P3)
+    target = Target(30, 40, "RGB", "stretch", light_on_dark=False)
+    assert np.array_equal(read(data, replace(target, icc=False)), np.asarray(photo(*SIZE)))
+    assert not np.array_equal(read(data, target), np.asarray(photo(*SIZE)))

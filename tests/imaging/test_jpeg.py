@@ -1,0 +1,127 @@
+"""JPEG: at a reduced size where that is enough, and whole where nothing but a marker is missing."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imaging import Limits, Target, TooManyPixelsError, UnreadableError, decoded_bytes, read
+from imaging.formats import FORMATS
+from tests.imaging.files import encode, photo, read_whole
+from tests.process import FIXTURES
+
+SMALL = Target(32, 32, "RGB", "cover", light_on_dark=False)
+LARGE = Target(224, 224, "RGB", "cover", light_on_dark=False)
+END = b"\xff\xd9"
+
+_KINDS = {
+    "baseline": {},
+    "4:4:4": {"subsampling": 0},
+    "quality 98": {"quality": 98},
+    "restarts": {"restart_marker_blocks": 2},
+    "progressive": {"progressive": True},
+    "progressive 4:4:4": {"progressive": True, "subsampling": 0},
+}
+
+
+def _grainy(width: int, height: int) -> Image.Image:
+    grain = np.random.default_rng(1).integers(-30, 31, (height, width, 3))
+    return Image.fromarray(np.clip(np.asarray(photo(width, height)) + grain, 0, 255).astype(np.uint8))
+
+
+def _pad(data: bytes, count: int) -> bytes:
+    """The same picture, with comments before its frame."""
+    comments = b""
+    while count > 4:
+        length = min(count - 2, 0xFFFF)
+        comments += b"\xff\xfe" + length.to_bytes(2) + bytes(length - 2)
+        count -= length + 2
+    return data[:2] + comments + data[2:]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_missing_end_marker_is_forgiven(kind: str, mode: str) -> None:
+    data = encode(_grainy(75, 50).convert(mode), "JPEG", **_KINDS[kind])
+    assert data.endswith(END)
+    wanted = read_whole(data, (75, 50))
+    assert np.array_equal(read_whole(data[:-2], (75, 50)), wanted)
+    assert np.array_equal(read_whole(data[:-1], (75, 50)), wanted)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_missing_pixels_are_not(kind: str) -> None:
+    data = encode(_grainy(75, 50), "JPEG", **_KINDS[kind])
+    scan = data.rindex(b"\xff\xda")
+    for missing in (4, 5, 8, 11, 20, 100, (len(data) - scan) // 2, len(data) - scan - 20):
+        with pytest.raises(UnreadableError, match="truncated"):
+            read_whole(data[:-missing], (75, 50))
+
+
+def test_a_progressive_picture_without_its_last_scan_is_truncated() -> None:
+    data = encode(_grainy(75, 50), "JPEG", progressive=True)
+    last_scan = data.rindex(b"\xff\xda")
+    tables = data.rindex(b"\xff\xc4", 0, last_scan)
+    for cut in (last_scan, tables):
+        with pytest.raises(UnreadableError, match="truncated"):
+            read_whole(data[:cut], (75, 50))
+
+
+@pytest.mark.parametrize("name", ["arithmetic.jpg", "arithmetic_progressive.jpg"])
+def test_arithmetic_coding_is_read_in_one_piece(name: str) -> None:
+    data = (FIXTURES / "formats" / name).read_bytes()
+    scan = data.index(b"\xff\xda")
+    middle = scan + (len(data) - scan) // 2
+    long = _pad(data, 65536 - middle)  # a codec that got 64 KiB at a time would have to pause within the scan
+    assert np.array_equal(read_whole(long, (96, 64)), read_whole(data, (96, 64)))
+
+
+@pytest.fixture(scope="module")
+def fifty_megapixels() -> bytes:
+    """As large as a phone's picture, in one scan."""
+    return encode(Image.new("RGB", (8160, 6120), (200, 90, 40)), "JPEG", quality=50)
+
+
+@pytest.mark.parametrize("target", [SMALL, LARGE], ids=["32", "224"])
+def test_a_baseline_picture_of_50_megapixels_is_read_at_a_reduced_size(fifty_megapixels: bytes, target: Target) -> None:
+    pixels = read(fifty_megapixels, target)
+    assert np.abs(pixels.astype(int) - (200, 90, 40)).max() <= 4
+    header = FORMATS["JPEG"].read_header(fifty_megapixels)
+    assert header.is_reducible
+    assert decoded_bytes(header, target) < 20_000_000
+
+
+def _of_size(data: bytes, width: int, height: int) -> bytes:
+    """The same file, whose frame header lies about its size."""
+    at = next(data.index(marker) for marker in (b"\xff\xc0", b"\xff\xc2", b"\xff\xc9", b"\xff\xca") if marker in data)
+    return data[: at + 5] + height.to_bytes(2) + width.to_bytes(2) + data[at + 9 :]
+
+
+def test_other_pictures_of_50_megapixels_are_too_large() -> None:
+    progressive = encode(photo(64, 64), "JPEG", progressive=True)
+    arithmetic = (FIXTURES / "formats" / "arithmetic.jpg").read_bytes()
+    for data in (_of_size(progressive, 8160, 6120), _of_size(arithmetic, 8160, 6120)):
+        with pytest.raises(TooManyPixelsError, match="8160 x 6120 pixels; at most 25000000"):
+            read(data, SMALL)
+    baseline = encode(photo(64, 64), "JPEG")
+    with pytest.raises(TooManyPixelsError, match="9000 x 6000 pixels; at most 52000000"):
+        read(_of_size(baseline, 9000, 6000), SMALL)
+    with pytest.raises(TooManyPixelsError, match="50000 x 600 pixels; at most 25000000"):  # too narrow to be reduced
+        read(_of_size(baseline, 50_000, 600), LARGE)
+    with pytest.raises(TooManyPixelsError, match="8160 x 6120"):  # a model that wants pictures in full
+        read(_of_size(baseline, 8160, 6120), Target(32, 32, "RGB", "cover", light_on_dark=False, is_reduced=False))
+
+
+def test_the_reduced_size_is_within_the_limit_too() -> None:
+    header = FORMATS["JPEG"].read_header(_of_size(encode(photo(64, 64), "JPEG"), 8000, 6000))
+    Limits(max_pixels=800_000).check(header, SMALL)
+    with pytest.raises(TooManyPixelsError):
+        Limits(max_pixels=700_000).check(header, SMALL)
+    with pytest.raises(TooManyPixelsError):
+        Limits(max_pixels=800_000, max_reducible_pixels=40_000_000).check(header, SMALL)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (1601, 1203), (2000, 300)])
+def test_a_reduced_picture_looks_like_the_whole_one(size: tuple[int, int]) -> None:
+    picture = photo(*size)
+    reduced = read(encode(picture, "JPEG", quality=95, subsampling=0), LARGE)
+    assert np.abs(reduced.astype(int) - read(encode(picture, "PNG"), LARGE)).max() <= 6

@@ -1,0 +1,186 @@
+"""Every layout of TIFF samples is seen as it was meant, or refused where nobody said what it means."""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from imaging import Header, Limits, Target, TooManyPixelsError, UnreadableError
+from imaging.formats import FORMATS
+from tests.imaging.files import encode, largest_difference, photo, read_whole, write_tiff
+
+WIDTH, HEIGHT = 37, 22
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
+
+
+def _samples(channels: int, bits: int) -> NDArray[np.uint16]:
+    """Numbers of so many bits, [H, W, C], that use them all."""
+    rng = np.random.default_rng(bits)
+    return rng.integers(0, 1 << bits, (HEIGHT, WIDTH, channels), np.uint16)
+
+
+def _pack(samples: NDArray[np.uint16], bits: int, order: str) -> bytes:
+    """Rows of samples, [H, N], as TIFF packs them: without gaps, each row on a byte of its own."""
+    if bits == 16:
+        return samples.astype(order + "u2").tobytes()
+    loose = (samples[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
+    return np.packbits(loose.reshape(len(samples), -1), axis=1).tobytes()
+
+
+def _write(
+    samples: NDArray[np.uint16], bits: int, photometric: int, *, order: str = "<", planar: bool = False, **options: Any
+) -> bytes:
+    height, width, channels = samples.shape
+    is_big, compression = options.pop("is_big", False), options.pop("compression", 1)
+    tags = {256: [width], 257: [height], 258: [bits] * channels, 259: [compression], 262: [photometric]}
+    tags |= {277: [channels], 278: [height], 284: [2 if planar else 1]} | options.pop("tags", {})
+    planes = [samples[..., index] for index in range(channels)] if planar else [samples.reshape(height, -1)]
+    strips = [_pack(plane, bits, order) for plane in planes]
+    if compression == 8:
+        strips = [zlib.compress(strip) for strip in strips]
+    return write_tiff(tags, strips, order=order, is_big=is_big)
+
+
+def _upper(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
+    """In 8 bits."""
+    if bits >= 8:
+        return (samples >> (bits - 8)).astype(np.uint8)
+    return (samples * (255 // ((1 << bits) - 1))).astype(np.uint8)
+
+
+@pytest.mark.parametrize("is_big", [False, True], ids=["classic", "BigTIFF"])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
+@pytest.mark.parametrize("photometric", [WHITE_IS_ZERO, BLACK_IS_ZERO], ids=["white is 0", "black is 0"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 10, 12, 14, 16])
+def test_grey_of_any_bits(bits: int, photometric: int, compression: int, order: str, *, is_big: bool) -> None:
+    samples = _samples(1, bits)
+    data = _write(samples, bits, photometric, order=order, is_big=is_big, compression=compression)
+    wanted = _upper(samples, bits)
+    if photometric == WHITE_IS_ZERO:
+        wanted = 255 - wanted
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "L"), wanted) <= 1
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
+@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_colour_of_any_bits(bits: int, compression: int, order: str, *, planar: bool) -> None:
+    samples = _samples(3, bits)
+    data = _write(samples, bits, RGB, order=order, planar=planar, compression=compression)
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), _upper(samples, bits)) <= 1
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
+@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("premultiplied", [False, True])
+@pytest.mark.parametrize("photometric", [BLACK_IS_ZERO, RGB])
+def test_alpha_is_laid_on_white(
+    photometric: int, bits: int, compression: int, order: str, *, premultiplied: bool, planar: bool
+) -> None:
+    samples = _samples(2 if photometric == BLACK_IS_ZERO else 4, bits)
+    eight = _upper(samples, bits)
+    share = eight[..., -1:] / 255
+    if premultiplied:  # no colour is stronger than its alpha
+        samples[..., :-1] = np.minimum(samples[..., :-1], samples[..., -1:])
+        wanted = _upper(samples, bits)[..., :-1] + 255 * (1 - share)
+    else:
+        wanted = eight[..., :-1] * share + 255 * (1 - share)
+    tags = {338: [1 if premultiplied else 2]}
+    data = _write(samples, bits, photometric, order=order, planar=planar, compression=compression, tags=tags)
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "RGB"), np.rint(wanted) + np.zeros(3)) <= 2
+
+
+def test_a_predictor_of_grey_and_alpha_is_undone() -> None:
+    samples = _samples(2, 16)
+    stored = samples.copy()
+    stored[:, 1:] = samples[:, 1:] - samples[:, :-1]
+    data = _write(stored, 16, BLACK_IS_ZERO, compression=8, tags={317: [2], 338: [0]})
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "L"), _upper(samples[..., :1], 16)) == 0
+
+
+@pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
+def test_cmyk_of_16_bits(*, planar: bool) -> None:
+    samples = _samples(4, 16)
+    with Image.frombytes("CMYK", (WIDTH, HEIGHT), _upper(samples, 16).tobytes()) as inks:
+        wanted = np.asarray(inks.convert("RGB"))
+    data = _write(samples, 16, CMYK, planar=planar)
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), wanted) <= 1
+
+
+@pytest.mark.parametrize(
+    ("sample_format", "bits", "reason"),
+    [
+        (1, 32, "integers of 32 bits"),
+        (2, 32, "signed integers"),
+        (2, 16, "signed integers"),
+        (2, 8, "signed integers"),
+        (3, 32, "floating-point numbers"),
+        (3, 16, "floating-point numbers"),
+        (5, 32, "complex numbers"),
+    ],
+)
+def test_what_has_no_declared_range_is_refused(sample_format: int, bits: int, reason: str) -> None:
+    tags = {256: [8], 257: [8], 258: [bits], 259: [1], 262: [1], 277: [1], 278: [8], 339: [sample_format]}
+    with pytest.raises(UnreadableError, match=rf"{reason}.*8 or 16 bits a channel"):
+        read_whole(write_tiff(tags, [bytes(8 * bits)]), (8, 8))
+
+
+def test_a_fourth_sample_that_nobody_explains_and_that_is_0_everywhere_is_no_alpha() -> None:
+    samples = _samples(4, 8)
+    samples[..., 3] = 0
+    data = _write(samples, 8, RGB)
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), samples[..., :3]) == 0
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_every_layout_is_turned_alike(orientation: int, bits: int) -> None:
+    samples = _samples(1, bits)
+    data = _write(samples, bits, BLACK_IS_ZERO, tags={274: [orientation]})
+    plain = _upper(samples, bits)[..., 0]
+    turns = [plain, plain[:, ::-1], plain[::-1, ::-1], plain[::-1]]
+    turns += [plain.T, plain[::-1].T, plain[::-1, ::-1].T, plain[:, ::-1].T]
+    size = (HEIGHT, WIDTH) if orientation > 4 else (WIDTH, HEIGHT)
+    assert largest_difference(read_whole(data, size, "L"), turns[orientation - 1]) == 0
+
+
+def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
+    for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "LA"):
+        for compression in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+            picture = photo(WIDTH, HEIGHT).convert("L" if mode == "LA" else mode).convert(mode)
+            if mode in {"RGBA", "LA"}:
+                picture.putalpha(200)
+            if mode == "YCbCr" and compression != "raw":
+                continue
+            wanted = picture.convert("RGBA") if mode in {"RGBA", "LA"} else picture.convert("RGB")
+            if wanted.mode == "RGBA":
+                wanted = Image.alpha_composite(Image.new("RGBA", wanted.size, "white"), wanted).convert("RGB")
+            data = encode(picture, "TIFF", compression=compression)
+            assert largest_difference(read_whole(data, picture.size), np.asarray(wanted)) <= 1, (mode, compression)
+
+
+def test_only_the_first_picture_and_the_tags_of_its_pixels_reach_the_codec() -> None:
+    pages = [Image.new("L", (40, 30), 90), Image.new("L", (900, 900), 10)]
+    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], description="x" * 5000)
+    assert FORMATS["TIFF"].read_header(data) == Header("TIFF", 40, 30)
+    assert (read_whole(data, (40, 30), "L") == 90).all()
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+def test_too_many_pixels_are_told_by_the_directory(*, is_big: bool) -> None:
+    tags = {256: [60_000], 257: [50_000], 258: [8], 259: [1], 262: [1], 277: [1], 278: [50_000]}
+    data = write_tiff(tags, [b"\0"], is_big=is_big)
+    with pytest.raises(TooManyPixelsError, match="60000 x 50000"):
+        Limits().check(FORMATS["TIFF"].read_header(data), Target(8, 8, "L", "stretch", light_on_dark=False))
+
+
+def test_tags_that_point_at_the_same_bytes_are_not_read_again_and_again() -> None:
+    data = write_tiff({256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 700: [65536] * 16_000}, [bytes(64)])
+    assert (read_whole(data, (8, 8), "L") == 0).all()
