@@ -1,5 +1,7 @@
 """AVIF and HEIC: read, turned, within the limits whatever their boxes promise; and named where they cannot be read."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +16,7 @@ HEIC = (FIXTURES / "formats" / "photo.heic").read_bytes()
 SIZE = (120, 80)
 SMALL = Target(8, 8, "RGB", "stretch", light_on_dark=False)
 
-needs_heif = pytest.mark.skipif(heif.pi_heif is None, reason="the extra `heif` is not installed")
+needs_heif = pytest.mark.skipif(find_spec("pi_heif") is None, reason="the extra `heif` is not installed")
 
 
 def _avif(width: int = 120, height: int = 80, **options: object) -> bytes:

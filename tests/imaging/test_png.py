@@ -61,7 +61,7 @@ def test_greys_that_differ_in_their_lower_byte_only_are_different() -> None:
 @pytest.mark.parametrize("bits", [8, 16])
 def test_a_transparent_colour(bits: int) -> None:
     samples = np.array([[1, 2, 3], [1, 2, 4], [3, 2, 1], [0x1201, 0x3402, 0x5603]], np.uint16)
-    samples = samples.reshape(1, 4, 3) & ((1 << bits) - 1)
+    samples = samples.reshape(1, 4, 3) & np.uint16((1 << bits) - 1)
     data = _write(samples, bits, COLOUR, (b"tRNS", struct.pack(">HHH", *samples[0, 0].tolist())))
     shown = samples >> (bits - 8)
     same = (samples == samples[0, 0]).all(axis=2, keepdims=True)
