@@ -1,8 +1,8 @@
-"""The bounded queue and the batcher. Knows no engine and no HTTP: images in, rows of numbers out.
+"""The bounded queue and the batcher: images in, rows of numbers out. Independent of ONNX Runtime and of HTTP.
 
 ::
 
-    admit -> submit -> [ queue ] -> form a batch -> Runner.run -> hand each caller its rows -> release
+    admit -> submit -> [ queue ] -> form a batch -> Runner.run_briefly or .start -> each request its rows -> release
 """
 
 from service.batching.batch import Batch

@@ -1,4 +1,4 @@
-"""ONNX Runtime: sessions, execution providers, warm-up, and the model repository on disk.
+"""ONNX Runtime: sessions and their threads, execution providers, warm-up, and the model repository on disk.
 
 ::
 

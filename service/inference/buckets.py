@@ -1,8 +1,8 @@
-"""Batch sizes that a GPU is prepared for.
+"""Batch sizes that a GPU is prepared for, called buckets.
 
-A captured CUDA graph, a tuned convolution and a device buffer each belong to one batch size, so a batch is padded to
-the next of a few sizes: powers of two, and the largest batch. At most half of a run is padding, and on a GPU a run of
-one image costs about as much as one of thirty-two.
+A captured CUDA graph, a tuned convolution and a device buffer can each be used for one batch size only. So a batch is
+padded to the next larger of a few sizes: powers of two, and the largest batch. At most half of a run is padding, and on
+a GPU a run of one image takes about as long as one of 32.
 """
 
 from bisect import bisect_left
@@ -15,7 +15,7 @@ def bucket_sizes(max_batch_size: int) -> tuple[int, ...]:
         max_batch_size: most images in one run, at least 1.
 
     Returns:
-        The sizes: (1, 2, 4, 6) for 6.
+        The sizes; for 6 they are (1, 2, 4, 6).
     """
     return (*(1 << power for power in range((max_batch_size - 1).bit_length())), max_batch_size)
 

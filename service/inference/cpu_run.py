@@ -44,15 +44,18 @@ class CpuRun:
             Exception: whatever ONNX Runtime raises; its exceptions share no base class of their own.
         """
         images = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        self._options.terminate = False
         if len(images) <= self._images_at_once:
             return self._run_piece(images)
         starts = range(0, len(images), self._images_at_once)
         return np.concatenate([self._run_piece(images[start : start + self._images_at_once]) for start in starts])
 
     def interrupt(self) -> None:
-        """Ends the present run before its next node: a node that takes long is still run to its end."""
+        """Ends this run, and those that follow, before the next node; a node that has begun is run to its end."""
         self._options.terminate = True
+
+    def reset(self) -> None:
+        """Ends the effect of :meth:`interrupt`."""
+        self._options.terminate = False
 
     def _run_piece(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:

@@ -1,7 +1,7 @@
-"""What NVIDIA's driver says: which CUDA version it can run, and which GPUs there are.
+"""Reads from NVIDIA's driver which CUDA version it can run and which GPUs there are.
 
-Asked of ``libcuda.so.1`` itself, the library that comes with the driver, because ``nvidia-smi`` is missing from many
-containers in which the GPU works. ``CUDA_VISIBLE_DEVICES`` is honoured by the driver.
+The functions of ``libcuda.so.1`` are called directly. It is the library that comes with the driver; ``nvidia-smi`` is
+missing in many containers in which the GPU works. The driver itself obeys ``CUDA_VISIBLE_DEVICES``.
 
 Source: CUDA Driver API, https://docs.nvidia.com/cuda/cuda-driver-api/.
 """
@@ -22,8 +22,8 @@ class Gpu:
     """One GPU.
 
     Attributes:
-        name: as its maker calls it.
-        memory_bytes: all of it, used or not.
+        name: of the product, such as "NVIDIA H100".
+        memory_bytes: total memory, whether in use or free.
     """
 
     name: str
@@ -32,10 +32,10 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """The driver and what it drives.
+    """The driver and its GPUs.
 
     Attributes:
-        cuda_version: newest CUDA (major, minor) whose programs it runs.
+        cuda_version: (major, minor) of the newest CUDA whose programs the driver can run.
         gpus: in the order of their device ids.
     """
 
@@ -44,22 +44,22 @@ class Driver:
 
 
 def read_driver(load: Callable[[str], Any] = ctypes.CDLL) -> Driver:
-    """Asks the driver.
+    """Loads the driver's library and reads its version and its GPUs.
 
     Args:
-        load: loads a shared library by name.
+        load: loads a shared library, given its name.
 
     Returns:
-        What it says; at least one GPU.
+        The driver, with at least one GPU.
 
     Raises:
-        ProviderUnavailableError: there is no driver, no GPU, or the driver cannot start; says which.
+        ProviderUnavailableError: there is no driver or no GPU, or the driver cannot start. The message says which.
     """
     try:
         cuda = load(LIBRARY)
     except OSError as error:
         raise ProviderUnavailableError(
-            f"no NVIDIA driver: {error}; install it, or give the container the GPU (docker run --gpus all)"
+            f"no NVIDIA driver: {error}; install it, or give the container access to the GPU (docker run --gpus all)"
         ) from error
     _check(cuda, cuda.cuInit(0), "start")
     version, count = ctypes.c_int(), ctypes.c_int()

@@ -88,6 +88,9 @@ class StreamRun:
     def interrupt(self) -> None:
         """Does nothing: a captured graph runs as a whole, in milliseconds."""
 
+    def reset(self) -> None:
+        """Does nothing."""
+
 
 def open_streams(
     make_stream: Callable[[], GpuStream], *, count: int, max_batch_size: int, name: str

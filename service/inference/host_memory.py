@@ -1,4 +1,4 @@
-"""Memory of the host that a GPU reads directly: page-locked, so that a copy needs no detour and no core.
+"""Page-locked memory of the host, which a GPU reads directly: the driver need not copy it to a buffer of its own first.
 
 Source: ``cudaHostRegister``, https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__MEMORY.html.
 """
@@ -20,23 +20,20 @@ _PORTABLE = 1  # page-locked for every CUDA context of the process
 
 
 def page_aligned(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Zeros that begin on a page, as page-locking wants them."""
+    """Zeros that begin at the start of a memory page, as page-locking needs them."""
     size = max(1, math.prod(shape))
     return np.frombuffer(mmap.mmap(-1, size), np.uint8)[: math.prod(shape)].reshape(shape)
 
 
 def page_locked(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Memory that stays where it is, for copies to a GPU. Where it cannot be locked it is ordinary, and slower.
-
-    Args:
-        shape: of the array.
+    """Page-locked memory for copies to a GPU, or ordinary memory, which is slower, where it cannot be locked.
 
     Returns:
-        uint8, zeros. It is unlocked when nobody holds it any more.
+        uint8 zeros of the shape. The memory is unlocked when nothing refers to the array any more.
     """
     array = page_aligned(shape)
     try:
-        # Already in the process, loaded for the CUDA provider.
+        # The CUDA provider has loaded this library into the process already.
         cuda = ctypes.CDLL(f"libcudart.so.{str(onnxruntime.cuda_version).partition('.')[0]}")
         status = cuda.cudaHostRegister(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes), _PORTABLE)
     except (OSError, AttributeError) as error:

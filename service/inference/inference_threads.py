@@ -42,7 +42,11 @@ class BatchRun(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Ends the present run early, where the device can do that. Called from another thread."""
+        """Ends this run early, and those that follow, where the device can do that. Called from another thread."""
+        ...
+
+    def reset(self) -> None:
+        """Ends the effect of :meth:`interrupt`."""
         ...
 
 
@@ -119,6 +123,7 @@ class _Job:
 
     def do(self, run: BatchRun) -> None:
         with self._lock:
+            run.reset()
             self._run = run
             is_stopped = self._is_stopped
         started = time.perf_counter()

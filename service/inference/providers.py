@@ -1,4 +1,4 @@
-"""Which execution provider runs the models, and whether it really can.
+"""Chooses the execution provider that runs the models, and checks that it works.
 
 ::
 
@@ -7,9 +7,9 @@
                                                        ├── auto: the CPU, and a warning that says why
                                                        └── cuda, tensorrt: ProviderUnavailableError that says why
 
-ONNX Runtime makes a session on the CPU, with no more than a line on stderr, where the GPU that was asked for cannot be
-used, and goes on naming the GPU as available. So a provider is believed only once a session was made on it with the
-CPU forbidden.
+Where the GPU that was asked for cannot be used, ONNX Runtime writes a line to stderr, makes the session on the CPU and
+still lists the GPU as available. So a provider counts as usable only after a session that was not allowed to use the
+CPU has computed something on it.
 """
 
 import contextlib
@@ -46,13 +46,13 @@ _WARNING, _FATAL = 2, 4  # ONNX Runtime's severities
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """An execution provider that was seen to work here.
+    """An execution provider that works on this machine.
 
     Attributes:
         name: cpu, cuda or tensorrt.
         device_id: of the GPU; 0 on the CPU.
-        is_required: whether a model that cannot run on it must not run at all.
-        fallback_reason: why it is the CPU although a GPU was looked for; empty where none was missed.
+        is_required: whether a model that cannot run on this provider is refused, and not run on the CPU instead.
+        fallback_reason: why the CPU is used although the machine seems to be made for a GPU; else empty.
     """
 
     name: ProviderName
@@ -62,22 +62,22 @@ class Provider:
 
     @property
     def is_gpu(self) -> bool:
-        """Whether it is not the CPU."""
+        """Whether the provider computes on a GPU."""
         return self.name != "cpu"
 
 
 def choose_provider(choice: ProviderChoice, worker_slot: int = 0) -> Provider:
-    """Finds the provider that a setting means on this machine.
+    """Finds the provider for a setting on this machine.
 
     Args:
-        choice: as set; ``auto`` takes the GPU where one works.
-        worker_slot: number of this worker among its siblings; the GPUs are shared out by it.
+        choice: the setting ``execution_provider``; ``auto`` means the GPU where one works.
+        worker_slot: number of this worker, from 0; worker n takes GPU n modulo the number of GPUs.
 
     Returns:
-        The provider to make sessions on.
+        The provider for all sessions.
 
     Raises:
-        ProviderUnavailableError: a GPU was asked for by name and cannot be used; says what is missing.
+        ProviderUnavailableError: the setting names a GPU provider that cannot be used; the message says why.
     """
     if choice == "cpu":
         return Provider("cpu")
@@ -95,7 +95,7 @@ def choose_provider(choice: ProviderChoice, worker_slot: int = 0) -> Provider:
 
 
 def check_usable(name: ProviderName) -> Driver:
-    """Goes through everything that a GPU provider needs, from the bottom up, and computes something on it.
+    """Checks everything that a GPU provider needs, one thing after the other, and computes something on it.
 
     Args:
         name: cuda or tensorrt.
@@ -104,7 +104,7 @@ def check_usable(name: ProviderName) -> Driver:
         The driver, with the GPUs.
 
     Raises:
-        ProviderUnavailableError: says the first thing that is missing.
+        ProviderUnavailableError: something is missing. The message names the first such thing.
     """
     if not is_built_in(name):
         raise ProviderUnavailableError(
@@ -123,12 +123,12 @@ def check_usable(name: ProviderName) -> Driver:
 
 
 def is_built_in(name: ProviderName) -> bool:
-    """Whether the installed ONNX Runtime has a provider; whether it works is another question."""
+    """Whether the installed ONNX Runtime was built with a provider. That does not mean that the provider works."""
     return ONNX_RUNTIME_NAMES[name] in onnxruntime.get_available_providers()
 
 
 def has_gpu() -> bool:
-    """Whether the driver shows a GPU."""
+    """Whether there is a driver that lists a GPU."""
     try:
         return bool(read_driver().gpus)
     except ProviderUnavailableError:
@@ -136,12 +136,12 @@ def has_gpu() -> bool:
 
 
 def session_options(name: ProviderName, intra_op_threads: int = 1) -> Any:
-    """ONNX Runtime's options for a session on a provider, which may put no node on the CPU unless it is the CPU."""
+    """ONNX Runtime's options for a session; on a GPU they forbid that any node is placed on the CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # A thread that spins between runs takes the core that decodes the next request.
+    # A thread that spins between runs would occupy the core that decodes the next request.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if name != "cpu":
@@ -150,7 +150,7 @@ def session_options(name: ProviderName, intra_op_threads: int = 1) -> Any:
 
 
 def placement(session: Any) -> dict[str, int]:
-    """Where a session's nodes were really placed: nodes by ONNX Runtime's name of the provider."""
+    """How many nodes of a session were placed on each provider, by ONNX Runtime's name of the provider."""
     nodes: dict[str, int] = {}
     for subgraph in session.get_provider_graph_assignment_info():
         nodes[subgraph.ep_name] = nodes.get(subgraph.ep_name, 0) + len(subgraph.get_nodes())
@@ -158,7 +158,7 @@ def placement(session: Any) -> dict[str, int]:
 
 
 def _compute_something(name: ProviderName) -> None:
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what the error below says better
+    with contextlib.redirect_stdout(io.StringIO()):  # the function prints what the error below says more clearly
         onnxruntime.preload_dlls()
     options = session_options(name)
     options.log_severity_level = _FATAL
@@ -179,10 +179,10 @@ def _compute_something(name: ProviderName) -> None:
 
 
 def _missing_library(name: ProviderName) -> str:
-    """Names the first library that a provider needs and that cannot be loaded; empty where all can.
+    """Describes the first library that a provider needs and that cannot be loaded; empty where all can be.
 
-    Only to be asked after ONNX Runtime has failed: it must be the first to load its providers, because they look for
-    it once, while they are loaded.
+    Must be called only after ONNX Runtime has tried to load its providers: they look for ONNX Runtime once, while they
+    are loaded, and do not find it where they are loaded before it.
     """
     folder = Path(onnxruntime.__file__).parent / "capi"
     try:

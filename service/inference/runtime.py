@@ -1,8 +1,8 @@
-"""ONNX Runtime, imported as the service wants it: with its telemetry off."""
+"""Imports ONNX Runtime with its telemetry switched off. The service imports it from here only."""
 
 import os
 
-# From 1.29 on, ONNX Runtime reports usage by default on Linux; it reads this when it is imported.
+# From 1.29 on, ONNX Runtime reports usage by default on Linux. It reads this variable when it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime

@@ -22,7 +22,7 @@ from service.inference.gpu_streams import open_streams
 from service.inference.inference_threads import Done, InferenceThreads
 from service.inference.onnx_stream import OnnxStream
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
-from service.inference.run_watch import RunWatch
+from service.inference.watched_run import WatchedRun
 from service.inference.runtime import onnxruntime
 
 _WARM_UP_RUNS: Final = 3
@@ -75,22 +75,20 @@ class ModelSession:
         self._check_graph(session, origin)
         self.provider = provider.name
         self.max_batch_size = max_batch_size
-        self._run: Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
         if provider.is_gpu:
             self._threads = self._open_streams(model, origin, provider, gpu)
-            self._run = self._threads.run
-            self._watch: RunWatch | None = None
+            self._watched: WatchedRun | None = None
         else:
             images_at_once, classes = _IMAGES_AT_ONCE * intra_op_threads, len(self.metadata.labels)
             make_run = partial(CpuRun, session, images_at_once=images_at_once, classes=classes)
             self._threads = InferenceThreads(make_run, count=1, name=f"inference-{self.metadata.name}")
-            run = make_run()
-            self._run = run.run
-            self._watch = RunWatch(run.interrupt)
+            self._watched = WatchedRun(make_run())
         self.batches_in_flight = self._threads.count
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch, however long that takes; ``batches_in_flight`` threads may call it at once.
+        """Computes one batch in a thread of the session and waits for it, however long it takes.
+
+        As many threads as there are ``batches_in_flight`` may call it at once without waiting for each other.
 
         Args:
             images: uint8 [N, H, W, C], N at most ``max_batch_size``.
@@ -98,7 +96,7 @@ class ModelSession:
         Returns:
             Probabilities, float32 [N, K].
         """
-        return self._run((images,))
+        return self._threads.run((images,))
 
     def run_briefly(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Computes one batch in the event loop; interrupted where it takes longer than about 20 ms.
@@ -114,10 +112,9 @@ class ModelSession:
             InferenceFailedError: the model gave an array of another shape.
             Exception: whatever ONNX Runtime raises.
         """
-        if self._watch is None:
-            return self._run(parts)
-        with self._watch:
-            return self._run(parts)
+        if self._watched is None:
+            return self._threads.run(parts)
+        return self._watched.run(parts)
 
     def start(self, parts: Sequence[NDArray[np.uint8]], done: Done) -> Callable[[], None]:
         """Computes one batch in a thread; see :meth:`service.inference.inference_threads.InferenceThreads.start`."""
@@ -139,10 +136,10 @@ class ModelSession:
         return fastest_s / self.max_batch_size
 
     def check_golden_images(self, origin: str) -> None:
-        """Asks for the answers that the file itself expects.
+        """Compares the answers for the golden images in the file with the probabilities that the file expects.
 
         Raises:
-            ModelRefusedError: an answer is off by more than the contract's tolerance.
+            ModelRefusedError: a probability differs by more than the model's tolerance.
         """
         golden = self.metadata.golden
         images = np.stack(
@@ -208,14 +205,11 @@ class ModelSession:
 
 
 def check_placement(session: Any, provider: Provider) -> None:
-    """Checks that a session computes where it should.
-
-    Args:
-        session: ONNX Runtime's.
-        provider: that it was made for.
+    """Checks that the nodes of a session were placed on the provider that it was made for.
 
     Raises:
-        ProviderUnavailableError: the session has another provider, or none of its nodes, or some are on the CPU.
+        ProviderUnavailableError: the session has another provider, or none of its nodes are on it, or some are on the
+            CPU instead of the GPU.
     """
     wanted, nodes = ONNX_RUNTIME_NAMES[provider.name], placement(session)
     on_cpu = nodes.get(ONNX_RUNTIME_NAMES["cpu"], 0)

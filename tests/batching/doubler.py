@@ -24,6 +24,8 @@ class Doubler:
 
     def interrupt(self) -> None: ...
 
+    def reset(self) -> None: ...
+
     def run(self, parts: Parts) -> NDArray[np.float32]:
         images = np.concatenate(parts)
         self.sizes.append(len(images))

@@ -115,7 +115,7 @@ def test_a_session_that_nobody_holds_is_freed_with_its_threads() -> None:
     session.run_briefly([BLACK])
     mine = set(threading.enumerate()) - before
     assert len(mine) == 2
-    onnx_session = weakref.ref(session._run.__self__._session)  # type: ignore[attr-defined]
+    onnx_session = weakref.ref(session._watched._run._session)  # type: ignore[attr-defined]
     gc.disable()
     try:
         del session

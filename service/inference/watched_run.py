@@ -12,34 +12,55 @@ import weakref
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from service.inference.inference_threads import BatchRun, Parts
+
 _INTERVAL_S: Final = 8e-3
 _INTERRUPT_AFTER_LOOKS: Final = 2  # looks at the same run after the first one: it has lasted 16 to 24 ms
 _SLEEP_AFTER_LOOKS: Final = 125  # a second without runs
 
 
-class RunWatch:
-    """Watches the runs of one thread. Its own thread ends when nothing refers to this object.
+class WatchedRun:
+    """Runs batches in the event loop. The watching thread ends when nothing refers to this object.
 
     Args:
-        interrupt: ends the present run; called in the watching thread.
+        run: computes the batches; used by this object only.
     """
 
-    def __init__(self, interrupt: Callable[[], None]) -> None:
+    def __init__(self, run: BatchRun) -> None:
+        self._run = run
         self._state = _State()
         weakref.finalize(self, self._state.close)
         # The thread must not refer to this object, or neither would ever be freed.
-        threading.Thread(target=_watch, args=(self._state, interrupt), name="run-watch", daemon=True).start()
+        arguments = (self._state, run.interrupt)
+        threading.Thread(target=_watch, args=arguments, name="run-watch", daemon=True).start()
 
-    def __enter__(self) -> None:
+    def run(self, parts: Parts) -> NDArray[np.float32]:
+        """Computes one batch.
+
+        Args:
+            parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
+
+        Returns:
+            float32 [N, K].
+
+        Raises:
+            TimeoutError: the run took longer than about 20 ms.
+            Exception: what the run raises.
+        """
         state = self._state
+        self._run.reset()
         state.run_number += 1
         state.is_running = True
         if state.is_asleep:
             state.is_asleep = False
             state.wake.set()
-
-    def __exit__(self, *_: object) -> None:
-        self._state.is_running = False
+        try:
+            return self._run.run(parts)
+        finally:
+            state.is_running = False
 
 
 class _State:
