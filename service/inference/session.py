@@ -22,8 +22,8 @@ from service.inference.gpu_streams import open_streams
 from service.inference.inference_threads import Done, InferenceThreads
 from service.inference.onnx_stream import OnnxStream
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
-from service.inference.watched_run import WatchedRun
 from service.inference.runtime import onnxruntime
+from service.inference.watched_run import WatchedRun
 
 _WARM_UP_RUNS: Final = 3
 _IMAGES_AT_ONCE: Final = 16  # for each core: as fast per image as 32, with 3 MiB less memory for activations
