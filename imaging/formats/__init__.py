@@ -18,8 +18,11 @@ from typing import NamedTuple
 from PIL import Image
 
 from imaging.formats import avif, bmp, gif, heif, jpeg, png, tiff, webp
+from imaging.formats.codec_messages import silence_codecs
 from imaging.header import Header
 from imaging.target import Target
+
+silence_codecs()
 
 
 class Format(NamedTuple):

@@ -83,3 +83,17 @@ def write_bmp(
     offset = 14 + len(info)
     body = b"".join(rows)
     return struct.pack("<2sIHHI", b"BM", offset + len(body), 0, 0, offset) + info + body
+
+
+def noisy_pictures() -> dict[str, bytes]:
+    """Files of which codecs complain: thousands of rows that cannot be decoded, and thousands of odd tags."""
+    junk = np.random.default_rng(1).bytes(400_000)
+    tags = {256: [4000], 257: [4000], 262: [1], 277: [1], 278: [4000]}
+    files = {f"fax {code}": write_tiff({**tags, 258: [1], 259: [code]}, [junk]) for code in (2, 3, 4)}
+    files |= {f"TIFF {code}": write_tiff({**tags, 258: [8], 259: [code]}, [junk]) for code in (5, 7, 8, 32773, 34925)}
+    table = b"".join(struct.pack(">HHII", 0x9000 + index, 2, 5000, 7 * index) for index in range(900))
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 900) + table
+    picture = photo(32, 32)
+    files |= {f"EXIF in {kind}": encode(picture, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP")}
+    files["a palette's transparency"] = encode(picture.quantize(8), "PNG", transparency=bytes([0, 3, 9]))
+    return files

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from service.telemetry.logs import TextFormatter
+from tests.imaging.files import noisy_pictures
 from tests.process import ServerProcess
 
 
@@ -35,6 +36,16 @@ def test_no_line_a_request_unless_asked(tmp_path: Path, cat: bytes) -> None:
     with ServerProcess(tmp_path / "log") as process:
         httpx.post(f"{process.url}/predict", content=cat, headers={"content-type": "image/png"})
     assert "request" not in [line["message"] for line in lines(tmp_path / "log")]
+
+
+def test_no_picture_writes_more_than_the_line_of_its_request(tmp_path: Path) -> None:
+    noisy = noisy_pictures()
+    with ServerProcess(tmp_path / "log", "--access-log", "true", "--log-format", "json") as process:
+        for data in noisy.values():
+            httpx.post(f"{process.url}/predict", content=data, headers={"content-type": "image/png"}, timeout=30)
+    requests = [line["message"] for line in lines(tmp_path / "log")].count("request")
+    assert requests == len(noisy)
+    assert len((tmp_path / "log").read_bytes()) < 20_000
 
 
 def test_each_line_has_time_level_and_logger(tmp_path: Path) -> None:
