@@ -1,6 +1,22 @@
 """The address that the service answers at."""
 
+import ctypes
+import select
 import socket
+from contextlib import suppress
+from typing import Final
+
+_SO_ATTACH_FILTER: Final = 26
+_TCP_FLAGS_OFFSET: Final = 13
+_SYN: Final = 0x02
+
+
+class _Instruction(ctypes.Structure):
+    _fields_ = (("code", ctypes.c_uint16), ("jt", ctypes.c_uint8), ("jf", ctypes.c_uint8), ("k", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.POINTER(_Instruction)))
 
 
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:
@@ -28,3 +44,30 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind(address)
     return listener
+
+
+def admit_no_more(listener: socket.socket) -> None:
+    """Lets no further connection begin; those that have begun, and wait to be accepted, are still accepted.
+
+    The kernel resets the connections that wait when a listening socket is closed. So it first drops the packets that
+    would begin one (SYN), by a filter on the socket: their senders try again after a second, and then find another
+    service on the port, or none. Where the kernel knows no such filters, connections go on beginning.
+
+    Source: the Linux kernel's Documentation/networking/filter.rst, classic BPF.
+    """
+    instructions = (_Instruction * 4)(
+        _Instruction(0x30, 0, 0, _TCP_FLAGS_OFFSET),  # load a byte of the packet
+        _Instruction(0x45, 0, 1, _SYN),  # is the bit set? then the next instruction, else the one after it
+        _Instruction(0x06, 0, 0, 0),  # drop
+        _Instruction(0x06, 0, 0, 0xFFFF_FFFF),  # keep
+    )
+    program = _Program(len(instructions), instructions)
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))
+
+
+def has_waiting(listener: socket.socket) -> bool:
+    """Whether a connection waits to be accepted."""
+    poll = select.poll()
+    poll.register(listener, select.POLLIN)
+    return bool(poll.poll(0))

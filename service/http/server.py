@@ -2,7 +2,8 @@
 
 ::
 
-    SIGTERM -> not ready -> (drain_delay_s) -> no new connections -> the requests in flight are answered -> exit 0
+    SIGTERM -> not ready -> (drain_delay_s) -> no new connections -> those that wait are accepted
+            -> the requests in flight are answered -> exit 0
                a second signal ends it at once; the end of drain_timeout_s ends it with what is then unanswered
 
 The signals themselves are :mod:`service.workers.stop_signals`'s.
@@ -13,11 +14,12 @@ import logging
 import resource
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 
 from service.app import create_app
+from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import MOST_REFUSED_CONNECTIONS, PatientProtocol
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
@@ -25,6 +27,8 @@ from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 logger = logging.getLogger(__name__)
 
 _OTHER_FILES = 256
+_HANDSHAKE_S = 0.2  # connections that have begun are then whole
+_ACCEPT_LIMIT_S = 1.0
 
 
 def serve(
@@ -127,9 +131,17 @@ class DrainingServer(uvicorn.Server):
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answers what was accepted, then lets the models go."""
+        """Accepts what waits, answers what was accepted, then lets the models go."""
         self.lifespan.state["drain"].set()
         await asyncio.sleep(self._drain_delay_s)
+        listeners = sockets or []
+        for listener in listeners:
+            admit_no_more(listener)
+        await asyncio.sleep(_HANDSHAKE_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ACCEPT_LIMIT_S):
+                while any(has_waiting(listener) for listener in listeners):  # noqa: ASYNC110  the loop accepts them
+                    await asyncio.sleep(0)
         await super().shutdown(sockets)
 
     @contextmanager

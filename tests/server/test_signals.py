@@ -1,5 +1,6 @@
 """Signals to stop, as terminals, service managers and people send them: what was accepted is answered."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -61,6 +62,35 @@ def test_a_signal_to_the_whole_group_loses_no_request(
         assert answers == [b"HTTP/1.1 200 OK"] * IN_FLIGHT
         assert process.process.returncode == 0
     assert "Traceback" not in process.log.read_text()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path, cat: bytes, workers: int) -> None:
+    """Each request comes on a connection of its own, so that some wait at any moment."""
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: image/png\r\n"
+    request = f"{head}Content-Length: {len(cat)}\r\n\r\n".encode() + cat
+    answers: list[bytes] = []
+    under_load = asyncio.Event()
+
+    async def client(url: httpx.URL) -> None:
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(url.host, url.port)
+            except ConnectionRefusedError:
+                return  # nobody listens any more
+            writer.write(request)
+            answers.append(await reader.readline())
+            writer.close()
+            if len(answers) == 200:
+                under_load.set()
+
+    with ServerProcess(tmp_path / "log", "--workers", str(workers), own_group=True) as process:
+        clients = asyncio.gather(*(client(httpx.URL(process.url)) for _ in range(48)))
+        await under_load.wait()
+        os.killpg(process.process.pid, signal.SIGTERM)
+        await clients
+        assert await asyncio.to_thread(process.stop) == 0
+    assert set(answers) == {b"HTTP/1.1 200 OK\r\n"}
 
 
 def test_the_same_signal_twice_within_a_moment_is_one_request_to_stop(tmp_path: Path, cat: bytes) -> None:
