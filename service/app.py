@@ -20,29 +20,21 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.routing import Mount, Route
 
 from service import __version__
-from service.api.auth_middleware import AuthMiddleware, document_keys
+from service.api.auth_middleware import AuthMiddleware, KeyRules
 from service.api.compression import LEVEL, MIN_BYTES
-from service.api.document import ApiDocument, complete_document
 from service.api.handlers import answer_errors
 from service.api.head_middleware import HeadMiddleware
-from service.api.openapi import document_predictions
+from service.api.openapi import ApiDocument
 from service.api.page_security import PageSecurity
-from service.api.pages import ASSETS_PATH, page_assets
-from service.api.pages import router as pages_router
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.proxy_middleware import ProxyMiddleware
 from service.api.request_log import RequestLog
 from service.api.request_middleware import RequestMiddleware
-from service.api.routes import router
-from service.api.schemas import EncodedImages
+from service.api.route_table import all_routes, first_steps
 from service.api.v2.infer import InferEndpoint, is_inference
-from service.api.v2.openapi import document_inference
-from service.api.v2.repository import router as repository_router
-from service.api.v2.routes import router as v2_router
-from service.api.v2.schemas import InferenceRequest, ModelControlRequest, RepositoryIndexRequest
+from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
 from service.classifier import Classifier
 from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
@@ -131,15 +123,8 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         redirect_slashes=False,
         openapi_url=None,  # the document and its page are routes of `service/api/pages.py`
     )
-    document = ApiDocument(app)
-    app.include_router(pages_router)
-    app.mount(ASSETS_PATH, page_assets())
-    app.include_router(router)
-    app.include_router(v2_router)
-    app.include_router(repository_router)
-    document_predictions(app, predict)
-    document_inference(app, inference)
-    complete_document(app, (EncodedImages, InferenceRequest, ModelControlRequest, RepositoryIndexRequest))
+    app.router.routes += all_routes(predict, inference)
+    document = ApiDocument(app, (ModelControlRequest, RepositoryIndexRequest), has_keys=access is not None)
     answer_errors(app)
     app.add_middleware(PageSecurity)
     app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
@@ -147,8 +132,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     if tracing is not None:
         front = tracing.app(front)
     if access is not None:
-        document_keys(app)
-        front = AuthMiddleware(front, access)
+        front = AuthMiddleware(front, access, KeyRules(app.routes))
     whole: ASGIApp = RequestMiddleware(front, metrics, RequestLog(every_request=settings.access_log))
     if settings.cors_origins:
         whole = CORSMiddleware(
@@ -158,8 +142,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             allow_headers=("*",),
             expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
         )
-    own_folders = frozenset(route.path.split("/")[1] for route in app.routes if isinstance(route, Route | Mount))
-    return ProxyMiddleware(whole, settings.root_path, settings.forwarded_allow_ips, own_folders - {""})
+    return ProxyMiddleware(whole, settings.root_path, settings.forwarded_allow_ips, first_steps(app.routes))
 
 
 def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:

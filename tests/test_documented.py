@@ -8,10 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic.fields import FieldInfo
 
+from service.api.problems import FAILURES
+from service.errors import ConvoyError
+from service.grpc.statuses import CODES
 from service.settings import Settings
 from tests.process import ROOT
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -40,3 +44,10 @@ def test_every_metric_is_documented(client: httpx.Client) -> None:
     documented = {line.split("`")[1] for line in OPERATIONS.splitlines() if line.startswith("| `")}
     assert names <= documented | {"convoy_drift_index"}
     assert "convoy_drift_index" in documented
+
+
+@pytest.mark.parametrize("error", FAILURES)
+def test_every_error_is_documented(error: type[ConvoyError]) -> None:
+    status, when = FAILURES[error]
+    code = f" {CODES[error].name}" if error in CODES else ""
+    assert f"| {status.value} |{code} | {when} |" in API.splitlines()

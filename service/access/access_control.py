@@ -7,8 +7,9 @@ from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
-from service.access.api_key import ApiKey, KeyScope, key_id, make_key
+from service.access.api_key import ApiKey, key_id, make_key
 from service.access.key_file import KeyFile
+from service.declarations import KeyScope
 from service.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 
 _SEND_ONE = "send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`"

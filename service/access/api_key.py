@@ -8,17 +8,15 @@ import hashlib
 import hmac
 import re
 import secrets
-from typing import Annotated, Literal
+from typing import Annotated
 
 from limits import RateLimitItem, parse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from service.declarations import KeyScope
+
 _KEY = re.compile(r"convoy_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _SECRET_BYTES = 32
-
-
-KeyScope = Literal["predict", "metrics", "control"]
-"""What a key is for: classifying, and asking what is served; reading the metrics; loading and unloading models."""
 
 
 def _is_rate(text: str) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
 
-from service.access.api_key import KeyScope, RateLimit, make_key
+from service.access.api_key import RateLimit, make_key
 from service.access.key_file import read_keys, write_entry
+from service.declarations import KeyScope
 from service.errors import KeyFileError
 
 

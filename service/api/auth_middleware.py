@@ -2,79 +2,81 @@
 
 ::
 
-    /health, /docs ────────────────────> app
-    everything else ── key, scope, rate ─> app
+    a route that declares no scope ─────> app
+    any other ───── key, scope, rate ───> app
                              └─ 401, 403 or 429 from here
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
-from fastapi import FastAPI
+from starlette.routing import BaseRoute, Match, Route
 
-from service.api.problems import problem
-from service.api.v2.errors import error_reply
+from service.api.handlers import failure
+from service.declarations import KeyScope, declaration_of
 from service.errors import AccessError
 from service.http.asgi import ASGIApp, Headers, Receive, Scope, Send
 from service.telemetry.failure import Failure
 
 if TYPE_CHECKING:
-    from service.access import AccessControl, KeyScope
+    from service.access import AccessControl
 
-_OPEN = frozenset(
-    (
-        "/health/live",
-        "/health/ready",
-        "/v2/health/live",
-        "/v2/health/ready",
-        "/",
-        "/docs",
-        "/openapi.json",
-    )
-)
-_OPEN_FOLDER = "/static-offline-docs/"
-_METRICS = "/metrics"
-_CONTROL_FOLDER = "/v2/repository/models/"
-_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
+_UNKNOWN_PATH: Final = "predict"
+"""The scope for asking after paths that are not there."""
+
+
+class KeyRules:
+    """Finds the scope of key that a request needs, by what its route declares.
+
+    Args:
+        routes: of the app, in the order in which it tries them.
+    """
+
+    def __init__(self, routes: Iterable[BaseRoute]) -> None:
+        self._fixed: dict[str, KeyScope | None] = {}
+        self._others: list[tuple[BaseRoute, KeyScope | None]] = []
+        for route in routes:
+            needed = declaration_of(getattr(route, "endpoint", None) or getattr(route, "app", None)).key_scope
+            if isinstance(route, Route) and not route.param_convertors:
+                self._fixed.setdefault(route.path, needed)
+            else:
+                self._others.append((route, needed))
+
+    def needed(self, scope: Scope) -> KeyScope | None:
+        """The scope that a request needs; None where it needs no key."""
+        path = scope["path"]
+        if path in self._fixed:
+            return self._fixed[path]
+        for route, needed in self._others:
+            if route.matches(scope)[0] is not Match.NONE:
+                return needed
+        return _UNKNOWN_PATH
 
 
 class AuthMiddleware:
     """Lets requests through whose key allows what they ask for.
 
     Args:
-        app: behind the gate.
+        app: what answers them.
         access: decides.
+        rules: say what a request needs.
     """
 
-    def __init__(self, app: ASGIApp, access: "AccessControl") -> None:
+    def __init__(self, app: ASGIApp, access: "AccessControl", rules: KeyRules) -> None:
         self._app = app
         self._access = access
+        self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers why not. Its state gets the id of its key, or the failure."""
-        if scope["type"] == "http" and (wanted := needed_scope(scope["path"])) is not None:
+        if scope["type"] == "http" and (needed := self._rules.needed(scope)) is not None:
             try:
-                scope["state"]["key_id"] = (await self._access.admit(read_key(scope["headers"]), wanted)).id
+                scope["state"]["key_id"] = (await self._access.admit(read_key(scope["headers"]), needed)).id
             except AccessError as error:
                 scope["state"]["failure"] = Failure.of(error)
-                answer = error_reply if scope["path"].startswith("/v2") else problem
-                await answer(error).send(send)
+                await failure(scope, error).send(send)
                 return
         await self._app(scope, receive, send)
-
-
-def needed_scope(path: str) -> "KeyScope | None":
-    """The scope that a path needs; None where it is open to all. What is not known here is not open.
-
-    Args:
-        path: of a request, decoded.
-    """
-    if path in _OPEN or path.startswith(_OPEN_FOLDER):
-        return None
-    if path == _METRICS:
-        return "metrics"
-    if path.startswith(_CONTROL_FOLDER):
-        return "control"
-    return "predict"
 
 
 def read_key(headers: Headers) -> str | None:
@@ -92,36 +94,3 @@ def read_key(headers: Headers) -> str | None:
         return token.strip().decode("latin-1")
     key = found.get(b"x-api-key")
     return None if key is None else key.decode("latin-1")
-
-
-def document_keys(app: FastAPI) -> None:
-    """Names both headers in an app's OpenAPI document, and the routes that need them.
-
-    Args:
-        app: whose document it is.
-    """
-    make = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = make()
-            document.setdefault("components", {})["securitySchemes"] = {
-                "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
-                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
-            }
-            for path, operations in document["paths"].items():
-                if (wanted := needed_scope(path)) is not None:
-                    for operation in operations.values():
-                        operation["security"] = _SECURITY
-                        operation["responses"] |= _refusals(wanted)
-        return app.openapi_schema or {}
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
-def _refusals(wanted: "KeyScope") -> dict[str, Any]:
-    return {
-        "401": {"description": "No key, or none that is known."},
-        "403": {"description": f"The key has not the scope `{wanted}`."},
-        "429": {"description": "The key has been used too often. `Retry-After` says when to come back."},
-    }

@@ -2,11 +2,37 @@
 
 from abc import ABC, abstractmethod
 
-from service.errors import ClientGoneError
+from service.errors import (
+    ClientGoneError,
+    DeadlineExceededError,
+    InferenceFailedError,
+    InvalidImagesError,
+    MalformedRequestError,
+    ModelNotFoundError,
+    OverloadedError,
+    SlowBodyError,
+    TooLargeError,
+    UnavailableError,
+    UnsupportedMediaTypeError,
+)
 from service.http.asgi import Receive, Reply, Scope, Send
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
 from service.telemetry.failure import Failure, release_frames
+
+CLASSIFYING_ERRORS = (
+    MalformedRequestError,
+    ModelNotFoundError,
+    SlowBodyError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+    InvalidImagesError,
+    InferenceFailedError,
+    OverloadedError,
+    UnavailableError,
+    DeadlineExceededError,
+)
+"""What either endpoint may answer."""
 
 
 class ClassifyingEndpoint(ABC):

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from service.api.problems import problem, reply
+from service.api.problems import is_open_inference, problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
-from service.http.asgi import Headers, Reply
+from service.http.asgi import Headers, Reply, Scope
 from service.telemetry.failure import Failure
 
 
@@ -23,7 +23,7 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:
         request.state.failure = Failure.of(error)  # for metrics and log
-        return _response(error_reply(error) if _is_v2(request) else problem(error))
+        return _response(failure(request.scope, error))
 
     @app.exception_handler(HTTPException)
     async def on_http(request: Request, error: HTTPException) -> Response:
@@ -44,13 +44,13 @@ def answer_errors(app: FastAPI) -> None:
         return _response(_told(request, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(faults), []))
 
 
-def _is_v2(request: Request) -> bool:
-    path: str = request.scope["path"]
-    return path == "/v2" or path.startswith("/v2/")
+def failure(scope: Scope, error: Exception) -> Reply:
+    """Tells of an error in the document that belongs to a request's path."""
+    return error_reply(error) if is_open_inference(scope["path"]) else problem(error)
 
 
 def _told(request: Request, status: HTTPStatus, detail: str, headers: Headers) -> Reply:
-    if _is_v2(request):
+    if is_open_inference(request.scope["path"]):
         return error_document(status, detail, headers)
     return reply(status, detail, headers=headers)
 

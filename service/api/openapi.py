@@ -1,130 +1,138 @@
-"""How ``/predict`` stands in the OpenAPI schema."""
+"""The OpenAPI document: one maker, from the routes, what they declare, and the table of errors.
 
+::
+
+    FastAPI's routes ─ get_openapi ─┐                     ┌─ errors that a route declares: the table's status and text
+    endpoints before the app ───────┴─> every operation ──┼─ the scope of key that it declares, where keys are set
+    (Operation)                                           └─ X-Request-ID
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from starlette.routing import Route
 
-from service.api.bodies import FILE_FIELD
-from service.api.handover import hand_over
-from service.api.problems import MEDIA_TYPE
-from service.api.schemas import PredictionAnswer
-from service.decoding import NPY_MEDIA_TYPE
-from service.http.asgi import ASGIApp
+from service.api.operation import OperationRoute, reference
+from service.api.problems import FAILURES, MEDIA_TYPE, is_open_inference
+from service.api.schemas import Problem
+from service.api.v2.schemas import InferenceError
+from service.declarations import Declaration, declaration_of
+from service.errors import ConvoyError, ForbiddenError, RateLimitedError, UnauthenticatedError
 
-_BINARY = {"type": "string", "format": "binary"}
-
-_BODY: dict[str, Any] = {
-    "required": True,
-    "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [FILE_FIELD],
-                "properties": {
-                    FILE_FIELD: {
-                        "type": "array",
-                        "items": _BINARY,
-                        "minItems": 1,
-                        "description": "One picture or many, each a part of this name.",
-                    }
-                },
-            }
-        },
-        "image/*": {"schema": _BINARY},
-        "application/octet-stream": {"schema": _BINARY},
-        "application/json": {"schema": {"$ref": "#/components/schemas/EncodedImages"}},
-        NPY_MEDIA_TYPE: {"schema": {**_BINARY, "description": "uint8 [N, H, W, C], as numpy.save writes it."}},
-    },
+_REFERENCE = "#/components/schemas/{model}"
+_UNUSED = ("HTTPValidationError", "ValidationError")
+_REQUEST_ID = {
+    "X-Request-ID": {
+        "description": "The request's own `X-Request-ID`, or one made for it; it stands in the log.",
+        "schema": {"type": "string"},
+    }
 }
-
-_FAILURES = {
-    400: "The body or a parameter is not well-formed.",
-    404: "No such model or version.",
-    408: "The body came too slowly.",
-    413: "Too many bytes, pixels or images.",
-    415: "A kind of body that is not accepted.",
-    422: "Some pictures cannot be used; `errors` names each.",
-    500: "The model failed on this batch.",
-    503: "The queue is full, or the service is shutting down. `Retry-After` says when to come back.",
-    504: "Not answered within the time limit.",
+_KEY_ERRORS = (UnauthenticatedError, ForbiddenError, RateLimitedError)
+_SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"header": []}]
+_SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key."},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
 }
-
-_PATHS = {
-    "/predict": ("predict", "Classify pictures"),
-    "/models/{name}/predict": ("predict_with_model", "Classify pictures with a model"),
-    "/models/{name}/versions/{version}/predict": (
-        "predict_with_version",
-        "Classify pictures with a version of a model",
-    ),
-}
-
-_DESCRIPTION = """\
-Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels.
-Each gets its most probable label and every label's calibrated probability, in the order sent.
-With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
+_MOST_SERVERS = 16
 
 
-def document_predictions(app: FastAPI, predict: ASGIApp) -> None:
-    """Adds the prediction routes to an app.
+class ApiDocument:
+    """The document as clients get it. Making it takes a tenth of a second, so it is made once, before requests come.
 
     Args:
-        app: to be added to.
-        predict: the endpoint that answers them.
+        app: whose routes are described.
+        bodies: models that the app's own routes read by themselves.
+        has_keys: whether keys are asked for.
     """
-    for path, (operation_id, summary) in _PATHS.items():
-        app.add_api_route(
-            path,
-            hand_over(predict),
-            methods=["POST"],
-            operation_id=operation_id,
-            summary=summary,
-            description=_DESCRIPTION,
-            tags=["predict"],
-            response_model=None,
-            responses=_responses(),
-            openapi_extra={"parameters": _parameters(path), "requestBody": _BODY},
+
+    def __init__(self, app: FastAPI, bodies: Iterable[type[BaseModel]], *, has_keys: bool) -> None:
+        self._app = app
+        self._bodies = tuple(bodies)
+        self._has_keys = has_keys
+        self._document: dict[str, Any] = {}
+        self._serialised: dict[str, bytes] = {}
+
+    def make(self) -> None:
+        """Makes the document; may run in a thread."""
+        routes = self._app.routes
+        document = get_openapi(
+            title=self._app.title, version=self._app.version, summary=self._app.summary, routes=routes
         )
+        paths, schemas = document["paths"], document["components"]["schemas"]
+        described = [route for route in routes if isinstance(route, OperationRoute)]
+        for route in described:
+            paths[route.operation.path] = {"post": route.operation.to_json()}
+        schemas |= _schemas(
+            self._bodies + tuple(body for route in described for body in route.operation.bodies),
+            (Problem, InferenceError, *(answer for route in described for answer in route.operation.answers)),
+        )
+        for name in _UNUSED:
+            schemas.pop(name, None)
+        for found in routes:
+            if isinstance(found, Route) and found.path in paths:
+                for method in {method.lower() for method in found.methods or ()} & paths[found.path].keys():
+                    self._complete(paths[found.path][method], found)
+        if self._has_keys:
+            document["components"]["securitySchemes"] = _SECURITY_SCHEMES
+        self._document = document
+
+    def serialise(self, server: str) -> bytes:
+        """Writes the document as JSON.
+
+        Args:
+            server: where the API is, as seen from the address of the document (OpenAPI 3.1, Server Object).
+
+        Returns:
+            The JSON; the last few are kept.
+        """
+        if server not in self._serialised:
+            if len(self._serialised) == _MOST_SERVERS:
+                self._serialised.clear()
+            self._serialised[server] = orjson.dumps({**self._document, "servers": [{"url": server}]})
+        return self._serialised[server]
+
+    def _complete(self, operation: dict[str, Any], route: Route) -> None:
+        declared, responses = declaration_of(route.endpoint), operation["responses"]
+        content = responses.get("422", {}).get("content", {}).get("application/json", {})
+        if content.get("schema", {}).get("$ref") == _REFERENCE.format(model=_UNUSED[0]):
+            del responses["422"]  # the parameters are text: they cannot be invalid
+        errors = declared.errors
+        if self._has_keys and declared.key_scope is not None:
+            operation["security"] = _SECURITY
+            errors = (*errors, *_KEY_ERRORS)
+        responses |= _failures(errors, declared, is_v2=is_open_inference(route.path))
+        for response in responses.values():
+            response["headers"] = response.get("headers", {}) | _REQUEST_ID
 
 
-def _parameters(path: str) -> list[dict[str, Any]]:
-    def query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-        return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
+def _failures(errors: Iterable[type[ConvoyError]], declared: Declaration, *, is_v2: bool) -> dict[str, dict[str, Any]]:
+    """OpenAPI's Response Objects of some errors, by status; errors of one status share one."""
+    texts: dict[str, list[str]] = {}
+    for error in errors:
+        failure = FAILURES[error]
+        text = failure.when
+        if error is ForbiddenError:
+            text = f"{text} It needs the scope `{declared.key_scope}`."
+        texts.setdefault(str(failure.status.value), []).append(text)
+    kind, media_type = (InferenceError, "application/json") if is_v2 else (Problem, MEDIA_TYPE)
+    return {
+        status: {"description": " Or: ".join(said), "content": {media_type: {"schema": reference(kind)}}}
+        for status, said in sorted(texts.items())
+    }
 
-    def in_path(name: str, example: str) -> dict[str, Any]:
-        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}, "example": example}
 
-    text = {"type": "string"}
-    number = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
-    parameters = [query("top_k", "Adds the `top_k` most probable labels.", number, 3)]
-    if "{name}" in path:
-        parameters.append(in_path("name", "cifar10"))
-    else:
-        parameters.append(query("model", "Name of the model; the default model where left out.", text, "cifar10"))
-    if "{version}" in path:
-        parameters.append(in_path("version", "1"))
-    else:
-        parameters.append(query("version", "Version of the model; the newest where left out.", text, "1"))
-    parameters.append(
-        {
-            "name": "X-Request-Timeout-Ms",
-            "in": "header",
-            "description": "Time limit of this request, in milliseconds; the service's own where left out.",
-            "schema": number,
-        }
+def _schemas(bodies: Iterable[type[BaseModel]], answers: Iterable[type[BaseModel]]) -> dict[str, Any]:
+    modes: tuple[tuple[Iterable[type[BaseModel]], JsonSchemaMode], ...] = (
+        (bodies, "validation"),
+        (answers, "serialization"),
     )
-    return parameters
-
-
-def _responses() -> dict[int | str, dict[str, Any]]:
-    answer = {
-        "model": PredictionAnswer,
-        "description": "One prediction a picture, in the order sent.",
-        "content": {NPY_MEDIA_TYPE: {"schema": {**_BINARY, "description": "float32 [N, K]"}}},
-        "headers": {"Server-Timing": {"description": "Time of each stage.", "schema": {"type": "string"}}},
-    }
-    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    failures: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {MEDIA_TYPE: schema}} for status, text in _FAILURES.items()
-    }
-    return {200: answer, **failures}
+    found: dict[str, Any] = {}
+    for models, mode in modes:
+        _, definitions = models_json_schema([(model, mode) for model in models], ref_template=_REFERENCE)
+        found |= definitions["$defs"]
+    return found

@@ -10,8 +10,9 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from service.api.document import ApiDocument
+from service.api.openapi import ApiDocument
 from service.api.proxy_middleware import base_address
+from service.declarations import declare
 
 ASSETS_PATH = "/static-offline-docs"
 _LINKS = {
@@ -26,12 +27,16 @@ _LINKS = {
 router = APIRouter(include_in_schema=False)
 
 
-def page_assets() -> StaticFiles:
+@declare(key_scope=None)
+class PageAssets(StaticFiles):
     """The files of the docs page, from the package that carries them: the page needs no other server."""
-    return StaticFiles(packages=[("fastapi_offline", "static")])
+
+    def __init__(self) -> None:
+        super().__init__(packages=[("fastapi_offline", "static")])
 
 
 @router.get("/")
+@declare(key_scope=None)
 async def root(request: Request) -> Response:
     """Leads browsers to the docs page, and tells other clients where things are."""
     base = base_address(request.scope)
@@ -43,6 +48,7 @@ async def root(request: Request) -> Response:
 
 
 @router.get("/docs")
+@declare(key_scope=None)
 async def docs(request: Request) -> Response:
     """The page on which every route can be tried."""
     base = base_address(request.scope)
@@ -57,6 +63,7 @@ async def docs(request: Request) -> Response:
 
 
 @router.get("/openapi.json")
+@declare(key_scope=None)
 async def openapi(request: Request) -> Response:
     """The OpenAPI document. Its server is where the document itself was found."""
     document: ApiDocument = request.state.document

@@ -1,7 +1,7 @@
 """``POST /predict``: one ASGI endpoint that stands before the FastAPI app.
 
 Routing and the typed machinery cost a third of such a small request, so the endpoint is called first and the app gets
-what it leaves. It is documented in the app's schema like any other route (`service/api/openapi.py`).
+what it leaves. It is documented in the app's schema like any other route (`service/api/predict_operations.py`).
 """
 
 import time
@@ -9,16 +9,18 @@ import time
 from service.api.answers import JSON, answer, choose_media_type
 from service.api.bodies import parse_body
 from service.api.compression import compress
-from service.api.endpoint import ClassifyingEndpoint
+from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.problems import problem
 from service.api.requests import read_body, read_parameters, read_timeout_s
 from service.classifier import Classifier
+from service.declarations import declare
 from service.errors import MalformedRequestError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
 from service.models.catalog import ServedModel
 
 
+@declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
 class PredictEndpoint(ClassifyingEndpoint):
     """Classifies the pictures of one request."""
 

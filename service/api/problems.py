@@ -1,7 +1,9 @@
 """Errors as ``application/problem+json`` (RFC 9457), and the one table from domain errors to statuses."""
 
 import math
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,24 +33,57 @@ MEDIA_TYPE = "application/problem+json"
 LEAST_RETRY_AFTER_S = 1
 """The header counts whole seconds."""
 
-STATUSES: dict[type[ConvoyError], HTTPStatus] = {
-    MalformedRequestError: HTTPStatus.BAD_REQUEST,
-    ModelNotFoundError: HTTPStatus.NOT_FOUND,
-    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
-    ForbiddenError: HTTPStatus.FORBIDDEN,
-    RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
-    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    InvalidImagesError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    ModelControlOffError: HTTPStatus.FORBIDDEN,
-    ModelRefusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    InferenceFailedError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    ProviderUnavailableError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    SlowBodyError: HTTPStatus.REQUEST_TIMEOUT,
-    OverloadedError: HTTPStatus.SERVICE_UNAVAILABLE,
-    UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    DeadlineExceededError: HTTPStatus.GATEWAY_TIMEOUT,
-}
+
+class Failure(NamedTuple):
+    """How HTTP tells of a kind of error.
+
+    Attributes:
+        status: of the answer.
+        when: when it is answered, for the documentation.
+    """
+
+    status: HTTPStatus
+    when: str
+
+
+FAILURES: Mapping[type[ConvoyError], Failure] = MappingProxyType(
+    {
+        MalformedRequestError: Failure(
+            HTTPStatus.BAD_REQUEST,
+            "The body, a tensor or a parameter is not well-formed, or of the wrong shape or type.",
+        ),
+        UnauthenticatedError: Failure(HTTPStatus.UNAUTHORIZED, "No key, or none that is known."),
+        ForbiddenError: Failure(HTTPStatus.FORBIDDEN, "The key has not the scope."),
+        ModelControlOffError: Failure(
+            HTTPStatus.FORBIDDEN, "Loading and unloading by request is off; the setting `model_control` turns it on."
+        ),
+        ModelNotFoundError: Failure(HTTPStatus.NOT_FOUND, "No such model or version."),
+        SlowBodyError: Failure(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly."),
+        TooLargeError: Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many bytes, pixels or images."),
+        UnsupportedMediaTypeError: Failure(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A Content-Type or Content-Encoding that is not read."
+        ),
+        InvalidImagesError: Failure(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "Some pictures cannot be used; the answer names each."
+        ),
+        ModelRefusedError: Failure(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "A model file fails its checks; what answered before goes on."
+        ),
+        RateLimitedError: Failure(
+            HTTPStatus.TOO_MANY_REQUESTS, "The key has been used too often. `Retry-After` says when to come back."
+        ),
+        InferenceFailedError: Failure(HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed on this batch."),
+        ProviderUnavailableError: Failure(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "The execution provider cannot be used here."
+        ),
+        OverloadedError: Failure(
+            HTTPStatus.SERVICE_UNAVAILABLE, "The queue is full. `Retry-After` says when to come back."
+        ),
+        UnavailableError: Failure(HTTPStatus.SERVICE_UNAVAILABLE, "The service is starting or shutting down."),
+        DeadlineExceededError: Failure(HTTPStatus.GATEWAY_TIMEOUT, "Not answered within the time limit."),
+    }
+)
+"""The one table from errors to statuses. The OpenAPI document and `docs/api.md` say the same; a test compares them."""
 
 _MAX_FAULTS = 100
 
@@ -76,15 +111,20 @@ def explain(error: Exception) -> Explanation:
     Returns:
         What to tell the client.
     """
-    status = next((STATUSES[kind] for kind in type(error).__mro__ if kind in STATUSES), None)
-    if status is None:
+    failure = next((FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES), None)
+    if failure is None:
         return Explanation(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how", [])
     headers: Headers = []
     if isinstance(error, UnauthenticatedError):
         headers.append((b"www-authenticate", b"Bearer"))
     elif isinstance(error, OverloadedError | RateLimitedError):
         headers.append((b"retry-after", b"%d" % max(LEAST_RETRY_AFTER_S, math.ceil(error.retry_after_s))))
-    return Explanation(status, str(error), headers)
+    return Explanation(failure.status, str(error), headers)
+
+
+def is_open_inference(path: str) -> bool:
+    """Whether a path is one of the Open Inference Protocol, which tells of errors in a document of its own."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 def problem(error: Exception) -> Reply:

@@ -6,8 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Problem, Ready
+from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Ready
 from service.classifier import Classifier
+from service.declarations import declare
+from service.errors import ModelNotFoundError
 from service.models.catalog import ModelCatalog, ServedModel
 from service.telemetry.metrics import Metrics
 
@@ -23,6 +25,7 @@ Catalog = Annotated[ModelCatalog, Depends(_catalog)]
 
 
 @router.get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
+@declare(key_scope=None)
 async def live() -> Live:
     """Answers whenever the process can answer at all."""
     return Live(live=True)
@@ -35,6 +38,7 @@ async def live() -> Live:
     tags=["health"],
     responses={503: {"model": Ready, "description": "Not ready, or shutting down."}},
 )
+@declare(key_scope=None)
 async def ready(request: Request, response: Response, catalog: Catalog) -> Ready:
     """True while the models answer; false, with 503, from the moment that the process is told to stop."""
     is_ready = not request.state.drain.is_set()
@@ -44,6 +48,7 @@ async def ready(request: Request, response: Response, catalog: Catalog) -> Ready
 
 
 @router.get("/models", operation_id="list_models", summary="What is served?", tags=["models"])
+@declare(key_scope="predict")
 async def list_models(catalog: Catalog) -> ModelList:
     """Every model with its served versions."""
     names = sorted({model.metadata.name for model in catalog})
@@ -55,14 +60,15 @@ async def list_models(catalog: Catalog) -> ModelList:
     operation_id="get_model",
     summary="What is this model?",
     tags=["models"],
-    responses={404: {"model": Problem, "description": "No such model."}},
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def get_model(name: Annotated[str, Path(examples=["cifar10"])], catalog: Catalog) -> ModelDescription:
     """Labels, input, measured accuracy and provider of each served version."""
     return _describe(catalog, name)
 
 
 @router.get("/metrics", include_in_schema=False)
+@declare(key_scope="metrics")
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
     collected: Metrics = request.state.metrics

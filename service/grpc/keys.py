@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
 
-if TYPE_CHECKING:
-    from service.access import AccessControl, KeyScope
+from service.declarations import declaration_of
 
-_OPEN = frozenset(("ServerLive", "ServerReady"))
-_CONTROL = frozenset(("RepositoryModelLoad", "RepositoryModelUnload"))
+if TYPE_CHECKING:
+    from service.access import AccessControl
 
 _Details = grpc.HandlerCallDetails
 # Text, because these classes are generic in their stubs only.
@@ -32,13 +31,14 @@ class KeyInterceptor(grpc.aio.ServerInterceptor):
     ) -> _Handler:
         """Wraps the method that a call is for."""
         handler: Any = await continuation(handler_call_details)
-        method = handler_call_details.method.rpartition("/")[2]
-        if handler is None or handler.unary_unary is None or method in _OPEN:
+        if handler is None or handler.unary_unary is None:
             return handler  # type: ignore[no-any-return]
-        wanted: KeyScope = "control" if method in _CONTROL else "predict"
+        needed = declaration_of(handler.unary_unary).key_scope
+        if needed is None:
+            return handler  # type: ignore[no-any-return]
 
         async def guarded(request: Any, context: _Context) -> Any:
-            await self._access.admit(_read_key(context), wanted)
+            await self._access.admit(_read_key(context), needed)
             return await handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(

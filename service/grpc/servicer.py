@@ -9,6 +9,7 @@ import grpc
 from google.protobuf.json_format import ParseDict
 
 from service.classifier import Classifier
+from service.declarations import declare
 from service.errors import MalformedRequestError, ModelControlOffError, ModelNotFoundError
 from service.grpc import open_inference_pb2 as pb
 from service.grpc.messages import read_request, write_answer
@@ -63,14 +64,17 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         self._timeout_s = timeout_s
         self._model_control = model_control
 
+    @declare(key_scope=None)
     async def ServerLive(self, request: pb.ServerLiveRequest, context: _Context) -> pb.ServerLiveResponse:
         """Answers whenever the process can answer at all."""
         return pb.ServerLiveResponse(live=True)
 
+    @declare(key_scope=None)
     async def ServerReady(self, request: pb.ServerReadyRequest, context: _Context) -> pb.ServerReadyResponse:
         """False from the moment that the process is told to stop."""
         return pb.ServerReadyResponse(ready=not self._drain.is_set())
 
+    @declare(key_scope="predict")
     async def ModelReady(self, request: pb.ModelReadyRequest, context: _Context) -> pb.ModelReadyResponse:
         """Whether a model answers."""
         try:
@@ -79,21 +83,25 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             return pb.ModelReadyResponse(ready=False)
         return pb.ModelReadyResponse(ready=True)
 
+    @declare(key_scope="predict")
     async def ServerMetadata(self, request: pb.ServerMetadataRequest, context: _Context) -> pb.ServerMetadataResponse:
         """Name, version, extensions."""
         return ParseDict(describe_server(self._version), pb.ServerMetadataResponse())
 
+    @declare(key_scope="predict")
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: _Context) -> pb.ModelMetadataResponse:
         """Inputs and outputs of a model."""
         model = self._find(request.name, request.version)
         versions = self._classifier.catalog.versions(request.name)
         return ParseDict(describe_model(model, versions), pb.ModelMetadataResponse())
 
+    @declare(key_scope="predict")
     async def ModelConfig(self, request: pb.ModelConfigRequest, context: _Context) -> pb.ModelConfigResponse:
         """How a model is served."""
         config = configure_model(self._find(request.name, request.version), self._max_images)
         return ParseDict({"config": config}, pb.ModelConfigResponse())
 
+    @declare(key_scope="predict")
     async def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: _Context
     ) -> pb.ModelStatisticsResponse:
@@ -105,6 +113,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
             models = catalog.versions(request.name) if request.name else list(catalog)
         return ParseDict(count_requests(models, self._metrics), pb.ModelStatisticsResponse())
 
+    @declare(key_scope="predict")
     async def ModelInfer(self, request: pb.ModelInferRequest, context: _Context) -> pb.ModelInferResponse:
         """Classifies pictures."""
         started = time.perf_counter()
@@ -121,6 +130,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         )
         return write_answer(result, wanted, outputs)
 
+    @declare(key_scope="predict")
     async def RepositoryIndex(
         self, request: pb.RepositoryIndexRequest, context: _Context
     ) -> pb.RepositoryIndexResponse:
@@ -128,6 +138,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         models = list_repository(await self._control.index(), only_ready=request.ready)
         return ParseDict({"models": models}, pb.RepositoryIndexResponse())
 
+    @declare(key_scope="control")
     async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: _Context
     ) -> pb.RepositoryModelLoadResponse:
@@ -136,6 +147,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         await self._control.load(request.model_name, _version(request.parameters))
         return pb.RepositoryModelLoadResponse()
 
+    @declare(key_scope="control")
     async def RepositoryModelUnload(
         self, request: pb.RepositoryModelUnloadRequest, context: _Context
     ) -> pb.RepositoryModelUnloadResponse:

@@ -4,17 +4,19 @@ import time
 
 from service.api.answers import server_timing
 from service.api.compression import compress
-from service.api.endpoint import ClassifyingEndpoint
+from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
 from service.classifier import Classifier
+from service.declarations import declare
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
 from service.models.catalog import ServedModel
 from service.open_inference import infer
 
 
+@declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
 class InferEndpoint(ClassifyingEndpoint):
     """Answers one request of the protocol."""
 

@@ -7,19 +7,29 @@ from pydantic import BaseModel, ValidationError
 
 from service.api.requests import read_body
 from service.api.v2.schemas import (
-    InferenceError,
     ModelControlAnswer,
     ModelControlRequest,
     RepositoryEntry,
     RepositoryIndexRequest,
 )
-from service.errors import MalformedRequestError, ModelControlOffError
+from service.declarations import declare
+from service.errors import (
+    MalformedRequestError,
+    ModelControlOffError,
+    ModelNotFoundError,
+    ModelRefusedError,
+    ProviderUnavailableError,
+    SlowBodyError,
+    TooLargeError,
+    UnsupportedMediaTypeError,
+)
 from service.http.connection import Connection
 from service.models.model_loader import ModelLoader
 from service.open_inference.description import list_repository
 
 _MAX_DOCUMENT_BYTES = 65_536
 _TIMEOUT_S = 10.0
+_BODY_ERRORS = (MalformedRequestError, SlowBodyError, TooLargeError, UnsupportedMediaTypeError)
 
 Document = TypeVar("Document", bound=BaseModel)
 
@@ -72,24 +82,13 @@ def _body(schema: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": False, "content": content}}
 
 
-def _failures(**texts: str) -> dict[int | str, dict[str, Any]]:
-    described = {
-        "400": "The body is not the JSON that it should be.",
-        "408": "The body came too slowly.",
-        "413": "The body is too long.",
-        "415": "A Content-Encoding that is not accepted.",
-        **{key.removeprefix("status_"): text for key, text in texts.items()},
-    }
-    return {int(status): {"model": InferenceError, "description": text} for status, text in described.items()}
-
-
 @router.post(
     "/index",
     operation_id="v2_repository_index",
     summary="Which models are there?",
-    responses=_failures(),
     openapi_extra=_body(RepositoryIndexRequest),
 )
+@declare(key_scope="predict", errors=_BODY_ERRORS)
 async def repository_index(request: Request) -> list[RepositoryEntry]:
     """Every version of every model that answers or lies in the repository, with the reason where it does not answer."""
     wanted = await read_document(request, RepositoryIndexRequest)
@@ -103,13 +102,17 @@ async def repository_index(request: Request) -> list[RepositoryEntry]:
     operation_id="v2_repository_load",
     summary="Load a model, or load it anew",
     response_model_exclude_none=True,
-    responses=_failures(
-        status_403="Off; the setting `model_control` turns it on.",
-        status_404="The repository has no such model or version.",
-        status_422="A file fails its checks; what answered before goes on.",
-        status_500="The execution provider cannot be used.",
-    ),
     openapi_extra=_body(ModelControlRequest),
+)
+@declare(
+    key_scope="control",
+    errors=(
+        *_BODY_ERRORS,
+        ModelControlOffError,
+        ModelNotFoundError,
+        ModelRefusedError,
+        ProviderUnavailableError,
+    ),
 )
 async def load_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
     """Checks the file beside what answers; it takes over, in one step, only if it passes. No request is lost."""
@@ -123,12 +126,9 @@ async def load_model(request: Request, name: Name, control: Control) -> ModelCon
     operation_id="v2_repository_unload",
     summary="Unload a model",
     response_model_exclude_none=True,
-    responses=_failures(
-        status_403="Off; the setting `model_control` turns it on.",
-        status_404="No such model or version is served.",
-    ),
     openapi_extra=_body(ModelControlRequest),
 )
+@declare(key_scope="control", errors=(*_BODY_ERRORS, ModelControlOffError, ModelNotFoundError))
 async def unload_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
     """Takes it out; what it has admitted is still answered."""
     wanted = await read_document(request, ModelControlRequest)

@@ -1,11 +1,10 @@
 """The protocol's questions about the server and its models."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
 from service.api.v2.schemas import (
-    InferenceError,
     ModelConfiguration,
     ModelMetadataDocument,
     ModelReady,
@@ -15,10 +14,10 @@ from service.api.v2.schemas import (
     Statistics,
 )
 from service.classifier import Classifier
+from service.declarations import declare
+from service.errors import ModelNotFoundError
 from service.models.catalog import ServedModel
 from service.open_inference.description import configure_model, count_requests, describe_model, describe_server
-
-_NOT_FOUND: dict[int | str, dict[str, Any]] = {404: {"model": InferenceError, "description": "No such model."}}
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
@@ -47,12 +46,14 @@ Version = Annotated[ServedModel, Depends(find_version)]
 
 
 @router.get("", operation_id="v2_server_metadata", summary="What is this server?")
+@declare(key_scope="predict")
 async def server_metadata(request: Request) -> ServerMetadata:
     """Name, version and the extensions of the protocol that are spoken."""
     return ServerMetadata.model_validate(describe_server(request.app.version))
 
 
 @router.get("/health/live", operation_id="v2_server_live", summary="Is the process alive?")
+@declare(key_scope=None)
 async def server_live() -> ServerLive:
     """Answers whenever the process can answer at all."""
     return ServerLive(live=True)
@@ -64,6 +65,7 @@ async def server_live() -> ServerLive:
     summary="Should requests be sent here?",
     responses={503: {"model": ServerReady, "description": "Shutting down."}},
 )
+@declare(key_scope=None)
 async def server_ready(request: Request, response: Response) -> ServerReady:
     """False, with 503, from the moment that the process is told to stop."""
     ready = not request.state.drain.is_set()
@@ -72,15 +74,15 @@ async def server_ready(request: Request, response: Response) -> ServerReady:
 
 
 @router.get("/models/stats", operation_id="v2_statistics", summary="What have the models done?")
+@declare(key_scope="predict")
 async def statistics(request: Request) -> Statistics:
     """Counts and times of every model since the process started."""
     classifier: Classifier = request.state.classifier
     return Statistics.model_validate(count_requests(classifier.catalog, request.state.metrics))
 
 
-@router.get(
-    "/models/{name}", operation_id="v2_model_metadata", summary="What does a model take and give?", responses=_NOT_FOUND
-)
+@router.get("/models/{name}", operation_id="v2_model_metadata", summary="What does a model take and give?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_metadata(request: Request, model: Newest) -> ModelMetadataDocument:
     """Inputs and outputs of the newest version, and which versions answer."""
     return _metadata(request, model)
@@ -90,14 +92,15 @@ async def model_metadata(request: Request, model: Newest) -> ModelMetadataDocume
     "/models/{name}/versions/{version}",
     operation_id="v2_version_metadata",
     summary="What does a version of a model take and give?",
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def version_metadata(request: Request, model: Version) -> ModelMetadataDocument:
     """Inputs and outputs of a version, and which versions answer."""
     return _metadata(request, model)
 
 
-@router.get("/models/{name}/ready", operation_id="v2_model_ready", summary="Does a model answer?", responses=_NOT_FOUND)
+@router.get("/models/{name}/ready", operation_id="v2_model_ready", summary="Does a model answer?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_ready(model: Newest) -> ModelReady:
     """True; a model that does not answer is not found."""
     return ModelReady(name=model.metadata.name, ready=True)
@@ -107,8 +110,8 @@ async def model_ready(model: Newest) -> ModelReady:
     "/models/{name}/versions/{version}/ready",
     operation_id="v2_version_ready",
     summary="Does a version of a model answer?",
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def version_ready(model: Version) -> ModelReady:
     """True; a version that does not answer is not found."""
     return ModelReady(name=model.metadata.name, ready=True)
@@ -119,8 +122,8 @@ async def version_ready(model: Version) -> ModelReady:
     operation_id="v2_model_configuration",
     summary="How is a model served?",
     response_model_exclude_none=True,
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_configuration(request: Request, model: Newest) -> ModelConfiguration:
     """The configuration, in the terms of the model configuration extension."""
     return ModelConfiguration.model_validate(configure_model(model, request.state.max_images))
@@ -131,8 +134,8 @@ async def model_configuration(request: Request, model: Newest) -> ModelConfigura
     operation_id="v2_version_configuration",
     summary="How is a version of a model served?",
     response_model_exclude_none=True,
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def version_configuration(request: Request, model: Version) -> ModelConfiguration:
     """The configuration, in the terms of the model configuration extension."""
     return ModelConfiguration.model_validate(configure_model(model, request.state.max_images))
@@ -142,8 +145,8 @@ async def version_configuration(request: Request, model: Version) -> ModelConfig
     "/models/{name}/stats",
     operation_id="v2_model_statistics",
     summary="What has a model done?",
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_statistics(request: Request, model: Newest) -> Statistics:
     """Counts and times of each version since the process started."""
     classifier: Classifier = request.state.classifier
@@ -155,8 +158,8 @@ async def model_statistics(request: Request, model: Newest) -> Statistics:
     "/models/{name}/versions/{version}/stats",
     operation_id="v2_version_statistics",
     summary="What has a version of a model done?",
-    responses=_NOT_FOUND,
 )
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def version_statistics(request: Request, model: Version) -> Statistics:
     """Counts and times of a version since the process started."""
     return Statistics.model_validate(count_requests([model], request.state.metrics))

@@ -1,0 +1,85 @@
+"""The description of a route that stands before the FastAPI app, which therefore cannot describe it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.routing import Route
+
+from service.http.asgi import ASGIApp
+
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+TEXT: dict[str, Any] = {"type": "string"}
+NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+TIMEOUT_HEADER: dict[str, Any] = {
+    "name": "X-Request-Timeout-Ms",
+    "in": "header",
+    "description": "Time limit of this request, in milliseconds; the service's own where left out.",
+    "schema": NUMBER,
+}
+SERVER_TIMING: dict[str, Any] = {"Server-Timing": {"description": "Time of each stage.", "schema": TEXT}}
+_EXAMPLES = {"name": "cifar10", "version": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One POST route.
+
+    Attributes:
+        path: as FastAPI writes paths.
+        id: unique in the document.
+        summary: one line.
+        description: Markdown.
+        tag: the group that it belongs to.
+        parameters: OpenAPI's Parameter Objects, those of the path left out.
+        body: OpenAPI's Request Body Object.
+        answer: OpenAPI's Response Object of status 200.
+        bodies: models that the body refers to.
+        answers: models that the answer refers to.
+    """
+
+    path: str
+    id: str
+    summary: str
+    description: str
+    tag: str
+    parameters: tuple[dict[str, Any], ...]
+    body: dict[str, Any]
+    answer: dict[str, Any]
+    bodies: tuple[type[BaseModel], ...]
+    answers: tuple[type[BaseModel], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """OpenAPI's Operation Object, without what every operation has."""
+        in_path = [
+            {"name": name, "in": "path", "required": True, "schema": TEXT, "example": example}
+            for name, example in _EXAMPLES.items()
+            if f"{{{name}}}" in self.path
+        ]
+        return {
+            "tags": [self.tag],
+            "summary": self.summary,
+            "description": self.description,
+            "operationId": self.id,
+            "parameters": [*in_path, *self.parameters],
+            "requestBody": self.body,
+            "responses": {"200": self.answer},
+        }
+
+
+class OperationRoute(Route):
+    """A route of the app that an ASGI endpoint answers.
+
+    Args:
+        operation: its description.
+        endpoint: that answers.
+    """
+
+    def __init__(self, operation: Operation, endpoint: ASGIApp) -> None:
+        super().__init__(operation.path, endpoint, methods=["POST"])
+        self.operation = operation
+
+
+def reference(model: type[BaseModel]) -> dict[str, Any]:
+    """A reference to a model's schema."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

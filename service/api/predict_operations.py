@@ -1,0 +1,81 @@
+"""How ``/predict`` stands in the OpenAPI document."""
+
+from typing import Any
+
+from service.api.bodies import FILE_FIELD
+from service.api.operation import BINARY, NUMBER, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
+from service.api.schemas import EncodedImages, PredictionAnswer
+from service.decoding import NPY_MEDIA_TYPE
+
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": [FILE_FIELD],
+                "properties": {
+                    FILE_FIELD: {
+                        "type": "array",
+                        "items": BINARY,
+                        "minItems": 1,
+                        "description": "One picture or many, each a part of this name.",
+                    }
+                },
+            }
+        },
+        "image/*": {"schema": BINARY},
+        "application/octet-stream": {"schema": BINARY},
+        "application/json": {"schema": reference(EncodedImages)},
+        NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "uint8 [N, H, W, C], as numpy.save writes it."}},
+    },
+}
+_ANSWER: dict[str, Any] = {
+    "description": "One prediction a picture, in the order sent.",
+    "content": {
+        "application/json": {"schema": reference(PredictionAnswer)},
+        NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "float32 [N, K]"}},
+    },
+    "headers": SERVER_TIMING,
+}
+_DESCRIPTION = """\
+Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels.
+Each gets its most probable label and every label's calibrated probability, in the order sent.
+With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
+
+
+def _query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
+
+
+_TOP_K = _query("top_k", "Adds the `top_k` most probable labels.", NUMBER, 3)
+_MODEL = _query("model", "Name of the model; the default model where left out.", TEXT, "cifar10")
+_VERSION = _query("version", "Version of the model; the newest where left out.", TEXT, "1")
+
+
+def _operation(path: str, operation_id: str, summary: str, *query: dict[str, Any]) -> Operation:
+    return Operation(
+        path,
+        operation_id,
+        summary,
+        _DESCRIPTION,
+        tag="predict",
+        parameters=(*query, TIMEOUT_HEADER),
+        body=_BODY,
+        answer=_ANSWER,
+        bodies=(EncodedImages,),
+        answers=(PredictionAnswer,),
+    )
+
+
+PREDICT_OPERATIONS = (
+    _operation("/predict", "predict", "Classify pictures", _TOP_K, _MODEL, _VERSION),
+    _operation("/models/{name}/predict", "predict_with_model", "Classify pictures with a model", _TOP_K, _VERSION),
+    _operation(
+        "/models/{name}/versions/{version}/predict",
+        "predict_with_version",
+        "Classify pictures with a version of a model",
+        _TOP_K,
+    ),
+)

@@ -1,0 +1,34 @@
+"""Every route of the service in one flat list, which is walked for the keys that they need and for the document."""
+
+from starlette.routing import BaseRoute, Mount, Route
+
+from service.api.operation import OperationRoute
+from service.api.pages import ASSETS_PATH, PageAssets
+from service.api.pages import router as pages
+from service.api.predict_operations import PREDICT_OPERATIONS
+from service.api.routes import router
+from service.api.v2.infer_operations import INFER_OPERATIONS
+from service.api.v2.repository import router as repository
+from service.api.v2.routes import router as v2
+from service.http.asgi import ASGIApp
+
+
+def all_routes(predict: ASGIApp, inference: ASGIApp) -> list[BaseRoute]:
+    """The routes, in the order in which they are tried.
+
+    Args:
+        predict: answers ``/predict`` and its kind.
+        inference: answers ``/v2/.../infer``.
+    """
+    return [
+        *(route for part in (pages, router, v2, repository) for route in part.routes),
+        *(OperationRoute(operation, predict) for operation in PREDICT_OPERATIONS),
+        *(OperationRoute(operation, inference) for operation in INFER_OPERATIONS),
+        Mount(ASSETS_PATH, PageAssets()),
+    ]
+
+
+def first_steps(routes: list[BaseRoute]) -> frozenset[str]:
+    """The first step of each path, such as ``models``."""
+    paths = (route.path for route in routes if isinstance(route, Route | Mount))
+    return frozenset(path.split("/")[1] for path in paths) - {""}
