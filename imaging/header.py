@@ -19,8 +19,9 @@ class Header(NamedTuple):
         height: in pixels, as stored.
         is_reducible: a JPEG in one sequential scan: its codec can make 1/2, 1/4 or 1/8 of its size without ever holding
             the rest.
-        codec_bytes: what the codec itself holds while it decodes, beside the pixels that it hands on.
-        pixel_bytes: most bytes that one decoded pixel takes, with the copies that are made of it until it is resized.
+        codec_bytes: what is held whatever size is decoded: coefficients of a JPEG of several scans, a copy of the file.
+        pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies that are made of it before the
+            resize. Measured as the peak of a process (`tests/imaging/test_memory.py`).
     """
 
     kind: str
@@ -28,7 +29,7 @@ class Header(NamedTuple):
     height: int
     is_reducible: bool = False
     codec_bytes: int = 0
-    pixel_bytes: int = 8
+    pixel_bytes: int = 9
 
     @property
     def pixels(self) -> int:

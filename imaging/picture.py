@@ -24,7 +24,7 @@ def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -
         UnreadableError: its pixels are numbers whose range nobody declares.
     """
     mode = picture.mode
-    if mode == target.color_mode and "transparency" not in picture.info:
+    if mode == "RGBA" or (mode == target.color_mode and "transparency" not in picture.info):
         return picture
     if mode in _DEEP:
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))

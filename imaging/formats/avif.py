@@ -26,7 +26,7 @@ def read_header(data: bytes) -> Header:
             if kind == b"av01":
                 sizes += av1.frame_sizes(stream)
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header("AVIF", width, height)
+    return Header("AVIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

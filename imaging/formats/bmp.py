@@ -47,7 +47,7 @@ def read_header(data: bytes) -> Header:
         UnreadableError: the header is truncated.
     """
     layout = _layout(data)
-    return Header("BMP", layout.width, layout.height)
+    return Header("BMP", layout.width, layout.height, pixel_bytes=12 if layout.has_bit_fields else 9)
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

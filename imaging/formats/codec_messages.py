@@ -1,11 +1,11 @@
 """What codecs write to standard error on their own: nothing.
 
 Pillow warns of odd metadata, and libtiff writes a line for each row that it cannot decode, straight to file descriptor
-2: one file of 400 KB makes 4,000 lines, in no format that a log has. What decides whether a picture can be used is raised
-as an exception in any case, and becomes the one answer, and the one line, that the picture gets.
+2: one file of 400 KB makes 4,000 lines, in no format that a log has. What decides whether a picture can be used is
+raised as an exception in any case, and becomes the one answer, and the one line, that the picture gets.
 
 libtiff has one handler for the whole process (`TIFFSetErrorHandler(3)`). It is reached through Pillow's own extension
-module, which is linked with it; others set it in the same way (leptonica, pylibtiff). Where Pillow was built with libtiff
+module, which is linked with it; leptonica and pylibtiff set it in the same way. Where Pillow was built with libtiff
 inside of it, as on Windows, there is no such symbol, and its lines stay.
 """
 

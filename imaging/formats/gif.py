@@ -33,7 +33,7 @@ def read_header(data: bytes) -> Header:
         UnreadableError: there is no frame.
     """
     layout = _layout(data)
-    return Header("GIF", layout.width, layout.height)
+    return Header("GIF", layout.width, layout.height, pixel_bytes=14)
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

@@ -43,7 +43,7 @@ def read_header(data: bytes) -> Header:
             if kind in {b"hvc1", b"hev1"}:
                 sizes += hevc.frame_sizes(stream)
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header("HEIF", width, height)
+    return Header("HEIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
 
 
 def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:

@@ -49,8 +49,8 @@ def read_header(data: bytes) -> Header:
                 components = data[place + 7]
                 is_single = kind in _SEQUENTIAL and data[at + 2] == components
                 held = 0 if is_single else _coefficients(data[place + 8 : place + 8 + 3 * components], width * height)
-                # Colour takes 4 bytes in Pillow, and so does the copy that a conversion makes.
-                return Header("JPEG", width, height, is_single, held * _COEFFICIENT_BYTES, 8 if components > 1 else 5)
+                # Colour takes 4 bytes in Pillow, and so does a copy, turned or converted.
+                return Header("JPEG", width, height, is_single, held * _COEFFICIENT_BYTES, 9 if components > 1 else 6)
     raise UnreadableError("its header is broken (no frame before the first scan)")
 
 

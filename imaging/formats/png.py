@@ -20,6 +20,7 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _IHDR = struct.Struct(">4sIIBB")  # type, width, height, bits a sample, colour type; from byte 12
 _CHUNK = struct.Struct(">I4s")  # length, type
 _CHUNK_OVERHEAD = 12
+_SEARCHED_BYTES = 1 << 16
 _GREY, _COLOUR = 0, 2
 
 
@@ -32,7 +33,8 @@ def read_header(data: bytes) -> Header:
     kind, width, height, _bits, _colour = _ihdr(data)
     if kind != b"IHDR" or not data.startswith(SIGNATURE):
         raise UnreadableError("its header is broken (a PNG begins with its signature and IHDR)")
-    return Header("PNG", width, height)
+    # Pixels in 8 bits and a copy, turned or premultiplied; masks where a colour is transparent.
+    return Header("PNG", width, height, pixel_bytes=14 if data.find(b"tRNS", 0, _SEARCHED_BYTES) > 0 else 9)
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

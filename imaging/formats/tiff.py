@@ -109,7 +109,8 @@ def read_header(data: bytes) -> Header:
     width, height = directory.value(tags.WIDTH, 0), directory.value(tags.HEIGHT, 0)
     if not width or not height:
         raise UnreadableError("its header is broken (it declares no size)")
-    return Header("TIFF", width, height)
+    sample_bytes = min(_MOST_SAMPLES, directory.value(tags.SAMPLES, 1)) * min(64, directory.value(tags.BITS, 1)) // 8
+    return Header("TIFF", width, height, codec_bytes=len(data), pixel_bytes=12 + sample_bytes)
 
 
 def decode(data: bytes, header: Header, target: Target) -> Image.Image:

@@ -29,7 +29,7 @@ def read_header(data: bytes) -> Header:
         width, height = _canvas(data)
     if width * height > _MOST_CANVAS:
         raise UnreadableError("its header is broken (a canvas of more than 2^32 pixels)")
-    return Header("WEBP", width, height)
+    return Header("WEBP", width, height, pixel_bytes=17)  # two canvases, the frame, and the picture made of it
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

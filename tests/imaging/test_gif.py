@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imaging import Header, Target, TooManyPixelsError, UnreadableError, read
+from imaging import Target, TooManyPixelsError, UnreadableError, read
 from imaging.formats import FORMATS
 from tests.imaging.files import encode, photo, read_whole
 
@@ -40,7 +40,7 @@ def test_what_the_first_frame_does_not_cover_is_white(mode: str, *, has_transpar
 
 def test_a_frame_that_stands_out_of_the_canvas_enlarges_it() -> None:
     data = _moved(encode(photo(20, 14).quantize(64), "GIF"), (10, 10), 5, 0)
-    assert FORMATS["GIF"].read_header(data) == Header("GIF", 25, 14)
+    assert FORMATS["GIF"].read_header(data)[:3] == ("GIF", 25, 14)
     assert (read_whole(data, (25, 14))[:, :5] == 255).all()
 
 

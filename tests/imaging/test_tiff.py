@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging import Header, Limits, Target, TooManyPixelsError, UnreadableError
+from imaging import Limits, Target, TooManyPixelsError, UnreadableError
 from imaging.formats import FORMATS
 from tests.imaging.files import encode, largest_difference, photo, read_whole, write_tiff
 
@@ -169,7 +169,7 @@ def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
 def test_only_the_first_picture_and_the_tags_of_its_pixels_reach_the_codec() -> None:
     pages = [Image.new("L", (40, 30), 90), Image.new("L", (900, 900), 10)]
     data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], description="x" * 5000)
-    assert FORMATS["TIFF"].read_header(data) == Header("TIFF", 40, 30)
+    assert FORMATS["TIFF"].read_header(data)[:3] == ("TIFF", 40, 30)
     assert (read_whole(data, (40, 30), "L") == 90).all()
 
 
