@@ -44,6 +44,7 @@ from service.inference import GpuPolicy, ModelRepository, choose_provider
 from service.models.catalog import ModelCatalog
 from service.models.model_loader import BatchingPolicy, ModelLoader
 from service.models.watch import keep_up
+from service.open_inference.dataplane import DataPlane
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, folding
 from service.workers.cores import available_cores
@@ -97,19 +98,26 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             document_made.result()
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
+            plane = DataPlane(
+                classifier,
+                control,
+                metrics,
+                drain,
+                version=__version__,
+                max_images=settings.max_images_per_request,
+                model_control=settings.model_control,
+            )
             async with (
                 folding(metrics, settings.workers),
-                _beside(settings, classifier, control, metrics, drain, access=access),
+                _beside(settings, control, plane, access),
             ):
                 yield {
                     "classifier": classifier,
-                    "control": control,
+                    "dataplane": plane,
                     "metrics": metrics,
                     "drain": drain,
                     "document": document,
                     "body_budget": budget,
-                    "max_images": settings.max_images_per_request,
-                    "model_control": settings.model_control,
                 }
                 await control.close()
         if tracing is not None:
@@ -195,11 +203,8 @@ def _access(settings: Settings) -> "AccessControl | None":
 @asynccontextmanager
 async def _beside(
     settings: Settings,
-    classifier: Classifier,
     control: ModelLoader,
-    metrics: Metrics,
-    drain: asyncio.Event,
-    *,
+    plane: DataPlane,
     access: "AccessControl | None",
 ) -> AsyncIterator[None]:
     """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
@@ -213,16 +218,7 @@ async def _beside(
                     f"grpc_port needs the extra `grpc`, of which {error.name} is not installed"
                 ) from error
 
-            servicer = InferenceServicer(
-                classifier,
-                control,
-                metrics,
-                drain,
-                version=__version__,
-                max_images=settings.max_images_per_request,
-                timeout_s=settings.request_timeout_s,
-                model_control=settings.model_control,
-            )
+            servicer = InferenceServicer(plane, timeout_s=settings.request_timeout_s)
             grpc_server = serve(
                 servicer,
                 host=settings.host,

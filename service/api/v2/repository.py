@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
 
 from service.api.requests import read_body
+from service.api.v2.routes import Name, Plane
 from service.api.v2.schemas import (
     ModelControlAnswer,
     ModelControlRequest,
@@ -24,8 +25,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 from service.http.connection import Connection
-from service.models.model_loader import ModelLoader
-from service.open_inference.description import list_repository
+from service.open_inference.dataplane import DataPlane
 
 _MAX_DOCUMENT_BYTES = 65_536
 _TIMEOUT_S = 10.0
@@ -36,20 +36,17 @@ Document = TypeVar("Document", bound=BaseModel)
 router = APIRouter(prefix="/v2/repository", tags=["model repository"])
 
 
-def require_model_control(request: Request) -> ModelLoader:
-    """The control of the models.
+def find_controlled_plane(plane: Plane) -> DataPlane:
+    """The data plane, where requests may load and unload models.
 
     Raises:
-        ModelControlOffError: requests may not use it.
+        ModelControlOffError: they may not.
     """
-    if not request.state.model_control:
-        raise ModelControlOffError("loading and unloading by request is off; the setting model_control turns it on")
-    control: ModelLoader = request.state.control
-    return control
+    plane.require_control()
+    return plane
 
 
-Control = Annotated[ModelLoader, Depends(require_model_control)]
-Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
+ControlledPlane = Annotated[DataPlane, Depends(find_controlled_plane)]
 
 
 async def read_document(request: Request, kind: type[Document]) -> Document:
@@ -89,12 +86,10 @@ def _body(schema: type[BaseModel]) -> dict[str, Any]:
     openapi_extra=_body(RepositoryIndexRequest),
 )
 @declare(key_scope="predict", errors=_BODY_ERRORS)
-async def repository_index(request: Request) -> list[RepositoryEntry]:
+async def repository_index(request: Request, plane: Plane) -> list[RepositoryEntry]:
     """Every version of every model that answers or lies in the repository, with the reason where it does not answer."""
     wanted = await read_document(request, RepositoryIndexRequest)
-    control: ModelLoader = request.state.control
-    entries = list_repository(await control.index(), only_ready=wanted.ready)
-    return [RepositoryEntry.model_validate(entry) for entry in entries]
+    return [RepositoryEntry.model_validate(entry) for entry in await plane.index(only_ready=wanted.ready)]
 
 
 @router.post(
@@ -114,10 +109,10 @@ async def repository_index(request: Request) -> list[RepositoryEntry]:
         ProviderUnavailableError,
     ),
 )
-async def load_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
+async def load_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
     """Checks the file beside what answers; it takes over, in one step, only if it passes. No request is lost."""
     wanted = await read_document(request, ModelControlRequest)
-    versions = await control.load(name, wanted.parameters.version)
+    versions = await plane.load(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, load=True)
 
 
@@ -129,8 +124,8 @@ async def load_model(request: Request, name: Name, control: Control) -> ModelCon
     openapi_extra=_body(ModelControlRequest),
 )
 @declare(key_scope="control", errors=(*_BODY_ERRORS, ModelControlOffError, ModelNotFoundError))
-async def unload_model(request: Request, name: Name, control: Control) -> ModelControlAnswer:
+async def unload_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
     """Takes it out; what it has admitted is still answered."""
     wanted = await read_document(request, ModelControlRequest)
-    versions = await control.unload(name, wanted.parameters.version)
+    versions = await plane.unload(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, unload=True)

@@ -1,4 +1,4 @@
-"""The protocol's questions about the server and its models."""
+"""The protocol's questions about the server and its models, each a translation of a call of the data plane."""
 
 from typing import Annotated
 
@@ -13,43 +13,29 @@ from service.api.v2.schemas import (
     ServerReady,
     Statistics,
 )
-from service.classifier import Classifier
 from service.declarations import declare
 from service.errors import ModelNotFoundError
-from service.models.catalog import ServedModel
-from service.open_inference.description import configure_model, count_requests, describe_model, describe_server
+from service.open_inference.dataplane import DataPlane
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 
-def find_model(
-    request: Request,
-    name: Annotated[str, Path(description="Name of the model.", examples=["cifar10"])],
-) -> ServedModel:
-    """The newest version of the model that a path names."""
-    classifier: Classifier = request.state.classifier
-    return classifier.catalog.find(name)
+def find_data_plane(request: Request) -> DataPlane:
+    """The data plane of the service."""
+    plane: DataPlane = request.state.dataplane
+    return plane
 
 
-def find_version(
-    request: Request,
-    name: Annotated[str, Path(description="Name of the model.", examples=["cifar10"])],
-    version: Annotated[str, Path(description="Version of the model.", examples=["1"])],
-) -> ServedModel:
-    """The version that a path names."""
-    classifier: Classifier = request.state.classifier
-    return classifier.catalog.find(name, version)
-
-
-Newest = Annotated[ServedModel, Depends(find_model)]
-Version = Annotated[ServedModel, Depends(find_version)]
+Plane = Annotated[DataPlane, Depends(find_data_plane)]
+Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
+Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
 
 
 @router.get("", operation_id="v2_server_metadata", summary="What is this server?")
 @declare(key_scope="predict")
-async def server_metadata(request: Request) -> ServerMetadata:
+async def server_metadata(plane: Plane) -> ServerMetadata:
     """Name, version and the extensions of the protocol that are spoken."""
-    return ServerMetadata.model_validate(describe_server(request.app.version))
+    return ServerMetadata.model_validate(plane.describe_server())
 
 
 @router.get("/health/live", operation_id="v2_server_live", summary="Is the process alive?")
@@ -66,26 +52,25 @@ async def server_live() -> ServerLive:
     responses={503: {"model": ServerReady, "description": "Shutting down."}},
 )
 @declare(key_scope=None)
-async def server_ready(request: Request, response: Response) -> ServerReady:
+async def server_ready(plane: Plane, response: Response) -> ServerReady:
     """False, with 503, from the moment that the process is told to stop."""
-    ready = not request.state.drain.is_set()
+    ready = plane.is_ready()
     response.status_code = 200 if ready else 503
     return ServerReady(ready=ready)
 
 
 @router.get("/models/stats", operation_id="v2_statistics", summary="What have the models done?")
 @declare(key_scope="predict")
-async def statistics(request: Request) -> Statistics:
+async def statistics(plane: Plane) -> Statistics:
     """Counts and times of every model since the process started."""
-    classifier: Classifier = request.state.classifier
-    return Statistics.model_validate(count_requests(classifier.catalog, request.state.metrics))
+    return Statistics.model_validate(plane.count())
 
 
 @router.get("/models/{name}", operation_id="v2_model_metadata", summary="What does a model take and give?")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def model_metadata(request: Request, model: Newest) -> ModelMetadataDocument:
-    """Inputs and outputs of the newest version, and which versions answer."""
-    return _metadata(request, model)
+async def model_metadata(plane: Plane, name: Name) -> ModelMetadataDocument:
+    """Inputs and outputs of the default version, and which versions answer."""
+    return ModelMetadataDocument.model_validate(plane.describe(name))
 
 
 @router.get(
@@ -94,16 +79,16 @@ async def model_metadata(request: Request, model: Newest) -> ModelMetadataDocume
     summary="What does a version of a model take and give?",
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def version_metadata(request: Request, model: Version) -> ModelMetadataDocument:
+async def version_metadata(plane: Plane, name: Name, version: Version) -> ModelMetadataDocument:
     """Inputs and outputs of a version, and which versions answer."""
-    return _metadata(request, model)
+    return ModelMetadataDocument.model_validate(plane.describe(name, version))
 
 
 @router.get("/models/{name}/ready", operation_id="v2_model_ready", summary="Does a model answer?")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def model_ready(model: Newest) -> ModelReady:
+async def model_ready(plane: Plane, name: Name) -> ModelReady:
     """True; a model that does not answer is not found."""
-    return ModelReady(name=model.metadata.name, ready=True)
+    return ModelReady(name=plane.find(name).metadata.name, ready=True)
 
 
 @router.get(
@@ -112,9 +97,9 @@ async def model_ready(model: Newest) -> ModelReady:
     summary="Does a version of a model answer?",
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def version_ready(model: Version) -> ModelReady:
+async def version_ready(plane: Plane, name: Name, version: Version) -> ModelReady:
     """True; a version that does not answer is not found."""
-    return ModelReady(name=model.metadata.name, ready=True)
+    return ModelReady(name=plane.find(name, version).metadata.name, ready=True)
 
 
 @router.get(
@@ -124,9 +109,9 @@ async def version_ready(model: Version) -> ModelReady:
     response_model_exclude_none=True,
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def model_configuration(request: Request, model: Newest) -> ModelConfiguration:
+async def model_configuration(plane: Plane, name: Name) -> ModelConfiguration:
     """The configuration, in the terms of the model configuration extension."""
-    return ModelConfiguration.model_validate(configure_model(model, request.state.max_images))
+    return ModelConfiguration.model_validate(plane.configure(name))
 
 
 @router.get(
@@ -136,22 +121,16 @@ async def model_configuration(request: Request, model: Newest) -> ModelConfigura
     response_model_exclude_none=True,
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def version_configuration(request: Request, model: Version) -> ModelConfiguration:
+async def version_configuration(plane: Plane, name: Name, version: Version) -> ModelConfiguration:
     """The configuration, in the terms of the model configuration extension."""
-    return ModelConfiguration.model_validate(configure_model(model, request.state.max_images))
+    return ModelConfiguration.model_validate(plane.configure(name, version))
 
 
-@router.get(
-    "/models/{name}/stats",
-    operation_id="v2_model_statistics",
-    summary="What has a model done?",
-)
+@router.get("/models/{name}/stats", operation_id="v2_model_statistics", summary="What has a model done?")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def model_statistics(request: Request, model: Newest) -> Statistics:
+async def model_statistics(plane: Plane, name: Name) -> Statistics:
     """Counts and times of each version since the process started."""
-    classifier: Classifier = request.state.classifier
-    versions = classifier.catalog.versions(model.metadata.name)
-    return Statistics.model_validate(count_requests(versions, request.state.metrics))
+    return Statistics.model_validate(plane.count(name))
 
 
 @router.get(
@@ -160,12 +139,6 @@ async def model_statistics(request: Request, model: Newest) -> Statistics:
     summary="What has a version of a model done?",
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def version_statistics(request: Request, model: Version) -> Statistics:
+async def version_statistics(plane: Plane, name: Name, version: Version) -> Statistics:
     """Counts and times of a version since the process started."""
-    return Statistics.model_validate(count_requests([model], request.state.metrics))
-
-
-def _metadata(request: Request, model: ServedModel) -> ModelMetadataDocument:
-    classifier: Classifier = request.state.classifier
-    versions = classifier.catalog.versions(model.metadata.name)
-    return ModelMetadataDocument.model_validate(describe_model(model, versions))
+    return Statistics.model_validate(plane.count(name, version))

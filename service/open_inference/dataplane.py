@@ -1,0 +1,151 @@
+"""The Open Inference Protocol as plain calls: what REST and gRPC ask for, freed from how they ask.
+
+Each answer is a JSON document as the protocol names its parts; gRPC puts the same into messages.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from service.classifier import Classification, Classifier
+from service.errors import ModelControlOffError
+from service.models.catalog import ServedModel
+from service.models.model_loader import ModelLoader
+from service.open_inference.description import (
+    configure_model,
+    count_requests,
+    describe_model,
+    describe_server,
+    list_repository,
+)
+from service.open_inference.inference import InferRequest, infer
+from service.open_inference.tensors import OutputTensor
+from service.telemetry.metrics import Metrics
+
+Document = dict[str, Any]
+
+
+class DataPlane:
+    """Answers the protocol's questions. A version that is not named is the model's default version.
+
+    Args:
+        classifier: shared with every other protocol.
+        loader: loads and unloads models.
+        metrics: where requests are counted.
+        drain: set once the process is told to stop.
+        version: of the service.
+        max_images: most pictures in one request.
+        model_control: whether requests may load and unload models.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        loader: ModelLoader,
+        metrics: Metrics,
+        drain: asyncio.Event,
+        *,
+        version: str,
+        max_images: int,
+        model_control: bool,
+    ) -> None:
+        self._classifier = classifier
+        self._loader = loader
+        self._metrics = metrics
+        self._drain = drain
+        self._version = version
+        self._max_images = max_images
+        self._model_control = model_control
+
+    def is_ready(self) -> bool:
+        """Whether requests are welcome: until the process is told to stop."""
+        return not self._drain.is_set()
+
+    def find(self, name: str, version: str | None = None) -> ServedModel:
+        """A model that answers.
+
+        Raises:
+            ModelNotFoundError: it does not.
+        """
+        return self._classifier.catalog.find(name, version)
+
+    def describe_server(self) -> Document:
+        """Name, version and the extensions of the protocol that are spoken."""
+        return describe_server(self._version)
+
+    def describe(self, name: str, version: str | None = None) -> Document:
+        """Inputs and outputs of a model, and which versions answer.
+
+        Raises:
+            ModelNotFoundError: it does not answer.
+        """
+        return describe_model(self.find(name, version), self._classifier.catalog.versions(name))
+
+    def configure(self, name: str, version: str | None = None) -> Document:
+        """How a model is served, in the terms of the model configuration extension.
+
+        Raises:
+            ModelNotFoundError: it does not answer.
+        """
+        return configure_model(self.find(name, version), self._max_images)
+
+    def count(self, name: str | None = None, version: str | None = None) -> Document:
+        """Counts and times since the process started: of all models, of a model's versions, or of one version.
+
+        Raises:
+            ModelNotFoundError: it does not answer.
+        """
+        catalog = self._classifier.catalog
+        if name is None:
+            models = list(catalog)
+        else:
+            models = catalog.versions(name) if version is None else [self.find(name, version)]
+        return count_requests(models, self._metrics)
+
+    async def infer(
+        self, model: ServedModel, request: InferRequest, *, deadline: float, is_abandoned: Callable[[], bool]
+    ) -> tuple[Classification, list[OutputTensor]]:
+        """Classifies pictures; see :func:`service.open_inference.inference.infer`."""
+        return await infer(
+            self._classifier,
+            model,
+            request,
+            max_images=self._max_images,
+            deadline=deadline,
+            is_abandoned=is_abandoned,
+        )
+
+    async def index(self, *, only_ready: bool) -> list[Document]:
+        """Every version that answers or lies in the repository, with the reason where it does not answer."""
+        return list_repository(await self._loader.index(), only_ready=only_ready)
+
+    async def load(self, name: str, version: str | None) -> list[str]:
+        """Loads a model, or loads it anew; returns the versions loaded.
+
+        Raises:
+            ModelControlOffError: requests may not.
+            ModelNotFoundError: the repository has no such file.
+            ModelRefusedError: a file fails a check; what answered goes on.
+            ProviderUnavailableError: the execution provider cannot be used.
+        """
+        self.require_control()
+        return await self._loader.load(name, version)
+
+    async def unload(self, name: str, version: str | None) -> list[str]:
+        """Takes a model out; returns the versions taken out.
+
+        Raises:
+            ModelControlOffError: requests may not.
+            ModelNotFoundError: it does not answer.
+        """
+        self.require_control()
+        return await self._loader.unload(name, version)
+
+    def require_control(self) -> None:
+        """Checks that requests may load and unload models.
+
+        Raises:
+            ModelControlOffError: they may not.
+        """
+        if not self._model_control:
+            raise ModelControlOffError("loading and unloading by request is off; the setting model_control turns it on")
