@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.answers import WrongAnswerError, check
 from bench.load import LoadError, drive
-from bench.process import ServerFailedError, ServerProcess, free_port
+from bench.measured_process import MeasuredProcess, ServerFailedError, free_port
 from bench.results import Cell, Results, Row, Start
 from bench.servers import CONVOY, ROOT, Server
 from bench.workloads import Workload
@@ -88,7 +88,7 @@ def _measure(server: Server, number: int, workloads: dict[str, Workload], plan: 
     everywhere = sorted(os.sched_getaffinity(0))
     alone = server.workers == 1
     port = free_port()
-    process = ServerProcess(
+    process = MeasuredProcess(
         [word.format(port=port) for word in server.command],
         {name: value.format(port=port) for name, value in server.variables.items()},
         cores=[plan.server_core] if alone else everywhere,
@@ -138,7 +138,7 @@ def _measure(server: Server, number: int, workloads: dict[str, Workload], plan: 
 
 
 def _check_answers(
-    process: ServerProcess, server: Server, workloads: dict[str, Workload]
+    process: MeasuredProcess, server: Server, workloads: dict[str, Workload]
 ) -> tuple[float, dict[str, str]]:
     """Waits for the first good answer, then checks the answer to every body.
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from bench import servers
 from bench.load import Load, LoadError, drive
 from bench.machine import commit
-from bench.process import ServerProcess, free_port
+from bench.measured_process import MeasuredProcess, free_port
 from bench.rounds import MODELS, SAMPLES, SCRATCH
 from bench.servers import ROOT
 from bench.workloads import make_workloads
@@ -80,7 +80,7 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
     server, port = servers.convoy(), free_port()
     command = [word.format(port=port) for word in server.command]
-    with ServerProcess(command, {}, cores=cores[:1], port=port, log=SCRATCH / "server.log", folder=ROOT) as process:
+    with MeasuredProcess(command, {}, cores=cores[:1], port=port, log=SCRATCH / "server.log", folder=ROOT) as process:
         url = f"http://127.0.0.1:{port}{server.path_of(workload)}"
         process.wait_until_ready(server.path_of(workload), workload.bodies[0], workload.headers)
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.first_images import first_test_images
 from bench.gpu import device, raw, served, targets
 from bench.load import LoadError, require_wrk
+from bench.server_process import ServerProcess
 from service.errors import ConvoyError
 from service.inference import Provider, choose_provider
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
-from tests.fixtures.pictures import first_test_images
-from tests.process import ServerProcess
 from training.data import sources
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from tests.process import SAMPLES, ServerProcess
+from bench.server_process import SAMPLES, ServerProcess
 
 PICTURES = {
     "cifar10": (SAMPLES / "cifar10_cat_0.png").read_bytes(),

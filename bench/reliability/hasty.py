@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from bench.reliability.client import PICTURES, Client
-from tests.process import ServerProcess
+from bench.server_process import ServerProcess
 
 _MODEL: Final = "cifar10"
 _SHAPE: Final = (1, 32, 32, 3)

@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.load import Load, drive
 from bench.reliability.client import load, until, watch_memory
-from tests.process import SAMPLES, ServerProcess
+from bench.server_process import SAMPLES, ServerProcess
 
 _SLICES: Final = 10
 _BEST_S: Final = 3

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from bench.reliability.client import load
-from tests.process import ServerProcess
+from bench.server_process import ServerProcess
 
 
 async def rolling(log: Path, requests: int, clients: int) -> dict[str, object]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.reliability.client import PICTURES, load, until, watch_memory
-from tests.process import ServerProcess
+from bench.server_process import ServerProcess
 
 _CAT = PICTURES["cifar10"]
 

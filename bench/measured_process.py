@@ -32,7 +32,7 @@ class Memory:
     pss_mib: float
 
 
-class ServerProcess:
+class MeasuredProcess:
     """A server, from start to stop.
 
     Orphans of the server become children of this process, so that none is missed and none is left.

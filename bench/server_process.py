@@ -1,0 +1,86 @@
+"""A real service process: started on a free port, stopped at the end, its output kept. Tests and benchmarks use it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psutil
+
+ROOT = Path(__file__).resolve().parent.parent
+FIXTURES = ROOT / "tests" / "fixtures"
+SAMPLES = FIXTURES / "samples"
+_ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
+
+
+class ServerProcess:
+    """Runs ``python -m service`` on a port of its own.
+
+    Args:
+        log: file that gets its output.
+        args: flags.
+        env: further environment variables.
+        module: run in the service's place.
+        before: words before the command, such as those of ``nohup``.
+        own_group: whether it leads a process group of its own, to be signalled as a whole.
+    """
+
+    def __init__(
+        self,
+        log: Path,
+        *args: str,
+        env: dict[str, str] | None = None,
+        module: str = "service",
+        before: tuple[str, ...] = (),
+        own_group: bool = False,
+    ) -> None:
+        self.log = log
+        self._own_group = own_group
+        self._command = [*before, sys.executable, "-m", module, "--port", "0", *args]
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        self.url = ""
+
+    def __enter__(self) -> Self:
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                self._command,
+                cwd=ROOT,
+                env=self._env,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                text=True,
+                process_group=0 if self._own_group else None,
+            )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:  # ends when the process does
+            if found := _ADDRESS.search(line):
+                self.url = found[0]
+                return self
+        raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker processes, where there are several."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Signals the process and waits for its end; returns its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
