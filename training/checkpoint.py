@@ -1,4 +1,4 @@
-"""A run's state on disk, whole or not at all: what a killed run needs to end as if it had not been.
+"""A run's state on disk, from which a killed run continues as if it had not been killed.
 
 One ``checkpoint.npz`` in the run directory holds the network's weights and random state, the optimizer's state (with
 the moving average of the weights, where the recipe keeps one), the best weights so far, and the history. It is
@@ -58,7 +58,7 @@ class RunDirectory:
 
     Attributes:
         path: of the folder; made where it is missing.
-        identity: recipe, seed and data fingerprint: what must be equal for a checkpoint to be gone on with.
+        identity: recipe, seed and data fingerprint. A checkpoint is used only where all three are equal.
     """
 
     path: Path

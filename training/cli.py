@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: without the program's name. A first word that is no command is a data set to train on.
 
     Returns:
-        The exit status: 0; 2 where something is wrong that the message explains; 130 where a person stopped it.
+        The exit status: 0; 2 where something is wrong that the message explains; 130 after Ctrl-C.
     """
     words = list(arguments)
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
@@ -85,7 +85,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", default="notebook", help="notebook or best (default: %(default)s)")
     _add_data_dir(parser)
     parser.add_argument("--epochs", type=int, help="passes over the training images (default: the recipe's)")
-    parser.add_argument("--seed", type=int, default=0, help="of everything random (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
     parser.add_argument("--version", help="a whole number; one that is there is replaced (default: the next free one)")
     parser.add_argument("--run-dir", type=Path, help="of the checkpoint (default: runs/<name>-<recipe>-<seed>)")

@@ -1,10 +1,10 @@
-"""Everything that can go wrong while training, told so that its reader knows what to put right.
+"""The errors of training. Each message says what is wrong, names the file, and says what would be right.
 
 ::
 
     TrainingError
       DataError              a data set is missing, truncated, damaged or mislabelled
-      RecipeError            a recipe, or an option given on the command line, asks for what cannot be
+      RecipeError            a recipe or an option has an invalid value
       RunError               a run directory does not belong to this run, is damaged, or cannot be written
       ExportError            the ONNX file does not answer as the Keras network does
       PublishError           the model repository cannot be written
@@ -19,7 +19,7 @@ below it catches a :class:`TrainingError`.
 
 
 class TrainingError(Exception):
-    """The root: a message for a person, naming the file and what would be right."""
+    """Base class. The message names the file and says what would be right."""
 
 
 class DataError(TrainingError):
@@ -27,7 +27,7 @@ class DataError(TrainingError):
 
 
 class RecipeError(TrainingError):
-    """A recipe or an option asks for something that cannot be."""
+    """A recipe or an option has an invalid value."""
 
 
 class RunError(TrainingError):

@@ -1,4 +1,4 @@
-"""Reads whole files that somebody else may have made, and writes files whole or not at all."""
+"""Reads whole files from untrusted sources, and replaces files atomically."""
 
 import contextlib
 import errno

@@ -1,8 +1,8 @@
-"""Training: a recipe, a data set and a seed become a network with its best weights, whatever happens in between.
+"""Training: from a recipe, a data set and a seed to a network with its best weights.
 
 Randomness comes from the seed alone: initial weights and dropout through Keras, order and augmentation through
 :class:`~training.batches.TrainingBatches`. All of it is in the checkpoint or follows from (seed, epoch), so a run that
-was killed goes on from its last whole epoch and ends with the very weights it would have had.
+was killed continues after its last whole epoch and ends with the weights that it would have had.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def fit(
         recipe: how.
         data: what on; its test set is not touched.
         run: where checkpoints are kept, and perhaps one to go on from.
-        seed: of everything random.
+        seed: of all random numbers.
         tensorboard: where to write TensorBoard logs; None for none.
         device_names: see :func:`training.devices.strategy`.
 

@@ -1,4 +1,4 @@
-"""The model repository: where versions stand, and how a new one appears there whole or not at all."""
+"""The model repository: the numbers of versions, and how a new version is written there atomically."""
 
 import tempfile
 from collections.abc import Iterator

@@ -36,7 +36,7 @@ class Order:
         name: the model's.
         version: a whole number from 1 upwards.
         recipe: how to train.
-        seed: of everything random.
+        seed: of all random numbers.
         repository: ``models/``, where the version appears.
         made: the command, for the model card.
         run_directory: where checkpoints are kept.

@@ -1,4 +1,4 @@
-"""A data set in memory: pixels as the served model will see them, true classes, and what they are called."""
+"""A data set in memory: pixels as the served model will get them, true classes, and their labels."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -44,18 +44,18 @@ class LabelledImages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
-    """Labelled pictures to learn from, others to be examined with, and how a stranger's picture becomes one of them.
+    """Labelled pictures for training and for testing, and the rule by which any other picture becomes such an input.
 
     Attributes:
         name: the model's name unless another is given.
         labels: K labels; a class is an index into them.
-        train: to learn from and to hold a validation split out of.
-        test: for the last measurement only; no choice is ever made on it.
+        train: for training; the validation split is taken from it.
+        test: for the last measurement only; no choice is made by it.
         source: publisher's name, licence and citation.
         color_mode: ``RGB`` (C = 3) or ``L`` (C = 1).
         fit: how a picture of another shape becomes [H, W].
         polarity: ``light-on-dark`` where only light strokes on a dark ground occur.
-        notes: what a reader of the model card should know of how the sets were made.
+        notes: how the sets were made, for the model card.
     """
 
     name: str

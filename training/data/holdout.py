@@ -1,4 +1,4 @@
-"""Which training images are held out for validation: a rule in the recipe, so that two runs hold out the same."""
+"""Which training images are held out for validation. The rule is part of the recipe, so each run holds out the same."""
 
 from dataclasses import dataclass
 

@@ -19,7 +19,7 @@ _TEST_SHARE, _TEST_SEED = 0.1, 0
 
 
 def load(path: Path) -> DataSet:
-    """Reads ``train.csv``; since Kaggle's ``test.csv`` tells no truth, a tenth of the rows becomes the test set.
+    """Reads ``train.csv``; a tenth of its rows becomes the test set, since Kaggle's ``test.csv`` has no labels.
 
     Args:
         path: of ``train.csv``.

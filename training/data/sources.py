@@ -1,4 +1,4 @@
-"""Finds out what data there is: a name and a place become a :class:`~training.data.dataset.DataSet`.
+"""Loads a data set by its name and its folder.
 
 ``cifar10`` and ``mnist`` are known by name; any other name means a folder of your own pictures.
 """
@@ -18,7 +18,7 @@ _BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
 
 @dataclass(frozen=True, slots=True)
 class OwnPictures:
-    """What a folder of pictures does not say about itself.
+    """What must be stated about a folder of pictures.
 
     Attributes:
         side: width and height that pictures become, in pixels.
