@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.errors import TrainingError
-from training.files import reason
+from training.files import one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
 
 _COMMANDS = ("train", "import", "describe", "evaluate", "export", "submit")
@@ -54,11 +54,11 @@ def main(arguments: Sequence[str]) -> int:
         print("\nstopped: the same command goes on from the last whole epoch", file=sys.stderr)
         return 130
     except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        print(f"error: {place}{reason(error)}", file=sys.stderr)
+        print(f"error: {one_line(place + reason(error))}", file=sys.stderr)
         return 2
     return 0
 

@@ -53,4 +53,9 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 def reason(error: BaseException) -> str:
     """Why something failed, in one line: what the system says, or the error's own message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:200]
+    return one_line(text)[:200]
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and control characters, which names of files may hold."""
+    return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))

@@ -21,7 +21,7 @@ def check_version(version: str) -> None:
     Raises:
         RecipeError: it is no whole number from 1 upwards.
     """
-    if not version.isdecimal() or int(version) < 1:
+    if not (version.isascii() and version.isdecimal()) or int(version) < 1:
         raise RecipeError(f"--version {version}: a whole number from 1 upwards is needed")
 
 

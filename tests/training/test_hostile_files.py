@@ -19,6 +19,7 @@ import pytest
 from training.checkpoint import RunDirectory, State
 from training.cli import main
 from training.data import cifar10, kaggle_csv, mnist_idx
+from training.data.picture import PictureRule
 from training.errors import DataError, ModelFileError, PublishError, RunError, TrainingError
 from training.files import write_atomically
 from training.onnx_classifier import OnnxClassifier
@@ -172,6 +173,23 @@ class TestCheckpoint:
 def test_a_model_may_be_no_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "model.onnx")
     refused(lambda: OnnxClassifier.open(tmp_path / "model.onnx"), ModelFileError, "not a regular file")
+
+
+def test_a_huge_file_is_not_read_as_a_picture(picture_folder: Path) -> None:
+    with (picture_folder / "bird" / "huge.png").open("wb") as file:
+        file.truncate(1 << 40)
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    refused(lambda: rule.read(picture_folder / "bird" / "huge.png"), DataError, "at most 256 MiB are read")
+
+
+def test_an_error_is_one_line_whatever_a_file_is_called(
+    picture_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (picture_folder / "bird" / "a\n\x1b[31mb.png").write_bytes(b"no picture")
+    assert main(["things", "--data-dir", str(picture_folder)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "a ?[31mb.png is not a picture" in said
 
 
 class TestWriting:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from contract import ColorMode, Fit, Polarity
 from imaging import PictureError, Target, TooManyPixelsError, read
 from training.errors import DataError
+from training.files import MEBIBYTE, read_file, reason
+
+_MAX_FILE_BYTES = 256 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,8 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
     if not path.is_file():  # opening a named pipe would wait for its writer
         raise DataError(f"{path} is not a regular file: only pictures belong here")
     try:
-        return read(path.read_bytes(), target)
+        return read(read_file(path, _MAX_FILE_BYTES), target)
     except TooManyPixelsError as error:
         raise DataError(f"{path} {error}: make it smaller or remove it") from None
     except (PictureError, OSError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({error}): remove or replace it") from None
+        raise DataError(f"{path} is not a picture that can be read ({reason(error)}): remove or replace it") from None
