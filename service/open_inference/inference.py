@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
-
 from contract import OUTPUT_NAME
 from service.classifier import Classification, Classifier
+from service.decision import rank
 from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 from service.open_inference.tensors import ENCODED, IMAGE, InputTensor, OutputTensor, read_images
@@ -88,7 +87,7 @@ def _output(result: Classification, wanted: RequestedOutput) -> OutputTensor:
     if not wanted.classes:
         return OutputTensor(OUTPUT_NAME, "FP32", rows.shape, rows)
     labels = result.model.metadata.class_names
-    best = np.argsort(-rows, axis=1, kind="stable")[:, : wanted.classes]
+    best = rank(rows, wanted.classes)
     # The classification extension's form: value, index, label.
     texts = [
         f"{row[place]:f}:{place}:{labels[place]}" for row, places in zip(rows, best, strict=True) for place in places

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ModelMetadata
+from service.decision import most_probable
 from service.telemetry.metrics.drift import Drift
 from service.telemetry.metrics.families import ModelFamilies
 
@@ -53,7 +54,7 @@ class PredictionMetrics:
         finite = np.isfinite(confidence)
         if not finite.all():
             probabilities, confidence = probabilities[finite], confidence[finite]
-        by_class = np.bincount(probabilities.argmax(axis=1), minlength=self._classes)
+        by_class = np.bincount(most_probable(probabilities), minlength=self._classes)
         if self._predicted:
             for label in np.flatnonzero(by_class).tolist():
                 self._predicted[label].inc(int(by_class[label]))
