@@ -25,7 +25,7 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
     """Scales a picture as the target's ``fit`` says.
 
     Args:
-        picture: of any size, in mode RGB, RGBA, L or LA.
+        picture: of any size, in mode RGB, RGBA, RGBa, L, LA or CMYK.
         target: what the model wants.
 
     Returns:

@@ -20,7 +20,7 @@ class Header(NamedTuple):
         is_reducible: a JPEG in one sequential scan: its codec can make 1/2, 1/4 or 1/8 of its size without ever holding
             the rest.
         codec_bytes: what is held whatever size is decoded: coefficients of a JPEG of several scans, a copy of the file.
-        pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies that are made of it before the
+        pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies made of it before the
             resize. Measured as the peak of a process (`tests/imaging/test_memory.py`).
     """
 

@@ -1,7 +1,11 @@
-"""One picture in any of Pillow's modes made plain: RGB or grey, 8 bits, no palette, and at the end no alpha."""
+"""One picture in any of Pillow's modes made plain: RGB or grey, 8 bits, no palette, and at the end no alpha.
+
+Alpha is multiplied into the colours before the resize, and the white ground is added after it: the same as laying the
+picture on white first, without a second picture of full size.
+"""
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 from imaging.errors import UnreadableError
 from imaging.target import Target
@@ -10,43 +14,52 @@ _DEEP = frozenset(("I;16", "I;16B"))
 
 
 def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -> Image.Image:
-    """Converts any mode to the target's, or to it with alpha, which :func:`flatten` removes after resizing.
+    """Converts any mode to the target's, or to one with alpha, which :func:`flatten` removes after resizing.
 
     Args:
         picture: decoded, in any mode.
         target: what the model wants.
-        keeps_colors: leave grey, colour and CMYK what they are: a colour profile will be applied to them.
+        keeps_colors: a colour profile will be applied, so grey, colour and CMYK stay what they are, and alpha apart.
 
     Returns:
-        The picture in mode RGB, RGBA, L, LA or CMYK.
+        The picture in mode RGB, L, RGBA, or, before a resize, RGBa; where colours are kept, RGB, RGBA, L, LA or CMYK.
 
     Raises:
         UnreadableError: its pixels are numbers whose range nobody declares.
     """
     mode = picture.mode
-    if mode == "RGBA" or (mode == target.color_mode and "transparency" not in picture.info):
+    if mode == target.color_mode and "transparency" not in picture.info:
         return picture
-    if mode in _DEEP:
-        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        return picture if keeps_colors else picture.convert(target.color_mode)
     if mode in {"I", "F"}:
         raise UnreadableError("its pixels have no declared range; send 8 or 16 bits a channel")
-    if mode == "LA" or (mode == "La" and keeps_colors):
-        return picture.convert("LA" if keeps_colors else "RGBA")
-    if picture.has_transparency_data:
-        return picture.convert("RGBA")
-    if mode == "LAB":  # which Pillow turns into RGB only
+    if mode in _DEEP:
+        picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    elif mode == "LAB":  # which Pillow turns into RGB only
         picture = picture.convert("RGB")
-    if not keeps_colors:
+    return _kept(picture) if keeps_colors else _plain(picture, target)
+
+
+def _plain(picture: Image.Image, target: Target) -> Image.Image:
+    if not picture.has_transparency_data:
         return picture.convert(target.color_mode)
-    return picture if mode in {"L", "CMYK"} else picture.convert("L" if mode == "1" else "RGB")
+    if picture.mode not in {"RGBa", "RGBA"}:
+        picture = picture.convert("RGBA")
+    return picture if target.is_met_by(*picture.size) else picture.convert("RGBa")
+
+
+def _kept(picture: Image.Image) -> Image.Image:
+    if picture.mode in {"L", "LA", "RGB", "RGBA", "CMYK"} and "transparency" not in picture.info:
+        return picture
+    if picture.has_transparency_data:
+        return picture.convert("LA" if picture.mode in {"L", "La"} else "RGBA")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def flatten(picture: Image.Image, target: Target) -> Image.Image:
     """Lays a transparent picture on white, the ground that browsers and paper give it.
 
     Args:
-        picture: in mode RGB, RGBA, L or LA.
+        picture: in mode RGB, RGBA, RGBa, L or LA.
         target: what the model wants.
 
     Returns:
@@ -55,6 +68,10 @@ def flatten(picture: Image.Image, target: Target) -> Image.Image:
     if picture.mode == target.color_mode:
         return picture
     if picture.mode == "RGBA":
-        ground = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(ground, picture)
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    elif picture.mode == "RGBa":
+        *colors, alpha = picture.split()
+        rest = ImageChops.invert(alpha)
+        # Added with saturation: filters with negative weights make colours that are stronger than their alpha.
+        picture = Image.merge("RGB", [ImageChops.add(color, rest) for color in colors])
     return picture.convert(target.color_mode)

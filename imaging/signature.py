@@ -31,7 +31,6 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"%!PS", "a PostScript document"),
     (b"\xc5\xd0\xd3\xc6", "a PostScript document"),
     (b"\0\0\1\0", "a Windows icon (ICO)"),
-    (b"\0\0\2\0", "a Windows cursor (CUR)"),
     (b"icns", "an Apple icon (ICNS)"),
     (b"DDS ", "a DirectDraw surface (DDS)"),
     (b"qoif", "a QOI picture"),

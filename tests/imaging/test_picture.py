@@ -1,0 +1,62 @@
+"""Alpha changes nothing where it is opaque, and lays a picture on white where it is not, at any size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from contract import Interpolation
+from imaging import Target, UnreadableError, read
+from imaging.formats import FORMATS, Format
+from tests.imaging.files import encode, largest_difference, photo
+
+TARGET = Target(32, 48, "RGB", "cover", light_on_dark=False)
+SIZES = [(48, 32), (50, 33), (640, 480), (1999, 1333), (20, 11)]
+
+
+def _varied(size: tuple[int, int]) -> Image.Image:
+    picture = photo(*size).convert("RGBA")
+    noise = np.random.default_rng(2).integers(0, 256, (9, 9), np.uint8)
+    picture.putalpha(Image.fromarray(noise).resize(size))
+    return picture
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_an_opaque_alpha_channel_changes_nothing(size: tuple[int, int], mode: str) -> None:
+    picture = photo(*size).convert(mode)
+    target = replace(TARGET, color_mode=mode)
+    with_alpha = picture.convert("RGBA" if mode == "RGB" else "LA")
+    assert np.array_equal(read(encode(with_alpha, "PNG"), target), read(encode(picture, "PNG"), target))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic", "lanczos"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_white_may_be_laid_below_before_or_after_the_resize(
+    size: tuple[int, int], interpolation: Interpolation, *, antialias: bool
+) -> None:
+    if interpolation == "lanczos" and not antialias:
+        pytest.skip("it has no form without")
+    picture = _varied(size)
+    on_white = Image.alpha_composite(Image.new("RGBA", size, "white"), picture).convert("RGB")
+    target = replace(TARGET, interpolation=interpolation, antialias=antialias)
+    seen, wanted = (read(encode(image, "PNG"), target) for image in (picture, on_white))
+    if interpolation == "bilinear":
+        assert largest_difference(seen, wanted) <= 2
+    else:  # filters with negative weights leave 0 to 255, and are cut off in another place
+        assert np.abs(seen.astype(int) - wanted).mean() < 1
+
+
+@pytest.mark.parametrize(
+    "error", [AssertionError(), KeyError("x"), MemoryError(), RecursionError("deep"), OSError(5, "x")]
+)
+def test_whatever_a_decoder_raises_is_a_clear_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(*_arguments: object) -> Image.Image:
+        raise error
+
+    formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, decode)}
+    monkeypatch.setattr("imaging.reader.FORMATS", formats)
+    with pytest.raises(UnreadableError, match=r"^its pixels cannot be used$"):
+        read(encode(photo(20, 20), "PNG"), TARGET)
