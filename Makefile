@@ -8,6 +8,8 @@ PYTHON ?= python3
 RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 VENV := .venv
 DEV := .venv-dev
+IMPORT := .venv-import
+FRAMEWORKS := .venv-frameworks
 export ORT_DISABLE_TELEMETRY := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -28,6 +30,12 @@ $(VENV)/.$(RUNTIME): requirements/$(RUNTIME).txt
 
 $(DEV)/.ready: requirements/dev.txt
 	$(call environment,$(DEV),$<)
+
+$(IMPORT)/.ready: requirements/import.txt
+	$(call environment,$(IMPORT),$<)
+
+.PHONY: import-env
+import-env: $(IMPORT)/.ready  ## The environment for `convoy import` of ONNX sources, in .venv-import; no TensorFlow
 
 .PHONY: install
 install: $(VENV)/.$(RUNTIME)  ## The serving environment, in .venv (gpu where an NVIDIA driver answers, else cpu)
@@ -61,6 +69,13 @@ image:  ## The container image for the CPU, convoy:cpu
 image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the command that does (tests/image says how)
 	IMAGE_TEST="$(IMAGE_TEST)" $(DEV)/bin/python -m pytest -s -rs tests/image
 
+.PHONY: import-test
+import-test: $(DEV)/.ready  ## Import what transformers, timm and keras.applications make; brings PyTorch (4 GB), takes minutes
+	test -e $(FRAMEWORKS)/.ready || ($(PYTHON) -m venv --clear $(FRAMEWORKS) && $(FRAMEWORKS)/bin/pip install --quiet \
+	  --disable-pip-version-check torch torchvision timm transformers onnxscript && touch $(FRAMEWORKS)/.ready)
+	$(FRAMEWORKS)/bin/python tests/frameworks/make_sources.py build/import-sources
+	IMPORT_SOURCES=build/import-sources $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
+
 .PHONY: format
 format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them
 	$(DEV)/bin/ruff format .
@@ -86,6 +101,7 @@ LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python
 .PHONY: lock
 lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu -o requirements/cpu.txt
+	$(LOCK) --extra cpu --extra import -o requirements/import.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra training --extra dev -o requirements/dev.txt
 
@@ -119,4 +135,4 @@ sbom:  ## A CycloneDX bill of materials of the locked dependencies, in sbom.json
 
 .PHONY: clean
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEV) $(IMPORT) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

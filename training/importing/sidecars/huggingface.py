@@ -36,7 +36,7 @@ def read(folder: Path) -> Stated | None:
     config = read_json(folder, "config.json")
     if config is None or not ("model_type" in config or "architectures" in config):
         return None
-    origin = str(folder / "config.json")
+    origin = f"{folder.resolve().name}/config.json"
     architectures = [str(name) for name in config.get("architectures") or []]
     if architectures and not any("ImageClassification" in name for name in architectures):
         raise ImportRefusedError(f"{origin}: {architectures[0]} is no image classifier")
@@ -50,7 +50,7 @@ def read(folder: Path) -> Stated | None:
     )
     if processor is None:
         return stated
-    where = str(folder / _PROCESSOR)
+    where = f"{folder.resolve().name}/{_PROCESSOR}"
     resizing, size = _resizing(processor, where)
     return Stated(
         labels=labels,

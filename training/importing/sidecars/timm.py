@@ -37,7 +37,7 @@ def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
     config = read_json(folder, "config.json")
     if config is None or "architecture" not in config:
         return None
-    origin = str(folder / "config.json")
+    origin = f"{folder.resolve().name}/config.json"
     pretrained = config.get("pretrained_cfg", config)
     if not isinstance(pretrained, dict):
         raise ImportRefusedError(f"{origin}: pretrained_cfg is not an object")

@@ -1,0 +1,52 @@
+"""Networks of keras.applications, and the light ones inside the ``onnx`` package, become served ones. Slow: minutes.
+
+Runs in ``make import-test``. The weights are random, statistics of the normalisations included: with the usual start
+values the answers would hardly depend on the pixels, and a wrong preprocessing could go unseen.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from tests.training.importing.networks import write_labels
+from training.cli import main
+
+LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+CLASSES = 10
+
+pytestmark = [
+    pytest.mark.skipif("IMPORT_SOURCES" not in os.environ, reason="make import-test runs it"),
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "preprocessing"),
+    [("MobileNetV2", "signed"), ("EfficientNetV2B0", "raw"), ("ResNet50", "caffe"), ("ConvNeXtTiny", "raw")],
+)
+def test_keras_applications(name: str, preprocessing: str, tmp_path: Path) -> None:
+    import keras  # noqa: PLC0415  seconds
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(0)
+    network = getattr(keras.applications, name)(weights=None, classes=CLASSES, input_shape=(96, 96, 3))
+    for variable in network.weights:
+        if len(variable.shape) == 1:
+            least, most = (0.5, 1.5) if variable.path.endswith(("variance", "gamma")) else (-0.3, 0.3)
+            variable.assign(rng.uniform(least, most, variable.shape))
+    network.save(tmp_path / "network.keras")
+    labels = write_labels(tmp_path / "labels.txt", CLASSES)
+    words = ["--name", "any", "--labels", str(labels), "--preprocessing", preprocessing, "--out", str(tmp_path)]
+    assert main(["import", str(tmp_path / "network.keras"), *words]) == 0
+
+
+@pytest.mark.parametrize("name", ["resnet50", "squeezenet", "densenet121", "shufflenet"])
+def test_light_networks_of_the_onnx_package(name: str, tmp_path: Path) -> None:
+    labels = write_labels(tmp_path / "labels.txt", 1000)
+    words = ["--name", "any", "--labels", str(labels), "--preprocessing", "imagenet", "--out", str(tmp_path)]
+    words += ["--resize", "shortest-edge:256", "--crop", "224"]
+    assert main(["import", str(LIGHT / f"light_{name}.onnx"), *words]) == 0
