@@ -86,7 +86,7 @@ class _Layout(NamedTuple):
     def is_for_pillow(self) -> bool:
         if self.photometric not in _CHANNELS or (self.is_grey and self.samples == 1 and self.bits in {1, 2, 4, 8, 16}):
             return True
-        if self.bits not in {8, 16}:
+        if self.bits not in {8, 16} or (self.samples > len("CMYK") and not self.is_tiled):
             return False
         if self.is_planar and (self.is_grey or self.compression == 1):
             return self.is_tiled and self.bits == 8 and not self.is_grey

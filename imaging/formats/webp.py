@@ -15,6 +15,7 @@ from imaging.target import Target
 
 _SIDE = 0x3FFF  # 14 bits
 _MOST_CANVAS = (1 << 32) - 1  # "the product of Canvas Width and Canvas Height MUST be at most 2^32 - 1"
+_ANIMATION = 2  # a flag of VP8X
 _VP8_START = b"\x9d\x01\x2a"
 _VP8L_START = 0x2F
 
@@ -43,7 +44,31 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
         raise UnreadableError(f"its pixels are truncated or broken (it has {len(data)} of {length + 8} bytes)")
     picture = open_with(WebPImageFile, data, header)
     load(picture)
-    return picture
+    frame = _first_frame(data)
+    if frame is None or picture.mode != "RGB" or frame == (0, 0, *picture.size):
+        return picture
+    # Without an alpha channel, the codec leaves black what the frame does not cover.
+    canvas = Image.new("RGB", picture.size, "white")
+    canvas.paste(picture.crop(frame), frame)
+    canvas.info = picture.info
+    return canvas
+
+
+def _first_frame(data: bytes) -> tuple[int, int, int, int] | None:
+    """(left, top, right, bottom) of an animation's first frame on the canvas; None where there is no animation."""
+    if data[12:16] != b"VP8X" or not data[20] & _ANIMATION:
+        return None
+    at = 12
+    while at + 20 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if kind == b"ANMF":
+            half_left, half_top, right, bottom = (
+                int.from_bytes(data[place : place + 3], "little") for place in range(at + 8, at + 20, 3)
+            )
+            left, top = 2 * half_left, 2 * half_top
+            return left, top, left + right + 1, top + bottom + 1
+        at += 8 + length + length % 2
+    return None
 
 
 def _canvas(data: bytes) -> tuple[int, int]:

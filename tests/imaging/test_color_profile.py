@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from imaging import Target, read
 from imaging.color_profile import transform_of
 from tests.imaging.files import encode, largest_difference, photo, read_whole
 from tests.imaging.profiles import ADOBE_PRIMARIES, P3_PRIMARIES, SRGB_PRIMARIES, grey_profile, rgb_profile
+from tests.process import FIXTURES
 
 P3, ADOBE = rgb_profile(P3_PRIMARIES), rgb_profile(ADOBE_PRIMARIES, gamma=2.2)
 SIZE = (40, 30)
@@ -30,6 +32,15 @@ def test_colours_become_those_of_srgb(kind: str, profile: bytes) -> None:
     wanted = _converted(Image.fromarray(stored), profile)
     assert largest_difference(stored, wanted) > 20
     assert np.array_equal(read_whole(data, SIZE), wanted)
+
+
+@pytest.mark.skipif(find_spec("pi_heif") is None, reason="the extra `heif` is not installed")
+def test_a_phones_heic_is_converted() -> None:
+    data = (FIXTURES / "formats" / "profile.heic").read_bytes()
+    stored = read(data, Target(80, 120, "RGB", "stretch", light_on_dark=False, icc=False))
+    wanted = _converted(Image.fromarray(stored), rgb_profile(P3_PRIMARIES, gamma=2.2))
+    assert largest_difference(stored, wanted) > 20
+    assert np.array_equal(read_whole(data, (120, 80)), wanted)
 
 
 def test_pure_red_of_a_phone_is_a_red_that_srgb_has() -> None:

@@ -97,6 +97,23 @@ def test_alpha_is_laid_on_white(
     assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "RGB"), np.rint(wanted) + np.zeros(3)) <= 2
 
 
+@pytest.mark.parametrize(("photometric", "channels"), [(RGB, 3), (CMYK, 4)])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("extra", [(0,), (2,), (0, 2), (2, 0, 0)])
+def test_further_samples_are_passed_over(photometric: int, channels: int, bits: int, extra: tuple[int, ...]) -> None:
+    samples = _samples(channels + len(extra), bits)
+    data = _write(samples, bits, photometric, tags={338: extra})
+    kept = _upper(samples, bits)[..., :channels]
+    if photometric == CMYK:
+        wanted = np.asarray(Image.frombytes("CMYK", (WIDTH, HEIGHT), kept.tobytes()).convert("RGB"))
+    elif extra[0] == 2:
+        share = _upper(samples, bits)[..., channels : channels + 1] / 255
+        wanted = np.rint(kept * share + 255 * (1 - share))
+    else:
+        wanted = kept
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), wanted) <= 1
+
+
 def test_a_predictor_of_grey_and_alpha_is_undone() -> None:
     samples = _samples(2, 16)
     stored = samples.copy()
