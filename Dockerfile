@@ -17,7 +17,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
     CONVOY_HOST=0.0.0.0 \
     CONVOY_PORT=8000 \
-    CONVOY_MODELS_DIR=/models
+    CONVOY_MODELS_DIR=/models \
+    CONVOY_KNOWN_MODELS_DIR=/app/known-models
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
@@ -44,6 +45,7 @@ COPY imaging /app/imaging
 COPY service /app/service
 RUN python -m compileall -q /app
 
+# The doctor loads every model and keeps which have passed, so that the first start need not try them.
 FROM runtime AS gpu
 ENV CONVOY_EXECUTION_PROVIDER=cuda \
     NVIDIA_VISIBLE_DEVICES=all \
@@ -51,8 +53,16 @@ ENV CONVOY_EXECUTION_PROVIDER=cuda \
 COPY --from=gpu-dependencies /opt/venv /opt/venv
 COPY models /models
 COPY --from=application /app /app
+USER 0
+RUN install -d -m 755 /app/known-models \
+ && python -m service doctor --execution-provider cpu --max-batch-size 256
+USER 10001:10001
 
 FROM runtime AS cpu
 COPY --from=cpu-dependencies /opt/venv /opt/venv
 COPY models /models
 COPY --from=application /app /app
+USER 0
+RUN install -d -m 755 /app/known-models \
+ && python -m service doctor
+USER 10001:10001

@@ -40,10 +40,12 @@ from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.http.body_budget import BodyBudget
-from service.inference import GpuPolicy, ModelRepository, choose_provider
+from service.inference import Survey, choose_provider
 from service.models.catalog import ModelCatalog
-from service.models.model_loader import BatchingPolicy, ModelLoader
-from service.models.watch import keep_up
+from service.models.model_loader import ModelLoader
+from service.models.publisher import BatchingPolicy
+from service.models.repository_settings import make_repository
+from service.models.watch import Watch
 from service.open_inference.dataplane import DataPlane
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, folding
@@ -82,7 +84,6 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
     )
-
     inference = InferEndpoint(
         max_body_bytes=settings.max_body_bytes,
         budget=budget,
@@ -94,7 +95,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
             document_made = executor.submit(document.make)  # most of a load runs outside Python, so the two overlap
-            classifier, control = _start(settings, worker_slot, metrics, tracing, executor)
+            classifier, control, found = await _start(settings, worker_slot, metrics, tracing, executor)
             document_made.result()
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
@@ -109,7 +110,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
             )
             async with (
                 folding(metrics, settings.workers),
-                _beside(settings, control, plane, access),
+                _beside(settings, control, plane, found, access=access),
             ):
                 yield {
                     "classifier": classifier,
@@ -205,6 +206,8 @@ async def _beside(
     settings: Settings,
     control: ModelLoader,
     plane: DataPlane,
+    found: Survey,
+    *,
     access: "AccessControl | None",
 ) -> AsyncIterator[None]:
     """Runs what was asked for beside HTTP: gRPC, and the watch on the model repository."""
@@ -229,32 +232,22 @@ async def _beside(
             )
             await stack.enter_async_context(grpc_server)
         if settings.watch_interval_s:
-            watch = asyncio.create_task(keep_up(control, settings.watch_interval_s))
+            watch = asyncio.create_task(Watch(control, found).run(settings.watch_interval_s))
             stack.callback(watch.cancel)
         yield
 
 
-def _start(
+async def _start(
     settings: Settings,
     worker_slot: int,
     metrics: Metrics,
     tracing: "Tracing | None",
     executor: ThreadPoolExecutor,
-) -> tuple[Classifier, ModelLoader]:
+) -> tuple[Classifier, ModelLoader, Survey]:
     cores = max(1, available_cores() // settings.workers)
     provider = choose_provider(settings.execution_provider, worker_slot)
     metrics.fell_back(bool(provider.fallback_reason))
-    repository = ModelRepository(
-        settings.models_dir,
-        provider=provider,
-        intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
-        max_batch_size=settings.max_batch_size,
-        gpu=GpuPolicy(
-            memory_limit_bytes=settings.gpu_memory_limit_bytes,
-            cuda_graphs=settings.cuda_graphs,
-            tensorrt_cache_dir=settings.tensorrt_cache_dir,
-        ),
-    )
+    repository = make_repository(settings, provider)
     policy = BatchingPolicy(
         max_queue_delay_s=settings.max_queue_delay_us / 1e6,
         queue_capacity=settings.queue_capacity,
@@ -262,8 +255,8 @@ def _start(
     )
     catalog = ModelCatalog(settings.default_model)
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
-    control = ModelLoader(repository, catalog, policy, metrics, observe)
-    control.load_all()
+    control = ModelLoader(repository, catalog, policy, metrics, observe, examined_at_once=cores)
+    found = await control.load_all()
     decoder = Decoder(
         max_pixels=settings.max_pixels,
         max_reducible_pixels=settings.max_reducible_pixels,
@@ -271,8 +264,7 @@ def _start(
         loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
         executor=executor,
     )
-    # What lives from here to the end need not be looked at by every collection of garbage.
     gc.collect()
-    gc.freeze()
+    gc.freeze()  # what lives from here to the end need not be looked at by every collection of garbage
     classifier = Classifier(catalog, decoder) if tracing is None else tracing.classifier(catalog, decoder)
-    return classifier, control
+    return classifier, control, found

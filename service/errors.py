@@ -6,6 +6,7 @@
     ├── ModelNotFoundError          no such model or version
     ├── ModelControlOffError        models may not be loaded and unloaded by requests here
     ├── ModelRefusedError           a model file that may not serve, and why
+    │   └── ModelLoadFailedError        it could not be loaded for a reason that may pass
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
     ├── SettingError                a setting that this installation cannot honour
     ├── KeyFileError                the file of API keys cannot be used, and why
@@ -47,6 +48,10 @@ class ModelControlOffError(ConvoyError):
 
 class ModelRefusedError(ConvoyError):
     """A model file that fails its checks. The message names the file and the check."""
+
+
+class ModelLoadFailedError(ModelRefusedError):
+    """A model file could not be loaded for a reason that may pass: it cannot be read, or time or memory ran out."""
 
 
 class ProviderUnavailableError(ConvoyError):

@@ -4,6 +4,7 @@ Flags win over the environment, the environment over ``.env``-less defaults. Not
 environment: what a part needs reaches it as a plain argument.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -16,6 +17,19 @@ MEBIBYTE = 1 << 20
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 LogFormat = Literal["auto", "json", "text"]
+
+
+def user_cache_dir(name: str) -> Path | None:
+    """A folder of this service for data that can be had again; None where the user has no home.
+
+    Source: XDG Base Directory Specification, https://specifications.freedesktop.org/basedir-spec/latest/.
+    """
+    set_by_user = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        base = set_by_user if set_by_user.is_absolute() else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return base / "convoy" / name
 
 
 class Settings(BaseSettings):
@@ -55,13 +69,26 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         Path("models"), description="The model repository: <name>/<version>/model.onnx below this folder."
     )
-    default_model: str = Field("cifar10", description="The model that answers POST /predict where none is named.")
+    default_model: str | None = Field(
+        None,
+        description="The model that answers where none is named. Not set: the only one, or cifar10 if it is there.",
+    )
 
     model_control: bool = Field(
         False, description="Let requests load and unload models: POST /v2/repository/models/{name}/load and unload."
     )
     watch_interval_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         0.0, description="How often to look for model files that came, changed or went, in seconds; 0: never."
+    )
+
+    model_load_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        120.0, description="Most seconds that loading one model, and running one batch of it, may take."
+    )
+    model_memory_limit_bytes: Annotated[int, Field(ge=64 * MEBIBYTE)] = Field(
+        4096 * MEBIBYTE, description="Most memory that this may take in the process in which a new file is tried."
+    )
+    known_models_dir: Path | None = Field(
+        None, description="Where it is kept which model files have passed. Not set: below ~/.cache or XDG_CACHE_HOME."
     )
 
     execution_provider: ExecutionProviderChoice = Field(

@@ -78,11 +78,8 @@ async def metrics(request: Request) -> Response:
 
 
 def _describe(catalog: ModelCatalog, name: str) -> ModelDescription:
-    return ModelDescription(
-        name=name,
-        default_version=catalog.find(name).metadata.version,
-        versions=[_version(model) for model in catalog.versions(name)],
-    )
+    versions = [_version(model) for model in catalog.versions(name)]
+    return ModelDescription(name=name, default_version=catalog.default_version(name), versions=versions)
 
 
 def _version(model: ServedModel) -> ModelVersion:

@@ -126,7 +126,10 @@ class ModelDescription(BaseModel):
     """A model and its served versions, oldest first."""
 
     name: str = Field(examples=["cifar10"])
-    default_version: str = Field(description="Answers where no version is named.", examples=["1"])
+    default_version: str | None = Field(
+        description="Answers where no version is named; null: the one that the repository says is not served.",
+        examples=["1"],
+    )
     versions: list[ModelVersion]
 
 

@@ -1,26 +1,53 @@
-"""The model repository on disk: ``<name>/<version>/model.onnx`` below one folder.
+"""The model repository, and how a file of it becomes a model that may serve.
 
-A file is served only after every check has passed; one that fails is refused by name and the others go on.
+::
+
+    file ─ examine ─> bytes ─ known? ─ no ─> tried in a child process ─ refused: named, and the others go on
+                                └─ yes ──────────────┴─> open: session, golden images, warm-up ─> LoadedModel
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from contract import ModelMetadata
-from service.errors import ModelNotFoundError, ModelRefusedError, ProviderUnavailableError
+from contract import NAME_RULE, VERSION_RULE, ModelMetadata, is_model_name, is_version
+from service.errors import ConvoyError, ModelLoadFailedError, ModelRefusedError, ProviderUnavailableError
 from service.inference.gpu_options import GpuPolicy
+from service.inference.known_models import KnownModels, Outcome, fingerprint
+from service.inference.model_check import check_answers
 from service.inference.providers import Provider
+from service.inference.repository_files import MODEL_FILE, ModelKey, Survey, read_model, survey
+from service.inference.runtime import onnxruntime
 from service.inference.session import ModelSession
+from service.inference.trial import DEFAULT_LIMITS, LoadLimits, TrialImpossibleError, try_out
 
 logger = logging.getLogger(__name__)
 
-MODEL_FILE = "model.onnx"
-CPU_BATCH_SIZE = 32
+CPU_BATCH_SIZE: Final = 32
 """Most images in one run on a CPU, where nothing is gained above it (measured)."""
-GPU_BATCH_SIZE = 256
+GPU_BATCH_SIZE: Final = 256
 """The same on a GPU, which has thousands of cores to fill (not measured yet, see docs/gpu.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model file that may be opened.
+
+    Attributes:
+        name: of the model, as its folder says.
+        version: likewise.
+        content: of the file.
+    """
+
+    name: str
+    version: str
+    content: bytes
+
+    @property
+    def origin(self) -> str:
+        """Names the file in messages."""
+        return f"{self.name}/{self.version}/{MODEL_FILE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +69,7 @@ class LoadedModel:
 
 
 class ModelRepository:
-    """Finds and loads models.
+    """Finds and loads models. Its methods block, and may be called in any thread.
 
     Args:
         root: the repository's folder.
@@ -50,80 +77,128 @@ class ModelRepository:
         intra_op_threads: threads of one run on the CPU.
         max_batch_size: most images in one run; None takes what suits the provider.
         gpu: what one session may take of a GPU.
+        limits: of loading one model.
+        known: the files that need no trial; None: none is tried, and a file can then end or block this process.
 
     Attributes:
         root: the repository's folder.
+        limits: of loading one model.
     """
 
     def __init__(
-        self, root: Path, *, provider: Provider, intra_op_threads: int, max_batch_size: int | None, gpu: GpuPolicy
+        self,
+        root: Path,
+        *,
+        provider: Provider,
+        intra_op_threads: int,
+        max_batch_size: int | None,
+        gpu: GpuPolicy,
+        limits: LoadLimits = DEFAULT_LIMITS,
+        known: KnownModels | None = None,
     ) -> None:
         self.root = root
+        self.limits = limits
         self._provider = provider
         self._intra_op_threads = intra_op_threads
-        self._max_batch_size = max_batch_size
+        self._max_batch_size = max_batch_size or (GPU_BATCH_SIZE if provider.is_gpu else CPU_BATCH_SIZE)
+        self._cpu_batch_size = max_batch_size or CPU_BATCH_SIZE
         self._gpu = gpu
+        self._known = known
+        self._refused: dict[ModelKey, tuple[str, str]] = {}
 
-    def found(self) -> Iterator[tuple[str, str]]:
-        """Every (name, version) that has a model file, sorted; versions as numbers."""
-        files = (path for path in self.root.glob(f"*/*/{MODEL_FILE}") if path.parent.name.isdecimal())
-        for path in sorted(files, key=lambda path: (path.parent.parent.name, int(path.parent.name))):
-            yield path.parent.parent.name, path.parent.name
-
-    def fingerprints(self) -> dict[tuple[str, str], tuple[int, ...]]:
-        """What tells a file from the one that was there before: (name, version) -> inode, size and time of change."""
-        prints: dict[tuple[str, str], tuple[int, ...]] = {}
-        for name, version in self.found():
-            try:
-                status = (self.root / name / version / MODEL_FILE).stat()
-            except OSError:  # gone since it was found
-                continue
-            prints[name, version] = (status.st_ino, status.st_size, status.st_mtime_ns)
-        return prints
+    def survey(self) -> Survey:
+        """As :func:`service.inference.repository_files.survey`, of this repository."""
+        return survey(self.root)
 
     def load(self, name: str, version: str) -> LoadedModel:
-        """Loads, checks and warms one model.
+        """Examines and opens one model; raises what these two raise."""
+        return self.open(self.examine(name, version))
 
-        Args:
-            name: of the model.
-            version: of the model.
-
-        Returns:
-            The model, ready to answer.
+    def examine(self, name: str, version: str) -> ModelFile:
+        """Reads a model's file, and tries it in a child process where it is not known yet.
 
         Raises:
             ModelNotFoundError: there is no such file.
+            ModelRefusedError: it may not be loaded.
+        """
+        origin = f"{name}/{version}/{MODEL_FILE}"
+        if not is_model_name(name):
+            raise ModelRefusedError(f"{origin}: {name!a} cannot be a model's name; {NAME_RULE} can be")
+        if not is_version(version):
+            raise ModelRefusedError(f"{origin}: {version!a} cannot be a version; {VERSION_RULE} can be")
+        content = read_model(self.root / name / version / MODEL_FILE, origin, self.limits.memory_bytes)
+        file = ModelFile(name, version, content)
+        if self._known is not None:
+            self._try(file, self._known)
+        return file
+
+    def open(self, file: ModelFile) -> LoadedModel:
+        """Makes a session of a file, checks and warms it.
+
+        Raises:
             ModelRefusedError: the file fails a check.
             ProviderUnavailableError: the model cannot run on the provider, and must.
         """
-        path = self.root / name / version / MODEL_FILE
-        origin = f"{name}/{version}/{MODEL_FILE}"
         try:
-            model = path.read_bytes()
-        except OSError as error:
-            raise ModelNotFoundError(f"{origin} cannot be read: {error.strerror}") from error
-        session = self._open(model, origin)
+            return self._open_checked(file)
+        except ConvoyError:
+            raise
+        except MemoryError as error:
+            raise ModelLoadFailedError(f"{file.origin}: there is not enough memory to load it") from error
+        except Exception as error:
+            logger.exception("%s: loading it failed in a way that is not foreseen", file.origin)
+            raise ModelRefusedError(f"{file.origin}: it cannot be loaded; the service's log says why") from error
+
+    def _open_checked(self, file: ModelFile) -> LoadedModel:
+        session = self._open(file.content, file.origin)
         said = session.metadata.name, session.metadata.version
-        if said != (name, version):
-            raise ModelRefusedError(f"{origin}: the file says that it is {said[0]} version {said[1]}")
-        session.check_golden_images(origin)
+        if said != (file.name, file.version):
+            raise ModelRefusedError(f"{file.origin}: the file says that it is {said[0]} version {said[1]}")
+        check_answers(session, file.origin)
         return LoadedModel(session, session.warm_up())
+
+    def _try(self, file: ModelFile, known: KnownModels) -> None:
+        key, batch_size = (file.name, file.version), self._max_batch_size
+        name = fingerprint(file.content, onnxruntime.__version__, batch_size)
+        if name in known:
+            return
+        if key in self._refused and self._refused[key][0] == name:
+            raise ModelRefusedError(f"{file.origin}: {self._refused[key][1]}")
+
+        def try_it() -> Outcome:
+            return try_out(
+                file.content,
+                intra_op_threads=self._intra_op_threads,
+                max_batch_size=batch_size,
+                limits=self.limits,
+            )
+
+        try:
+            outcome = known.outcome(name, str(self.limits), try_it)
+        except TrialImpossibleError as error:
+            logger.warning("%s is loaded without a trial in a process of its own: %s", file.origin, error)
+            return
+        if outcome.may_pass:
+            raise ModelLoadFailedError(f"{file.origin}: {outcome.refusal}")
+        if outcome.refusal:
+            self._refused[key] = name, outcome.refusal
+            raise ModelRefusedError(f"{file.origin}: {outcome.refusal}")
 
     def _open(self, model: bytes, origin: str) -> ModelSession:
         try:
-            return self._open_on(self._provider, model, origin)
+            return self._open_on(self._provider, model, origin, self._max_batch_size)
         except ProviderUnavailableError as error:
             if self._provider.is_required:
                 raise
             logger.warning("execution_provider=auto: serving it on the CPU, because %s", error)
-            return self._open_on(Provider("cpu"), model, origin)
+            return self._open_on(Provider("cpu"), model, origin, self._cpu_batch_size)
 
-    def _open_on(self, provider: Provider, model: bytes, origin: str) -> ModelSession:
+    def _open_on(self, provider: Provider, model: bytes, origin: str, max_batch_size: int) -> ModelSession:
         return ModelSession(
             model,
             origin=origin,
             provider=provider,
             intra_op_threads=self._intra_op_threads,
-            max_batch_size=self._max_batch_size or (GPU_BATCH_SIZE if provider.is_gpu else CPU_BATCH_SIZE),
+            max_batch_size=max_batch_size,
             gpu=self._gpu,
         )

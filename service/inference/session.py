@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
+from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
 from service.inference.cpu_run import CpuRun
 from service.inference.gpu_options import GpuPolicy, provider_list
@@ -135,26 +135,9 @@ class ModelSession:
             fastest_s = min(fastest_s, time.perf_counter() - started)
         return fastest_s / self.max_batch_size
 
-    def check_golden_images(self, origin: str) -> None:
-        """Compares the answers for the golden images in the file with the probabilities that the file expects.
-
-        Raises:
-            ModelRefusedError: a probability differs by more than the model's tolerance.
-        """
-        golden = self.metadata.golden
-        images = np.stack(
-            [np.frombuffer(image.pixels, np.uint8).reshape(self.metadata.input_shape) for image in golden]
-        )
-        expected = np.array([image.probabilities for image in golden], np.float32)
-        starts = range(0, len(images), self.max_batch_size)
-        answered = np.concatenate([self.run(images[start : start + self.max_batch_size]) for start in starts])
-        off = np.abs(answered - expected).max(axis=1)
-        tolerance = self.metadata.golden_tolerance
-        if not (off <= tolerance).all():
-            raise ModelRefusedError(
-                f"{origin}: golden image {int(off.argmax())} is off by {off.max():.4f}, more than {tolerance}: "
-                "this file is not the model that was measured"
-            )
+    def close(self) -> None:
+        """Frees what ONNX Runtime holds for this model, even while others refer to this object. It runs no more."""
+        del self._threads, self._watched
 
     def _open_streams(self, model: bytes, origin: str, provider: Provider, gpu: GpuPolicy) -> InferenceThreads:
         metadata, max_batch_size = self.metadata, self.max_batch_size
@@ -186,19 +169,22 @@ class ModelSession:
 
     def _check_graph(self, session: Any, origin: str) -> None:
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1:
+        metadata = self.metadata
+        ports: list[tuple[str, str, str, tuple[int, ...]]] = [
+            ("input", INPUT_NAME, "tensor(uint8)", metadata.input_shape)
+        ]
+        ports += [("output", OUTPUT_NAME, "tensor(float)", (len(metadata.labels),))]
+        if metadata.features is not None:
+            ports += [("output", FEATURES_NAME, "tensor(float)", metadata.features)]
+        if len(inputs) != 1 or len(outputs) != len(ports) - 1:
             raise ModelRefusedError(
-                f"{origin}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, not 1 and 1"
+                f"{origin}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, not 1 and {len(ports) - 1}"
             )
-        shape, classes = self.metadata.input_shape, len(self.metadata.labels)
-        for port, name, kind, wanted in (
-            (inputs[0], INPUT_NAME, "tensor(uint8)", [*shape]),
-            (outputs[0], OUTPUT_NAME, "tensor(float)", [classes]),
-        ):
-            if port.name != name or port.type != kind or list(port.shape[1:]) != wanted:
+        for port, (kind, name, datatype, shape) in zip((*inputs, *outputs), ports, strict=True):
+            if port.name != name or port.type != datatype or list(port.shape[1:]) != list(shape):
                 raise ModelRefusedError(
-                    f"{origin}: the graph has {port.name} {port.type} {port.shape}; "
-                    f"its metadata needs {name} {kind} ['N', {', '.join(map(str, wanted))}]"
+                    f"{origin}: the graph has the {kind} {port.name} {port.type} {port.shape}; "
+                    f"its metadata needs {name} {datatype} ['N', {', '.join(map(str, shape))}]"
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")

@@ -1,13 +1,24 @@
-"""The models that answer now: name -> version -> model, with the version that answers where none is named."""
+"""The models that answer now, and which of them answers where a request does not name one, or no version.
 
-from collections.abc import Iterator
+::
+
+    name: as the request says, or the default model, or the only one
+    version: as the request says, or as the model's file `default_version` says, or the newest
+"""
+
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from contract import ModelMetadata
 from service.batching import Batcher
 from service.decoding import Target
 from service.errors import ModelNotFoundError
+from service.inference import ModelSession
 from service.telemetry.metrics import ModelMetrics
+
+USUAL_DEFAULT: Final = "cifar10"
+"""The default model where several are served and the setting `default_model` names none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,16 +28,21 @@ class ServedModel:
     Attributes:
         metadata: what its file says about itself.
         target: what its pictures become.
-        provider: the execution provider that it really runs on.
-        batcher: shares its session among requests.
+        session: runs its batches.
+        batcher: shares the session among requests.
         metrics: counts its requests.
     """
 
     metadata: ModelMetadata
     target: Target
-    provider: str
+    session: ModelSession
     batcher: Batcher
     metrics: ModelMetrics
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that it really runs on."""
+        return self.session.provider
 
 
 class ModelCatalog:
@@ -35,11 +51,13 @@ class ModelCatalog:
     A request keeps the model that it was given, so that a change of the catalog never mixes versions in an answer.
 
     Args:
-        default_name: the model that answers where none is named. Where it is not there and only one model is, that one.
+        default_name: the model that answers where none is named. None: the only model that there is, or, where there
+            are several, :data:`USUAL_DEFAULT` if it is one of them.
     """
 
-    def __init__(self, default_name: str) -> None:
+    def __init__(self, default_name: str | None = None) -> None:
         self._default_name = default_name
+        self._default_versions: dict[str, str] = {}
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._found: dict[tuple[str | None, str | None], ServedModel] = {}
 
@@ -53,13 +71,10 @@ class ModelCatalog:
 
         Args:
             name: of the model; None is the default model.
-            version: of it; None is the newest.
-
-        Returns:
-            The model.
+            version: of it; None is its default version.
 
         Raises:
-            ModelNotFoundError: it is not served; says what is.
+            ModelNotFoundError: it is not served, or it is not said which one is meant; says what is served.
         """
         model = self._found.get((name, version))
         if model is None:
@@ -75,6 +90,34 @@ class ModelCatalog:
         if name not in self._models:
             raise ModelNotFoundError(self._why_not(name, None))
         return [self._models[name][version] for version in sorted(self._models[name], key=int)]
+
+    def check_default(self) -> None:
+        """Checks that the default model is served, where one was asked for by name.
+
+        Raises:
+            ModelNotFoundError: it is not.
+        """
+        if self._default_name is not None and (None, None) not in self._found:
+            raise ModelNotFoundError(f"default_model is {self._default_name!r}, but {self._why_not(None, None)}")
+
+    def default_version(self, name: str) -> str | None:
+        """The version of a model that answers where none is named; None where no version does."""
+        model = self._found.get((name, None))
+        return None if model is None else model.metadata.version
+
+    def set_default_versions(self, versions: Mapping[str, str]) -> bool:
+        """Sets the default version of each model that has one of its own; the newest version is that of the others.
+
+        Where a model's default version is not served, no version answers in its place.
+
+        Returns:
+            Whether that is a change.
+        """
+        if versions == self._default_versions:
+            return False
+        self._default_versions = dict(versions)
+        self._index()
+        return True
 
     def publish(self, model: ServedModel) -> ServedModel | None:
         """Lets a model answer from the next request on.
@@ -109,17 +152,30 @@ class ModelCatalog:
         found: dict[tuple[str | None, str | None], ServedModel] = {}
         for name, versions in self._models.items():
             found |= {(name, version): model for version, model in versions.items()}
-            found[name, None] = versions[max(versions, key=int)]
-        default = self._default_name
-        if default not in self._models and len(self._models) == 1:
-            default = next(iter(self._models))
+            default_version = self._default_versions.get(name, max(versions, key=int))
+            if default_version in versions:
+                found[name, None] = versions[default_version]
+        default = self._default()
         found |= {(None, version): model for (name, version), model in found.items() if name == default}
         self._found = found
 
+    def _default(self) -> str | None:
+        if self._default_name is not None:
+            return self._default_name
+        return next(iter(self._models)) if len(self._models) == 1 else USUAL_DEFAULT
+
     def _why_not(self, name: str | None, version: str | None) -> str:
-        wanted = self._default_name if name is None else name
-        if wanted in self._models and version is not None:
-            versions = ", ".join(sorted(self._models[wanted], key=int))
-            return f"model {wanted[:64]!r} has no version {version[:16]!r}; it has {versions}"
         names = ", ".join(sorted(self._models)) or "none"
-        return f"no model {wanted[:64]!r} is served; served: {names}"
+        if name is None and self._default_name is None and self._default() not in self._models:
+            return f"no model is named, and none is the default (setting default_model); served: {names}"
+        wanted = (self._default() or "") if name is None else name
+        if wanted not in self._models:
+            return f"no model {wanted[:64]!r} is served; served: {names}"
+        versions = ", ".join(sorted(self._models[wanted], key=int))
+        if version is not None:
+            return f"model {wanted!r} has no version {version[:16]!r}; it has {versions}"
+        default_version = self._default_versions.get(wanted, "")
+        return (
+            f"the default version of model {wanted!r}, {default_version[:32]!r}, is not served; name a version; "
+            f"it has {versions}"
+        )

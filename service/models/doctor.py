@@ -1,15 +1,16 @@
-"""``python -m service doctor``: what this machine can serve on, in about ten lines, and what to do where it cannot."""
+"""``python -m service doctor``: what this machine can serve, and what to do where it cannot, in about ten lines."""
 
 import platform
 from collections.abc import Iterator
 
 from service import __version__
-from service.errors import ProviderUnavailableError
-from service.inference import choose_provider
+from service.errors import ConvoyError, ProviderUnavailableError
+from service.inference import Provider, choose_provider
 from service.inference.driver import read_driver
 from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_built_in
-from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE, MODEL_FILE
+from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from service.inference.runtime import onnxruntime
+from service.models.repository_settings import make_repository
 from service.settings import Settings
 from service.workers.cores import available_cores
 
@@ -27,8 +28,6 @@ def doctor(settings: Settings) -> int:
     """
     for topic, finding in _machine():
         print(f"{topic:12}{finding}")
-    models = sorted(settings.models_dir.glob(f"*/*/{MODEL_FILE}"))
-    print(f"{'models':12}{len(models)} in {settings.models_dir}")
     try:
         provider = choose_provider(settings.execution_provider, worker_slot=0)
     except ProviderUnavailableError as error:
@@ -37,7 +36,27 @@ def doctor(settings: Settings) -> int:
     reason = f", because {provider.fallback_reason}" if provider.fallback_reason else ""
     print(f"{'provider':12}{provider.name} (execution_provider={settings.execution_provider}){reason}")
     print(f"{'settings':12}{_hint(is_gpu=provider.is_gpu, settings=settings)}")
-    return 0 if models else 1
+    found, refusals = _load_models(settings, provider)
+    print(f"{'models':12}{found - len(refusals)} of {found} in {settings.models_dir} can be served")
+    for refusal in refusals:
+        print(f"{'refused':12}{refusal}")
+    return 0 if found > len(refusals) else 1
+
+
+def _load_models(settings: Settings, provider: Provider) -> tuple[int, list[str]]:
+    """Loads each model as the service would; returns how many there are, and why some cannot be loaded."""
+    repository = make_repository(settings, provider)
+    try:
+        keys = list(repository.survey().files)
+    except OSError as error:
+        return 0, [f"{settings.models_dir}: {error.strerror}"]
+    refusals = []
+    for name, version in keys:
+        try:
+            repository.load(name, version).session.close()
+        except ConvoyError as error:
+            refusals.append(str(error))
+    return len(keys), refusals
 
 
 def _machine() -> Iterator[tuple[str, str]]:

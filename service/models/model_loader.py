@@ -2,36 +2,34 @@
 
 ::
 
-    file ─ in a thread: load, check, warm up ─> new batcher ─ publish ─> answers from the next request on
-                         └ refused: named, and what answered goes on       └ the old one drains: admits nothing,
-                                                                             answers what it had, and is let go
+    file ─ examine, several at once ─> open, one at a time ─> publish: answers from the next request on
+             └───────────────────────────┴ fails: named, and what answered before goes on
+
+Whatever goes wrong with a model is that model's failure: it stands in the log and in the index, and nothing else
+stops. Files are read and opened in threads that nothing waits for beyond a time limit.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
 
-from service.batching import Batcher, Observer
-from service.decoding import Target
-from service.errors import ConvoyError, ModelNotFoundError, ModelRefusedError
-from service.inference import LoadedModel, ModelRepository
-from service.models.catalog import ModelCatalog, ServedModel
+from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
+from service.inference import LoadedModel, ModelKey, ModelRepository, Survey
+from service.models.catalog import ModelCatalog
+from service.models.daemon_thread import run_in_daemon_thread
+from service.models.freed_memory import return_freed_memory
+from service.models.publisher import BatchingPolicy, ModelPublisher, Observe
 from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-Observe = Callable[[Observer, str, str], Observer]
+T = TypeVar("T")
 
-
-@dataclass(frozen=True, slots=True)
-class BatchingPolicy:
-    """How each model's batcher is set up, beyond what its session says; see :class:`service.batching.Batcher`."""
-
-    max_queue_delay_s: float
-    queue_capacity: int
-    loop_budget_s: float
+_LOOK_TIMEOUT_S = 30.0
+_EXAMINE_GRACE_S = 10.0
+_REASONS_SHOWN = 3
 
 
 class IndexEntry(NamedTuple):
@@ -51,7 +49,7 @@ class IndexEntry(NamedTuple):
 
 
 class ModelLoader:
-    """Loads and unloads models. One change is made at a time; requests do not wait for it.
+    """Loads and unloads models. Changes of one model are made one after the other; requests do not wait for them.
 
     Args:
         repository: where they come from.
@@ -59,6 +57,7 @@ class ModelLoader:
         policy: of their batchers.
         metrics: where they are counted.
         observe: puts an observer of its own around that of a model, given the model's name and version.
+        examined_at_once: how many new files may be tried at the same time.
     """
 
     def __init__(
@@ -68,30 +67,40 @@ class ModelLoader:
         policy: BatchingPolicy,
         metrics: Metrics,
         observe: Observe,
+        *,
+        examined_at_once: int = 1,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
-        self._policy = policy
-        self._metrics = metrics
-        self._observe = observe
-        self._changing = asyncio.Lock()
-        self._reasons: dict[tuple[str, str], str] = {}
-        self._draining: set[asyncio.Task[None]] = set()
+        self._publisher = ModelPublisher(catalog, policy, metrics, observe)
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._examining = asyncio.Semaphore(examined_at_once)
+        # One at a time: the speed of a model is measured while it is opened.
+        self._opening = asyncio.Lock()
+        self._failures: dict[ModelKey, ConvoyError] = {}
+        self._unloaded: set[ModelKey] = set()
 
-    def load_all(self) -> None:
-        """Loads every version of every model; one that is refused is logged by name and the others serve.
+    async def load_all(self) -> Survey:
+        """Loads every version of every model; those that fail are logged by name and the others serve.
+
+        Returns:
+            The repository, as it was before its files were read.
 
         Raises:
-            ModelNotFoundError: none is left to serve.
-            ProviderUnavailableError: the execution provider cannot be used.
+            ModelNotFoundError: none is left to serve, or the default model that was asked for by name is not.
         """
-        for name, version in self._repository.found():
-            try:
-                self._publish(self._repository.load(name, version))
-            except (ModelNotFoundError, ModelRefusedError) as error:
-                self._refuse(name, version, error)
+        try:
+            found = await self.survey()
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
+        await asyncio.gather(*(self._load_one(name, version) for name, version in found.files))
         if not any(True for _ in self._catalog):
-            raise ModelNotFoundError(f"no model could be served from {self._repository.root}")
+            reasons = "".join(f"; {error}" for error in list(self._failures.values())[:_REASONS_SHOWN])
+            raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
+        self.set_default_versions(found)
+        self._catalog.check_default()
+        return_freed_memory()
+        return found
 
     async def load(self, name: str, version: str | None = None) -> list[str]:
         """Loads a model, or loads it anew: its file is checked beside what answers, and takes over only if it passes.
@@ -107,20 +116,18 @@ class ModelLoader:
             ModelNotFoundError: the repository has no such file.
             ModelRefusedError: a file fails a check; what answered before goes on, and so do the versions that passed.
         """
-        async with self._changing:
-            versions = await asyncio.to_thread(self._versions, name, version)
-            refused = []
-            for found in versions:
-                try:
-                    loaded = await asyncio.to_thread(self._repository.load, name, found)
-                except ConvoyError as error:
-                    self._refuse(name, found, error)
-                    refused.append(error)
-                else:
-                    self._publish(loaded)
-            if refused:
-                raise refused[0] if len(refused) == 1 else ModelRefusedError("; ".join(map(str, refused)))
-            return versions
+        found = await self.survey()
+        versions = [there for model, there in found.files if model == name and version in (None, there)]
+        if not versions:
+            wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
+            raise ModelNotFoundError(f"the model repository has no {wanted}")
+        self.set_default_versions(found)
+        async with self._changing[name]:
+            outcomes = [await self._load_one(name, there) for there in versions]
+        failures = [outcome for outcome in outcomes if outcome is not None]
+        if failures:
+            raise failures[0] if len(failures) == 1 else ModelRefusedError("; ".join(map(str, failures)))
+        return versions
 
     async def unload(self, name: str, version: str | None = None) -> list[str]:
         """Takes a model out. Requests that it has admitted are still answered.
@@ -135,86 +142,114 @@ class ModelLoader:
         Raises:
             ModelNotFoundError: it is not served.
         """
-        async with self._changing:
+        self._catalog.versions(name)  # it is not served: known before a lock is made for its name
+        async with self._changing[name]:
             if version is None:
                 versions = [model.metadata.version for model in self._catalog.versions(name)]
             else:
                 versions = [version]
             for served in versions:
-                self._drain(self._catalog.withdraw(name, served))
-                self._reasons[name, served] = "unloaded"
+                self._publisher.withdraw(name, served)
+                self._unloaded.add((name, served))
                 logger.info("unloaded %s version %s", name, served)
             return versions
+
+    async def survey(self) -> Survey:
+        """Looks at the repository.
+
+        Raises:
+            ModelNotFoundError: it cannot be read.
+        """
+        try:
+            return await run_in_daemon_thread(self._repository.survey, name="survey", timeout_s=_LOOK_TIMEOUT_S)
+        except TimeoutError:
+            reason = "it does not answer"
+        except OSError as error:
+            reason = error.strerror or "it cannot be read"
+        raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
 
     async def index(self) -> list[IndexEntry]:
         """Every version that answers or lies in the repository, sorted."""
         ready = {(model.metadata.name, model.metadata.version) for model in self._catalog}
-        found = await asyncio.to_thread(lambda: set(self._repository.found()))
+        try:
+            found = set((await self.survey()).files)
+        except ModelNotFoundError:  # what is served goes on, and what failed is still known
+            found = set(self._failures)
+        self._failures = {key: error for key, error in self._failures.items() if key in found}
+        self._unloaded &= found
         return [
             IndexEntry(name, version, (name, version) in ready, self._reason(name, version, ready))
             for name, version in sorted(ready | found, key=lambda entry: (entry[0], int(entry[1])))
         ]
 
-    async def fingerprints(self) -> dict[tuple[str, str], tuple[int, ...]]:
-        """As :meth:`service.inference.ModelRepository.fingerprints`."""
-        return await asyncio.to_thread(self._repository.fingerprints)
+    def set_default_versions(self, found: Survey) -> None:
+        """Takes over which version of each model answers where none is named."""
+        if not self._catalog.set_default_versions(found.default_versions):
+            return
+        for name in sorted({model.metadata.name for model in self._catalog}):
+            try:
+                self._catalog.find(name)
+            except ModelNotFoundError as error:
+                logger.error("%s", error)  # noqa: TRY400  the message says all
+
+    def may_pass(self, key: ModelKey) -> bool:
+        """Whether the last attempt to load a model failed for a reason that may pass."""
+        return isinstance(self._failures.get(key), ModelLoadFailedError | ModelNotFoundError)
+
+    async def let_go(self) -> None:
+        """Returns when every model that was replaced or unloaded has answered what it had admitted, and is freed."""
+        await self._publisher.let_go()
 
     async def close(self) -> None:
         """Returns when every model has answered what it had admitted; nothing more is admitted."""
-        await asyncio.gather(*(model.batcher.close() for model in self._catalog), *self._draining)
+        await self._publisher.close()
 
-    def _versions(self, name: str, version: str | None) -> list[str]:
-        found = [there for model, there in self._repository.found() if model == name and version in (None, there)]
-        if not found:
-            wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
-            raise ModelNotFoundError(f"the model repository has no {wanted}")
-        return found
+    def _reason(self, name: str, version: str, ready: Iterable[ModelKey]) -> str:
+        if (name, version) in ready:
+            return ""
+        if (name, version) in self._unloaded:
+            return "unloaded"
+        failure = self._failures.get((name, version))
+        return "not loaded" if failure is None else str(failure)
 
-    def _reason(self, name: str, version: str, ready: set[tuple[str, str]]) -> str:
-        return "" if (name, version) in ready else self._reasons.get((name, version), "not loaded")
+    async def _load_one(self, name: str, version: str) -> ConvoyError | None:
+        """Loads one version; returns why that failed, or None."""
+        try:
+            self._publisher.publish(await self._open(name, version))
+        except ConvoyError as error:
+            return self._fail(name, version, error)
+        except Exception as error:  # no failure of one model may reach the others
+            logger.exception("loading %s version %s failed in a way that is not foreseen", name, version)
+            unforeseen = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
+            unforeseen.__cause__ = error
+            return self._fail(name, version, unforeseen)
+        self._failures.pop((name, version), None)
+        self._unloaded.discard((name, version))
+        return None
 
-    def _refuse(self, name: str, version: str, error: ConvoyError) -> None:
-        self._reasons[name, version] = str(error)
-        logger.error("refused: %s", error)
+    async def _open(self, name: str, version: str) -> LoadedModel:
+        timeout_s = self._repository.limits.timeout_s
+        try:
+            async with self._examining:
+                # Another process may just be trying the same file: then its trial is waited for, and then the own one.
+                file = await self._in_thread(
+                    lambda: self._repository.examine(name, version), name, 2 * timeout_s + _EXAMINE_GRACE_S
+                )
+            async with self._opening:
+                return await self._in_thread(lambda: self._repository.open(file), name, timeout_s)
+        except TimeoutError:
+            raise ModelLoadFailedError(
+                f"{name}/{version}: loading it did not end within {timeout_s:g} s; a model that needs longer needs a "
+                "larger model_load_timeout_s"
+            ) from None
 
-    def _publish(self, loaded: LoadedModel) -> None:
-        replaced = self._catalog.publish(self._serve(loaded))
-        if replaced is not None:
-            self._drain(replaced)
+    @staticmethod
+    async def _in_thread(work: Callable[[], T], name: str, timeout_s: float) -> T:
+        return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
 
-    def _drain(self, model: ServedModel) -> None:
-        task = asyncio.get_running_loop().create_task(self._let_go(model))
-        self._draining.add(task)
-        task.add_done_callback(self._draining.discard)
-
-    async def _let_go(self, model: ServedModel) -> None:
-        await model.batcher.close()
-        name, version = model.metadata.name, model.metadata.version
-        served = any((other.metadata.name, other.metadata.version) == (name, version) for other in self._catalog)
-        model.metrics.close(is_replaced=served)
-
-    def _serve(self, loaded: LoadedModel) -> ServedModel:
-        metadata = loaded.metadata
-        metrics = self._metrics.add_model(metadata, loaded.session.provider)
-        batcher = Batcher(
-            loaded.session,
-            name=metadata.name,
-            max_batch_size=loaded.session.max_batch_size,
-            max_queue_delay_s=self._policy.max_queue_delay_s,
-            queue_capacity=self._policy.queue_capacity,
-            seconds_per_image=loaded.seconds_per_image,
-            # The time of a run on a GPU does not shrink with its batch: none may hold up the event loop.
-            loop_budget_s=self._policy.loop_budget_s if loaded.session.provider == "cpu" else 0.0,
-            batches_in_flight=loaded.session.batches_in_flight,
-            observer=self._observe(metrics, metadata.name, metadata.version),
-            loop=asyncio.get_running_loop(),
-        )
-        metrics.watch(batcher)
-        logger.info(
-            "serving %s version %s on %s, %.0f images/s",
-            metadata.name,
-            metadata.version,
-            loaded.session.provider,
-            1 / loaded.seconds_per_image,
-        )
-        return ServedModel(metadata, Target.of(metadata), loaded.session.provider, batcher, metrics)
+    def _fail(self, name: str, version: str, error: ConvoyError) -> ConvoyError:
+        is_news = str(self._failures.get((name, version))) != str(error)
+        self._failures[name, version] = error
+        self._unloaded.discard((name, version))
+        logger.log(logging.ERROR if is_news else logging.DEBUG, "refused: %s", error)
+        return error

@@ -1,45 +1,141 @@
 """Keeps the models in step with the repository's folder.
 
-Files are looked at, not listened to: that works on every file system, network ones and mounted volumes included, and
-a file that is still being written is seen to change and waited for.
+The folder is looked at again and again: that works on every file system, network ones and mounted volumes included.
+
+::
+
+    each look ─┬─ a file that came or changed, and looks the same as at the last look ─> load
+               ├─ a file that could not be opened, for a reason that may pass ─────────> load again, later each time
+               ├─ a file that is gone, for two looks and some seconds ─────────────────> unload
+               └─ a repository that cannot be read, or in which there is no model ─────> nothing: what serves goes on
 """
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
 
 from service.errors import ConvoyError
+from service.inference import FileState, ModelKey, Survey
 from service.models.model_loader import ModelLoader
 
 logger = logging.getLogger(__name__)
 
+GONE_AFTER_S: Final = 2.0
+"""How long a file must be gone before its model is unloaded: a volume that is mounted anew is away for a moment."""
 
-async def keep_up(control: ModelLoader, interval_s: float) -> None:
-    """Loads what comes or changes and unloads what goes, until cancelled.
+_FIRST_RETRY_S: Final = 1.0
+_LAST_RETRY_S: Final = 3600.0
 
-    A file is loaded once it has looked the same twice. One that is refused is logged, and tried again when it changes.
+
+class Changes(NamedTuple):
+    """What one look calls for."""
+
+    load: list[ModelKey]
+    unload: list[ModelKey]
+
+
+class _Retry(NamedTuple):
+    """When to load a file again that could not be opened.
+
+    Attributes:
+        at: on the monotonic clock, in seconds.
+        delay_s: how long that was to wait.
+    """
+
+    at: float
+    delay_s: float
+
+
+class Watch:
+    """What is known of the repository from one look to the next.
 
     Args:
-        control: of the models.
-        interval_s: between two looks, in seconds.
+        loader: of the models.
+        first: the look that was taken before the models were loaded: what changed while they were is then seen.
     """
-    known = seen = await control.fingerprints()
-    while True:
-        await asyncio.sleep(interval_s)
-        found = await control.fingerprints()
-        changed = [model for model, print_ in found.items() if known.get(model) != print_ == seen.get(model)]
-        gone = [model for model in known if model not in found and model not in seen]
-        for name, version in changed:
-            known = {**known, (name, version): found[name, version]}
-            await _attempt(control.load, name, version)
-        for name, version in gone:
-            known = {model: print_ for model, print_ in known.items() if model != (name, version)}
-            await _attempt(control.unload, name, version)
-        seen = found
 
+    def __init__(self, loader: ModelLoader, first: Survey) -> None:
+        self._loader = loader
+        self._attempted = dict(first.files)
+        self._seen = dict(first.files)
+        self._gone_since: dict[ModelKey, float] = {}
+        self._retries: dict[ModelKey, _Retry] = {}
+        self._busy: set[ModelKey] = set()
 
-async def _attempt(change: Callable[[str, str], Awaitable[object]], name: str, version: str) -> None:
-    try:
-        await change(name, version)
-    except ConvoyError as error:
-        logger.warning("%s version %s: %s", name, version, error)
+    async def run(self, interval_s: float) -> None:
+        """Loads what comes or changes and unloads what goes, until cancelled.
+
+        Args:
+            interval_s: between two looks, in seconds.
+        """
+        async with asyncio.TaskGroup() as changing:
+            while True:
+                await asyncio.sleep(interval_s)
+                try:
+                    await self._look(changing)
+                except ConvoyError as error:
+                    logger.warning("%s; what is served goes on", error)
+                except Exception:
+                    logger.exception("looking at the model repository failed; what is served goes on")
+
+    def changes(self, files: dict[ModelKey, FileState], now: float) -> Changes:
+        """Compares a look with the last one.
+
+        Args:
+            files: that were found.
+            now: on the monotonic clock, in seconds.
+
+        Returns:
+            What is to be done about it.
+        """
+        if not files:  # a mount point whose volume is away is an empty folder
+            return Changes([], [])
+        load = [key for key, state in files.items() if self._attempted.get(key) != state == self._seen.get(key)]
+        self._retries = {
+            key: retry for key, retry in self._retries.items() if key in files and self._loader.may_pass(key)
+        }
+        load += [key for key, retry in self._retries.items() if key not in load and now >= retry.at]
+        missing = [key for key in self._attempted if key not in files]
+        unload = [key for key in missing if now - self._gone_since.get(key, now) >= GONE_AFTER_S]
+        self._gone_since = {key: self._gone_since.get(key, now) for key in missing if key not in unload}
+        self._seen = dict(files)
+        return Changes(load, unload)
+
+    async def _look(self, changing: asyncio.TaskGroup) -> None:
+        found = await self._loader.survey()
+        if found.files:
+            self._loader.set_default_versions(found)
+        now = asyncio.get_running_loop().time()
+        for key in self._attempted.keys() - self._retries.keys() - self._busy:
+            self._plan_retry(key, now)  # it was loaded by the start, or by a request
+        load, unload = self.changes(found.files, now)
+        for key in load:
+            if key not in self._busy:
+                self._attempted[key] = found.files[key]
+                changing.create_task(self._change(self._loader.load, key))
+        for key in unload:
+            del self._attempted[key]
+            changing.create_task(self._change(self._loader.unload, key))
+
+    async def _change(self, change: Callable[[str, str], Awaitable[object]], key: ModelKey) -> None:
+        """Loads or unloads one version. A load that takes long delays no other."""
+        self._busy.add(key)
+        try:
+            await change(*key)
+        except ConvoyError as error:  # the loader has logged what is news
+            logger.debug("%s version %s: %s", *key, error)
+        except Exception:
+            logger.exception("changing %s version %s failed", *key)
+        finally:
+            self._busy.discard(key)
+            self._plan_retry(key, asyncio.get_running_loop().time())
+
+    def _plan_retry(self, key: ModelKey, now: float) -> None:
+        """Plans the next attempt after a failure that may pass, twice as late as the one before."""
+        if not self._loader.may_pass(key):
+            self._retries.pop(key, None)
+            return
+        last = self._retries.get(key)
+        delay_s = _FIRST_RETRY_S if last is None else min(_LAST_RETRY_S, 2 * last.delay_s)
+        self._retries[key] = _Retry(now + delay_s, delay_s)

@@ -58,7 +58,7 @@ def test_versions_are_found_in_the_order_of_their_numbers(root: Path) -> None:
     for version in ("2", "10"):
         shutil.copytree(root / "mnist" / "1", root / "mnist" / version)
     (root / "mnist" / "notes").mkdir()
-    assert list(repository(root).found()) == [("mnist", "1"), ("mnist", "2"), ("mnist", "10")]
+    assert list(repository(root).survey().files) == [("mnist", "1"), ("mnist", "2"), ("mnist", "10")]
 
 
 def remove_property(model: onnx.ModelProto) -> None:

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import onnxruntime
 import pytest
 
+from tests.fixtures.tiny_models import hostile_model, put, tiny_model
 from tests.process import ROOT
 
 
@@ -21,6 +23,17 @@ def test_it_explains_the_machine() -> None:
     assert {"convoy", "cores", "runtime", "driver", "models", "provider", "settings"} <= set(topics)
     assert f"onnxruntime {onnxruntime.__version__}" in answer.stdout
     assert "cpu (execution_provider=cpu)" in answer.stdout
+
+
+def test_it_counts_what_can_be_served(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    put(tmp_path, "bad", "1", hostile_model("bad-reshape", "bad"))
+    answer = doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path))
+    assert answer.returncode == 0
+    assert f"1 of 2 in {tmp_path} can be served" in answer.stdout
+    assert "refused     bad/1/model.onnx: ONNX Runtime cannot run it" in answer.stdout
+    (tmp_path / "tiny" / "1" / "model.onnx").unlink()
+    assert doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path)).returncode == 1
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this runtime has CUDA")

@@ -1,0 +1,148 @@
+"""What lies in a model repository: folders and files as they are, whatever somebody may have put there.
+
+::
+
+    <name>/<version>/model.onnx    the models
+    <name>/default_version         optional: the version that answers where none is named
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
+
+MODEL_FILE: Final = "model.onnx"
+DEFAULT_VERSION_FILE: Final = "default_version"
+
+_MOST_DEFAULT_VERSION_BYTES: Final = 64
+
+ModelKey = tuple[str, str]
+"""Name and version of a model."""
+FileState = tuple[int, ...]
+"""What tells a file from the one that was there before: inode, size in bytes, time of change in nanoseconds."""
+
+
+class Survey(NamedTuple):
+    """What one look at the repository found.
+
+    Attributes:
+        files: each model file with its state, sorted by name and number of version.
+        default_versions: what the file ``default_version`` of a model says, for those models that have one.
+    """
+
+    files: dict[ModelKey, FileState]
+    default_versions: dict[str, str]
+
+
+def survey(root: Path) -> Survey:
+    """Looks at the whole repository. A folder in it that cannot be read is left out, and so are hidden ones.
+
+    Names that are not UTF-8 are shown with escapes; no model of such a name can be loaded.
+
+    Raises:
+        OSError: the repository's own folder cannot be read.
+    """
+    files: dict[ModelKey, FileState] = {}
+    default_versions: dict[str, str] = {}
+    for model in sorted(_folders(root), key=lambda entry: entry.name):
+        name = _shown(model.name)
+        versions = {_shown(version.name): Path(version.path) for version in _readable_folders(model)}
+        for version in sorted(filter(str.isdecimal, versions), key=lambda number: (int(number), number)):
+            state = _state(versions[version] / MODEL_FILE)
+            if state is not None:
+                files[name, version] = state
+        said = _default_version(Path(model.path) / DEFAULT_VERSION_FILE)
+        if said is not None:
+            default_versions[name] = said
+    return Survey(files, default_versions)
+
+
+def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
+    """Reads a model's file.
+
+    Args:
+        path: of the file.
+        origin: names it in messages.
+        most_bytes: that it may have.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelLoadFailedError: it cannot be read.
+        ModelRefusedError: it is no regular file, or too long.
+    """
+    try:
+        return _read_regular(path, most_bytes)
+    except FileNotFoundError:
+        raise ModelNotFoundError(f"{origin} cannot be read: there is no such file") from None
+    except OSError as error:
+        raise ModelLoadFailedError(f"{origin} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ModelRefusedError(f"{origin}: {error}") from None
+    except MemoryError as error:
+        raise ModelLoadFailedError(f"{origin}: there is not enough memory to read it") from error
+
+
+def _default_version(path: Path) -> str | None:
+    """What a model's default version is said to be; None where nothing is said."""
+    try:
+        content = _read_regular(path, _MOST_DEFAULT_VERSION_BYTES)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        return f"unreadable: {error}"
+    return content.decode("utf-8", "backslashreplace").strip()
+
+
+def _read_regular(path: Path, most_bytes: int) -> bytes:
+    """Reads a file, but no pipe or device, which could be without an end.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no regular file, or too long.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size > most_bytes:
+            raise ValueError(f"it has {status.st_size} bytes, more than the {most_bytes} allowed")
+        with open(file, "rb", closefd=False) as opened:
+            return opened.read(most_bytes)
+    finally:
+        os.close(file)
+
+
+def _folders(path: Path) -> list[os.DirEntry[str]]:
+    """The folders in a folder, links to folders included, without hidden ones."""
+    with os.scandir(path) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
+
+
+def _readable_folders(entry: os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    try:
+        return _folders(Path(entry.path))
+    except OSError:
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _state(path: Path) -> FileState | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _shown(name: str) -> str:
+    """A file's name as text, whatever its bytes are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

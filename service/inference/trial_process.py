@@ -1,0 +1,95 @@
+"""The child process in which a new model file is tried; see :mod:`service.inference.trial`."""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from service.errors import ModelRefusedError
+from service.inference.gpu_options import GpuPolicy
+from service.inference.model_check import check_answers
+from service.inference.providers import Provider
+from service.inference.session import ModelSession
+from service.inference.trial import TrialTask
+
+_PR_SET_PDEATHSIG: Final = 1
+_NICENESS: Final = 10
+_ORIGIN: Final = "the model"
+_SHORT_OF_MEMORY: Final = ("allocate memory", "bad_alloc")
+"""What the messages of ONNX Runtime and of the C++ library have in common where memory cannot be had."""
+
+
+def main() -> NoReturn:
+    """Reads the model from standard input, tries it, and writes the outcome to standard output."""
+    answer = os.dup(1)
+    os.dup2(2, 1)  # what libraries print is no answer
+    task = TrialTask(**json.loads(sys.argv[1]))
+    _limit(task)
+    refusal = _try(sys.stdin.buffer.read(), task)
+    os.write(answer, json.dumps({"refusal": refusal}).encode())
+    os._exit(0)  # no destructor of a half-made session gets to run
+
+
+def _try(model: bytes, task: TrialTask) -> str:
+    try:
+        session = ModelSession(
+            model,
+            origin=_ORIGIN,
+            provider=Provider("cpu"),
+            intra_op_threads=task.intra_op_threads,
+            max_batch_size=task.max_batch_size,
+            gpu=GpuPolicy(memory_limit_bytes=0, cuda_graphs=False),
+        )
+        check_answers(session, _ORIGIN)
+    except ModelRefusedError as error:
+        refusal = str(error).removeprefix(f"{_ORIGIN}: ")
+    except MemoryError:
+        refusal = _SHORT_OF_MEMORY[0]
+    except Exception as error:  # noqa: BLE001  whatever a model does to the code that reads it is the model's fault
+        refusal = (
+            f"it cannot be loaded: {str(error).splitlines()[0] if str(error) else 'for a reason that is not said'}"
+        )
+    else:
+        return ""
+    if any(sign in refusal for sign in _SHORT_OF_MEMORY):
+        return (
+            f"it needs more memory than model_memory_limit_bytes, {task.memory_bytes}, allows for loading it and "
+            "running one batch"
+        )
+    return refusal
+
+
+def _limit(task: TrialTask) -> None:
+    """Sets the limits of this process. Those that this system does not have are left out."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, task.timeout_s)  # ends the process, native code or not
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):
+        os.nice(_NICENESS)
+    with suppress(OSError):  # where memory is short, the kernel shall end this process and not the service
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != task.parent:  # it ended before it could be watched
+            os._exit(1)
+    with suppress(OSError, ValueError):
+        most = _data_bytes() + task.memory_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _data_bytes() -> int:
+    """Memory of this process that the limit counts already: private and writable.
+
+    Raises:
+        OSError: this is not Linux.
+        ValueError: the kernel does not tell.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError("VmData is missing")

@@ -1,0 +1,116 @@
+"""Lets loaded models answer, and lets models go that answer no more.
+
+::
+
+    LoadedModel ─ metrics, batcher ─> catalog: answers from the next request on
+    the one that it replaces, or that is withdrawn ─> admits nothing, answers what it had ─> its memory is freed
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from service.batching import Batcher, Observer
+from service.decoding import Target
+from service.inference import LoadedModel
+from service.models.catalog import ModelCatalog, ServedModel
+from service.models.daemon_thread import run_in_daemon_thread
+from service.models.freed_memory import return_freed_memory
+from service.telemetry.metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+Observe = Callable[[Observer, str, str], Observer]
+
+_TRIM_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchingPolicy:
+    """How each model's batcher is set up, beyond what its session says; see :class:`service.batching.Batcher`."""
+
+    max_queue_delay_s: float
+    queue_capacity: int
+    loop_budget_s: float
+
+
+class ModelPublisher:
+    """Puts models into the catalog and takes them out.
+
+    Args:
+        catalog: where they answer.
+        policy: of their batchers.
+        metrics: where they are counted.
+        observe: puts an observer of its own around that of a model, given the model's name and version.
+    """
+
+    def __init__(self, catalog: ModelCatalog, policy: BatchingPolicy, metrics: Metrics, observe: Observe) -> None:
+        self._catalog = catalog
+        self._policy = policy
+        self._metrics = metrics
+        self._observe = observe
+        self._draining: set[asyncio.Task[None]] = set()
+
+    def publish(self, loaded: LoadedModel) -> None:
+        """Lets a model answer from the next request on, in the place of one of its name and version."""
+        replaced = self._catalog.publish(self._serve(loaded))
+        if replaced is not None:
+            self._drain(replaced)
+
+    def withdraw(self, name: str, version: str) -> None:
+        """Takes a model out. Requests that it has admitted are still answered.
+
+        Raises:
+            ModelNotFoundError: it is not served.
+        """
+        self._drain(self._catalog.withdraw(name, version))
+
+    async def let_go(self) -> None:
+        """Returns when every model that was replaced or withdrawn has answered what it had admitted, and is freed."""
+        await asyncio.gather(*self._draining)
+
+    async def close(self) -> None:
+        """Returns when every model has answered what it had admitted; nothing more is admitted."""
+        await asyncio.gather(*(model.batcher.close() for model in self._catalog), self.let_go())
+
+    def _drain(self, model: ServedModel) -> None:
+        task = asyncio.get_running_loop().create_task(self._let_go(model))
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+    async def _let_go(self, model: ServedModel) -> None:
+        await model.batcher.close()
+        model.session.close()
+        name, version = model.metadata.name, model.metadata.version
+        served = any((other.metadata.name, other.metadata.version) == (name, version) for other in self._catalog)
+        model.metrics.close(is_replaced=served)
+        with suppress(TimeoutError, RuntimeError):  # RuntimeError: no thread can be started
+            await run_in_daemon_thread(return_freed_memory, name="free-memory", timeout_s=_TRIM_TIMEOUT_S)
+
+    def _serve(self, loaded: LoadedModel) -> ServedModel:
+        metadata = loaded.metadata
+        metrics = self._metrics.add_model(metadata, loaded.session.provider)
+        batcher = Batcher(
+            loaded.session,
+            name=metadata.name,
+            max_batch_size=loaded.session.max_batch_size,
+            max_queue_delay_s=self._policy.max_queue_delay_s,
+            queue_capacity=self._policy.queue_capacity,
+            seconds_per_image=loaded.seconds_per_image,
+            # The time of a run on a GPU does not shrink with its batch: none may hold up the event loop.
+            loop_budget_s=self._policy.loop_budget_s if loaded.session.provider == "cpu" else 0.0,
+            batches_in_flight=loaded.session.batches_in_flight,
+            observer=self._observe(metrics, metadata.name, metadata.version),
+            loop=asyncio.get_running_loop(),
+        )
+        metrics.watch(batcher)
+        logger.info(
+            "serving %s version %s on %s, %.0f images/s",
+            metadata.name,
+            metadata.version,
+            loaded.session.provider,
+            1 / loaded.seconds_per_image,
+        )
+        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics)

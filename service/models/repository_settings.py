@@ -1,0 +1,28 @@
+"""The model repository as the settings describe it: the same one for serving and for the doctor."""
+
+from service.inference import GpuPolicy, KnownModels, LoadLimits, ModelRepository, Provider
+from service.settings import Settings, user_cache_dir
+from service.workers.cores import available_cores
+
+
+def make_repository(settings: Settings, provider: Provider) -> ModelRepository:
+    """Makes the repository.
+
+    Args:
+        settings: how the service runs.
+        provider: to run all models on.
+    """
+    cores = max(1, available_cores() // settings.workers)
+    return ModelRepository(
+        settings.models_dir,
+        provider=provider,
+        intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
+        max_batch_size=settings.max_batch_size,
+        gpu=GpuPolicy(
+            memory_limit_bytes=settings.gpu_memory_limit_bytes,
+            cuda_graphs=settings.cuda_graphs,
+            tensorrt_cache_dir=settings.tensorrt_cache_dir,
+        ),
+        limits=LoadLimits(settings.model_load_timeout_s, settings.model_memory_limit_bytes),
+        known=KnownModels(settings.known_models_dir or user_cache_dir("known-models")),
+    )
