@@ -35,6 +35,7 @@ from service.api.request_middleware import RequestMiddleware
 from service.api.route_table import all_routes, first_steps
 from service.api.v2.infer import InferEndpoint, is_inference
 from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
+from service.api.work_thread import WorkThread
 from service.classifier import Classifier
 from service.decoding import Decoder
 from service.errors import ConvoyError, SettingError
@@ -78,17 +79,20 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
     budget = BodyBudget(settings.max_body_bytes_in_flight)
     tracing = _tracing(settings)
     access = _access(settings)
+    work_thread = WorkThread()
     predict = PredictEndpoint(
         max_body_bytes=settings.max_body_bytes,
         budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
+        work_thread=work_thread,
     )
     inference = InferEndpoint(
         max_body_bytes=settings.max_body_bytes,
         budget=budget,
         max_images=settings.max_images_per_request,
         timeout_s=settings.request_timeout_s,
+        work_thread=work_thread,
     )
 
     @asynccontextmanager

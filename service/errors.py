@@ -16,7 +16,8 @@
     │   └── RateLimitedError            the key has been used too often; says when to come back
     ├── RequestError                what the client sent cannot be answered
     │   ├── MalformedRequestError       not the JSON, multipart or parameter that it says it is
-    │   ├── UnsupportedMediaTypeError   a kind of body or answer that the service does not speak
+    │   ├── UnsupportedMediaTypeError   a kind of body that the service does not read
+    │   ├── NotAcceptableError          a kind of answer that the service does not write
     │   ├── TooLargeError               more bytes, pixels or images than allowed
     │   ├── InvalidImagesError          some of the pictures cannot be used; says which and why
     │   ├── SlowBodyError               the body did not arrive in time
@@ -99,7 +100,11 @@ class MalformedRequestError(RequestError):
 
 
 class UnsupportedMediaTypeError(RequestError):
-    """The body, or the answer that was asked for, is of a kind that the service does not speak."""
+    """The body is of a kind that the service does not read."""
+
+
+class NotAcceptableError(RequestError):
+    """The client accepts no kind of answer that the service writes."""
 
 
 class TooLargeError(RequestError):

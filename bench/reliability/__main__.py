@@ -7,6 +7,7 @@
     python -m bench.reliability soak --seconds 1800
     python -m bench.reliability replace
     python -m bench.reliability hasty --requests 20000
+    python -m bench.reliability stops
 
 Each prints one JSON line. A request *fails* when it gets no answer, a wrong answer, or a status that is neither 200 nor
 an announced refusal (503).
@@ -23,6 +24,7 @@ from bench.reliability.hasty import hasty
 from bench.reliability.overload import overload
 from bench.reliability.restarts import replace, rolling
 from bench.reliability.soak import soak
+from bench.reliability.stops import stops
 
 _REPLACEMENTS = 5
 
@@ -30,7 +32,7 @@ _REPLACEMENTS = 5
 def main() -> int:
     """Runs one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("overload", "rolling", "soak", "replace", "hasty"))
+    parser.add_argument("what", choices=("overload", "rolling", "soak", "replace", "hasty", "stops"))
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=16)
@@ -41,6 +43,8 @@ def main() -> int:
             result = asyncio.run(rolling(log, options.requests, options.clients))
         elif options.what == "hasty":
             result = asyncio.run(hasty(log, options.requests))
+        elif options.what == "stops":
+            result = stops(log)
         elif options.what == "replace":
             result = asyncio.run(replace(log, _REPLACEMENTS))
         else:

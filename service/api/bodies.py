@@ -1,36 +1,69 @@
-"""What a client may send to ``/predict``: four kinds of body, each turned into pictures or pixels."""
+"""What a client may send to ``/predict``: four kinds of body, each turned into pictures or pixels, and parameters."""
 
-from collections.abc import Callable
+from typing import NamedTuple
 
-import orjson
-from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
-
+from service.api.forms import read_form
+from service.api.parameters import NO_PARAMETERS, Parameters, read_values
 from service.classifier import Images
-from service.decoding import Target, Upload, read_base64, read_images
+from service.decoding import BoundedJson, LongText, Target, Upload, read_base64, read_images
 from service.errors import (
+    ImageFault,
+    InvalidImagesError,
     MalformedRequestError,
     TooLargeError,
     UnsupportedMediaTypeError,
 )
 
-FILE_FIELD = "file"
 ACCEPTED = (
     "multipart/form-data with `file` parts, one image as image/* or application/octet-stream, "
     'JSON {"images": ["<base64>", ...]}, or uint8 [N, H, W, C] as application/x-npy'
 )
+LOOP_BYTES = 262_144
+"""Longer bodies that have to be taken apart are taken apart in a thread."""
+MEMBERS = ("images", *Parameters._fields)
 
 
-def parse_body(body: bytes, content_type: bytes, target: Target, max_images: int) -> Images:
+class Body(NamedTuple):
+    """A body, read.
+
+    Attributes:
+        uploads: its pictures, or the whole .npy file, which is read once the model is known.
+        parameters: what it says beside them.
+    """
+
+    uploads: list[Upload] | bytes
+    parameters: Parameters = NO_PARAMETERS
+
+    def images(self, target: Target, max_images: int) -> Images:
+        """The pictures to decode, or pixels uint8 [N, H, W, C].
+
+        Args:
+            target: what the model wants, for pixels.
+            max_images: most pictures allowed.
+
+        Raises:
+            MalformedRequestError: not an .npy file.
+            InvalidImagesError: its array cannot be used.
+            TooLargeError: more than ``max_images``.
+        """
+        images = read_images(self.uploads, target) if isinstance(self.uploads, bytes) else self.uploads
+        if len(images) > max_images:
+            raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
+        return images
+
+
+def takes_long(body: bytes, content_type: bytes) -> bool:
+    """Whether reading a body would stop the event loop for more than some milliseconds."""
+    return len(body) > LOOP_BYTES and _media_type(content_type) in (_FORM, _JSON)
+
+
+def parse_body(body: bytes, content_type: bytes, max_images: int) -> Body:
     """Takes the pictures out of a body.
 
     Args:
         body: whole.
-        content_type: the header's value; may be empty.
-        target: what the model wants, for bulk pixels.
-        max_images: most pictures allowed.
-
-    Returns:
-        Files to decode, or pixels uint8 [N, H, W, C].
+        content_type: the header's value; empty where there is none.
+        max_images: most pictures allowed; what can hold more is refused before it is taken apart.
 
     Raises:
         UnsupportedMediaTypeError: none of the four kinds.
@@ -39,70 +72,100 @@ def parse_body(body: bytes, content_type: bytes, target: Target, max_images: int
         TooLargeError: more than ``max_images``.
     """
     if content_type in _COMMON_TYPES:
-        return [Upload(body)]
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type.startswith(b"image/") or media_type == b"application/octet-stream":
-        return [Upload(body)]
-    reader = _READERS.get(media_type)
-    if reader is None:
-        said = f"{content_type[:80].decode('latin-1')!r} is not accepted" if content_type else "Content-Type is missing"
-        raise UnsupportedMediaTypeError(f"{said}; send {ACCEPTED}")
-    images = reader(body, content_type, target)
+        return Body([Upload(body)])
+    if len(content_type) > _MOST_TYPE_BYTES:
+        raise UnsupportedMediaTypeError(
+            f"Content-Type has {len(content_type)} bytes; at most {_MOST_TYPE_BYTES} are allowed"
+        )
+    media_type = _media_type(content_type)
+    if media_type.startswith(b"image/") or media_type in _COMMON_TYPES:
+        return Body([Upload(body)])
+    if media_type == _FORM:
+        return Body(*read_form(body, content_type, max_images))
+    if media_type == _JSON:
+        return _read_json(body, max_images)
+    if media_type == _NPY:
+        return Body(body)
+    if not media_type:
+        return Body([_guess_picture(body)])
+    if media_type == b"application/x-www-form-urlencoded":
+        raise UnsupportedMediaTypeError(
+            "application/x-www-form-urlencoded is what curl says where it is told nothing else. Send a picture with "
+            "`curl --data-binary @cat.png -H 'Content-Type: image/png'` (with `-d @cat.png` curl removes bytes from "
+            "the file), or a form with `curl -F file=@cat.png`"
+        )
+    raise UnsupportedMediaTypeError(f"{content_type[:80].decode('latin-1')!r} is not accepted; send {ACCEPTED}")
+
+
+def explain_mangling(error: InvalidImagesError, body: Body, data: bytes) -> InvalidImagesError:
+    """Says of a picture that cannot be read, where it is so, that its sender has lost some of its bytes.
+
+    Args:
+        error: of decoding.
+        body: as read.
+        data: as it came.
+    """
+    is_one_picture = isinstance(body.uploads, list) and body.uploads[0].data is data
+    if not is_one_picture or len(data) < _LEAST_PICTURE_BYTES or any(sign in data for sign in b"\n\r\0"):
+        return error
+    hint = "; it holds no line feed and no zero byte, as if sent with `curl -d`: send it with `curl --data-binary`"
+    return InvalidImagesError([ImageFault(fault.index, fault.filename, fault.reason + hint) for fault in error.faults])
+
+
+def _media_type(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()
+
+
+def _guess_picture(body: bytes) -> Upload:
+    """A body without a Content-Type is a picture, unless it is plainly something else."""
+    start = body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    for sign, kind, media_type in _SIGNS:
+        if start.startswith(sign):
+            raise UnsupportedMediaTypeError(
+                f"Content-Type is missing, and the body looks like {kind}; send it with Content-Type: {media_type}"
+            )
+    return Upload(body)
+
+
+def _read_json(text: bytes, max_images: int) -> Body:
+    bounded = BoundedJson(text)
+    if bounded.has_more(b"[{", _OTHER_ELEMENTS):
+        raise MalformedRequestError(
+            f"the body is not JSON of the right form: it has over {_OTHER_ELEMENTS} lists and objects; {_RIGHT_JSON}"
+        )
+    # A data URL has a comma of its own.
+    if bounded.has_more(b",", 2 * max_images + _OTHER_ELEMENTS):
+        raise TooLargeError(
+            f"the JSON has more elements than images may be in one request; at most {max_images} are allowed"
+        )
+    if bounded.is_long(max_images):
+        raise TooLargeError("the JSON is longer than its images need; it holds too many blanks or digits")
+    document = bounded.parse()
+    if not isinstance(document, dict):
+        raise MalformedRequestError(_RIGHT_JSON)
+    if unknown := [key for key in document if key not in MEMBERS]:
+        raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(MEMBERS)}. {_RIGHT_JSON}")
+    images = document.get("images")
+    if not isinstance(images, list) or not images or not all(isinstance(image, str | LongText) for image in images):
+        raise MalformedRequestError(_RIGHT_JSON)
     if len(images) > max_images:
         raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
-    return images
+    parameters = read_values(document)
+    if (name := bounded.repeated_member(document)) is not None:
+        raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice")
+    return Body(read_base64(images), parameters)
 
 
-def _multipart(body: bytes, content_type: bytes, _target: Target) -> Images:
-    boundary = parse_options_header(content_type.decode("latin-1"))[1].get("boundary")
-    if not boundary:
-        raise MalformedRequestError("multipart/form-data without a boundary parameter")
-    uploads: list[Upload] = []
-    others: set[str] = set()
-    part: MultipartSegment | None = None
-    chunks: list[bytes] = []
-    try:
-        with PushMultipartParser(boundary, max_segment_count=_MAX_PARTS) as parser:
-            for event in parser.parse(body):
-                if event is None:
-                    if part is not None and part.name == FILE_FIELD:
-                        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-                        uploads.append(Upload(bytes(data), part.filename))
-                    elif part is not None:
-                        others.add(str(part.name)[:64])
-                elif isinstance(event, MultipartSegment):
-                    part, chunks = event, []
-                else:
-                    chunks.append(event)
-    except ParserLimitReached as error:
-        raise TooLargeError(f"multipart/form-data is over a limit: {error}") from error
-    except MultipartError as error:
-        raise MalformedRequestError(f"multipart/form-data is broken: {error}") from error
-    if not uploads:
-        seen = f"; it has {', '.join(sorted(others)[:8])}" if others else ""
-        raise MalformedRequestError(f"the form has no part named `{FILE_FIELD}`{seen}")
-    return uploads
-
-
-def _json(body: bytes, _content_type: bytes, _target: Target) -> Images:
-    try:
-        document = orjson.loads(body)
-    except ValueError as error:
-        raise MalformedRequestError(f"the body is not JSON: {error}") from error
-    images = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(images, list) or not images or not all(isinstance(image, str) for image in images):
-        raise MalformedRequestError('the JSON must be {"images": ["<base64>", ...]} with one string or more')
-    return read_base64(images)
-
-
-def _npy(body: bytes, _content_type: bytes, target: Target) -> Images:
-    return read_images(body, target)
-
-
-_MAX_PARTS = 4096
-_COMMON_TYPES = frozenset((b"image/png", b"image/jpeg", b"application/octet-stream"))
-_READERS: dict[bytes, Callable[[bytes, bytes, Target], Images]] = {
-    b"multipart/form-data": _multipart,
-    b"application/json": _json,
-    b"application/x-npy": _npy,
-}
+_OTHER_ELEMENTS = 16
+_MOST_TYPE_BYTES = 1024
+_LEAST_PICTURE_BYTES = 200
+_RIGHT_JSON = 'the JSON must be {"images": ["<base64>", ...]} with one string or more'
+_FORM = b"multipart/form-data"
+_JSON = b"application/json"
+_NPY = b"application/x-npy"
+_COMMON_TYPES = frozenset((b"image/png", b"image/jpeg", b"application/octet-stream", b"binary/octet-stream"))
+_SIGNS = (
+    (b"{", "JSON", "application/json"),
+    (b"--", "a form", "multipart/form-data; boundary=..."),
+    (b"\x93NUMPY", "an .npy file", "application/x-npy"),
+)

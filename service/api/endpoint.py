@@ -1,7 +1,10 @@
 """What the two endpoints that classify have in common: they stand before the FastAPI app, and always answer."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
 
+from service.api.work_thread import WorkThread
 from service.errors import (
     ClientGoneError,
     DeadlineExceededError,
@@ -19,6 +22,8 @@ from service.http.asgi import Receive, Reply, Scope, Send
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
 from service.telemetry.failure import Failure, release_frames
+
+Result = TypeVar("Result")
 
 CLASSIFYING_ERRORS = (
     MalformedRequestError,
@@ -43,13 +48,23 @@ class ClassifyingEndpoint(ABC):
         budget: of the bytes that all bodies hold.
         max_images: most pictures in one request.
         timeout_s: time limit of a request that asks for none.
+        work_thread: for what would stop the event loop for too long.
     """
 
-    def __init__(self, *, max_body_bytes: int, budget: BodyBudget, max_images: int, timeout_s: float) -> None:
+    def __init__(
+        self,
+        *,
+        max_body_bytes: int,
+        budget: BodyBudget,
+        max_images: int,
+        timeout_s: float,
+        work_thread: WorkThread,
+    ) -> None:
         self._max_body_bytes = max_body_bytes
         self._budget = budget
         self._max_images = max_images
         self._timeout_s = timeout_s
+        self._work_thread = work_thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, whatever happens.
@@ -71,6 +86,10 @@ class ClassifyingEndpoint(ABC):
         finally:
             connection.let_go()
         await reply.send(send)
+
+    async def _do(self, work: Callable[[], Result], connection: Connection, deadline: float) -> Result:
+        """Does in the thread what would stop the event loop for too long."""
+        return await self._work_thread.run(work, deadline=deadline, is_abandoned=connection.is_gone)
 
     @abstractmethod
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:

@@ -6,21 +6,22 @@ what it leaves. It is documented in the app's schema like any other route (`serv
 
 import time
 
-from service.api.answers import JSON, answer, choose_media_type
-from service.api.bodies import parse_body
+from service.api.accept import choose_media_type
+from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
+from service.api.bodies import Body, explain_mangling, parse_body, takes_long
 from service.api.compression import compress
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
+from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.problems import problem
-from service.api.requests import read_body, read_parameters, read_timeout_s
-from service.classifier import Classifier
+from service.api.requests import read_body, read_timeout_s
+from service.classifier import Classification, Classifier
 from service.declarations import declare
-from service.errors import MalformedRequestError
+from service.errors import InvalidImagesError, NotAcceptableError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
-from service.models.catalog import ServedModel
 
 
-@declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
+@declare(key_scope="predict", errors=(*CLASSIFYING_ERRORS, NotAcceptableError))
 class PredictEndpoint(ClassifyingEndpoint):
     """Classifies the pictures of one request."""
 
@@ -29,35 +30,48 @@ class PredictEndpoint(ClassifyingEndpoint):
 
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
-        classifier: Classifier = scope["state"]["classifier"]
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
-        media_type = choose_media_type(headers.get(b"accept", b""))
-        body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        deadline = started + timeout_s
+        media_type = choose_media_type(headers.get(b"accept", b""), MEDIA_TYPES)
+        content_type = headers.get(b"content-type", b"")
+        query = read_query(scope["query_string"])
+        data = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+
+        def read() -> Body:
+            return parse_body(data, content_type, self._max_images)
+
+        body = await self._do(read, connection, deadline) if takes_long(data, content_type) else read()
+        parameters = query
+        if body.parameters is not NO_PARAMETERS or scope["path"] != "/predict":
+            parameters = merge((("path", _in_path(scope["path"])), ("query", query), ("body", body.parameters)))
+        try:
+            result = await self._ask(scope, connection, body, parameters, deadline)
+        except InvalidImagesError as error:
+            raise explain_mangling(error, body, data) from None
+
+        def write() -> Reply:
+            reply = answer(result, media_type, parameters.top_k)
+            return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
+
+        is_long = result.probabilities.size > LOOP_NUMBERS
+        return await self._do(write, connection, deadline) if is_long else write()
+
+    async def _ask(
+        self, scope: Scope, connection: Connection, body: Body, parameters: Parameters, deadline: float
+    ) -> Classification:
+        classifier: Classifier = scope["state"]["classifier"]
         # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
-        model, top_k = self._model(classifier, scope)
-        images = parse_body(body, headers.get(b"content-type", b""), model.target, self._max_images)
+        model = classifier.catalog.find(parameters.model, parameters.version)
         result = await classifier.classify(
             model,
-            images,
-            deadline=started + timeout_s,
+            body.images(model.target, self._max_images),
+            deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
         )
         scope["state"]["result"] = result
-        reply = answer(result, media_type, top_k)
-        return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
-
-    @staticmethod
-    def _model(classifier: Classifier, scope: Scope) -> tuple[ServedModel, int | None]:
-        """The model that path and query name: /predict, /models/M/predict or /models/M/versions/V/predict."""
-        name, version, top_k = read_parameters(scope["query_string"])
-        if scope["path"] == "/predict":
-            return classifier.catalog.find(name, version), top_k
-        steps = scope["path"].split("/")
-        if name is not None or (version is not None and len(steps) > 4):
-            raise MalformedRequestError("the model is named in the path and in the query; name it once")
-        return classifier.catalog.find(steps[2], steps[4] if len(steps) > 4 else version), top_k
+        return result
 
 
 def is_prediction(scope: Scope) -> bool:
@@ -71,3 +85,11 @@ def is_prediction(scope: Scope) -> bool:
         return False
     steps = path.split("/")
     return steps[1] == "models" and (len(steps) == 4 or (len(steps) == 6 and steps[3] == "versions"))
+
+
+def _in_path(path: str) -> Parameters:
+    """What the path says: /predict, /models/M/predict or /models/M/versions/V/predict."""
+    steps = path.split("/")
+    if len(steps) == 2:
+        return NO_PARAMETERS
+    return Parameters(steps[2], steps[4] if len(steps) > 4 else None)

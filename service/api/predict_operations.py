@@ -2,35 +2,16 @@
 
 from typing import Any
 
-from service.api.bodies import FILE_FIELD
-from service.api.operation import BINARY, NUMBER, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
+from service.api.forms import FILE_FIELD
+from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
+from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K
 from service.api.schemas import EncodedImages, PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
 
-_BODY: dict[str, Any] = {
-    "required": True,
-    "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": [FILE_FIELD],
-                "properties": {
-                    FILE_FIELD: {
-                        "type": "array",
-                        "items": BINARY,
-                        "minItems": 1,
-                        "description": "One picture or many, each a part of this name.",
-                    }
-                },
-            }
-        },
-        "image/*": {"schema": BINARY},
-        "application/octet-stream": {"schema": BINARY},
-        "application/json": {"schema": reference(EncodedImages)},
-        NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "uint8 [N, H, W, C], as numpy.save writes it."}},
-    },
-}
+_NAME = {**TEXT, "maxLength": MOST_CHARACTERS}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": MOST_TOP_K}
+
+
 _ANSWER: dict[str, Any] = {
     "description": "One prediction a picture, in the order sent.",
     "content": {
@@ -40,8 +21,10 @@ _ANSWER: dict[str, Any] = {
     "headers": SERVER_TIMING,
 }
 _DESCRIPTION = """\
-Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels.
-Each gets its most probable label and every label's calibrated probability, in the order sent.
+Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels. A body
+without a Content-Type is taken for a picture. `model`, `version` and `top_k` may stand in the query, in fields of a
+form or in members of the JSON; where one stands in two places, it must be the same.
+Each picture gets its most probable label and every label's calibrated probability, in the order sent.
 With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
 
 
@@ -49,9 +32,34 @@ def _query(name: str, description: str, schema: dict[str, Any], example: Any) ->
     return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
 
 
-_TOP_K = _query("top_k", "Adds the `top_k` most probable labels.", NUMBER, 3)
-_MODEL = _query("model", "Name of the model; the default model where left out.", TEXT, "cifar10")
-_VERSION = _query("version", "Version of the model; the newest where left out.", TEXT, "1")
+_TOP_K = _query("top_k", "Adds the `top_k` most probable labels.", _COUNT, 3)
+_MODEL = _query("model", "Name of the model; the default model where left out.", _NAME, "cifar10")
+_VERSION = _query("version", "Version of the model; its default version where left out.", _NAME, "1")
+
+
+def _body(*query: dict[str, Any]) -> dict[str, Any]:
+    """The four kinds of body; the fields of the form are those of the query, since what the path says is said."""
+    fields = {
+        FILE_FIELD: {
+            "type": "array",
+            "items": BINARY,
+            "minItems": 1,
+            "description": "One picture or many, each a part of this name.",
+        },
+        **{field["name"]: {**field["schema"], "description": field["description"]} for field in query},
+    }
+    form = {"type": "object", "required": [FILE_FIELD], "properties": fields, "additionalProperties": False}
+    return {
+        "required": True,
+        "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "image/*": {"schema": BINARY},
+            "application/octet-stream": {"schema": BINARY},
+            "application/json": {"schema": reference(EncodedImages)},
+            NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "uint8 [N, H, W, C], as numpy.save writes it."}},
+        },
+    }
 
 
 def _operation(path: str, operation_id: str, summary: str, *query: dict[str, Any]) -> Operation:
@@ -62,7 +70,7 @@ def _operation(path: str, operation_id: str, summary: str, *query: dict[str, Any
         _DESCRIPTION,
         tag="predict",
         parameters=(*query, TIMEOUT_HEADER),
-        body=_BODY,
+        body=_body(*query),
         answer=_ANSWER,
         bodies=(EncodedImages,),
         answers=(PredictionAnswer,),

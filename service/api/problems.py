@@ -18,6 +18,7 @@ from service.errors import (
     ModelControlOffError,
     ModelNotFoundError,
     ModelRefusedError,
+    NotAcceptableError,
     OverloadedError,
     ProviderUnavailableError,
     RateLimitedError,
@@ -59,7 +60,8 @@ FAILURES: Mapping[type[ConvoyError], Failure] = MappingProxyType(
         ),
         ModelNotFoundError: Failure(HTTPStatus.NOT_FOUND, "No such model or version."),
         SlowBodyError: Failure(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly."),
-        TooLargeError: Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many bytes, pixels or images."),
+        NotAcceptableError: Failure(HTTPStatus.NOT_ACCEPTABLE, "No kind of answer that `Accept` lists can be written."),
+        TooLargeError: Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many bytes, pixels, images or JSON elements."),
         UnsupportedMediaTypeError: Failure(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A Content-Type or Content-Encoding that is not read."
         ),

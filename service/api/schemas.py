@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
+from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K
 
 _ANSWER: dict[str, Any] = {
     "model": "cifar10",
@@ -30,6 +31,7 @@ _ANSWER: dict[str, Any] = {
     ],
 }
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
+_Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
 
 class RankedLabel(BaseModel):
@@ -64,17 +66,19 @@ class EncodedImages(BaseModel):
     """Pictures inside JSON."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "images": [_PIXEL],
-                }
-            ]
-        }
+        extra="forbid", json_schema_extra={"examples": [{"images": [_PIXEL], "model": "cifar10"}]}
     )
 
     images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
-        min_length=1, description="Files in base64, plain or as data URLs."
+        min_length=1,
+        description="Files in base64, plain or as data URLs, in one line or several, padded or not.",
+    )
+    model: _Text | None = Field(None, description="Name of the model; the default model where left out.")
+    version: _Text | Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Version of the model; its default version where left out."
+    )
+    top_k: Annotated[int, Field(ge=1, le=MOST_TOP_K)] | None = Field(
+        None, description="Adds the `top_k` most probable labels."
     )
 
 

@@ -1,18 +1,29 @@
-"""Files inside text: base64, plain or as data URLs."""
+"""Files inside text: base64 in the forms in which encoders write it, or as data URLs.
 
-import base64
+Sources: RFC 4648 (base64 and its URL-safe alphabet), RFC 2045 (lines of 76 characters), RFC 2397 (data URLs).
+"""
+
 import binascii
-from collections.abc import Iterable
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 
+from service.decoding.bounded_json import LongText
 from service.decoding.decoder import Upload
 from service.errors import ImageFault, InvalidImagesError
 
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
+_BLANKS = b" \t\r\n"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:")
+_MOST_HEAD_CHARACTERS = 256  # in which a data URL says what it holds
 
-def read_base64(texts: Iterable[str]) -> list[Upload]:
+
+def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
     """Takes files out of text.
 
     Args:
-        texts: base64 each; a data URL, as browsers' canvases make them, is base64 after its comma.
+        texts: base64 each, in one line or several, in the ordinary or the URL-safe alphabet, with or without padding;
+            or data URLs, as the canvases of browsers make them.
 
     Returns:
         The files, in the order sent.
@@ -22,11 +33,63 @@ def read_base64(texts: Iterable[str]) -> list[Upload]:
     """
     uploads, faults = [], []
     for index, text in enumerate(texts):
-        encoded = text.partition(",")[2] if text.startswith("data:") else text
         try:
-            uploads.append(Upload(base64.b64decode(encoded, validate=True)))
-        except (binascii.Error, ValueError) as error:
-            faults.append(ImageFault(index, None, f"it is not base64 ({error})"))
+            uploads.append(Upload(_read_file(text)))
+        except _NotBase64Error as error:
+            faults.append(ImageFault(index, None, str(error)))
+        except ValueError:
+            faults.append(ImageFault(index, None, "it is not base64, or a part of it is missing"))
     if faults:
         raise InvalidImagesError(faults)
     return uploads
+
+
+class _NotBase64Error(Exception):
+    """Why a text is not a file in base64, for the client."""
+
+
+def _read_file(text: str | LongText) -> bytes:
+    steps = text.steps() if isinstance(text, LongText) else iter((text,))
+    first = next(steps, "")
+    first = first[_file_begins(first) :]
+    if isinstance(text, str):
+        try:
+            return binascii.a2b_base64(first, strict_mode=True)
+        except ValueError:
+            pass  # it may still be in one of the other forms
+    return b"".join(_decode(itertools.chain((first,), steps)))
+
+
+def _file_begins(text: str) -> int:
+    """Where a text's base64 begins: after the head of a data URL, where it is one.
+
+    Raises:
+        _NotBase64Error: it is another address.
+    """
+    address = _ADDRESS.match(text[:_MOST_HEAD_CHARACTERS].lstrip())
+    if address is None:
+        return 0
+    if address[0].lower() != "data:":
+        raise _NotBase64Error(
+            "it is an address, and addresses are not fetched; send the picture itself, in base64 or as a data URL"
+        )
+    comma = text.find(",", 0, _MOST_HEAD_CHARACTERS)
+    if comma < 0 or not text[:comma].rstrip().lower().endswith(";base64"):
+        raise _NotBase64Error("it is a data URL without base64; it must begin as in `data:image/png;base64,`")
+    return comma + 1
+
+
+def _decode(steps: Iterable[str]) -> Iterator[bytes]:
+    """Decodes a text piece by piece; four characters are three bytes."""
+    left, padded = b"", False
+    for step in steps:
+        plain = step.encode("ascii").translate(_URL_SAFE, _BLANKS)
+        digits = plain.rstrip(b"=")
+        if (padded and digits) or b"=" in digits:
+            raise binascii.Error
+        padded = padded or len(digits) < len(plain)
+        digits = left + digits
+        whole = len(digits) - len(digits) % 4
+        left = digits[whole:]
+        yield binascii.a2b_base64(digits[:whole], strict_mode=True)
+    yield binascii.a2b_base64(left + b"=" * (-len(left) % 4), strict_mode=True)

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import resource
 import socket
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
@@ -26,6 +27,9 @@ from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
 logger = logging.getLogger(__name__)
 
+_SWITCH_INTERVAL_S = (
+    0.001  # a quarter of the wait for the event loop's turn beside a busy thread, for 1 % more CPU time
+)
 _OTHER_FILES = 256
 _HANDSHAKE_S = 0.2  # connections that have begun are then whole
 _ACCEPT_LIMIT_S = 1.0
@@ -48,6 +52,7 @@ def serve(
         worker_slot: number of this worker among its siblings; None where it has none. A second signal does not end a
             worker, since its parent decides about it.
     """
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     config = uvicorn.Config(
         create_app(settings, worker_slot or 0),
         loop="uvloop",

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from contract import OUTPUT_NAME
-from service.classifier import Classification, Classifier
+from service.classifier import Classification, Classifier, Images
 from service.decision import rank
+from service.decoding import Target
 from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 from service.open_inference.tensors import ENCODED, IMAGE, InputTensor, OutputTensor, read_images
@@ -49,9 +50,8 @@ async def infer(
     max_images: int,
     deadline: float,
     is_abandoned: Callable[[], bool],
-    is_alone: bool = False,
 ) -> tuple[Classification, list[OutputTensor]]:
-    """Answers a request.
+    """Answers a request: :func:`prepare`, the classifier, :func:`make_outputs`.
 
     Args:
         classifier: that every protocol shares.
@@ -60,7 +60,6 @@ async def infer(
         max_images: most pictures in one request.
         deadline: on the clock of ``time.perf_counter``, in seconds.
         is_abandoned: tells whether the client has gone.
-        is_alone: no other request is in sight.
 
     Returns:
         The answer with its stage times, and one tensor for each requested output.
@@ -68,6 +67,25 @@ async def infer(
     Raises:
         RequestError: the inputs or outputs cannot be used.
         RefusedError: no answer can be given now.
+    """
+    images = prepare(request, model.target, max_images)
+    result = await classifier.classify(model, images, deadline=deadline, is_abandoned=is_abandoned)
+    return result, make_outputs(request, result)
+
+
+def prepare(request: InferRequest, target: Target, max_images: int) -> Images:
+    """Takes the pictures out of a request, after everything else in it has been checked.
+
+    Args:
+        request: what is asked.
+        target: what the model wants.
+        max_images: most pictures in one request.
+
+    Returns:
+        Files to decode, or pixels uint8 [N, H, W, C].
+
+    Raises:
+        RequestError: the inputs or outputs cannot be used.
     """
     if len(request.inputs) != 1:
         sent = ", ".join(tensor.name[:64] for tensor in request.inputs[:4]) or "none"
@@ -77,9 +95,12 @@ async def infer(
             raise MalformedRequestError(f"there is no output {output.name[:64]!r}; the model has {OUTPUT_NAME}")
     if len(request.outputs) != 1:
         raise MalformedRequestError(f"ask for {OUTPUT_NAME} once")
-    images = read_images(request.inputs[0], model.target, max_images)
-    result = await classifier.classify(model, images, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone)
-    return result, [_output(result, wanted) for wanted in request.outputs]
+    return read_images(request.inputs[0], target, max_images)
+
+
+def make_outputs(request: InferRequest, result: Classification) -> list[OutputTensor]:
+    """One tensor for each output that a request asks for."""
+    return [_output(result, wanted) for wanted in request.outputs]
 
 
 def _output(result: Classification, wanted: RequestedOutput) -> OutputTensor:

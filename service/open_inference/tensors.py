@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.classifier import Images
-from service.decoding import Target, Upload, read_base64
+from service.decoding import LongText, NumberList, Target, Upload, read_base64, read_json_pixels
 from service.errors import MalformedRequestError, TooLargeError
 
 IMAGE = "image"
@@ -25,16 +25,18 @@ class InputTensor(NamedTuple):
         name: of the input.
         datatype: as the protocol names it.
         shape: as the client states it.
-        raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where ``values``
-            holds them.
-        values: its elements, nested or flat; BYTES are base64 text, or bytes as they are.
+        raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where ``numbers``
+            or ``values`` holds them.
+        numbers: its elements as they stand in JSON, nested or flat, not yet checked.
+        values: its elements, flat: whole numbers, bytes, or files in base64, each of which may stand in a list.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     raw: bytes | memoryview | None = None
-    values: Sequence[Any] | None = None
+    numbers: NumberList | None = None
+    values: Sequence[Any] = ()
 
 
 class OutputTensor(NamedTuple):
@@ -101,12 +103,14 @@ def _read_pixels(tensor: InputTensor) -> NDArray[np.uint8]:
     size = math.prod(tensor.shape)
     if tensor.raw is not None:
         array = np.frombuffer(tensor.raw, np.uint8)
-    else:
-        array = _whole_numbers(tensor)
+    elif tensor.numbers is not None:
+        array = read_json_pixels(tensor.numbers, size, f"input {tensor.name}")
         if array.ndim > 1 and array.shape != tensor.shape:
             raise MalformedRequestError(
                 f"input {tensor.name}: its data is nested as {list(array.shape)}, its shape is {list(tensor.shape)}"
             )
+    else:
+        array = _from_numbers(tensor)
     if array.size != size:
         raise MalformedRequestError(
             f"input {tensor.name}: its shape {list(tensor.shape)} needs {size} bytes, {array.size} are here"
@@ -114,29 +118,27 @@ def _read_pixels(tensor: InputTensor) -> NDArray[np.uint8]:
     return array.reshape(tensor.shape)
 
 
-def _whole_numbers(tensor: InputTensor) -> NDArray[np.uint8]:
-    """The values as bytes; nothing is rounded, wrapped or parsed on the way."""
+def _from_numbers(tensor: InputTensor) -> NDArray[np.uint8]:
     try:
-        array = np.asarray(tensor.values)
-    except ValueError as error:
-        raise MalformedRequestError(f"input {tensor.name}: its data is nested unevenly") from error
-    if array.dtype.kind not in "iu" or array.size == 0 or array.min() < 0 or array.max() > 255:
-        raise MalformedRequestError(f"input {tensor.name}: its data must be whole numbers from 0 to 255")
-    return array.astype(np.uint8)
+        return np.frombuffer(bytes(tensor.values), np.uint8)
+    except (ValueError, TypeError):
+        raise MalformedRequestError(f"input {tensor.name}: its data must be whole numbers from 0 to 255") from None
 
 
 def _read_files(tensor: InputTensor) -> list[Upload]:
     count = tensor.shape[0]
     if tensor.raw is not None:
         return [Upload(file) for file in _split(tensor.raw, count)]
-    values = tensor.values or ()
+    if tensor.numbers is not None:
+        raise MalformedRequestError(f"input {tensor.name}: its data must be text, each a file in base64")
+    values = tensor.values
     if all(isinstance(value, list) and len(value) == 1 for value in values):
         values = [value[0] for value in values]
     if len(values) != count:
         raise MalformedRequestError(f"input {tensor.name}: its shape promises {count} files, {len(values)} are here")
     if all(isinstance(value, bytes) for value in values):
         return [Upload(value) for value in values]
-    if not all(isinstance(value, str) for value in values):
+    if not all(isinstance(value, str | LongText) for value in values):
         raise MalformedRequestError(f"input {tensor.name}: its data must be text, each a file in base64")
     return read_base64(values)
 

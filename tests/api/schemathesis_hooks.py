@@ -50,8 +50,29 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
         return
     if case.operation.path.endswith("/infer"):
         _make_inference(case)
-    elif case.media_type == "application/json" and isinstance(case.body, dict) and "images" in case.body:
-        case.body = {"images": [image or _base64(PICTURES[0]) for image in case.body["images"]]}
+        return
+    if case.operation.path.endswith("/predict"):
+        _make_prediction(case)
+
+
+def _make_prediction(case: Any) -> None:
+    """What stands in two places must be the same, and an array suits one model.
+
+    Bytes and forms are left as they are: once they are changed, schemathesis takes them for wrong ones.
+    """
+    if case.media_type == "application/x-npy":
+        if "name" in (case.path_parameters or {}):
+            case.path_parameters["name"] = "cifar10"
+        else:
+            (case.query or {}).pop("model", None)
+    elif isinstance(case.body, dict):
+        for name in set(case.query or ()) & set(case.body):
+            del case.query[name]
+        if case.media_type == "application/json":
+            in_path = {"name": "model", "version": "version"}
+            said = {in_path[name] for name in case.path_parameters or ()}
+            case.body = {key: value for key, value in case.body.items() if key not in said}
+            case.body["images"] = [image or _base64(PICTURES[0]) for image in case.body["images"]]
 
 
 def _make_inference(case: Any) -> None:

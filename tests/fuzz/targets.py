@@ -11,7 +11,8 @@ from types import MappingProxyType
 import numpy as np
 
 from service.api.bodies import parse_body
-from service.api.requests import read_body, read_parameters, read_timeout_s
+from service.api.parameters import read_query
+from service.api.requests import read_body, read_timeout_s
 from service.api.v2.framing import parse
 from service.decoding import Decoder, Target, Upload
 from service.errors import RequestError
@@ -50,7 +51,7 @@ def body(data: bytes) -> None:
     """A body of ``/predict``, of each media type."""
     media_type = MEDIA_TYPES[data[0] % len(MEDIA_TYPES)] if data else b""
     try:
-        images = parse_body(data[1:], media_type, COLOUR, MAX_IMAGES)
+        images = parse_body(data[1:], media_type, MAX_IMAGES).images(COLOUR, MAX_IMAGES)
     except RequestError:
         return
     assert 1 <= len(images) <= MAX_IMAGES
@@ -65,7 +66,7 @@ def infer(data: bytes) -> None:
     """A body of ``/v2/models/M/infer``: two bytes of JSON length (0: none is given), then the body."""
     length = int.from_bytes(data[:2], "little")
     try:
-        request = parse(data[2:], b"%d" % length if length else None)
+        request = parse(data[2:], b"%d" % length if length else None, MAX_IMAGES)
         for tensor in request.inputs:
             images = read_images(tensor, COLOUR, MAX_IMAGES)
             assert len(images) == tensor.shape[0]
@@ -77,7 +78,7 @@ def head(data: bytes) -> None:
     """What stands before a body: query, time limit, Content-Encoding; separated by line feeds, the body last."""
     query, limit, encoding, content = (data.split(b"\n", 3) + [b""] * 4)[:4]
     try:
-        read_parameters(query)
+        read_query(query)
         assert 0 < read_timeout_s(limit or None, 10.0) <= 10.0
         headers = {b"content-encoding": encoding} if encoding else {}
         plain = asyncio.run(_read(content, headers))

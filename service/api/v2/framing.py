@@ -5,6 +5,9 @@
     { "inputs": [{ ..., "parameters": {"binary_data_size": n} }] } | n bytes | ...
       └── as long as Inference-Header-Content-Length says ───────┘
 
+Lists of numbers are taken out of the JSON before it is parsed, and what is left is counted, so that a request never
+makes more Python objects than an honest one needs.
+
 Source: Triton's binary tensor data extension of the Open Inference Protocol.
 """
 
@@ -13,31 +16,51 @@ from typing import Any
 import orjson
 
 from service.classifier import Classification
-from service.errors import MalformedRequestError
+from service.decoding import BoundedJson, LongText, NumberList
+from service.errors import MalformedRequestError, TooLargeError
 from service.http.asgi import Headers, Reply
 from service.open_inference import InferRequest, InputTensor, OutputTensor, RequestedOutput
 
 LENGTH_HEADER = b"inference-header-content-length"
+_MAX_ID_CHARACTERS = 1024
+_OTHER_ELEMENTS = 256
 
 _Object = dict[str, Any]
 
 
-def parse(body: bytes, json_length: bytes | None) -> InferRequest:
+def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferRequest:
     """Reads a request.
 
     Args:
         body: whole.
         json_length: the value of ``Inference-Header-Content-Length``; None where the body is JSON alone.
+        max_images: most pictures allowed; what can hold more is refused before it is parsed.
 
     Returns:
         The request; raw tensors are views into ``body``.
 
     Raises:
         MalformedRequestError: not the JSON that it should be, or lengths that do not add up.
+        TooLargeError: more elements, or a longer ``id``, than a request needs.
     """
-    view = memoryview(body)
-    document, raw = _split(view, json_length)
-    binary_output = _flag(_object(document, "parameters"), "binary_data_output")
+    text, raw = _split(body, json_length)
+    bounded = BoundedJson(text, numbers_key="data")
+    # A picture in base64 may stand in a list of its own, and be a data URL, which has a comma.
+    if bounded.has_more(b",[{", 3 * max_images + _OTHER_ELEMENTS):
+        raise TooLargeError(
+            f"the JSON has more elements than one input of {max_images} images needs; send pixels as a list of "
+            "numbers, or as raw bytes behind the JSON (binary tensor data)"
+        )
+    if bounded.is_long(max_images):
+        raise TooLargeError("the JSON is longer than its tensors need; it holds too many blanks or digits")
+    where = "the body is" if json_length is None else f"the first {len(text)} bytes of the body are"
+    document = bounded.parse(where)
+    if not isinstance(document, dict):
+        raise MalformedRequestError("the JSON must be an object with `inputs`")
+    if (name := bounded.repeated_member(document)) is not None:
+        raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice in one object")
+    parameters = _object(document, "parameters")
+    binary_output = _flag(parameters, "binary_data_output")
     inputs, offset = [], 0
     for entry in _objects(document, "inputs"):
         tensor = _input(entry, raw[offset:])
@@ -46,14 +69,11 @@ def parse(body: bytes, json_length: bytes | None) -> InferRequest:
     if offset != len(raw):
         raise MalformedRequestError(f"{len(raw)} raw bytes follow the JSON; its inputs account for {offset}")
     outputs = [_output(entry, binary=binary_output) for entry in _objects(document, "outputs", may_lack=True)]
-    request_id = document.get("id")
-    if request_id is not None and not isinstance(request_id, str):
-        raise MalformedRequestError("`id` must be text")
-    timeout_us = _whole_number(_object(document, "parameters"), "timeout")
+    timeout_us = _whole_number(parameters, "timeout")
     return InferRequest(
         inputs,
         outputs or [RequestedOutput(binary=binary_output)],
-        request_id,
+        _id(document.get("id")),
         timeout_us / 1e6 if timeout_us else None,
     )
 
@@ -90,8 +110,8 @@ def serialise(result: Classification, request: InferRequest, outputs: list[Outpu
     return Reply(200, b"".join((head, *raws)), b"application/octet-stream", headers)
 
 
-def _split(view: memoryview, json_length: bytes | None) -> tuple[_Object, memoryview]:
-    length = len(view)
+def _split(body: bytes, json_length: bytes | None) -> tuple[bytes, memoryview]:
+    length = len(body)
     if json_length is not None:
         if not (json_length.isdigit() and len(json_length) <= 12 and 0 < int(json_length) <= length):
             raise MalformedRequestError(
@@ -99,14 +119,7 @@ def _split(view: memoryview, json_length: bytes | None) -> tuple[_Object, memory
                 f"the JSON at the start of this body of {length} bytes"
             )
         length = int(json_length)
-    try:
-        document = orjson.loads(view[:length])
-    except ValueError as error:
-        where = "the body is" if json_length is None else f"the first {length} bytes of the body are"
-        raise MalformedRequestError(f"{where} not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise MalformedRequestError("the JSON must be an object with `inputs`")
-    return document, view[length:]
+    return body[:length], memoryview(body)[length:]
 
 
 def _input(entry: _Object, rest: memoryview) -> InputTensor:
@@ -116,18 +129,21 @@ def _input(entry: _Object, rest: memoryview) -> InputTensor:
     sizes = [_whole(size) for size in shape] if isinstance(shape, list) else [None]
     if None in sizes:
         raise MalformedRequestError(f"input {name[:64]}: `shape` must be a list of whole numbers from 0 up")
+    whole_shape = tuple(size for size in sizes if size is not None)
     parameters = _object(entry, "parameters")
     if (size := _whole_number(parameters, "binary_data_size")) is not None:
         if values is not None:
             raise MalformedRequestError(f"input {name[:64]}: it has both `data` and `binary_data_size`")
         if size > len(rest):
             raise MalformedRequestError(f"input {name[:64]}: it promises {size} raw bytes, {len(rest)} are left")
-        return InputTensor(name, datatype, tuple(size for size in sizes if size is not None), raw=rest[:size])
+        return InputTensor(name, datatype, whole_shape, raw=rest[:size])
     if any(key.startswith("shared_memory") for key in parameters):
-        raise MalformedRequestError(f"input {name[:64]}: shared memory is not spoken here; send the data")
+        raise MalformedRequestError(f"input {name[:64]}: shared memory is not supported; send the data")
+    if isinstance(values, NumberList):
+        return InputTensor(name, datatype, whole_shape, numbers=values)
     if not isinstance(values, list):
         raise MalformedRequestError(f"input {name[:64]}: it has neither a list `data` nor `binary_data_size`")
-    return InputTensor(name, datatype, tuple(size for size in sizes if size is not None), values=values)
+    return InputTensor(name, datatype, whole_shape, values=values)
 
 
 def _output(entry: _Object, *, binary: bool) -> RequestedOutput:
@@ -136,9 +152,19 @@ def _output(entry: _Object, *, binary: bool) -> RequestedOutput:
         raise MalformedRequestError("each of `outputs` must have the text `name`")
     parameters = _object(entry, "parameters")
     if any(key.startswith("shared_memory") for key in parameters):
-        raise MalformedRequestError(f"output {name[:64]}: shared memory is not spoken here")
+        raise MalformedRequestError(f"output {name[:64]}: shared memory is not supported")
     classes = _whole_number(parameters, "classification") or 0
     return RequestedOutput(name, classes, _flag(parameters, "binary_data", default=binary))
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, LongText):
+        raise TooLargeError(f"`id` has more than the {_MAX_ID_CHARACTERS} characters that are allowed")
+    if value is not None and not isinstance(value, str):
+        raise MalformedRequestError("`id` must be text")
+    if value is not None and len(value) > _MAX_ID_CHARACTERS:
+        raise TooLargeError(f"`id` has {len(value)} characters; at most {_MAX_ID_CHARACTERS} are allowed")
+    return value
 
 
 def _objects(document: _Object, key: str, *, may_lack: bool = False) -> list[_Object]:

@@ -2,18 +2,19 @@
 
 import time
 
-from service.api.answers import server_timing
+from service.api.answers import LOOP_NUMBERS, server_timing
+from service.api.bodies import LOOP_BYTES
 from service.api.compression import compress
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
-from service.classifier import Classifier
+from service.classifier import Classifier, Images
 from service.declarations import declare
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
 from service.models.catalog import ServedModel
-from service.open_inference import infer
+from service.open_inference import InferRequest, make_outputs, prepare
 
 
 @declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
@@ -28,23 +29,38 @@ class InferEndpoint(ClassifyingEndpoint):
         classifier: Classifier = scope["state"]["classifier"]
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
+        deadline = started + timeout_s
         body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        target = _model(classifier, scope).target
+
+        def read() -> tuple[InferRequest, Images]:
+            request = parse(body, headers.get(LENGTH_HEADER), self._max_images)
+            return request, prepare(request, target, self._max_images)
+
+        is_long = len(body) > LOOP_BYTES
+        request, images = await self._do(read, connection, deadline) if is_long else read()
+        # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
         model = _model(classifier, scope)
-        request = parse(body, headers.get(LENGTH_HEADER))
+        if model.target != target:
+            images = prepare(request, model.target, self._max_images)
         if request.timeout_s is not None:
-            timeout_s = min(timeout_s, request.timeout_s)
-        result, outputs = await infer(
-            classifier,
+            deadline = min(deadline, started + request.timeout_s)
+        result = await classifier.classify(
             model,
-            request,
-            max_images=self._max_images,
-            deadline=started + timeout_s,
+            images,
+            deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
         )
         scope["state"]["result"] = result
-        reply = serialise(result, request, outputs, [(b"server-timing", server_timing(result))])
-        return compress(reply, headers.get(b"accept-encoding"))
+
+        def write() -> Reply:
+            outputs = make_outputs(request, result)
+            reply = serialise(result, request, outputs, [(b"server-timing", server_timing(result))])
+            return compress(reply, headers.get(b"accept-encoding"))
+
+        is_long = result.probabilities.size > LOOP_NUMBERS
+        return await self._do(write, connection, deadline) if is_long else write()
 
 
 def is_inference(scope: Scope) -> bool:

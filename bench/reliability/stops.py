@@ -1,0 +1,57 @@
+"""For how long hostile requests stop the event loop: while it stands still, no probe of health is answered."""
+
+import http.client
+import time
+from contextlib import closing
+from pathlib import Path
+from statistics import median
+from typing import Any
+from urllib.parse import urlsplit
+
+from bench.reliability.hostile_bodies import HeavyRequest, heavy_requests
+from bench.reliability.probe import LivenessProbe
+from bench.server_process import ServerProcess
+
+_TIMES = 5
+_IDLE_S = 0.2
+
+
+def stops(log: Path) -> dict[str, object]:
+    """Sends each heavy request a few times and takes the longest wait of a health probe beside each.
+
+    Returns:
+        For each request the statuses, the seconds that it took, and the median and the maximum of the longest waits in
+        ms; the same for a service that has nothing else to do.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    with ServerProcess(log) as process:
+        address = urlsplit(process.url)
+        host, port = str(address.hostname), int(address.port or 0)
+        with LivenessProbe(host, port) as probe:
+            idle_s = []
+            for _ in range(4 * _TIMES):
+                time.sleep(_IDLE_S)
+                idle_s.append(probe.longest_s())
+            rows["idle"] = _row(idle_s)
+            for request in heavy_requests():
+                longest_s, statuses = [], set()
+                started = time.perf_counter()
+                for _ in range(_TIMES):
+                    probe.longest_s()
+                    statuses.add(send(host, port, request)[0])
+                    longest_s.append(probe.longest_s())
+                seconds = (time.perf_counter() - started) / _TIMES
+                rows[request.name] = {"status": sorted(statuses), "seconds": round(seconds, 3), **_row(longest_s)}
+    return {"longest_stop_ms": rows, "longest_of_medians_ms": max(row["median"] for row in rows.values())}
+
+
+def send(host: str, port: int, request: HeavyRequest) -> tuple[int, bytes]:
+    """Sends one request on a connection of its own; returns status and body of the answer."""
+    with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
+        connection.request("POST", request.path, request.body, dict(request.headers))
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+def _row(longest_s: list[float]) -> dict[str, float]:
+    return {"median": round(1e3 * median(longest_s), 1), "maximum": round(1e3 * max(longest_s), 1)}

@@ -1,0 +1,64 @@
+"""Which kind of answer a client wants: the ``Accept`` header.
+
+Source: RFC 9110, section 12.5.1.
+"""
+
+from collections.abc import Sequence
+
+from service.errors import MalformedRequestError, NotAcceptableError
+
+_MOST_RANGES = 64
+_ANYTHING = (b"", b"*/*")
+
+
+def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
+    """Picks a kind of answer.
+
+    Args:
+        accept: the header's value; empty accepts anything.
+        offered: the kinds that can be written, the usual one first.
+
+    Returns:
+        The kind with the highest q. Of several such, one that is named goes before one that a wildcard stands for, and
+        the one that is named first before the others.
+
+    Raises:
+        MalformedRequestError: more than 64 kinds are listed, or a q is no number from 0 to 1.
+        NotAcceptableError: none of the kinds is accepted.
+    """
+    if accept in _ANYTHING or accept == offered[0]:
+        return offered[0]
+    ranges = accept.lower().split(b",", _MOST_RANGES)
+    if len(ranges) > _MOST_RANGES:
+        raise MalformedRequestError(f"Accept lists more than {_MOST_RANGES} kinds")
+    weights: dict[bytes, tuple[int, float]] = {}  # place and q of each range that is listed
+    for place, listed in enumerate(ranges):
+        media_range, _, parameters = listed.partition(b";")
+        weights.setdefault(media_range.strip(), (place, _weight(parameters)))
+    best, best_rank = None, (0.0, 0, 0)
+    for kind in offered:
+        for specificity, media_range in enumerate((b"*/*", kind.partition(b"/")[0] + b"/*", kind)[::-1]):
+            if media_range in weights:
+                place, weight = weights[media_range]
+                rank = (weight, -specificity, -place)
+                if weight > 0 and (best is None or rank > best_rank):
+                    best, best_rank = kind, rank
+                break
+    if best is None:
+        kinds = b" or ".join(offered).decode()
+        raise NotAcceptableError(f"answers are {kinds}; Accept is {accept[:80].decode('latin-1')!r}")
+    return best
+
+
+def _weight(parameters: bytes) -> float:
+    for parameter in parameters.split(b";"):
+        name, _, value = parameter.partition(b"=")
+        if name.strip() == b"q":
+            try:
+                weight = float(value)
+            except ValueError:
+                weight = -1.0
+            if not 0 <= weight <= 1:
+                raise MalformedRequestError("a q in Accept is not a number from 0 to 1")
+            return weight
+    return 1.0

@@ -1,0 +1,67 @@
+"""Bodies that come compressed: the ``Content-Encoding`` header.
+
+Sources: RFC 9110, section 8.4 (names in any case, x-gzip), RFC 1952 (a gzip file may have several members).
+"""
+
+import asyncio
+import zlib
+
+from service.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+
+_WINDOWS = {b"gzip": 16 + zlib.MAX_WBITS, b"x-gzip": 16 + zlib.MAX_WBITS, b"deflate": zlib.MAX_WBITS}
+_LOOP_BYTES = 4096  # inflated at most a thousandfold, which takes some milliseconds
+_STEP_BYTES = 65_536
+_MOST_MEMBERS = 1024
+
+
+async def decode_content(body: bytes, header: bytes | None, max_bytes: int) -> bytes:
+    """Undoes the compression of a body; long ones are inflated in a thread, which zlib does without the global lock.
+
+    Args:
+        body: as it came.
+        header: of the request, or None.
+        max_bytes: longest body once inflated.
+
+    Returns:
+        The body itself where it is not compressed.
+
+    Raises:
+        UnsupportedMediaTypeError: a coding other than gzip, deflate or identity.
+        MalformedRequestError: the compressed data is broken.
+        TooLargeError: it would be longer than allowed.
+    """
+    coding = b"" if header is None else header.strip().lower()
+    if coding in (b"", b"identity"):
+        return body
+    if coding not in _WINDOWS:
+        raise UnsupportedMediaTypeError(
+            f"Content-Encoding {coding[:32].decode('latin-1')!r}; gzip, deflate or none is accepted"
+        )
+    if len(body) <= _LOOP_BYTES:
+        return inflate(body, coding, max_bytes)
+    return await asyncio.to_thread(inflate, body, coding, max_bytes)
+
+
+def inflate(body: bytes, coding: bytes, max_bytes: int) -> bytes:
+    """Inflates a body; the arguments and errors are those of :func:`decode_content`."""
+    name = coding.decode()
+    pieces: list[bytes] = []
+    room_bytes, start, members = max_bytes, 0, 0
+    while start < len(body) or not members:
+        members += 1
+        if members > 1 and (coding == b"deflate" or members > _MOST_MEMBERS):
+            raise MalformedRequestError(f"the {name} body is truncated, or something follows it")
+        inflater = zlib.decompressobj(_WINDOWS[coding])
+        while not inflater.eof and start < len(body):
+            step = body[start : start + _STEP_BYTES]
+            try:
+                pieces.append(inflater.decompress(step, room_bytes + 1))
+            except zlib.error:
+                raise MalformedRequestError(f"the body is not {name}, or something follows it") from None
+            room_bytes -= len(pieces[-1])
+            if room_bytes < 0:
+                raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed, once inflated")
+            start += len(step) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
+        if not inflater.eof:
+            raise MalformedRequestError(f"the {name} body is truncated, or something follows it")
+    return b"".join(pieces)

@@ -1,0 +1,147 @@
+"""``multipart/form-data``: pictures and parameters out of the parts of a form.
+
+Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send beside them.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
+
+from service.api.parameters import Parameters, read_values
+from service.decoding import Upload
+from service.errors import MalformedRequestError, TooLargeError
+
+FILE_FIELD = "file"
+FIELDS = (FILE_FIELD, *Parameters._fields)
+MOST_FILENAME_CHARACTERS = 128
+
+# Blank file inputs and unknown fields also count as parts; a few of them may stand beside the pictures.
+_OTHER_PARTS = 16
+_MOST_FIELD_BYTES = 1024
+# The parser searches for the boundary in one call, which on a hostile body takes 4 ns a byte.
+_STEP_BYTES = 1 << 20
+_LEAST_LAST_STEP_BYTES = 65_536
+_EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*\"?([A-Za-z0-9_-]{1,32})'[^']{0,32}'([^;\s\"]+)", re.IGNORECASE)
+
+
+class Form(NamedTuple):
+    """What a form holds.
+
+    Attributes:
+        uploads: the pictures, in the order sent; file inputs that were left blank are not among them.
+        parameters: of its other fields.
+    """
+
+    uploads: list[Upload]
+    parameters: Parameters
+
+
+def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
+    """Takes a form apart.
+
+    Args:
+        body: whole.
+        content_type: the header's value, which names the boundary.
+        max_images: most pictures allowed.
+
+    Raises:
+        MalformedRequestError: not a form, a field that is not known or is given twice, or no picture.
+        TooLargeError: more parts than ``max_images`` pictures need, or headers or fields that are too long.
+    """
+    boundary = parse_options_header(content_type.decode("latin-1"))[1].get("boundary")
+    if not boundary:
+        raise MalformedRequestError("multipart/form-data without a boundary parameter")
+    uploads: list[Upload] = []
+    fields: dict[str, str | None] = {}
+    unknown: list[str] = []
+    blank_inputs = 0
+    for part, data in _parts(body, boundary.encode("latin-1"), max_images + _OTHER_PARTS):
+        name = _as_utf8(part.name or "")
+        if name == FILE_FIELD and part.filename == "" and not data:
+            blank_inputs += 1
+        elif name == FILE_FIELD:
+            uploads.append(Upload(data, _filename(part)))
+        elif name in fields:
+            raise MalformedRequestError(f"the form's field `{name}` is given twice")
+        elif name in FIELDS:
+            fields[name] = _field(name, data) or None  # an input of a page that was left blank
+        else:
+            unknown.append(name[:64])
+    if not uploads and blank_inputs:
+        raise MalformedRequestError(f"the form's input `{FILE_FIELD}` was left empty; choose a picture")
+    if not uploads:
+        seen = f"; it has {', '.join(unknown[:8])}" if unknown else ""
+        raise MalformedRequestError(f"the form has no part named `{FILE_FIELD}`{seen}")
+    if unknown:
+        raise MalformedRequestError(f"unknown form field {unknown[0]!r}; known: {', '.join(FIELDS)}")
+    return Form(uploads, read_values(fields))
+
+
+def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[MultipartSegment, bytes]]:
+    """The head and the data of each part. Heads are read as Latin-1, in which any byte is a character."""
+    part: MultipartSegment | None = None
+    chunks: list[bytes] = []
+    try:
+        # strict: without it, the lines of a folded header are put together again at each line.
+        with PushMultipartParser(
+            boundary, max_segment_count=most_parts, header_charset="latin-1", strict=True
+        ) as parser:
+            for step in _steps(body):
+                for event in parser.parse(step):
+                    if isinstance(event, MultipartSegment):
+                        part, chunks = event, []
+                    elif event is not None:
+                        chunks.append(event)
+                    elif part is not None:
+                        yield part, chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    except ParserLimitReached as error:
+        raise TooLargeError(
+            f"the form is over a limit: {error.args[0]} ({most_parts} parts, {parser.max_header_count} headers of "
+            f"{parser.max_header_size} bytes each)"
+        ) from None
+    except MultipartError as error:
+        raise MalformedRequestError(f"multipart/form-data is broken: {error.args[0]}") from None
+
+
+def _steps(body: bytes) -> Iterator[bytes]:
+    """Cuts a body for the parser; what may follow the last boundary stays in the last step."""
+    start = 0
+    while len(body) - start > _STEP_BYTES + _LEAST_LAST_STEP_BYTES:
+        yield body[start : start + _STEP_BYTES]
+        start += _STEP_BYTES
+    yield body[start:] if start else body
+
+
+def _field(name: str, data: bytes) -> str:
+    if len(data) > _MOST_FIELD_BYTES:
+        raise TooLargeError(f"the form's field `{name}` has {len(data)} bytes; at most {_MOST_FIELD_BYTES} are allowed")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise MalformedRequestError(f"the form's field `{name}` is not UTF-8 text") from None
+
+
+def _filename(part: MultipartSegment) -> str | None:
+    """The file's name, which is only repeated in errors, so any will do; ``filename*`` goes first (RFC 6266)."""
+    filename = part.filename
+    disposition = next((value for key, value in part.headerlist if key == "Content-Disposition"), "")
+    if "*" in disposition and (extended := _EXTENDED_FILENAME.search(disposition)):
+        charset, text = extended.groups()
+        data = unquote_to_bytes(text)
+        filename = data.decode("latin-1") if charset.lower() == "iso-8859-1" else data.decode(errors="replace")
+    elif filename is not None:
+        filename = _as_utf8(filename)
+    return None if filename is None else filename[:MOST_FILENAME_CHARACTERS]
+
+
+def _as_utf8(text: str) -> str:
+    """Text that was read as Latin-1, as UTF-8 where its bytes are that, which is what today's clients send."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return text

@@ -1,0 +1,112 @@
+"""What a prediction is asked beside its pictures: ``model``, ``version`` and ``top_k``.
+
+They may stand in the path, in the query, in fields of a form and in members of a JSON body, and mean the same in each.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from service.decoding import LongText
+from service.errors import MalformedRequestError
+
+MOST_CHARACTERS = 128
+MOST_TOP_K = 999_999_999
+_MOST_PARAMETERS = 16
+
+
+class Parameters(NamedTuple):
+    """What one part of a request says.
+
+    Attributes:
+        model: name, or None for the default.
+        version: or None for the model's own default.
+        top_k: how many labels to list, or None.
+    """
+
+    model: str | None = None
+    version: str | None = None
+    top_k: int | None = None
+
+
+NO_PARAMETERS = Parameters()
+
+
+def read_query(query: bytes) -> Parameters:
+    """Reads the query of a request.
+
+    Args:
+        query: as sent, without its question mark.
+
+    Raises:
+        MalformedRequestError: an unknown or repeated parameter, or a value that cannot be.
+    """
+    if not query:
+        return NO_PARAMETERS
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+    except ValueError as error:
+        raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
+    values = dict(pairs)
+    if unknown := [key for key in values if key not in Parameters._fields]:
+        raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(Parameters._fields)}")
+    if len(values) < len(pairs):
+        raise MalformedRequestError("a parameter is given twice")
+    return read_values(values)
+
+
+def read_values(values: Mapping[str, Any]) -> Parameters:
+    """Checks the values of parameters, of text or, from JSON, of any type; null is as good as absent.
+
+    Args:
+        values: by name; other names than those of the parameters are passed over.
+
+    Raises:
+        MalformedRequestError: a value that cannot be; says what would be right.
+    """
+    version = values.get("version")
+    if type(version) is int:
+        version = str(version)
+    return Parameters(_text("model", values.get("model")), _text("version", version), _count(values.get("top_k")))
+
+
+def merge(sources: Iterable[tuple[str, Parameters]]) -> Parameters:
+    """Puts together what the parts of a request say.
+
+    Args:
+        sources: the name of each part, for messages, and what it says.
+
+    Raises:
+        MalformedRequestError: two of them disagree.
+    """
+    merged: dict[str, tuple[str, Any]] = {}
+    for place, parameters in sources:
+        for name, value in zip(Parameters._fields, parameters, strict=True):
+            if value is None:
+                continue
+            other_place, other = merged.setdefault(name, (place, value))
+            if other != value:
+                raise MalformedRequestError(
+                    f"{name} is {other!r} in the {other_place} and {value!r} in the {place}; name it once"
+                )
+    return Parameters(**{name: value for name, (_, value) in merged.items()})
+
+
+def _text(name: str, value: Any) -> str | None:
+    if isinstance(value, LongText) or (isinstance(value, str) and len(value) > MOST_CHARACTERS):
+        raise MalformedRequestError(f"{name} has more than the {MOST_CHARACTERS} characters that are allowed")
+    if value is not None and not isinstance(value, str):
+        raise MalformedRequestError(f"{name} must be text")
+    return value
+
+
+def _count(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        number = int(value) if value.isascii() and value.isdecimal() and len(value) <= 9 else 0
+    else:
+        number = value if type(value) is int else 0
+    if not 1 <= number <= MOST_TOP_K:
+        raise MalformedRequestError(f"top_k is {str(value)[:16]!r}; it must be a whole number from 1 up")
+    return number

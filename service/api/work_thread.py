@@ -1,0 +1,51 @@
+"""A thread for work that would stop the event loop for too long: reading long bodies, writing long answers.
+
+One thread, not several: this work holds Python's global lock, so a second thread would gain nothing and would make the
+event loop wait twice as long for its turn. The work is made of short steps, between which the loop gets its turn.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from service.errors import ClientGoneError, DeadlineExceededError
+
+Result = TypeVar("Result")
+
+
+class WorkThread:
+    """Runs pieces of work one after the other, outside the event loop."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="bodies")
+
+    async def run(self, work: Callable[[], Result], *, deadline: float, is_abandoned: Callable[[], bool]) -> Result:
+        """Runs one piece of work when its turn comes.
+
+        Args:
+            work: no single step of it may hold Python's global lock for more than some 10 ms.
+            deadline: on the clock of ``time.perf_counter``, in seconds; work that has not begun by then never does.
+            is_abandoned: tells whether the client has gone; then the work is not begun.
+
+        Returns:
+            What the work returns.
+
+        Raises:
+            DeadlineExceededError: the deadline passed first.
+            ClientGoneError: the client has gone.
+        """
+
+        def run() -> Result:
+            if is_abandoned():
+                raise ClientGoneError
+            return work()
+
+        try:
+            async with asyncio.timeout(deadline - time.perf_counter()):
+                return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+        except TimeoutError:
+            raise DeadlineExceededError(
+                "the time limit passed while the request waited to be read or written"
+            ) from None
