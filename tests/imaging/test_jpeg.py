@@ -1,5 +1,7 @@
 """JPEG: at a reduced size where that is enough, and whole where nothing but a marker is missing."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -55,6 +57,26 @@ def test_missing_pixels_are_not(kind: str) -> None:
     for missing in (4, 5, 8, 11, 20, 100, (len(data) - scan) // 2, len(data) - scan - 20):
         with pytest.raises(UnreadableError, match="truncated"):
             read_whole(data[:-missing], (75, 50))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"restart_marker_blocks": 1},
+        {"restart_marker_blocks": 3},
+        {"restart_marker_rows": 1},
+        {"restart_marker_rows": 1, "progressive": True},
+    ],
+    ids=str,
+)
+def test_nowhere_between_its_restarts_is_a_picture_whole(options: dict[str, Any]) -> None:
+    data = encode(_grainy(75, 50), "JPEG", **options)
+    scan = data.rindex(b"\xff\xda")
+    cuts = [at for at in range(scan + 20, len(data) - 4) if data[at] == 0xFF or data[at - 1] == 0xFF]
+    assert len(cuts) > 4
+    for cut in cuts:
+        with pytest.raises(UnreadableError, match="truncated"):
+            read_whole(data[:cut], (75, 50))
 
 
 def test_a_progressive_picture_without_its_last_scan_is_truncated() -> None:
