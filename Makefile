@@ -50,7 +50,7 @@ test: $(DEV)/.ready  ## The whole test suite
 
 .PHONY: test-fast
 test-fast: $(DEV)/.ready  ## Every test that takes less than two seconds
-	$(DEV)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(DEV)/bin/python -m pytest -m "not slow" --durations 10 --durations-min 2 $(ARGS)
 
 .PHONY: check
 check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files

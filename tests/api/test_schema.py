@@ -14,6 +14,8 @@ from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = Path(sys.executable).parent
 
 

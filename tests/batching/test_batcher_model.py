@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 import uvloop
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -30,6 +31,8 @@ from service.errors import (
 )
 from service.inference.inference_threads import Parts
 from tests.batching.doubler import Threaded
+
+pytestmark = pytest.mark.slow
 
 CAPACITY = 12
 MAX_BATCH_SIZE = 4

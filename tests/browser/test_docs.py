@@ -15,6 +15,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 from tests.fixtures.nginx import nginx
 from tests.process import SAMPLES, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 OPERATION = "#operations-predict-predict"
 QUIET = (

@@ -8,6 +8,8 @@ import pytest
 from tests.deploy.conftest import CONFIG, Prometheus, dashboard_queries
 from tests.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="no promtool in PATH (Debian: apt-get install prometheus)"
 )

@@ -9,6 +9,8 @@ import pytest
 from tests.fuzz.targets import FUZZ_TARGETS
 from tests.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("atheris", reason="atheris has wheels for Linux on x86-64 only")
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["cifar10", "mnist"])
 async def test_every_call(

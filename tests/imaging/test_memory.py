@@ -10,6 +10,8 @@ import pytest
 from tests.imaging.files import encode, photo
 from tests.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 _PROGRAM = """
 import json, sys
 from pathlib import Path

@@ -10,6 +10,8 @@ import pytest
 
 from tests.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_one_command_measures_everything_and_says_what_was_reached(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from service.inference import ModelSession
 from tests.batching.doubler import Runs
 from tests.fixtures.odd_models import open_session, slow_model
 
+pytestmark = pytest.mark.slow
+
 LONGEST_STOP_S = 0.15  # 50 ms is the aim; the machines that run tests are shared
 BLACK = np.zeros((1, 28, 28, 1), np.uint8)
 SLOW = np.full((1, 28, 28, 1), 255, np.uint8)

@@ -14,6 +14,8 @@ from tests.fixtures.pictures import first_test_images
 from tests.process import ROOT, ServerProcess
 from training.onnx_classifier import OnnxClassifier
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = 32
 
 

@@ -4,8 +4,11 @@ import asyncio
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.process import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 PNG = {"Content-Type": "image/png"}
 REQUESTS = 600

@@ -22,6 +22,8 @@ from PIL import Image
 from tests.process import SAMPLES, ServerProcess
 from tests.server.hostile import PNG, REFUSED, memory
 
+pytestmark = pytest.mark.slow
+
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
     stream = io.BytesIO()

@@ -16,6 +16,8 @@ import pytest
 from service.settings import Settings
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 PNG = {"Content-Type": "image/png"}
 
 

@@ -13,9 +13,12 @@ from typing import NamedTuple
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.process import ServerProcess
 from tests.server.hostile import PNG, head, memory, wire
+
+pytestmark = pytest.mark.slow
 
 MIB = 1 << 20
 LENGTH = 15 * MIB - 8192

@@ -13,6 +13,8 @@ from tests.fixtures.models import publish
 from tests.fixtures.odd_models import not_finite_model
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 GOOD = np.zeros((28, 28, 1), np.uint8)
 BAD = np.full((28, 28, 1), 255, np.uint8)
 

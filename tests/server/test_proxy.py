@@ -12,6 +12,8 @@ from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.nginx import nginx
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 PNG = {"Content-Type": "image/png"}
 SILENT, NAMED, WHOLE = "/silent", "/named", "/apis/whole"
 

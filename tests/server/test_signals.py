@@ -16,6 +16,8 @@ import pytest
 
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 IN_FLIGHT = 8
 
 

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.fixtures.models import publish
 from tests.fixtures.odd_models import slow_model
 from tests.process import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 
 async def test_the_service_ends_with_status_0_during_a_run(tmp_path: Path) -> None:

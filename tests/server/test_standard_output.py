@@ -13,6 +13,8 @@ import pytest
 
 from tests.process import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("workers", "redirection"),

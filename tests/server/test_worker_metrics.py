@@ -7,9 +7,12 @@ import signal
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.process import ServerProcess
 from tests.telemetry.metrics.page import Page
+
+pytestmark = pytest.mark.slow
 
 REQUESTS = 40
 

@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from service.telemetry.logs import TextFormatter
 from tests.imaging.files import noisy_pictures
 from tests.process import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 
 def lines(log: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from training.cli import main
 from training.data.dataset import DataSet, LabelledImages
 from training.figures.album import CAPTIONS
 
+pytestmark = pytest.mark.slow
+
 WriteCsv = Callable[[Path, LabelledImages, bool], Path]
 CaptureOutput = pytest.CaptureFixture[str]
 ROOT = Path(__file__).parents[2]

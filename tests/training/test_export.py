@@ -12,6 +12,8 @@ from training.errors import ExportError
 from training.export import check_parity, to_onnx
 from training.onnx_classifier import OnnxClassifier
 
+pytestmark = pytest.mark.slow
+
 STEPS = 20
 
 

@@ -18,6 +18,8 @@ from training.errors import RecipeError, RunError
 from training.fit import fit, run_identity
 from training.recipes.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 EPOCHS = 6
 

@@ -17,6 +17,8 @@ from service.workers.metrics_folder import MetricsFolder
 from tests.process import ROOT, ServerProcess
 from tests.telemetry.metrics.page import Page
 
+pytestmark = pytest.mark.slow
+
 PNG = {"Content-Type": "image/png"}
 CAN_MOUNT = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"], check=False).returncode == 0
 needs_mount = pytest.mark.skipif(not CAN_MOUNT, reason="only root may mount a small file system")

@@ -17,6 +17,8 @@ from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models, publish, reversed_model, wrong_model
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = "/v2/repository"
 
 Part = tuple[str, tuple[str, bytes]]

@@ -18,8 +18,11 @@ from contract import ModelMetadata
 from tests.training.importing.networks import write_labels
 from training.cli import main
 
-# Keras itself converts its variables in a way that numpy calls deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    # Keras itself converts its variables in a way that numpy calls deprecated.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 @pytest.fixture(autouse=True)
