@@ -1,12 +1,13 @@
 """A model's answers as JSON."""
 
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from service.api.json_writing import STEP_NUMBERS, join_lists, write
 from service.decision import most_probable, rank
 
 _FORMS_KEPT = 64
@@ -42,7 +43,16 @@ class AnswerForm:
         Returns:
             The JSON: model, version, and for each row its most probable label and the probability of every one.
         """
-        labels, predictions = self._labels, []
+        step = max(1, STEP_NUMBERS // len(self._labels))
+        predictions: list[dict[str, Any]] | orjson.Fragment = self._predictions(probabilities[:step], top_k)
+        if len(probabilities) > step:
+            rows = (probabilities[at : at + step] for at in range(0, len(probabilities), step))
+            predictions = join_lists(self._predictions(some, top_k) for some in rows)
+        return write({"model": self._name, "version": self._version, "predictions": predictions})
+
+    def _predictions(self, probabilities: NDArray[np.float32], top_k: int | None) -> list[dict[str, Any]]:
+        labels = self._labels
+        predictions: list[dict[str, Any]] = []
         for row, index in zip(probabilities, most_probable(probabilities).tolist(), strict=True):
             numbers = list(row)
             predictions.append(
@@ -59,5 +69,4 @@ class AnswerForm:
                 prediction["top"] = [
                     {"label": labels[index], "index": index, "probability": row[index]} for index in columns
                 ]
-        document = {"model": self._name, "version": self._version, "predictions": predictions}
-        return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+        return predictions

@@ -7,7 +7,7 @@ from service.http.asgi import Headers, Reply
 
 JSON = b"application/json"
 MEDIA_TYPES = (JSON, NPY_MEDIA_TYPE.encode())
-LOOP_NUMBERS = 65_536
+LOOP_NUMBERS = 32_768
 """An answer of more probabilities is written in a thread: it takes more than some 10 ms."""
 
 

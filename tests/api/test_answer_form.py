@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from service.api.answer_form import AnswerForm
+from service.api.json_writing import STEP_NUMBERS, in_steps, write
 
 LABELS = ("plain", 'a "quoted" one', "100 %b", "naïve café", "back\\slash")
 
@@ -42,3 +43,19 @@ def test_more_labels_than_there_are_is_all_of_them(probabilities: np.ndarray) ->
 
 def test_a_number_is_the_shortest_that_is_the_same_float32() -> None:
     assert b'"probability":0.1,' in AnswerForm.of("m", "1", ("a", "b")).fill(np.array([[0.1, 0.05]], np.float32), None)
+
+
+def test_a_long_answer_is_written_in_steps_and_is_the_same() -> None:
+    labels = tuple(f"class {number}" for number in range(1000))
+    rows = np.random.default_rng(0).random((50, len(labels)), np.float32)
+    document = json.loads(AnswerForm.of("m", "7", labels).fill(rows, 2))
+    one_by_one = [json.loads(AnswerForm.of("m", "7", labels).fill(row[np.newaxis], 2)) for row in rows]
+    assert document["predictions"] == [only["predictions"][0] for only in one_by_one]
+
+
+@pytest.mark.parametrize("count", [0, 1, STEP_NUMBERS, STEP_NUMBERS + 1, 3 * STEP_NUMBERS])
+def test_a_long_list_is_written_in_steps_and_is_the_same(count: int) -> None:
+    numbers = np.arange(count, dtype=np.float32)
+    texts = [f"{number}:a" for number in range(count)]
+    document = json.loads(write({"numbers": in_steps(numbers), "texts": in_steps(texts)}))
+    assert document == {"numbers": numbers.tolist(), "texts": texts}

@@ -13,8 +13,7 @@ Source: Triton's binary tensor data extension of the Open Inference Protocol.
 
 from typing import Any
 
-import orjson
-
+from service.api.json_writing import in_steps, write
 from service.classifier import Classification
 from service.decoding import BoundedJson, LongText, NumberList
 from service.errors import MalformedRequestError, TooLargeError
@@ -97,13 +96,13 @@ def serialise(result: Classification, request: InferRequest, outputs: list[Outpu
             raws.append(tensor.raw())
             entry["parameters"] = {"binary_data_size": len(raws[-1])}
         else:
-            entry["data"] = tensor.flat()
+            entry["data"] = in_steps(tensor.flat())
         entries.append(entry)
     metadata = result.model.metadata
     document: _Object = {"model_name": metadata.name, "model_version": metadata.version, "outputs": entries}
     if request.id is not None:
         document["id"] = request.id
-    head = orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
+    head = write(document)
     if not raws:
         return Reply(200, head, b"application/json", headers)
     headers.append((LENGTH_HEADER, b"%d" % len(head)))
