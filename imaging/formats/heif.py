@@ -31,7 +31,7 @@ def read_header(data: bytes) -> Header:
     """
     if pi_heif is None:
         raise UnreadableError(
-            "it is a HEIC picture, which is read where the package pi-heif is installed (extra `heif`); send JPEG or PNG"
+            "it is a HEIC picture, read only where the package pi-heif is installed (extra `heif`); send JPEG or PNG"
         )
     container = read_container(data)
     with Reading("its header is broken"):
