@@ -33,12 +33,12 @@ for is_reduced in (True, False):
         header = FORMATS[kind_of(data)].read_header(data)
         print(json.dumps([path.name, is_reduced, peak, decoded_bytes(header, target)]))
 """
-_SPARE_BYTES = 6 << 20  # of an allocator and of codecs' tables
+_SPARE_BYTES = 4 << 20  # of an allocator and of codecs' tables
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
 def test_no_picture_holds_more_than_announced(tmp_path: Path) -> None:
-    picture = photo(2200, 1500)
+    picture = photo(1600, 1100)
     alpha, grey, turned = picture.convert("RGBA"), picture.convert("L"), picture.getexif()
     alpha.putalpha(grey)
     turned[0x0112] = 6
