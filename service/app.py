@@ -24,6 +24,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from service import __version__
 from service.api.auth_middleware import AuthMiddleware, KeyRules
 from service.api.compression import LEVEL, MIN_BYTES
+from service.api.context import AppState
 from service.api.handlers import answer_errors
 from service.api.head_middleware import HeadMiddleware
 from service.api.openapi import ApiDocument
@@ -116,14 +117,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
                 folding(metrics, settings.workers),
                 _beside(settings, control, plane, found, access=access),
             ):
-                yield {
-                    "classifier": classifier,
-                    "dataplane": plane,
-                    "metrics": metrics,
-                    "drain": drain,
-                    "document": document,
-                    "body_budget": budget,
-                }
+                yield {"app": AppState(classifier, plane, metrics, drain, document, budget)}
                 await control.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)

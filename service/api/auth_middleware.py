@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.routing import BaseRoute, Match, Route
 
+from service.api.context import context_of
 from service.api.handlers import failure
 from service.declarations import KeyScope, declaration_of
 from service.errors import AccessError
@@ -68,12 +69,12 @@ class AuthMiddleware:
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers why not. Its state gets the id of its key, or the failure."""
+        """Passes a request on, or answers why not. Its context gets the id of its key, or the failure."""
         if scope["type"] == "http" and (needed := self._rules.needed(scope)) is not None:
             try:
-                scope["state"]["key_id"] = (await self._access.admit(read_key(scope["headers"]), needed)).id
+                context_of(scope).key_id = (await self._access.admit(read_key(scope["headers"]), needed)).id
             except AccessError as error:
-                scope["state"]["failure"] = Failure.of(error)
+                context_of(scope).failure = Failure.of(error)
                 await failure(scope, error).send(send)
                 return
         await self._app(scope, receive, send)

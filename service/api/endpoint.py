@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TypeVar
 
+from service.api.context import context_of
 from service.api.work_thread import WorkThread
 from service.errors import (
     ClientGoneError,
@@ -70,7 +71,7 @@ class ClassifyingEndpoint(ABC):
         """Answers one request, whatever happens.
 
         Args:
-            scope: of the request; its state holds the classifier, and gets the result or the failure that it ended in.
+            scope: of the request; its context gets the result or the failure that it ended in.
             receive: its body.
             send: its answer.
         """
@@ -81,7 +82,7 @@ class ClassifyingEndpoint(ABC):
             release_frames(error)
             return
         except Exception as error:  # noqa: BLE001  every error has its answer
-            scope["state"]["failure"] = Failure.of(error)
+            context_of(scope).failure = Failure.of(error)
             reply = self._failure(error)
         finally:
             connection.let_go()

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from service.api.context import context_of
 from service.api.problems import is_open_inference, problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
@@ -22,7 +23,7 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:
-        request.state.failure = Failure.of(error)  # for metrics and log
+        context_of(request.scope).failure = Failure.of(error)  # for metrics and log
         return _response(failure(request.scope, error))
 
     @app.exception_handler(HTTPException)
@@ -30,7 +31,8 @@ def answer_errors(app: FastAPI) -> None:
         headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND:
-            detail = f"there is no {request.scope['path'][:200]}; {request.state.root_path}/docs lists what there is"
+            docs = f"{context_of(request.scope).root_path}/docs"
+            detail = f"there is no {request.scope['path'][:200]}; {docs} lists what there is"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = (error.headers or {}).get("Allow", "another")
             detail = f"{request.method[:16]} is not answered here; {allowed} is"

@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from service.api.openapi import ApiDocument
+from service.api.context import context_of
 from service.api.proxy_middleware import base_address
 from service.declarations import declare
 
@@ -66,6 +66,6 @@ async def docs(request: Request) -> Response:
 @declare(key_scope=None)
 async def openapi(request: Request) -> Response:
     """The OpenAPI document. Its server is where the document itself was found."""
-    document: ApiDocument = request.state.document
-    server = request.state.root_path or "."
-    return Response(document.serialise(server), media_type="application/json")
+    context = context_of(request.scope)
+    document = context.app.document.serialise(context.root_path or ".")
+    return Response(document, media_type="application/json")

@@ -10,11 +10,12 @@ from service.api.accept import choose_media_type
 from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
 from service.api.bodies import Body, explain_mangling, parse_body, takes_long
 from service.api.compression import compress
+from service.api.context import context_of
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
-from service.classifier import Classification, Classifier
+from service.classifier import Classification
 from service.declarations import declare
 from service.errors import InvalidImagesError, NotAcceptableError
 from service.http.asgi import Reply, Scope
@@ -60,7 +61,8 @@ class PredictEndpoint(ClassifyingEndpoint):
     async def _ask(
         self, scope: Scope, connection: Connection, body: Body, parameters: Parameters, deadline: float
     ) -> Classification:
-        classifier: Classifier = scope["state"]["classifier"]
+        context = context_of(scope)
+        classifier = context.app.classifier
         # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
         model = classifier.catalog.find(parameters.model, parameters.version)
         result = await classifier.classify(
@@ -70,7 +72,7 @@ class PredictEndpoint(ClassifyingEndpoint):
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
         )
-        scope["state"]["result"] = result
+        context.result = result
         return result
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from service.api.context import begin, context_of
 from service.errors import SettingError
 from service.http.addresses import is_prefix
 from service.http.asgi import ASGIApp, Receive, Scope, Send
@@ -53,7 +54,7 @@ class ProxyMiddleware:
         self._forwarded = ProxyHeadersMiddleware(cast("ASGI3Application", app), trusted_addresses)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on. Its state gets ``root_path``: the prefix, or an empty text where none is known."""
+        """Passes a request on, with its context."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -70,7 +71,7 @@ class ProxyMiddleware:
         if path.endswith("/") and len(path) > 1:
             path = path[:-1]
         scope["path"] = path
-        scope["state"]["root_path"] = prefix
+        begin(scope, scope["state"]["app"], prefix)
         await app(scope, receive, send)
 
     def _is_own(self, prefix: str) -> bool:
@@ -95,8 +96,7 @@ def base_address(scope: Scope) -> str:
         ``/classify/`` where the prefix is known. Otherwise an address relative to that of the request, such as
         ``./``, which is right under any prefix.
     """
-    root_path: str = scope["state"]["root_path"]
-    if root_path:
+    if root_path := context_of(scope).root_path:
         return f"{root_path}/"
     return "../" * (scope["raw_path"].count(b"/") - 1) or "./"
 

@@ -6,9 +6,8 @@ Only names, numbers and times are logged: no picture, no header but the request 
 import logging
 from typing import Any
 
-from service.classifier import Classification
+from service.api.context import context_of
 from service.http.asgi import Scope
-from service.telemetry.failure import Failure
 from service.telemetry.metrics import failure_reason
 
 logger = logging.getLogger(__name__)
@@ -30,24 +29,22 @@ class RequestLog:
         """Logs one answered request.
 
         Args:
-            scope: of the request. Its state holds the id, the classification where there is one, and the failure
-                that it ended in, if any.
+            scope: of the request.
             status: of the answer; 499 where the client left before there was one.
             seconds: that it took.
         """
-        state = scope["state"]
-        failure: Failure | None = state.get("failure")
+        context = context_of(scope)
+        failure, result = context.failure, context.result
         event: dict[str, Any] = {
             "message": "request",
-            "request_id": state["request_id"].decode("ascii"),
+            "request_id": context.request_id.decode("ascii"),
             "method": scope["method"],
             "path": scope["path"][:_LONGEST_PATH],
             "status": status,
             "total_ms": _ms(seconds),
         }
-        if "key_id" in state:
-            event["key_id"] = state["key_id"]
-        result: Classification | None = state.get("result")
+        if context.key_id is not None:
+            event["key_id"] = context.key_id
         if result is not None:
             event |= {
                 "model": result.model.metadata.name,

@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 
+from service.api.context import context_of
 from service.api.request_log import RequestLog
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.telemetry.metrics import Metrics
@@ -36,9 +37,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        request_id = self._request_id(scope)
-        state = scope["state"]
-        state["request_id"] = request_id
+        context = context_of(scope)
+        request_id = context.request_id = self._request_id(scope)
         self._requests.in_flight += 1
         status = 499
 
@@ -55,7 +55,7 @@ class RequestMiddleware:
             seconds = time.perf_counter() - started
             self._requests.answered(scope["method"], status, seconds)
             if status >= 400:
-                self._requests.failed(state.get("failure"), status)
+                self._requests.failed(context.failure, status)
             if status == 500 or self._log.every_request:
                 self._log.write(scope, status, seconds)
 

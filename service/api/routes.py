@@ -6,19 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
+from service.api.context import context_of
 from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Ready
-from service.classifier import Classifier
 from service.declarations import declare
 from service.errors import ModelNotFoundError
 from service.models.catalog import ModelCatalog, ServedModel
-from service.telemetry.metrics import Metrics
 
 router = APIRouter()
 
 
 def _catalog(request: Request) -> ModelCatalog:
-    classifier: Classifier = request.state.classifier
-    return classifier.catalog
+    return context_of(request.scope).app.classifier.catalog
 
 
 Catalog = Annotated[ModelCatalog, Depends(_catalog)]
@@ -41,7 +39,7 @@ async def live() -> Live:
 @declare(key_scope=None)
 async def ready(request: Request, response: Response, catalog: Catalog) -> Ready:
     """True while the models answer; false, with 503, from the moment that the process is told to stop."""
-    is_ready = not request.state.drain.is_set()
+    is_ready = not context_of(request.scope).app.drain.is_set()
     response.status_code = 200 if is_ready else 503
     models = {f"{model.metadata.name}/{model.metadata.version}": model.provider for model in catalog}
     return Ready(ready=is_ready, models=models)
@@ -71,7 +69,7 @@ async def get_model(name: Annotated[str, Path(examples=["cifar10"])], catalog: C
 @declare(key_scope="metrics")
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
-    collected: Metrics = request.state.metrics
+    collected = context_of(request.scope).app.metrics
     collected.fold()
     # It takes milliseconds, and requests wait for the event loop.
     return Response(await asyncio.to_thread(collected.page), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 
 import uvicorn
 
+from service.api.context import AppState
 from service.app import create_app
 from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import MOST_REFUSED_CONNECTIONS, PatientProtocol
@@ -137,7 +138,8 @@ class DrainingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Accepts what waits, answers what was accepted, then lets the models go."""
-        self.lifespan.state["drain"].set()
+        state: AppState = self.lifespan.state["app"]
+        state.drain.set()
         await asyncio.sleep(self._drain_delay_s)
         listeners = sockets or []
         for listener in listeners:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from service.api.context import context_of
 from service.api.proxy_middleware import ProxyMiddleware
 from service.http.asgi import Receive, Scope, Send
 
@@ -37,7 +38,7 @@ async def pass_through(client: tuple[str, int], path: str = "/models", root_path
         "path": path,
         "raw_path": path.encode(),
         "headers": list(FORWARDED),
-        "state": {},
+        "state": {"app": None},
     }
     await layer(scope, receive, send)
     return seen
@@ -49,7 +50,7 @@ async def test_a_trusted_proxy_is_believed(address: str) -> None:
     assert seen["client"][0] == "203.0.113.9"
     assert seen["scheme"] == "https"
     assert dict(seen["headers"])[b"host"] == b"example.org"
-    assert seen["state"]["root_path"] == "/classify"
+    assert context_of(seen).root_path == "/classify"
 
 
 async def test_anybody_else_is_not() -> None:
@@ -57,7 +58,7 @@ async def test_anybody_else_is_not() -> None:
     assert seen["client"] == ("192.0.2.7", 5000)
     assert seen["scheme"] == "http"
     assert dict(seen["headers"])[b"host"] == b"127.0.0.1:8000"
-    assert seen["state"]["root_path"] == "/own"
+    assert context_of(seen).root_path == "/own"
 
 
 @pytest.mark.parametrize(

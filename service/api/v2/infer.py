@@ -5,6 +5,7 @@ import time
 from service.api.answers import LOOP_NUMBERS, server_timing
 from service.api.bodies import LOOP_BYTES
 from service.api.compression import compress
+from service.api.context import context_of
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.errors import error_reply
@@ -26,7 +27,8 @@ class InferEndpoint(ClassifyingEndpoint):
 
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
-        classifier: Classifier = scope["state"]["classifier"]
+        context = context_of(scope)
+        classifier = context.app.classifier
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
         deadline = started + timeout_s
@@ -52,7 +54,7 @@ class InferEndpoint(ClassifyingEndpoint):
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
         )
-        scope["state"]["result"] = result
+        context.result = result
 
         def write() -> Reply:
             outputs = make_outputs(request, result)

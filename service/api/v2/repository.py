@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
 
+from service.api.context import context_of
 from service.api.requests import read_body
 from service.api.v2.routes import Name, Plane
 from service.api.v2.schemas import (
@@ -64,7 +65,7 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
     """
     headers = dict(request.scope["headers"])
     body = await read_body(
-        Connection(request.receive, request.state.body_budget), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S
+        Connection(request.receive, context_of(request.scope).app.budget), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S
     )
     try:
         return kind.model_validate_json(body or b"{}", strict=True)

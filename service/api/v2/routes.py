@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from service.api.context import context_of
 from service.api.v2.schemas import (
     ModelConfiguration,
     ModelMetadataDocument,
@@ -22,8 +23,7 @@ router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 def find_data_plane(request: Request) -> DataPlane:
     """The data plane of the service."""
-    plane: DataPlane = request.state.dataplane
-    return plane
+    return context_of(request.scope).app.plane
 
 
 Plane = Annotated[DataPlane, Depends(find_data_plane)]
