@@ -31,7 +31,7 @@ from training.data import sources
 from training.data.dataset import DataSet
 from training.measure import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
-from training.onnx_file import with_metadata
+from training.onnx_file import features_shape, with_metadata
 from training.publish import next_version, publishing
 
 Precision = Literal["float16", "int8"]
@@ -105,6 +105,7 @@ def convert(path: Path, precision: Precision, place: Path | None, repository: Pa
         ),
         commit=provenance.commit(),
         created=provenance.now(),
+        features=features_shape(graph),
         golden_tolerance=_GOLDEN_TOLERANCES[precision],
     )
     converted = Converted(metadata, before, after)

@@ -5,7 +5,7 @@ import numpy as np
 import onnx
 import tf2onnx
 
-from contract import INPUT_NAME, OPSET, OUTPUT_NAME
+from contract import FEATURES_NAME, INPUT_NAME, OPSET, OUTPUT_NAME
 from training.batches import as_network_input
 from training.data.dataset import LabelledImages
 from training.errors import ExportError
@@ -34,9 +34,14 @@ def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
     function = served_function(network, temperature)
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
-    for value, name in ((model.graph.input[0], INPUT_NAME), (model.graph.output[0], OUTPUT_NAME)):
-        if value.name != name:
-            raise ExportError(f"the converter named a tensor {value.name!r} that must be {name!r}")
+    outputs = {value.name: value for value in model.graph.output}
+    if [value.name for value in model.graph.input] != [INPUT_NAME] or outputs.keys() != {OUTPUT_NAME, FEATURES_NAME}:
+        raise ExportError(
+            f"the converter named the tensors {[value.name for value in model.graph.input]}, {[*outputs]}"
+        )
+    del model.graph.output[:]
+    model.graph.output.extend([outputs[OUTPUT_NAME], outputs[FEATURES_NAME]])
+    for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     # Shapes in between carry the converter's own name for the batch; ONNX Runtime infers them anew.
     del model.graph.value_info[:]

@@ -2,7 +2,16 @@
 
 import onnx
 
-from contract import ModelMetadata
+from contract import FEATURES_NAME, ModelMetadata
+
+
+def features_shape(model: onnx.ModelProto) -> tuple[int, int, int] | None:
+    """(C, H, W) of the output ``features``; None where the graph has none."""
+    for value in model.graph.output:
+        if value.name == FEATURES_NAME:
+            channels, height, width = (dim.dim_value for dim in value.type.tensor_type.shape.dim[1:])
+            return channels, height, width
+    return None
 
 
 def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:

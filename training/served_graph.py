@@ -1,5 +1,7 @@
 """The network as it is served: uint8 [N, H, W, C] in, calibrated probabilities [N, K] out, in the fewest operations.
 
+A second output, ``features``, is the last feature map.
+
 Equal to the Keras network up to rounding, but laid out for inference:
 
 - channels first, as ONNX convolutions are, so that no layer transposes; with one channel even the first transpose is
@@ -17,7 +19,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from contract import INPUT_NAME, OUTPUT_NAME
+from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME
 from training.errors import ExportError
 
 Weights = NDArray[np.float32]
@@ -34,20 +36,24 @@ def served_function(network: keras.Sequential, temperature: float) -> tf.types.e
         temperature: that the logits are divided by; 1.0 leaves them as they are.
 
     Returns:
-        A ``tf.function`` from ``image`` to ``{"probabilities": ...}``. It is for tracing: channels-first
+        A ``tf.function`` from ``image`` to ``{"probabilities": ..., "features": ...}``, where the features are what is
+        flattened, float32 [N, C, H, W]: a tensor that is there anyway. It is for tracing: channels-first
         convolutions do not run on every CPU build of TensorFlow.
 
     Raises:
         ExportError: the network has a layer that has no served form here.
     """
     height, width, channels = network.input_shape[1:]
-    operations = _operations(network, temperature)
+    operations, before_flatten = _operations(network, temperature)
 
     def served(image: tf.Tensor) -> dict[str, tf.Tensor]:
         values = tf.cast(_channels_first(image), tf.float32)
-        for operation in operations:
+        for operation in operations[:before_flatten]:
             values = operation(values)
-        return {OUTPUT_NAME: values}
+        features = values
+        for operation in operations[before_flatten:]:
+            values = operation(values)
+        return {OUTPUT_NAME: values, FEATURES_NAME: features}
 
     signature = [tf.TensorSpec([None, height, width, channels], tf.uint8, name=INPUT_NAME)]
     return tf.function(served, input_signature=signature)
@@ -60,8 +66,9 @@ def _channels_first(image: tf.Tensor) -> tf.Tensor:
     return tf.transpose(image, [0, 3, 1, 2])
 
 
-def _operations(network: keras.Sequential, temperature: float) -> list[Operation]:
-    input_scale, flattened = np.float32(1 / 255), None
+def _operations(network: keras.Sequential, temperature: float) -> tuple[list[Operation], int]:
+    """The operations of the served network, and how many of them come before it is flattened."""
+    input_scale, flattened, before_flatten = np.float32(1 / 255), None, -1
     operations: list[Operation] = []
     for layer in network.layers:
         match layer:
@@ -71,7 +78,7 @@ def _operations(network: keras.Sequential, temperature: float) -> list[Operation
             case keras.layers.MaxPooling2D():
                 operations.append(_pooling(layer))
             case keras.layers.Flatten():
-                flattened = layer.input.shape[1:]
+                flattened, before_flatten = layer.input.shape[1:], len(operations)
                 size = int(np.prod(flattened))
                 operations.append(functools.partial(tf.reshape, shape=[-1, size]))
             case keras.layers.Dense():
@@ -87,7 +94,9 @@ def _operations(network: keras.Sequential, temperature: float) -> list[Operation
         raise ExportError(f"the last layer, {last.name!r}, must be a Dense layer with softmax")
     if input_scale != 1:
         raise ExportError("the network has no convolution to fold the division by 255 into")
-    return operations
+    if before_flatten < 0:
+        raise ExportError("the network has no Flatten layer between its convolutions and its dense layers")
+    return operations, before_flatten
 
 
 def _convolution(layer: keras.layers.Conv2D, input_scale: np.float32) -> Operation:

@@ -1,5 +1,6 @@
 """The whole way on one screen: data set and recipe -> network -> temperature -> ONNX file -> measured -> published."""
 
+import dataclasses
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from training.fit import Fitted, fit, run_identity
 from training.measure import Measurement, measure
 from training.metrics import reference
 from training.onnx_classifier import OnnxClassifier
-from training.onnx_file import with_metadata
+from training.onnx_file import features_shape, with_metadata
 from training.publish import check_version, publishing
 from training.recipes.recipe import Recipe
 from training.temperature import fit_temperature
@@ -91,6 +92,7 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
     test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
 
     metadata = _metadata(order, data, fitted, raw=raw, test=test, temperature=temperature)
+    metadata = dataclasses.replace(metadata, features=features_shape(graph))
     with publishing(order.repository, order.name, order.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         record = {

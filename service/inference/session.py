@@ -72,6 +72,7 @@ class ModelSession:
             raise ModelRefusedError(f"{origin}: {error}") from error
         except Exception as error:
             raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+        _forget_file(session)
         self._check_graph(session, origin)
         self.provider = provider.name
         self.max_batch_size = max_batch_size
@@ -149,6 +150,7 @@ class ModelSession:
                 providers=provider_list(provider, gpu, metadata.input_shape, max_batch_size),
                 enable_fallback=False,
             )
+            _forget_file(session)
             check_placement(session, provider)
             return OnnxStream(
                 session,
@@ -188,6 +190,11 @@ class ModelSession:
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")
+
+
+def _forget_file(session: Any) -> None:
+    """Lets go of the file's bytes, which ONNX Runtime's Python class keeps for a reset that is not used here."""
+    session._model_bytes = None  # noqa: SLF001
 
 
 def check_placement(session: Any, provider: Provider) -> None:

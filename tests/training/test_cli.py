@@ -13,7 +13,10 @@ import pytest
 from PIL import Image
 
 from contract import ModelMetadata
+from service.inference import GpuPolicy, ModelRepository, Provider
 from training.cli import main
+from training.convert import Precision, convert
+from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
 from training.figures.album import CAPTIONS
 
@@ -75,6 +78,30 @@ def test_a_version_is_complete_and_agrees_with_itself(mnist_model: Path) -> None
         with Image.open(folder / "figures" / f"{name}.png") as figure:
             assert min(figure.size) > 200
         assert f"figures/{name}.png" in card
+
+
+@pytest.mark.parametrize("precision", [None, "float16", "int8"])
+def test_the_last_feature_map_is_a_second_output_that_the_service_takes(
+    precision: Precision | None,
+    mnist_model: Path,
+    mnist_data: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, name = mnist_model.parents[2], "mnist"
+    if precision is not None:
+        monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+        convert(mnist_model, precision, None, tmp_path)
+        root, name = tmp_path, f"mnist-{precision}"
+    gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)
+    repository = ModelRepository(root, provider=Provider("cpu"), intra_op_threads=1, max_batch_size=None, gpu=gpu)
+    loaded = repository.load(name, "1")
+    assert loaded.metadata.features == (64, 6, 6)
+    assert loaded.session.run(mnist_data.test.pixels[:3]).shape == (3, 10)
+    session = onnxruntime.InferenceSession(root / name / "1" / "model.onnx", providers=["CPUExecutionProvider"])
+    (features,) = session.run(["features"], {"image": mnist_data.test.pixels[:3]})
+    assert (features.shape, features.dtype) == ((3, 64, 6, 6), np.float32)
+    assert features.max() > 0
 
 
 def test_evaluate_says_what_the_file_says(

@@ -4,13 +4,14 @@ import onnx
 import onnxruntime
 import pytest
 
-from contract import INPUT_NAME, OPSET, OUTPUT_NAME
+from contract import FEATURES_NAME, INPUT_NAME, OPSET, OUTPUT_NAME
 from training.architectures import ARCHITECTURES
 from training.batches import as_network_input
 from training.data.dataset import DataSet, LabelledImages
 from training.errors import ExportError
 from training.export import check_parity, to_onnx
 from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import features_shape
 
 pytestmark = pytest.mark.slow
 
@@ -60,9 +61,22 @@ def test_the_graph_is_what_the_contract_says(trained: tuple[keras.Sequential, Da
     onnx.checker.check_model(model, full_check=True)
     assert [(entry.domain, entry.version) for entry in model.opset_import if entry.domain == ""] == [("", OPSET)]
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    (image,), (probabilities,) = session.get_inputs(), session.get_outputs()
+    (image,), (probabilities, features) = session.get_inputs(), session.get_outputs()
     assert (image.name, image.type, image.shape) == (INPUT_NAME, "tensor(uint8)", ["N", *data.input_shape])
     assert (probabilities.name, probabilities.type, probabilities.shape) == (OUTPUT_NAME, "tensor(float)", ["N", 10])
+    assert (features.name, features.type, features.shape[0]) == (FEATURES_NAME, "tensor(float)", "N")
+    assert features_shape(model) == tuple(features.shape[1:])
+
+
+def test_the_features_are_what_keras_flattens(trained: tuple[keras.Sequential, DataSet]) -> None:
+    network, data = trained
+    inputs, _ = as_network_input(data.test, 10)
+    flatten = next(layer for layer in network.layers if isinstance(layer, keras.layers.Flatten))
+    expected = keras.Model(network.inputs, flatten.input).predict(inputs, verbose=0).transpose(0, 3, 1, 2)
+    session = onnxruntime.InferenceSession(to_onnx(network, 1.0).SerializeToString())
+    (answered,) = session.run([FEATURES_NAME], {INPUT_NAME: data.test.pixels})
+    assert expected.max() > 0.1
+    np.testing.assert_allclose(answered, expected, atol=1e-5)
 
 
 def test_the_graph_holds_no_superfluous_node(trained: tuple[keras.Sequential, DataSet]) -> None:
