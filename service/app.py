@@ -113,11 +113,10 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
                 max_images=settings.max_images_per_request,
                 model_control=settings.model_control,
             )
-            async with (
-                folding(metrics, settings.workers),
-                _beside(settings, control, plane, found, access=access),
-            ):
-                yield {"app": AppState(classifier, plane, metrics, drain, document, budget)}
+            state = AppState(classifier, plane, metrics, drain, document, budget)
+            async with folding(metrics, settings.workers):
+                async with _beside(settings, control, found, state, access=access):
+                    yield {"app": state}
                 await control.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
@@ -203,8 +202,8 @@ def _access(settings: Settings) -> "AccessControl | None":
 async def _beside(
     settings: Settings,
     control: ModelLoader,
-    plane: DataPlane,
     found: Survey,
+    state: AppState,
     *,
     access: "AccessControl | None",
 ) -> AsyncIterator[None]:
@@ -212,20 +211,32 @@ async def _beside(
     async with AsyncExitStack() as stack:
         if settings.grpc_port is not None:
             try:
-                from service.grpc.server import serve  # noqa: PLC0415  an extra, and memory that only its users pay
+                from service.grpc.health import HealthServicer  # noqa: PLC0415  an extra, which only its users pay for
+                from service.grpc.server import GrpcLimits, serve  # noqa: PLC0415
                 from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
             except ModuleNotFoundError as error:
                 raise SettingError(
                     f"grpc_port needs the extra `grpc`, of which {error.name} is not installed"
                 ) from error
 
-            servicer = InferenceServicer(plane, timeout_s=settings.request_timeout_s)
+            servicer = InferenceServicer(state.plane, timeout_s=settings.request_timeout_s)
             grpc_server = serve(
                 servicer,
+                HealthServicer(state.classifier.catalog),
+                state.drain,
                 host=settings.host,
                 port=settings.grpc_port,
-                max_body_bytes=settings.max_body_bytes,
-                drain_timeout_s=settings.drain_timeout_s,
+                is_shared=settings.workers > 1 or settings.share_port,
+                limits=GrpcLimits(
+                    max_body_bytes=settings.max_body_bytes,
+                    max_body_bytes_in_flight=settings.max_body_bytes_in_flight,
+                    max_images=settings.max_images_per_request,
+                    max_calls=settings.max_grpc_calls,
+                    timeout_s=settings.request_timeout_s,
+                    drain_delay_s=settings.drain_delay_s,
+                    drain_timeout_s=settings.drain_timeout_s,
+                ),
+                budget=state.budget,
                 access=access,
             )
             await stack.enter_async_context(grpc_server)

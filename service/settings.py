@@ -138,6 +138,9 @@ class Settings(BaseSettings):
     max_connections: Annotated[int, Field(ge=1)] = Field(
         4096, description="Connections that a worker serves at once; requests on further ones get 503."
     )
+    max_grpc_calls: Annotated[int, Field(ge=1)] = Field(
+        1024, description="Calls over gRPC that a worker answers at once; further ones get RESOURCE_EXHAUSTED."
+    )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
     )

@@ -2,5 +2,12 @@
 
 ::
 
-    server ─> statuses (errors to gRPC's statuses) ─> servicer ─> open_inference
+    server ─> call_guard (keys, bounds, errors to gRPC's statuses) ─┬─> servicer ─> open_inference
+                                                                    └─> health (grpc.health.v1)
 """
+
+import os
+
+# gRPC's core writes lines of its own to standard error, in no format of ours. It reads this variable when it is
+# imported.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from service.classifier import Classification
 from service.errors import MalformedRequestError
 from service.grpc import open_inference_pb2 as pb
@@ -71,8 +73,10 @@ def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
     if any(key.startswith("shared_memory") for key in tensor.parameters):
         raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not spoken here; send the data")
     contents = tensor.contents
-    values = contents.bytes_contents if tensor.datatype == "BYTES" else contents.uint_contents
-    return InputTensor(tensor.name, tensor.datatype, shape, values=list(values))
+    if tensor.datatype == "BYTES":
+        return InputTensor(tensor.name, tensor.datatype, shape, values=list(contents.bytes_contents))
+    numbers: Any = np.fromiter(contents.uint_contents, np.int64, len(contents.uint_contents))
+    return InputTensor(tensor.name, tensor.datatype, shape, values=numbers)
 
 
 def _whole_number(parameters: Mapping[str, Any], key: str) -> int:

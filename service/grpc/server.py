@@ -1,16 +1,22 @@
 """The gRPC server: on while its context is."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-import grpc
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
-from service.grpc.keys import KeyInterceptor
+from service.errors import SettingError
+from service.grpc.call_guard import CallGuard
+from service.grpc.health import HealthServicer
+from service.grpc.message_reader import MessageReader
 from service.grpc.open_inference_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from service.grpc.servicer import InferenceServicer
-from service.grpc.statuses import StatusInterceptor
+from service.grpc.unknown_methods import make_server
+from service.http.body_budget import BodyBudget
+from service.http.process_memory import ProcessMemory
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -18,42 +24,113 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MESSAGE_OVERHEAD_BYTES = 65_536
+_SPARE_BYTES = 16 << 20
+_OPTIONS = (
+    ("grpc.max_send_message_length", -1),
+    # What of a message is taken before it is read: no more than this, however fast it comes.
+    ("grpc.http2.lookahead_bytes", 65_536),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.max_concurrent_streams", 1024),
+    # A peer that has vanished is found by pings, one that says nothing is cut off.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 600_000),
+)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Metadata that is not UTF-8 is no event, and may hold a key."""
+    return not str(record.msg).startswith("Invalid encoding")
+
+
+class GrpcLimits(NamedTuple):
+    """What bounds the calls.
+
+    Attributes:
+        max_body_bytes: longest tensor in a message.
+        max_body_bytes_in_flight: most bytes of all messages at once.
+        max_images: most pictures in a message.
+        max_calls: most calls at once.
+        timeout_s: how long a message may take to arrive.
+        drain_delay_s: how long to go on accepting calls once the process is told to stop.
+        drain_timeout_s: how long calls in flight may then take to finish.
+    """
+
+    max_body_bytes: int
+    max_body_bytes_in_flight: int
+    max_images: int
+    max_calls: int
+    timeout_s: float
+    drain_delay_s: float
+    drain_timeout_s: float
 
 
 @asynccontextmanager
 async def serve(
     servicer: InferenceServicer,
+    health: HealthServicer,
+    drain: asyncio.Event,
     *,
     host: str,
     port: int,
-    max_body_bytes: int,
-    drain_timeout_s: float,
+    is_shared: bool,
+    limits: GrpcLimits,
+    budget: BodyBudget,
     access: "AccessControl | None",
 ) -> AsyncIterator[None]:
-    """Serves until the context ends; calls in flight are then answered first.
+    """Serves until the context ends. From the moment that ``drain`` is set it drains, as HTTP does meanwhile.
 
     Args:
         servicer: answers the calls.
+        health: answers calls about health.
+        drain: set once the process is told to stop.
         host: address to listen on.
         port: TCP port; 0 takes a free one.
-        max_body_bytes: longest tensor in a message.
-        drain_timeout_s: how long calls in flight may take to finish.
+        is_shared: whether others may listen there already.
+        limits: of the calls.
+        budget: of the bytes that all requests hold.
         access: asks calls for keys; None where none are set.
 
     Raises:
-        RuntimeError: the port cannot be listened on.
+        SettingError: the port cannot be listened on.
     """
-    limit = max_body_bytes + _MESSAGE_OVERHEAD_BYTES
-    server = grpc.aio.server(
-        interceptors=(StatusInterceptor(),) if access is None else (StatusInterceptor(), KeyInterceptor(access)),
-        options=(("grpc.max_receive_message_length", limit), ("grpc.max_send_message_length", -1)),
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
+    longest = limits.max_body_bytes + _MESSAGE_OVERHEAD_BYTES
+    reader = MessageReader(
+        budget,
+        ProcessMemory(spare_bytes=_SPARE_BYTES),
+        longest=longest,
+        most_grown_bytes=limits.max_body_bytes_in_flight,
+        timeout_s=limits.timeout_s,
     )
-    add_GRPCInferenceServiceServicer_to_server(servicer, server)
+    server = make_server(
+        (*_OPTIONS, ("grpc.max_receive_message_length", longest), ("grpc.so_reuseport", int(is_shared))),
+        limits.max_calls,
+    )
+    guard = CallGuard(server, access, reader, limits.max_images)
+    add_GRPCInferenceServiceServicer_to_server(servicer, guard)
+    add_HealthServicer_to_server(health, guard)
     address = f"[{host}]" if ":" in host else host
-    bound = server.add_insecure_port(f"{address}:{port}")
+    try:
+        bound = server.add_insecure_port(f"{address}:{port}")
+    except RuntimeError:
+        raise SettingError(f"grpc_port: cannot listen on {address}:{port}; is it taken?") from None
+    await health.begin()
     await server.start()
     logger.info("gRPC serves at %s:%d", address, bound)
+
+    async def drain_calls() -> None:
+        await drain.wait()
+        await health.enter_graceful_shutdown()
+        await asyncio.sleep(limits.drain_delay_s)
+        await server.stop(limits.drain_timeout_s)
+
+    draining = asyncio.create_task(drain_calls())
     try:
         yield
     finally:
-        await server.stop(drain_timeout_s)
+        if not drain.is_set():
+            draining.cancel()
+            await server.stop(None)
+        await asyncio.gather(draining, return_exceptions=True)

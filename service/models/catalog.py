@@ -6,7 +6,7 @@
     version: as the request says, or as the model's file `default_version` says, or the newest
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,6 +60,11 @@ class ModelCatalog:
         self._default_versions: dict[str, str] = {}
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._found: dict[tuple[str | None, str | None], ServedModel] = {}
+        self._subscribers: list[Callable[[], None]] = []
+
+    def subscribe(self, told: Callable[[], None]) -> None:
+        """Calls this after each change, in the event loop."""
+        self._subscribers.append(told)
 
     def __iter__(self) -> Iterator[ServedModel]:
         """Every served version, by name and then from the oldest to the newest."""
@@ -158,6 +163,8 @@ class ModelCatalog:
         default = self._default()
         found |= {(None, version): model for (name, version), model in found.items() if name == default}
         self._found = found
+        for told in self._subscribers:
+            told()
 
     def _default(self) -> str | None:
         if self._default_name is not None:

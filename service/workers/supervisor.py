@@ -21,6 +21,8 @@ from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Final
 
+from service.errors import SettingError
+from service.http.listener import listen
 from service.settings import Settings
 from service.workers.metrics_folder import MetricsFolder
 from service.workers.stop_signals import DRAIN_GRACE_S, FORCED_EXIT, StopSignals
@@ -59,9 +61,14 @@ class Supervisor:
 
         Returns:
             Exit status: 0 where every worker ended cleanly.
+
+        Raises:
+            SettingError: the port for gRPC cannot be listened on.
         """
         host, port = listener.getsockname()[:2]
-        settings = self._settings.model_copy(update={"host": host, "port": port})
+        grpc_listener = _listen_for_grpc(self._settings)
+        grpc_port = None if grpc_listener is None else grpc_listener.getsockname()[1]
+        settings = self._settings.model_copy(update={"host": host, "port": port, "grpc_port": grpc_port})
         folder = _make_metrics_folder()
         if folder is not None:
             self._signals.before_end = folder.leave
@@ -118,6 +125,16 @@ class Supervisor:
         self._forced = True
         for worker in self._workers:
             worker.signal(signal.SIGKILL)
+
+
+def _listen_for_grpc(settings: Settings) -> socket.socket | None:
+    """Holds the port, so that all workers take the same one."""
+    if settings.grpc_port is None:
+        return None
+    try:
+        return listen(settings.host, settings.grpc_port, shared=settings.share_port)
+    except OSError:
+        raise SettingError(f"grpc_port: cannot listen on {settings.host}:{settings.grpc_port}; is it taken?") from None
 
 
 def _make_metrics_folder() -> MetricsFolder | None:

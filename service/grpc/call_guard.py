@@ -1,0 +1,152 @@
+"""What every call goes through before and after its method.
+
+::
+
+    call ─> key and rate, by metadata alone ─> message read within bounds ─> parsed ─> method ─> answer
+                    │                                    │                     │          │
+                    └────────────────────────────────────┴─────────────────────┴──────────┴─> status of the error
+
+gRPC's own handlers read and parse a message before anything is asked. So each method is registered as one that takes a
+stream of bytes, of which the guard reads the one message when its call may have it. Clients do not see a difference.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from service.declarations import declaration_of
+from service.errors import MalformedRequestError, OverloadedError, TooLargeError
+from service.grpc import open_inference_pb2 as pb
+from service.grpc.keys import read_key
+from service.grpc.message_reader import MessageReader
+from service.grpc.statuses import status_of
+from service.grpc.wire import check_parts
+from service.telemetry.failure import Failure
+
+if TYPE_CHECKING:
+    from service.access import AccessControl
+
+logger = logging.getLogger(__name__)
+
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"  # generic in its stubs only
+_Messages: TypeAlias = AsyncIterator[bytes]
+
+_MOST_STREAMS: Final = 64
+_RETRY_STREAM_AFTER_S: Final = 10.0
+_MOST_BYTES_OF_A_QUESTION: Final = 65_536
+_PARTS_BESIDE_IMAGES: Final = 256
+
+
+class CallGuard:
+    """Stands before every method of a server. Services are added to it instead of to the server.
+
+    Args:
+        server: that answers.
+        access: asks calls for keys; None where none are set.
+        reader: of the messages.
+        max_images: most pictures in one message.
+    """
+
+    def __init__(
+        self, server: grpc.aio.Server, access: "AccessControl | None", reader: MessageReader, max_images: int
+    ) -> None:
+        self._server = server
+        self._access = access
+        self._reader = reader
+        self._max_parts = max_images + _PARTS_BESIDE_IMAGES
+        self._streams = 0
+
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """Called by generated code with the same handlers as the next one."""
+
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
+        """Called by generated code with the methods of a service."""
+        guarded = {name: self._guarded(handler) for name, handler in handlers.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
+        self._server.add_registered_method_handlers(service, guarded)
+
+    def _guarded(self, handler: Any) -> Any:
+        if handler.unary_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(self._answering(handler))
+        return grpc.stream_stream_rpc_method_handler(
+            self._streaming(handler), response_serializer=handler.response_serializer
+        )
+
+    def _answering(self, handler: Any) -> Callable[[_Messages, _Context], Awaitable[bytes]]:
+        async def answer(_messages: _Messages, context: _Context) -> bytes:
+            try:
+                await self._admit(handler.unary_unary, context)
+                return await self._answer(handler, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001  whatever it is, the client gets a status
+                tell(error, context)
+                return b""
+
+        return answer
+
+    def _streaming(self, handler: Any) -> Callable[[_Messages, _Context], Awaitable[None]]:
+        async def stream(_messages: _Messages, context: _Context) -> None:
+            try:
+                await self._admit(handler.unary_stream, context)
+                with self._one_stream():
+                    with self._reader.hold() as held:
+                        request = self._parse(handler, await self._reader.read(context, held))
+                    await handler.unary_stream(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001  as above
+                tell(error, context)
+
+        return stream
+
+    @contextmanager
+    def _one_stream(self) -> Iterator[None]:
+        """Counts a call that may last for ever."""
+        if self._streams >= _MOST_STREAMS:
+            raise OverloadedError(f"{_MOST_STREAMS} calls are watching already", _RETRY_STREAM_AFTER_S)
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
+
+    async def _admit(self, method: Callable[..., object], context: _Context) -> None:
+        needed = declaration_of(method).key_scope
+        if self._access is not None and needed is not None:
+            await self._access.admit(read_key(context.invocation_metadata() or ()), needed)
+
+    async def _answer(self, handler: Any, context: _Context) -> bytes:
+        with self._reader.hold() as held:
+            request = self._parse(handler, await self._reader.read(context, held))
+            held.set(held.count // 2)  # the serialised form is freed
+            answer: bytes = handler.response_serializer(await handler.unary_unary(request, context))
+            return answer
+
+    def _parse(self, handler: Any, message: bytes) -> Any:
+        if len(message) > _MOST_BYTES_OF_A_QUESTION:
+            if handler.request_deserializer != pb.ModelInferRequest.FromString:
+                raise TooLargeError(
+                    f"the message has {len(message)} bytes; "
+                    f"at most {_MOST_BYTES_OF_A_QUESTION} are allowed in a call that sends no pictures"
+                )
+            check_parts(message, self._max_parts)
+        try:
+            return handler.request_deserializer(message)
+        except DecodeError:
+            raise MalformedRequestError("the message is not the one that this method takes") from None
+
+
+def tell(error: Exception, context: _Context) -> None:
+    """Puts an error into the call's status. A fault of the service itself is logged, and told only there."""
+    failure = Failure.of(error)
+    status = status_of(error)
+    if failure.traceback is not None:
+        logger.error("a gRPC call failed: %s\n%s", failure.reason, failure.traceback)
+    context.set_code(status.code)
+    context.set_details(status.details)
+    context.set_trailing_metadata(status.trailing)
