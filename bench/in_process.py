@@ -8,7 +8,6 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from bench.workloads import BULK_IMAGES, Network, newest
-from service.decoding import Decoder, Target, Upload
+from service.decoding import Decoder, DecodeThreads, Target, Upload
+from service.http.body_budget import BodyBudget
 
 BATCH_SIZES = (1, 4, 8, 16, 32, 64, 128, 256)
 _REPEATS = 7
@@ -35,8 +35,8 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
         ``cifar10_run_<n>_us`` (an image, at batch n).
     """
     measured: dict[str, float] = {}
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1 << 24, loop_bytes=1 << 18, loop_pixels=1 << 20, executor=executor)
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=1 << 24, loop_work_s=2e-3, threads=threads, budget=BodyBudget(1 << 30))
         for name in ("cifar10", "mnist"):
             network = Network(newest(models, name))
             target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]

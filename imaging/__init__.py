@@ -2,7 +2,7 @@
 
 ::
 
-    bytes -> signature.kind_of -> formats: read_header -> admit(header, target)
+    bytes -> signature.kind_of -> bounds.measure -> formats: read_header -> admit(header, target)
           -> formats: decode -> orientation -> picture.plain -> fit.resize -> color_profile -> picture.flatten
           -> fit.pad -> uint8 [H, W, C]
 
@@ -12,16 +12,21 @@ cost, is decided by the caller (``service/decoding`` for requests).
 
 from imaging.errors import PictureError, TooManyPixelsError, UnreadableError
 from imaging.header import Header, Limits, decoded_bytes
-from imaging.reader import read
+from imaging.meter import slowness
+from imaging.reader import Examined, decode, examine, read
 from imaging.target import Target
 
 __all__ = [
+    "Examined",
     "Header",
     "Limits",
     "PictureError",
     "Target",
     "TooManyPixelsError",
     "UnreadableError",
+    "decode",
     "decoded_bytes",
+    "examine",
     "read",
+    "slowness",
 ]

@@ -5,12 +5,13 @@ it does not take, or refuses, goes the long way, where Pillow decides.
 """
 
 import struct
-from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.bounds.inflation import inflate
+from imaging.errors import TooSlowError, UnreadableError
 from imaging.fit import invert_if_light
 from imaging.target import Target
 
@@ -28,42 +29,79 @@ _CHUNK = struct.Struct(">I4s")
 # Chunks that leave the pixels as they are. Others (transparency, orientation, text that may hold one) go the long way.
 _PLAIN_CHUNKS = {b"IDAT", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"bKGD", b"sBIT"}
 _CHUNK_OVERHEAD = 12
+_UNMETERED_BYTES = 1 << 14  # of pixels, whose slowest stream of deflate takes 2 ms
+_OPEN_S, _RAW_BYTE_S = 10e-6, 6e-9
 
 
-FastDecode = Callable[[bytes], NDArray[np.uint8] | None]
-"""Decodes a file to uint8 [H, W, C], or returns None for the long way to take it."""
-
-
-@lru_cache(maxsize=64)
-def fast_png_decoder(target: Target) -> FastDecode:
-    """Makes the short way for a model's input; the same one for the same input.
+class FastPng:
+    """The short way for one model's input.
 
     Args:
         target: what the model wants.
-
-    Returns:
-        The decoder; without kornia-rs, or where every picture is resized or cropped, one that takes nothing.
     """
-    if decode_png is None or not target.is_met_by(target.width, target.height):
-        return lambda _data: None
-    header = _IHDR.pack(13, b"IHDR", target.width, target.height, 8, _COLOR_TYPES[target.color_mode], 0, 0, 0)
-    prefix, size, mode = _SIGNATURE + header, (target.height, target.width), _KORNIA_MODES[target.color_mode]
 
-    def decode(data: bytes) -> NDArray[np.uint8] | None:
-        if not data.startswith(prefix) or not _is_plain(data):
+    def __init__(self, target: Target) -> None:
+        height, width, channels = target.shape
+        header = _IHDR.pack(13, b"IHDR", width, height, 8, _COLOR_TYPES[target.color_mode], 0, 0, 0)
+        self._prefix = _SIGNATURE + header
+        self._size = height, width
+        self._mode = _KORNIA_MODES[target.color_mode]
+        self._target = target
+        self._raw_bytes = height * (1 + width * channels)
+        # A picture that is resized or cropped even at its target's size has no short way.
+        self._is_open = decode_png is not None and target.is_met_by(width, height)
+
+    def takes(self, data: bytes) -> bool:
+        """Whether a file is such a picture: of this size and colour mode, with no chunk that changes its meaning."""
+        return self._is_open and data.startswith(self._prefix) and _is_plain(data)
+
+    def estimate_s(self) -> float:
+        """CPU time, in seconds, of decoding what it takes, on the core that :func:`imaging.meter.slowness` knows."""
+        return _OPEN_S + self._raw_bytes * _RAW_BYTE_S
+
+    def decode(self, data: bytes) -> NDArray[np.uint8] | None:
+        """Decodes a file that :meth:`takes` takes.
+
+        Returns:
+            uint8 [H, W, C], or None for the long way to try.
+
+        Raises:
+            TooSlowError: its pixels take far longer to inflate than so many bytes do.
+        """
+        if self._raw_bytes > _UNMETERED_BYTES and not self._is_quick(data):
             return None
         try:
-            pixels: NDArray[np.uint8] = decode_png(data, size, mode)
+            pixels: NDArray[np.uint8] = decode_png(data, self._size, self._mode)
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # noqa: BLE001  a panic in Rust is not an Exception; Pillow says what is wrong, or forgives
             return None
-        if not target.light_on_dark:
+        if not self._target.light_on_dark:
             return pixels
-        grey = invert_if_light(pixels.tobytes(), target.width)
-        return np.frombuffer(grey, np.uint8).reshape(target.shape)
+        grey = invert_if_light(pixels.tobytes(), self._target.width)
+        return np.frombuffer(grey, np.uint8).reshape(self._target.shape)
 
-    return decode
+    def _is_quick(self, data: bytes) -> bool:
+        """Inflates the pixels once before, which can be ended: kornia-rs takes the whole file at once."""
+        pixels, offset = [], _FIRST_CHUNK
+        while offset + _CHUNK.size <= len(data):
+            length, kind = _CHUNK.unpack_from(data, offset)
+            if kind == b"IDAT":
+                pixels.append(data[offset + 8 : offset + 8 + length])
+            offset += length + _CHUNK_OVERHEAD
+        try:
+            inflate(b"".join(pixels), self._raw_bytes)
+        except TooSlowError:
+            raise
+        except UnreadableError:
+            return False
+        return True
+
+
+@lru_cache(maxsize=64)
+def fast_png(target: Target) -> FastPng:
+    """The short way for a model's input; the same one for the same input."""
+    return FastPng(target)
 
 
 def _is_plain(data: bytes) -> bool:

@@ -14,6 +14,9 @@ _FILTERS = {
     "box": Image.Resampling.BOX,
 }
 _REDUCING_GAP = 2.0
+_MOST_PROPORTION = (
+    8  # of the longer side to the shorter one, up to which a picture is resized whole before it is cropped
+)
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
 
@@ -57,13 +60,17 @@ def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
     width, height = picture.size
     longer = int(target.edge * max(width, height) / min(width, height))
     size = (target.edge, longer) if width <= height else (longer, target.edge)
-    if size != picture.size:
-        picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
     spare_width, spare_height = size[0] - target.width, size[1] - target.height
     if target.crop_rounding == "floor":
         left, top = spare_width // 2, spare_height // 2
     else:
         left, top = round(spare_width / 2), round(spare_height / 2)
+    if longer > _MOST_PROPORTION * target.edge:  # the whole of a long strip would have billions of pixels
+        across, down = width / size[0], height / size[1]
+        box = left * across, top * down, (left + target.width) * across, (top + target.height) * down
+        return _scale(picture, (target.width, target.height), box, target)
+    if size != picture.size:
+        picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
     return picture.crop((left, top, left + target.width, top + target.height))
 
 

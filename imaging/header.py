@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from imaging.errors import TooManyPixelsError
+from imaging.meter import Meter
 from imaging.target import Target
 
 _REDUCTIONS = (8, 4, 2)
@@ -22,6 +23,7 @@ class Header(NamedTuple):
         codec_bytes: what is held whatever size is decoded: coefficients of a JPEG of several scans, a copy of the file.
         pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies made of it before the
             resize. Measured as the peak of a process (`tests/imaging/test_memory.py`).
+        meter: ends codecs that compute too long; None where the picture is only looked at.
     """
 
     kind: str
@@ -30,6 +32,7 @@ class Header(NamedTuple):
     is_reducible: bool = False
     codec_bytes: int = 0
     pixel_bytes: int = 9
+    meter: Meter | None = None
 
     @property
     def pixels(self) -> int:

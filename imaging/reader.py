@@ -1,17 +1,20 @@
 """The front of the package: the bytes of one picture file in, the pixels that a model takes out."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imaging.bounds import Cost, measure
 from imaging.color_profile import to_srgb, transform_of
-from imaging.fast_png import fast_png_decoder
+from imaging.fast_png import fast_png
 from imaging.fit import invert_if_light, pad, resize
 from imaging.formats import FORMATS
 from imaging.formats.codec import Reading
 from imaging.formats.orientation import orientation_of, turned
 from imaging.header import Header, Limits
+from imaging.meter import Meter
 from imaging.picture import flatten, plain
 from imaging.signature import kind_of
 from imaging.target import Target
@@ -22,13 +25,30 @@ Admit = Callable[[Header, Target], None]
 _DEFAULT_LIMITS = Limits()
 
 
+class Examined(NamedTuple):
+    """A picture file whose headers were read.
+
+    Attributes:
+        header: what they say.
+        cost: of decoding it.
+    """
+
+    header: Header
+    cost: Cost
+
+    def estimate_s(self, target: Target) -> float:
+        """CPU time, in seconds, of :func:`decode`, on the core that :func:`imaging.meter.slowness` knows."""
+        short_way = fast_png(target)
+        return short_way.estimate_s() if short_way.takes(self.cost.data) else self.cost.estimate_s(self.header, target)
+
+
 def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:
     """Reads a picture of any size and format as a model takes it.
 
     Args:
         data: the whole file.
         target: what the model wants.
-        admit: called before any pixel is decoded, but for a small PNG that already is what the model takes.
+        admit: called before any pixel is decoded.
 
     Returns:
         uint8 [H, W, C].
@@ -37,14 +57,45 @@ def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> N
         UnreadableError: it is not a picture in a known format, or a damaged one.
         TooManyPixelsError: it has more pixels than the default of ``admit`` allows.
     """
-    known = fast_png_decoder(target)(data)
-    if known is not None:
-        return known
+    examined = examine(data)
+    admit(examined.header, target)
+    return decode(examined, target)
+
+
+def examine(data: bytes) -> Examined:
+    """Reads a picture file's headers, and decodes nothing.
+
+    Args:
+        data: the whole file.
+
+    Raises:
+        UnreadableError: it is not a picture in a known format, its headers are broken, or they ask for more work than
+            any encoder does.
+    """
     kind = kind_of(data)
-    header = FORMATS[kind].read_header(data)
-    admit(header, target)
+    cost = measure(kind, data)
+    return Examined(FORMATS[kind].read_header(cost.data), cost)
+
+
+def decode(examined: Examined, target: Target) -> NDArray[np.uint8]:
+    """Decodes a picture whose headers were read, and makes it what a model takes.
+
+    Args:
+        examined: from :func:`examine`.
+        target: what the model wants.
+
+    Returns:
+        uint8 [H, W, C].
+
+    Raises:
+        UnreadableError: it is damaged, or decoding it took far longer than its headers let expect.
+    """
+    header, cost = examined
+    short_way = fast_png(target)
+    if short_way.takes(cost.data) and (known := short_way.decode(cost.data)) is not None:
+        return known
     with Reading("its pixels cannot be used"):
-        return _read(data, header, target)
+        return _read(cost.data, header._replace(meter=Meter(cost.estimate_s(header, target))), target)
 
 
 def _read(data: bytes, header: Header, target: Target) -> NDArray[np.uint8]:

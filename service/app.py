@@ -13,7 +13,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +37,7 @@ from service.api.v2.infer import InferEndpoint, is_inference
 from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
 from service.api.work_thread import WorkThread
 from service.classifier import Classifier
-from service.decoding import Decoder
+from service.decoding import Decoder, DecodeThreads
 from service.errors import ConvoyError, SettingError
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.http.body_budget import BodyBudget
@@ -60,10 +59,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LOOP_BUDGET_S = 5e-3  # below it a thread's way to the GIL and back costs more than the core that it adds is worth
-_LOOP_DECODE_BYTES = 16_384
-_LOOP_DECODE_BYTES_ALONE = 262_144
-_LOOP_DECODE_PIXELS = 262_144
-_LOOP_DECODE_PIXELS_ALONE = 1_048_576
+_LOOP_DECODE_S = 3e-4  # longer ones are decoded in a thread, on another core
+_LOOP_DECODE_ALONE_S = 2e-3  # where there is no other core
 
 
 def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
@@ -98,9 +95,11 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        with ThreadPoolExecutor(max_workers=available_cores(), thread_name_prefix="decode") as executor:
-            document_made = executor.submit(document.make)  # most of a load runs outside Python, so the two overlap
-            classifier, control, found = await _start(settings, worker_slot, metrics, tracing, executor)
+        with DecodeThreads(available_cores()) as threads:
+            document_made = threads.submit(document.make)  # most of a load runs outside Python, so the two overlap
+            classifier, control, found = await _start(
+                settings, worker_slot, metrics, tracing, threads=threads, budget=budget
+            )
             document_made.result()
             drain = asyncio.Event()
             metrics.is_ready = lambda: not drain.is_set()
@@ -251,7 +250,9 @@ async def _start(
     worker_slot: int,
     metrics: Metrics,
     tracing: "Tracing | None",
-    executor: ThreadPoolExecutor,
+    *,
+    threads: DecodeThreads,
+    budget: BodyBudget,
 ) -> tuple[Classifier, ModelLoader, Survey]:
     cores = max(1, available_cores() // settings.workers)
     provider = choose_provider(settings.execution_provider, worker_slot)
@@ -269,9 +270,9 @@ async def _start(
     decoder = Decoder(
         max_pixels=settings.max_pixels,
         max_reducible_pixels=settings.max_reducible_pixels,
-        loop_bytes=_LOOP_DECODE_BYTES_ALONE if cores == 1 else _LOOP_DECODE_BYTES,
-        loop_pixels=_LOOP_DECODE_PIXELS_ALONE if cores == 1 else _LOOP_DECODE_PIXELS,
-        executor=executor,
+        loop_work_s=_LOOP_DECODE_ALONE_S if cores == 1 else _LOOP_DECODE_S,
+        threads=threads,
+        budget=budget,
     )
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at by every collection of garbage

@@ -8,13 +8,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.decoding import Decoder, SlowPictureError, Upload
+from service.decoding import Decoder, Upload
 from service.errors import DeadlineExceededError
 from service.models.catalog import ModelCatalog, ServedModel
 
@@ -83,22 +82,19 @@ class Classifier:
         batcher, count, decode_s = model.batcher, len(images), 0.0
         batcher.admit(count)
         try:
-            pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]]
+            pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | None
             if isinstance(images, np.ndarray):
                 pixels = images
-            elif self._decoder.takes_moments(images):
-                pixels = partial(self._decoder.decode_in_loop, images, model.target)
             else:
-                pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
-            try:
-                entry = await batcher.submit(
-                    pixels, count, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone, origin=origin
-                )
-            except SlowPictureError:
-                if isinstance(images, np.ndarray):
-                    raise  # pixels are not pictures: this cannot be
-                pixels, decode_s = await self._decode(images, model, deadline, is_abandoned)
-                entry = await batcher.submit(pixels, count, deadline=deadline, is_abandoned=is_abandoned, origin=origin)
+                started = time.perf_counter()
+                pixels = self._decoder.decode_soon(images, model.target)
+                if pixels is None:
+                    pixels = await self._decode(images, model, deadline, is_abandoned)
+                    is_alone = False  # others may have come meanwhile
+                decode_s = time.perf_counter() - started
+            entry = await batcher.submit(
+                pixels, count, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone, origin=origin
+            )
         finally:
             batcher.release(count)
         decode_s += entry.prepare_s
@@ -107,12 +103,10 @@ class Classifier:
 
     async def _decode(
         self, uploads: Sequence[Upload], model: ServedModel, deadline: float, is_abandoned: Callable[[], bool]
-    ) -> tuple[NDArray[np.uint8], float]:
-        """Decodes in a thread, and not at all where the turn comes too late; returns pixels and the seconds taken."""
-        started = time.perf_counter()
+    ) -> NDArray[np.uint8]:
+        """Decodes in a thread, and not at all where the turn comes too late."""
         try:
-            async with asyncio.timeout(deadline - started):
-                pixels = await self._decoder.decode(uploads, model.target, is_abandoned)
+            async with asyncio.timeout(deadline - time.perf_counter()):
+                return await self._decoder.decode(uploads, model.target, deadline=deadline, is_abandoned=is_abandoned)
         except TimeoutError:
             raise DeadlineExceededError("the time limit passed before the pictures were decoded") from None
-        return pixels, time.perf_counter() - started

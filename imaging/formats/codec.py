@@ -6,6 +6,7 @@ from PIL.ImageFile import ImageFile
 
 from imaging.errors import PictureError, UnreadableError
 from imaging.header import Header
+from imaging.meter import MeteredFile
 
 _MOST_REASON = 120  # characters of a codec's own message
 
@@ -42,10 +43,10 @@ def open_with(plugin: type[ImageFile], data: bytes, header: Header) -> ImageFile
 
     Raises:
         UnreadableError: the header is broken, or the codec reads a larger size from it, so that the limits were checked
-            in vain.
+            in vain. Later, while it is loaded: the header's meter ends it.
     """
     with Reading("its header is broken"):
-        picture = plugin(io.BytesIO(data))
+        picture = plugin(io.BytesIO(data) if header.meter is None else MeteredFile(data, header.meter))
     if picture.width * picture.height > header.pixels:
         raise UnreadableError("its header contradicts itself about the picture's size")
     return picture

@@ -4,11 +4,14 @@ Two kinds that Pillow refuses are whole: arithmetic coding over more than the 64
 file that lacks nothing but its last marker.
 """
 
+import contextlib
+import os
 import re
 import struct
 from collections.abc import Iterator
 
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from imaging.color_profile import transform_of
@@ -27,9 +30,11 @@ _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed byte 
 _SIZE = struct.Struct(">HH")
 _END, _SCAN, _RESTART_INTERVAL = b"\xff\xd9", b"\xff\xda", b"\xff\xdd"
 _FILLINGS = b"\xaa" * 64, b"\xd5\x2b" * 32  # of 4,013 files cut short, both decoded alike in none
+_READ_AHEAD_BYTES = 16  # the codec reads up to 8
 _COEFFICIENT_BYTES = 2
-_LAST_ROWS = 64  # more than the tallest block has
 _MOST_SCANS = 1000
+_MOST_PIXEL_BYTES, _SMALL_BYTES = 1.5, 16_384  # of a file without its end marker; quality 95 makes 0.7 bytes a pixel
+_MOST_PROGRESSIVE_PIXELS = 4_000_000  # of such a file of several scans, which is decoded at full size
 
 
 def read_header(data: bytes) -> Header:
@@ -60,30 +65,58 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
-    try:
-        return _decode(data, header, target)
-    except UnreadableError as error:
-        reason = str(error)
-    picture = _decode_without_end(data, header, target) if _lacks_its_end_only(data) else None
-    if picture is None:
-        raise UnreadableError(reason)
-    return picture
+    if data.rfind(_END) > next((at for marker, at in _segments(data) if marker == _START_OF_SCAN), 0):
+        picture = _open(data, header, target)
+        load(picture)
+        return picture
+    completed = _decode_without_end(data, header, target) if _lacks_its_end_only(data) else None
+    if completed is None:
+        raise UnreadableError("its pixels are truncated or broken (image file is truncated)")
+    return completed
 
 
 def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Image | None:
-    """Decodes a file that lacks its end marker, or returns None where it lacks more.
+    """Decodes a file that lacks its end marker, or returns None where it lacks more, or would take too long.
 
-    Missing data decodes to zeros, or to what is filled in. Where nothing is missing, neither is looked at, and every
-    filling gives the same picture. What is missing always includes the last block.
+    The codec makes up what is missing. So different bytes are filled in at the end: they are looked at where something
+    is missing, and make different pictures. The file is decoded twice, so it has to be an ordinary one.
     """
-    whole = data.rstrip(b"\xff")
-    picture = _decode(whole + _END, header, target)
-    last_rows = 0, max(0, picture.height - _LAST_ROWS), picture.width, picture.height
-    wanted = picture.crop(last_rows)
-    restart = _next_restart(whole)
-    for filling in (*_FILLINGS, *([restart + _FILLINGS[0]] if restart else [])):
-        if _decode(whole + filling + _END, header, target).crop(last_rows) != wanted:
-            return None
+    if len(data) > header.pixels * _MOST_PIXEL_BYTES + _SMALL_BYTES:
+        return None
+    whole, header = data.rstrip(b"\xff"), header._replace(meter=None)
+    first, second = _FILLINGS
+    pictures: list[Image.Image | None] = []
+    if header.is_reducible:
+        fillings = first[:_READ_AHEAD_BYTES], second[:_READ_AHEAD_BYTES]
+        pictures += (_decode_rows(whole + filling, header, target) for filling in fillings)
+    elif header.pixels <= _MOST_PROGRESSIVE_PIXELS:
+        # After a restart marker comes what nothing else reads; without it, what stands before one is passed over.
+        fillings = first, _next_restart(whole) + second
+        pictures += (_decode_whole(whole + filling + _END, header, target) for filling in fillings)
+    return pictures[0] if pictures and pictures[0] == pictures[1] else None
+
+
+def _decode_rows(data: bytes, header: Header, target: Target) -> Image.Image | None:
+    """Decodes a file of one scan that has no end marker; None where the data does not reach the last row.
+
+    The codec hands on a row of blocks when it has all of it; otherwise what was in the picture before is still there.
+    """
+    codec = _open(data, header, target)
+    picture = Image.new(codec.mode, codec.size)
+    last = 0, picture.height - 1, picture.width, picture.height
+    row = Image.frombytes(codec.mode, (picture.width, 1), os.urandom(picture.width * len(codec.getbands())))
+    picture.paste(row, last)
+    codec.im = picture.im
+    with contextlib.suppress(UnreadableError):  # of the missing marker
+        load(codec)
+    picture.info = codec.info
+    return None if picture.crop(last) == row else picture
+
+
+def _decode_whole(data: bytes, header: Header, target: Target) -> Image.Image:
+    """Decodes a file at its full size, where every coefficient is seen."""
+    picture = _open(data, header._replace(kind=""), target)
+    load(picture)
     return picture
 
 
@@ -97,7 +130,7 @@ def _next_restart(data: bytes) -> bytes:
     return bytes((_FILL, 0xD0 + (last + 1) % 8))
 
 
-def _decode(data: bytes, header: Header, target: Target) -> Image.Image:
+def _open(data: bytes, header: Header, target: Target) -> ImageFile:
     picture = open_with(JpegImageFile, data, header)
     picture.decodermaxblock = max(len(data), 1)  # at once: arithmetic decoding cannot pause for more
     reduction = header.reduction(target)
@@ -105,7 +138,6 @@ def _decode(data: bytes, header: Header, target: Target) -> Image.Image:
         keeps_colors = target.icc and transform_of(picture) is not None
         mode = picture.mode if keeps_colors else target.color_mode
         picture.draft(mode, (header.width // reduction, header.height // reduction))
-    load(picture)
     return picture
 
 

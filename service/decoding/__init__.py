@@ -2,7 +2,7 @@
 
 ::
 
-    files -> imaging.read, which asks back with each header -> limits -> uint8 [N, H, W, C]
+    files -> imaging.examine, headers -> limits -> imaging.decode -----> uint8 [N, H, W, C]
     npy   -> npy.read_images -> limits -> shape check -----------------> uint8 [N, H, W, C]
     JSON  -> json_pixels -> the nesting of its lists ------------------> uint8 of that shape
 """
@@ -10,17 +10,18 @@
 from imaging import Target
 from service.decoding.base64_files import read_base64
 from service.decoding.bounded_json import BoundedJson, LongText, NumberList
-from service.decoding.decoder import Decoder, SlowPictureError, Upload
+from service.decoding.decode_threads import DecodeThreads
+from service.decoding.decoder import Decoder, Upload
 from service.decoding.json_pixels import read_json_pixels
 from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
 
 __all__ = [
     "NPY_MEDIA_TYPE",
     "BoundedJson",
+    "DecodeThreads",
     "Decoder",
     "LongText",
     "NumberList",
-    "SlowPictureError",
     "Target",
     "Upload",
     "read_base64",

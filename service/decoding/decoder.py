@@ -1,15 +1,38 @@
-"""Decodes a request's pictures, in the event loop where that takes microseconds and in threads where it does not."""
+"""Decodes a request's pictures: in the event loop where their headers say that it takes moments, in threads otherwise.
 
-import asyncio
+::
+
+    headers ─ more work than any encoder asks for ──> InvalidImagesError, TooLargeError
+       │
+       ├─ moments, by the headers ──> :meth:`Decoder.decode_soon`: in the event loop, when the request's batch is formed
+       │
+       └─ longer ──> wait for memory ──> a thread: each picture only while somebody waits for the answer
+"""
+
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging import Header, Limits, Target, TooManyPixelsError, UnreadableError, read
-from service.errors import ClientGoneError, ImageFault, InvalidImagesError, TooLargeError
+from imaging import (
+    Examined,
+    Limits,
+    Target,
+    TooManyPixelsError,
+    UnreadableError,
+    decode,
+    decoded_bytes,
+    examine,
+    slowness,
+)
+from service.decoding.decode_memory import DecodeMemory, MemoryBudget
+from service.decoding.decode_threads import DecodeThreads
+from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError, TooLargeError
+
+_LOOP_BYTES = 1 << 18  # of a request; reading the headers of more takes a while itself
 
 
 class Upload(NamedTuple):
@@ -24,21 +47,16 @@ class Upload(NamedTuple):
     filename: str | None = None
 
 
-class SlowPictureError(Exception):
-    """A picture that is small as a file has more pixels than may be decoded here; a thread can."""
-
-
 class Decoder:
     """Turns files into arrays, limits first.
 
     Args:
         max_pixels: most pixels (width x height) of one picture.
         max_reducible_pixels: the same of a JPEG that is decoded at a reduced size.
-        loop_bytes: requests of at most this many bytes are decoded in the event loop: a thread would take longer to
-            wake than the picture to decode.
-        loop_pixels: most pixels (width x height), of all pictures of a request, decoded in the event loop: a file of
-            1 kB can hold 25 million.
-        executor: decodes the rest.
+        loop_work_s: requests whose pictures take at most so long, by their headers, are decoded in the event loop: a
+            thread would take longer to wake than the picture to decode.
+        threads: decode the rest.
+        budget: of the memory that they take.
     """
 
     def __init__(
@@ -46,59 +64,80 @@ class Decoder:
         *,
         max_pixels: int,
         max_reducible_pixels: int = Limits().max_reducible_pixels,
-        loop_bytes: int,
-        loop_pixels: int,
-        executor: Executor,
+        loop_work_s: float,
+        threads: DecodeThreads,
+        budget: MemoryBudget,
     ) -> None:
         self._limits = Limits(max_pixels, max_reducible_pixels)
-        self._loop_bytes = loop_bytes
-        self._loop_pixels = loop_pixels
-        self._executor = executor
+        self._loop_work_s = loop_work_s / slowness()
+        self._threads = threads
+        self._memory = DecodeMemory(budget)
 
-    def takes_moments(self, uploads: Sequence[Upload]) -> bool:
-        """Whether a request's pictures are so small that the event loop may decode them itself."""
-        if len(uploads) == 1:
-            return len(uploads[0].data) <= self._loop_bytes
-        return sum(len(upload.data) for upload in uploads) <= self._loop_bytes
+    def decode_soon(self, uploads: Sequence[Upload], target: Target) -> Callable[[], NDArray[np.uint8]] | None:
+        """Reads headers, and decodes nothing yet.
+
+        Args:
+            uploads: one or more pictures.
+            target: what the model wants.
+
+        Returns:
+            What decodes them in the event loop, as :meth:`decode_now` does; None where that would take too long.
+
+        Raises:
+            InvalidImagesError: the only picture cannot be used.
+            TooLargeError: one has more pixels than allowed.
+        """
+        if sum(len(upload.data) for upload in uploads) > _LOOP_BYTES:
+            return None
+        pictures, work_s = [], 0.0
+        for index, upload in enumerate(uploads):
+            picture = self._examine(index, upload, target)
+            if isinstance(picture, Examined):
+                work_s += picture.estimate_s(target)
+                if work_s > self._loop_work_s:
+                    return None
+            elif len(uploads) == 1:
+                raise InvalidImagesError([picture])
+            pictures.append(picture)
+        return partial(_decode_all, uploads, pictures, target)
 
     async def decode(
-        self, uploads: Sequence[Upload], target: Target, is_abandoned: Callable[[], bool]
+        self, uploads: Sequence[Upload], target: Target, *, deadline: float, is_abandoned: Callable[[], bool]
     ) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
-            is_abandoned: tells whether the client has gone, when the request's turn has come.
+            deadline: after which no further picture is begun, on the clock of ``time.perf_counter``, in seconds.
+            is_abandoned: tells whether the client has gone.
 
         Raises:
             ClientGoneError: it has.
+            DeadlineExceededError: the deadline has passed.
         """
 
-        def decode() -> NDArray[np.uint8]:
+        def check() -> None:
             if is_abandoned():
                 raise ClientGoneError
-            return self.decode_now(uploads, target)
+            if time.perf_counter() >= deadline:
+                raise DeadlineExceededError("the time limit passed before the pictures were decoded")
 
-        return await asyncio.get_running_loop().run_in_executor(self._executor, decode)
+        pictures = await self._threads.run(partial(self._examine_all, uploads, target, check))
+        memory_bytes = max(
+            (decoded_bytes(picture.header, target) for picture in pictures if isinstance(picture, Examined)), default=0
+        )
+        held_bytes = await self._memory.take(memory_bytes)
+        return await self._threads.run(
+            partial(_decode_all, uploads, pictures, target, check), partial(self._memory.give_back, held_bytes)
+        )
 
-    def decode_in_loop(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
-        """Decodes pictures that :meth:`takes_moments`, in the event loop. As :meth:`decode_now` otherwise.
-
-        Raises:
-            SlowPictureError: their headers say that it would take longer.
-        """
-        return self.decode_now(uploads, target, self._loop_pixels)
-
-    def decode_now(
-        self, uploads: Sequence[Upload], target: Target, most_pixels: int | None = None
-    ) -> NDArray[np.uint8]:
+    def decode_now(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in the calling thread.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
-            most_pixels: to decode here, all pictures together; None is no limit but that of each picture.
 
         Returns:
             uint8 [N, H, W, C], in the order sent.
@@ -106,33 +145,53 @@ class Decoder:
         Raises:
             InvalidImagesError: some cannot be read; names every one of them.
             TooLargeError: one has more pixels than allowed.
-            SlowPictureError: there are more than ``most_pixels``.
         """
-        share = None if most_pixels is None else most_pixels // len(uploads)
-        if len(uploads) == 1:
-            try:
-                return self._decode_one(uploads[0], target, share)[np.newaxis]
-            except UnreadableError as error:
-                raise InvalidImagesError([ImageFault(0, uploads[0].filename, str(error))]) from None
-        images = np.empty((len(uploads), *target.shape), np.uint8)
-        faults = []
+        return _decode_all(uploads, self._examine_all(uploads, target, _no_check), target)
+
+    def _examine_all(
+        self, uploads: Sequence[Upload], target: Target, check: Callable[[], None]
+    ) -> list[Examined | ImageFault]:
+        pictures = []
         for index, upload in enumerate(uploads):
-            try:
-                images[index] = self._decode_one(upload, target, share)
-            except UnreadableError as error:
-                faults.append(ImageFault(index, upload.filename, str(error)))
-        if faults:
-            raise InvalidImagesError(faults)
-        return images
+            check()
+            pictures.append(self._examine(index, upload, target))
+        return pictures
 
-    def _decode_one(self, upload: Upload, target: Target, most_pixels: int | None) -> NDArray[np.uint8]:
-        def admit(header: Header, target: Target) -> None:
-            self._limits.check(header, target)
-            if most_pixels is not None and header.pixels > most_pixels:
-                raise SlowPictureError
-
+    def _examine(self, index: int, upload: Upload, target: Target) -> Examined | ImageFault:
+        """Reads one picture's headers; a fault is returned, since all of a request's faults are told together."""
         try:
-            return read(upload.data, target, admit)
+            picture = examine(upload.data)
+            self._limits.check(picture.header, target)
+        except UnreadableError as error:
+            return ImageFault(index, upload.filename, str(error))
         except TooManyPixelsError as error:
             name = f" ({upload.filename})" if upload.filename else ""
             raise TooLargeError(f"a picture{name} {error}") from None
+        return picture
+
+
+def _no_check() -> None:
+    pass
+
+
+def _decode_all(
+    uploads: Sequence[Upload],
+    pictures: Sequence[Examined | ImageFault],
+    target: Target,
+    check: Callable[[], None] = _no_check,
+) -> NDArray[np.uint8]:
+    """Decodes pictures one after the other; ``check`` ends it between two of them."""
+    images = np.empty((len(uploads), *target.shape), np.uint8)
+    faults = []
+    for index, (upload, picture) in enumerate(zip(uploads, pictures, strict=True)):
+        check()
+        if isinstance(picture, ImageFault):
+            faults.append(picture)
+            continue
+        try:
+            images[index] = decode(picture, target)
+        except UnreadableError as error:
+            faults.append(ImageFault(index, upload.filename, str(error)))
+    if faults:
+        raise InvalidImagesError(faults)
+    return images

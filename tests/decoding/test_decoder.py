@@ -1,18 +1,19 @@
 """Every kind of picture becomes what the model wants, and what cannot is refused for the right reason."""
 
 import io
+import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.decoding import Decoder, SlowPictureError, Target, Upload
-from service.errors import ClientGoneError, InvalidImagesError, TooLargeError
+from service.decoding import Decoder, DecodeThreads, Target, Upload
+from service.errors import ClientGoneError, DeadlineExceededError, InvalidImagesError, TooLargeError
+from service.http.body_budget import BodyBudget
 from tests.fixtures.pictures import first_test_images
 from tests.process import SAMPLES
 
@@ -24,8 +25,8 @@ Decode = Callable[..., NDArray[np.uint8]]
 
 @pytest.fixture
 def decode() -> Iterator[Decode]:
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=1_000_000, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
 
         def run(*files: bytes, target: Target = COLOR) -> NDArray[np.uint8]:
             return decoder.decode_now([Upload(data, f"{index}.bin") for index, data in enumerate(files)], target)
@@ -217,22 +218,26 @@ def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str)
     options = {"WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_deflate"}}.get(kind, {})
     file = Upload(encode(Image.new("L" if kind != "WEBP" else "RGB", (2000, 2000)), kind, **options))
     small = Upload(encode(cat(), kind))
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=25_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
-        assert decoder.takes_moments([file])
-        with pytest.raises(SlowPictureError):
-            decoder.decode_in_loop([file], COLOR)
-        with pytest.raises(SlowPictureError):
-            decoder.decode_in_loop([small, file], COLOR)
-        assert decoder.decode_in_loop([small, small], COLOR).shape == (2, 32, 32, 3)
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, budget=BodyBudget(1 << 30))
+        assert decoder.decode_soon([file], COLOR) is None
+        assert decoder.decode_soon([small, file], COLOR) is None
+        both = decoder.decode_soon([small, small], COLOR)
+        assert both is not None
+        assert both().shape == (2, 32, 32, 3)
         assert decoder.decode_now([small, file], COLOR).shape == (2, 32, 32, 3)
 
 
-async def test_what_nobody_waits_for_is_not_decoded() -> None:
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1, loop_bytes=1, loop_pixels=1, executor=executor)
-        with pytest.raises(ClientGoneError):
-            await decoder.decode([Upload(b"")], COLOR, lambda: True)
+@pytest.mark.parametrize(
+    ("is_gone", "deadline", "refusal"), [(True, math.inf, ClientGoneError), (False, 0.0, DeadlineExceededError)]
+)
+async def test_what_nobody_waits_for_is_not_decoded(
+    *, is_gone: bool, deadline: float, refusal: type[Exception]
+) -> None:
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=1, loop_work_s=0, threads=threads, budget=BodyBudget(1 << 30))
+        with pytest.raises(refusal):
+            await decoder.decode([Upload(b"")], COLOR, deadline=deadline, is_abandoned=lambda: is_gone)
 
 
 def test_the_first_picture_imports_nothing() -> None:
@@ -241,7 +246,7 @@ def test_the_first_picture_imports_nothing() -> None:
 import sys
 from pathlib import Path
 from service.decoding import Decoder, Target, Upload
-decoder = Decoder(max_pixels=1_000_000, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=None)
+decoder = Decoder(max_pixels=1_000_000, loop_work_s=1e-3, threads=None, budget=None)
 target = Target(32, 32, "RGB", "cover", light_on_dark=False)
 known = set(sys.modules)
 decoder.decode_now([Upload(Path({str(SAMPLES / "cifar10_cat_0.png")!r}).read_bytes())], target)

@@ -5,7 +5,6 @@ A target's first bytes choose among its variants, so that one corpus reaches all
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 import numpy as np
@@ -14,7 +13,7 @@ from service.api.bodies import parse_body
 from service.api.parameters import read_query
 from service.api.requests import read_body, read_timeout_s
 from service.api.v2.framing import parse
-from service.decoding import Decoder, Target, Upload
+from service.decoding import Decoder, DecodeThreads, Target, Upload
 from service.errors import RequestError
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
@@ -37,8 +36,8 @@ MEDIA_TYPES = (
 def decode(data: bytes) -> None:
     """A picture, for either kind of model."""
     target = TARGETS[data[0] % len(TARGETS)] if data else COLOUR
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=MAX_PIXELS, loop_bytes=1 << 20, loop_pixels=MAX_PIXELS, executor=executor)
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=MAX_PIXELS, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
         try:
             pixels = decoder.decode_now([Upload(data[1:])], target)
         except RequestError:

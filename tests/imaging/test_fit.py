@@ -30,6 +30,21 @@ def test_shortest_edge_is_torchvisions_resize_and_center_crop(
     assert np.array_equal(_read(picture, target), wanted)
 
 
+@pytest.mark.parametrize("size", [(10, 300), (301, 10)])
+@pytest.mark.parametrize("antialias", [True, False])
+def test_of_a_long_strip_only_the_crop_is_made(size: tuple[int, int], *, antialias: bool) -> None:
+    picture, target = _picture(*size), replace(_target(16, fit="shortest-edge"), antialias=antialias)
+    long = int(16 * max(size) / min(size))
+    whole = replace(
+        target, fit="stretch", width=16 if size[0] < size[1] else long, height=long if size[0] < size[1] else 16
+    )
+    scaled = Image.fromarray(_read(picture, whole))
+    left, top = round((scaled.width - 16) / 2), round((scaled.height - 16) / 2)
+    wanted = np.asarray(scaled.crop((left, top, left + 16, top + 16)))
+    assert np.abs(_read(picture, target).astype(int) - wanted).max() <= 1
+    assert _read(_picture(1, 100_000), target).shape == (16, 16, 3)
+
+
 @pytest.mark.parametrize("size", _SIZES)
 def test_shortest_edge_with_floor_is_transformers_center_crop(size: tuple[int, int]) -> None:
     picture = _picture(*size)

@@ -79,6 +79,15 @@ def test_nowhere_between_its_restarts_is_a_picture_whole(options: dict[str, Any]
             read_whole(data[:cut], (75, 50))
 
 
+@pytest.mark.parametrize("kind", _KINDS)
+def test_missing_pixels_are_not_where_the_picture_is_decoded_at_a_reduced_size(kind: str) -> None:
+    whole = encode(_grainy(520, 640), "JPEG", **_KINDS[kind])
+    assert np.abs(read(whole[:-2], SMALL).astype(int) - read(whole, SMALL)).max() <= 3
+    for share in (0.3, 0.5, 0.9, 0.99):
+        with pytest.raises(UnreadableError, match="truncated"):
+            read(whole[: int(share * len(whole))], SMALL)
+
+
 def test_a_progressive_picture_without_its_last_scan_is_truncated() -> None:
     data = encode(_grainy(75, 50), "JPEG", progressive=True)
     last_scan = data.rindex(b"\xff\xda")

@@ -1,14 +1,14 @@
 import io
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from service.decoding import Decoder, Target, Upload
+from service.decoding import Decoder, DecodeThreads, Target, Upload
+from service.http.body_budget import BodyBudget
 from training.data.picture import PictureRule
 from training.errors import DataError
 
@@ -59,8 +59,8 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
 
 def _serve(data: bytes, rule: PictureRule) -> np.ndarray:
     target = Target(rule.height, rule.width, rule.color_mode, rule.fit, light_on_dark=rule.polarity == "light-on-dark")
-    with ThreadPoolExecutor(1) as executor:
-        decoder = Decoder(max_pixels=1 << 22, loop_bytes=1 << 20, loop_pixels=1 << 20, executor=executor)
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(max_pixels=1 << 22, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
         return decoder.decode_now([Upload(data)], target)[0]
 
 

@@ -1,0 +1,71 @@
+"""What the slowest picture file costs that is not refused, beside an honest one of its format, size and coding.
+
+::
+
+    python -m bench.reliability.slowest_pictures [--side 1024] [FORMAT ...]
+
+Prints a line a file: CPU seconds of the whole way from bytes to a model's input, as the service goes it, for files that
+are refused and for files that are accepted; and for each format the largest ratio among those that are accepted.
+"""
+
+import argparse
+import sys
+import time
+from importlib import import_module
+from types import ModuleType
+
+from bench.reliability.hostile_pictures.picture import encode, photo
+from imaging import PictureError, Target, read
+
+FORMATS = ("jpeg", "png")
+_TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
+_REPEATS = 3
+
+
+def cpu_s(data: bytes) -> tuple[float, str]:
+    """The least of several CPU times of reading a file, and why it was refused, if it was."""
+    best, reason = float("inf"), ""
+    for _ in range(_REPEATS):
+        started = time.process_time()
+        try:
+            read(data, _TARGET)
+        except PictureError as error:
+            reason = str(error)
+        best = min(best, time.process_time() - started)
+    return best, reason
+
+
+def worst_ratio(name: str, module: ModuleType, side: int) -> float:
+    """Measures all files of one format; returns the largest ratio among those that are accepted."""
+    honest = {
+        coding: cpu_s(encode(photo(side, side), name.upper(), **options))[0]
+        for coding, options in module.CODINGS.items()
+    }
+    for coding, seconds in honest.items():
+        print(f"{name:5} {side:5} honest {coding:42} {1e3 * seconds:10.2f} ms")
+    worst = 0.0
+    for file in module.hostile(side, side):
+        seconds, reason = cpu_s(file.data)
+        ratio = seconds / honest[file.coding]
+        worst = max(worst, 0.0 if reason else ratio)
+        said = f"refused: {reason}" if reason else "accepted"
+        print(f"{name:5} {side:5} {file.name:49} {1e3 * seconds:10.2f} ms {ratio:7.2f} {len(file.data):9} B {said}")
+    return worst
+
+
+def main() -> int:
+    """Measures the formats that are named, or all of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("formats", nargs="*", metavar="FORMAT", help="some of " + ", ".join(FORMATS))
+    parser.add_argument("--side", type=int, default=1024, help="width and height, in pixels")
+    options = parser.parse_args()
+    for name in options.formats or FORMATS:
+        worst = worst_ratio(name, import_module(f"bench.reliability.hostile_pictures.{name}"), options.side)
+        print(
+            f"{name}: at {options.side} pixels a side, what is accepted costs at most {worst:.1f} times an honest file"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""What decoding a file takes, known from its headers before a pixel is decoded, and bounds on it.
+
+::
+
+    bytes -> measure(kind) -> Cost(the bytes that a decoder needs, CPU time) -> the caller's limits -> decoding
+               │ counts scans, segments, chunks, strips ...                              └ ended by the meter where
+               └ UnreadableError: more of them than any encoder writes                     it computes far too long
+
+One small scanner for each format. None of them trusts a number before it has compared it with the length of the file,
+none takes longer than decoding, and the numbers that they compare with all stand in :mod:`imaging.limits`.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from imaging.bounds.cost import Cost
+from imaging.bounds.jpeg_scans import measure_jpeg
+from imaging.bounds.png_chunks import measure_png
+
+__all__ = ["Cost", "measure"]
+
+_OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 20e-9, 60e-9
+_SCANNERS: Mapping[str, Callable[[bytes], Cost]] = MappingProxyType({"JPEG": measure_jpeg, "PNG": measure_png})
+
+
+def measure(kind: str, data: bytes) -> Cost:
+    """Reads a file's headers.
+
+    Args:
+        kind: the file's format, as :attr:`imaging.header.Header.kind` names it.
+        data: the whole file.
+
+    Returns:
+        What decoding it takes.
+
+    Raises:
+        UnreadableError: its headers are broken, or they ask for more work than any encoder of the format does.
+    """
+    scan = _SCANNERS.get(kind)
+    return scan(data) if scan is not None else Cost(data, _OPEN_S + len(data) * _BYTE_S, _PIXEL_S)

@@ -1,0 +1,58 @@
+"""Inflates what lies compressed beside the pixels, bounded in bytes and in time."""
+
+import zlib
+from collections.abc import Iterator
+
+from imaging.errors import TooSlowError, UnreadableError
+from imaging.meter import Meter
+
+_PIECE_BYTES = 4096
+_BYTE_S, _LEAST_S = 15e-9, 5e-4
+
+
+def inflate(data: bytes, most: int) -> bytes:
+    """Inflates a zlib stream (RFC 1950).
+
+    Args:
+        data: the stream.
+        most: bytes that it may hold.
+
+    Raises:
+        UnreadableError: it holds more, or is broken.
+        TooSlowError: it takes many times longer than its bytes let expect.
+    """
+    content = b"".join(_pieces(data, most + 1))
+    if len(content) > most:
+        raise UnreadableError(f"its header is broken (compressed data of more than {most} bytes)")
+    return content
+
+
+def inflate_head(data: bytes, most: int) -> bytes:
+    """Inflates what is whole of a zlib stream, and at most so many bytes of it.
+
+    Raises:
+        TooSlowError: as :func:`inflate`.
+    """
+    pieces: list[bytes] = []
+    try:
+        pieces.extend(_pieces(data, most))
+    except TooSlowError:
+        raise
+    except UnreadableError:
+        pass
+    return b"".join(pieces)
+
+
+def _pieces(data: bytes, most: int) -> Iterator[bytes]:
+    inflater, room = zlib.decompressobj(), most
+    meter = Meter(len(data) * _BYTE_S, _LEAST_S)
+    for offset in range(0, len(data), _PIECE_BYTES):
+        meter.check()
+        try:
+            piece = inflater.decompress(data[offset : offset + _PIECE_BYTES], room)
+        except zlib.error:
+            raise UnreadableError("its header is broken (compressed data that is damaged)") from None
+        yield piece
+        room -= len(piece)
+        if room <= 0 or inflater.eof:
+            return

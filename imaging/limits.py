@@ -1,0 +1,66 @@
+"""Every number that bounds the work that one picture file may cause, and why it is what it is.
+
+The pixels are bounded by :class:`imaging.header.Limits`. These bound what a file can hold beside pixels, so that it
+costs about what others of its format, width, height and coding do. No honest file that was found comes near one of
+them; what is beyond is refused, with the number in the message.
+"""
+
+from typing import Final
+
+MAX_SLOWDOWN: Final = 3.0
+"""How many times the estimate for a file of its kind a decoder may compute before it is ended."""
+
+LEAST_METERED_S: Final = 5e-3
+"""Decoding is not ended before it has taken so long, whatever the estimate: small files differ by more than 4 times."""
+
+MAX_DIRECTORY_ENTRIES: Final = 512
+"""Entries of one TIFF or EXIF directory. Cameras write 20 to 60, scientific TIFF up to 100."""
+
+MAX_EXIF_BYTES: Final = 1 << 20
+"""EXIF beyond is not looked at. In JPEG a segment has at most 64 KiB."""
+
+MAX_XMP_BYTES: Final = 1 << 16
+"""XMP beyond is not looked at for an orientation, which stands near its head. In JPEG it has no more."""
+
+MAX_TEXT_BYTES: Final = 1 << 14
+"""Compressed text of a PNG beyond is not inflated to look for an orientation."""
+
+MAX_PROFILE_BYTES: Final = 4 << 20
+"""An ICC profile. Those of printers with several tables have 0.5 to 3 MB."""
+
+MAX_JPEG_SCANS: Final = 32
+"""Scans of a JPEG. libjpeg writes 10 for colour and 18 for CMYK, mozjpeg up to 18; each scan visits every block."""
+
+MAX_JPEG_PASSES: Final = 6
+"""How often the scans of a JPEG may send one coefficient, first roughly and then bit by bit. libjpeg does 3 times,
+mozjpeg 4."""
+
+JPEG_SEGMENTS: Final = 64
+"""Segments before the first scan of a JPEG, and one more for each KiB of the file: each costs Pillow 4 us."""
+
+JPEG_TABLES: Final = 16
+"""Segments of tables before the first scan of a JPEG: there are places for 12 tables."""
+
+JPEG_SEGMENTS_A_SCAN: Final = 12
+"""Segments between two scans of a JPEG: encoders write one table for each component, and perhaps a restart interval."""
+
+MAX_JPEG_PADDING: Final = 1024
+"""Bytes between the segments of a JPEG that belong to none."""
+
+HUFFMAN_BLOCK_BYTES: Final = 420
+"""Bytes of a scan for each block that it visits: 64 coefficients of 26 bits, and a stuffed zero after each byte."""
+
+ARITHMETIC_BLOCK_BYTES: Final = 24
+"""The same in arithmetic coding, where a byte takes 15 times as long. 4 to 8 are usual, and some 20 at quality 98."""
+
+PNG_CHUNKS: Final = 512
+"""Chunks of a PNG, and one more for each KiB of the file: encoders write pixels in chunks of 8 KiB and more."""
+
+PNG_SPARE_BYTES: Final = 4096
+"""Compressed pixels may have so many bytes more than the pixels themselves, and 1/64 more: deflate adds 5 a block."""
+
+MAX_PNG_PROFILE_BYTES: Final = 1 << 20
+"""An ICC profile in PNG, inflated: Pillow's own limit."""
+
+PNG_SMALL_PROFILE_BYTES: Final = 4096
+"""An ICC profile that is so small compressed is left to Pillow to inflate."""

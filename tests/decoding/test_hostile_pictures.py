@@ -1,0 +1,73 @@
+"""Files that ask for more work than any encoder does are refused for it; none takes long, refused or not."""
+
+import time
+from importlib import import_module
+from types import ModuleType
+
+import pytest
+
+from bench.reliability.hostile_pictures.picture import encode, photo
+from imaging import Target, UnreadableError, read
+
+TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
+SIDE = 64
+MOST_CPU_S = 0.5  # generous: an honest one of them takes a thousandth
+
+REFUSED = {
+    "jpeg": {
+        "16 scans of nothing": "more than 6 times",
+        "22 scans of nothing": "more than 6 times",
+        "1000 scans of nothing": "more than 6 times",
+        "100000 scans of nothing": "more than 6 times",
+        "16 refining scans": "more than 6 times",
+        "22 refining scans": "more than 6 times",
+        "1000 refining scans": "more than 6 times",
+        "100000 refining scans": "more than 6 times",
+        "10 dense refining scans": "more than 6 times",
+        "189 bands": "more than 32 scans",
+        "grey, 4 refining scans a component": "more than 6 times",
+        "a restart a block": "more than 6 times",
+        "50 quantization tables": "more tables",
+        "10000 quantization tables": "more tables",
+        "10000 comments": "segments stand before its first scan",
+        "10000 EXIF segments": "segments stand before its first scan",
+        "10 MB behind the pixels": "truncated",
+        "half of it": "truncated",
+        "half of it, progressive": "truncated",
+        "10 MB between two segments": "before the first scan",
+    },
+    "png": {
+        "empty blocks, 400% of the pixels": "compressed pixels are more than",
+        "10 MB behind the stream": "compressed pixels are more than",
+        "pixels in chunks of one byte": "chunks",
+        "100,000 empty chunks": "chunks",
+        "100,000 unknown chunks": "chunks",
+    },
+}
+MAY_BE_REFUSED = {"slow colour profile", "empty blocks, 100% of the pixels"}  # by the time that they take
+
+
+def module(kind: str) -> ModuleType:
+    return import_module(f"bench.reliability.hostile_pictures.{kind}")
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_file_of_too_much_work_is_refused_before_it_is_done(kind: str) -> None:
+    for file in module(kind).hostile(SIDE, SIDE):
+        reason, started = None, time.process_time()
+        try:
+            read(file.data, TARGET)
+        except UnreadableError as error:
+            reason = str(error)
+        assert time.process_time() - started < MOST_CPU_S, file.name
+        if file.name not in MAY_BE_REFUSED:
+            wanted = REFUSED[kind].get(file.name)
+            assert (reason is None) == (wanted is None), (file.name, reason)
+            assert wanted is None or wanted in str(reason), file.name
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_honest_files_of_every_coding_are_read(kind: str) -> None:
+    for options in module(kind).CODINGS.values():
+        for width, height in ((SIDE, SIDE), (1, 1), (1, 300), (300, 1), (33, 17)):
+            assert read(encode(photo(width, height), kind.upper(), **options), TARGET).shape == TARGET.shape
