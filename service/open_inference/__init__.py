@@ -1,4 +1,4 @@
-"""The Open Inference Protocol v2, whatever carries it: REST (`service/api/v2/`) and gRPC (`service/grpc/`) wrap this.
+"""The Open Inference Protocol v2, independent of the transport: REST (`service/api/v2/`) and gRPC (`service/grpc/`).
 
 ::
 

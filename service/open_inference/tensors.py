@@ -19,15 +19,15 @@ _LENGTH = struct.Struct("<I")
 
 
 class InputTensor(NamedTuple):
-    """A tensor as it came.
+    """A tensor that a client sent.
 
     Attributes:
         name: of the input.
         datatype: as the protocol names it.
-        shape: as the client states it.
+        shape: as the client says.
         raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where ``numbers``
             or ``values`` holds them.
-        numbers: its elements as they stand in JSON, nested or flat, not yet checked.
+        numbers: its elements as JSON text, nested or flat, not yet checked.
         values: its elements, flat: whole numbers, bytes, or files in base64, each of which may stand in a list.
     """
 
@@ -79,7 +79,7 @@ def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
 
     Raises:
         MalformedRequestError: another name, datatype, shape or length; says what would be right.
-        InvalidImagesError: text that is not base64.
+        InvalidImagesError: a text that is not base64.
         TooLargeError: more than ``max_images``.
     """
     if tensor.name not in (IMAGE, ENCODED):

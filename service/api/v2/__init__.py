@@ -2,6 +2,6 @@
 
 ::
 
-    POST .../infer ─> InferEndpoint: framing.parse -> open_inference.infer -> framing.serialise
+    POST .../infer  ─> InferEndpoint: framing.parse -> open_inference.prepare -> classifier -> framing.serialise
     everything else ─> routes, repository: documents of open_inference.description
 """

@@ -15,6 +15,7 @@ from service.api.v2.schemas import (
     RepositoryIndexRequest,
 )
 from service.declarations import declare
+from service.decoding import BoundedJson
 from service.errors import (
     MalformedRequestError,
     ModelControlOffError,
@@ -68,11 +69,11 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
         Connection(request.receive, context_of(request.scope).app.budget), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S
     )
     try:
-        return kind.model_validate_json(body or b"{}", strict=True)
+        return kind.model_validate(BoundedJson(body or b"{}").parse(), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise MalformedRequestError(f"the body{' at ' + where if where else ''}: {fault['msg']}") from error
+        where = ".".join(str(step)[:64] for step in fault["loc"])
+        raise MalformedRequestError(f"the body{' at ' + where if where else ''}: {fault['msg']}") from None
 
 
 def _body(schema: type[BaseModel]) -> dict[str, Any]:
