@@ -265,7 +265,7 @@ async def _start(
     )
     catalog = ModelCatalog(settings.default_model)
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
-    control = ModelLoader(repository, catalog, policy, metrics, observe, examined_at_once=cores)
+    control = ModelLoader(repository, catalog, policy, metrics, observe)
     found = await control.load_all()
     decoder = Decoder(
         max_pixels=settings.max_pixels,

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.errors import ModelRefusedError
+from service.inference.reasons import first_line
 from service.inference.session import ModelSession
 
 _LARGEST_PROBABILITY: Final = 1.001  # rounding in few bits can lift a probability a little above 1
@@ -28,8 +29,7 @@ def check_answers(session: ModelSession, origin: str) -> None:
     except (ModelRefusedError, MemoryError):
         raise
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else "for a reason that is not said"
-        raise ModelRefusedError(f"{origin}: ONNX Runtime cannot run it: {reason}") from error
+        raise ModelRefusedError(f"{origin}: ONNX Runtime cannot run it: {first_line(error)}") from error
 
 
 def _check_golden_images(session: ModelSession, origin: str) -> None:

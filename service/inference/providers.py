@@ -25,6 +25,7 @@ import numpy as np
 from service.errors import ProviderUnavailableError
 from service.inference.driver import Driver, read_driver
 from service.inference.probe import PROBE_MODEL
+from service.inference.reasons import first_line
 from service.inference.runtime import onnxruntime
 
 logger = logging.getLogger(__name__)
@@ -170,7 +171,7 @@ def _compute_something(name: ProviderName) -> None:
         session.run(None, {"x": np.ones(1, np.float32)})
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
         missing = _missing_library(name)
-        reason = missing or f"ONNX Runtime cannot compute on the GPU: {str(error).splitlines()[0]}"
+        reason = missing or f"ONNX Runtime cannot compute on the GPU: {first_line(error)}"
         raise ProviderUnavailableError(reason) from error
     finally:
         onnxruntime.set_default_logger_severity(_WARNING)

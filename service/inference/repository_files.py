@@ -80,6 +80,8 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
         raise ModelLoadFailedError(f"{origin} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise ModelRefusedError(f"{origin}: {error}") from None
+    except OverflowError as error:
+        raise ModelRefusedError(f"{origin}: {error} (model_memory_limit_bytes)") from None
     except MemoryError as error:
         raise ModelLoadFailedError(f"{origin}: there is not enough memory to read it") from error
 
@@ -90,7 +92,7 @@ def _default_version(path: Path) -> str | None:
         content = _read_regular(path, _MOST_DEFAULT_VERSION_BYTES)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         return f"unreadable: {error}"
     return content.decode("utf-8", "backslashreplace").strip()
 
@@ -100,7 +102,8 @@ def _read_regular(path: Path, most_bytes: int) -> bytes:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no regular file, or too long.
+        ValueError: it is no regular file.
+        OverflowError: it is too long.
     """
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -108,7 +111,7 @@ def _read_regular(path: Path, most_bytes: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is not a regular file")
         if status.st_size > most_bytes:
-            raise ValueError(f"it has {status.st_size} bytes, more than the {most_bytes} allowed")
+            raise OverflowError(f"it has {status.st_size} bytes; at most {most_bytes} can be")
         with open(file, "rb", closefd=False) as opened:
             return opened.read(most_bytes)
     finally:

@@ -22,6 +22,7 @@ from service.inference.gpu_streams import open_streams
 from service.inference.inference_threads import Done, InferenceThreads
 from service.inference.onnx_stream import OnnxStream
 from service.inference.providers import ONNX_RUNTIME_NAMES, Provider, placement, session_options
+from service.inference.reasons import first_line
 from service.inference.runtime import onnxruntime
 from service.inference.watched_run import WatchedRun
 
@@ -66,14 +67,20 @@ class ModelSession:
         if provider.is_gpu:  # this session is only read, not run
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         try:
-            session: Any = onnxruntime.InferenceSession(model, options, providers=[ONNX_RUNTIME_NAMES["cpu"]])
+            session: Any = onnxruntime.InferenceSession(
+                model, options, providers=[ONNX_RUNTIME_NAMES["cpu"]], enable_fallback=False
+            )
             self.metadata = ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+            self._check_graph(session, origin)
+        except (ModelRefusedError, MemoryError):
+            raise
         except ContractError as error:
             raise ModelRefusedError(f"{origin}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise ModelRefusedError(f"{origin}: it has a text that is not UTF-8") from error
         except Exception as error:
-            raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+            raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {first_line(error)}") from error
         _forget_file(session)
-        self._check_graph(session, origin)
         self.provider = provider.name
         self.max_batch_size = max_batch_size
         if provider.is_gpu:
@@ -165,9 +172,7 @@ class ModelSession:
         try:
             return open_streams(make_stream, count=_GPU_STREAMS, max_batch_size=max_batch_size, name=name)
         except Exception as error:
-            raise ProviderUnavailableError(
-                f"{origin} cannot run on {provider.name}: {str(error).splitlines()[0]}"
-            ) from error
+            raise ProviderUnavailableError(f"{origin} cannot run on {provider.name}: {first_line(error)}") from error
 
     def _check_graph(self, session: Any, origin: str) -> None:
         inputs, outputs = session.get_inputs(), session.get_outputs()

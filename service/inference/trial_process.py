@@ -14,11 +14,12 @@ from service.errors import ModelRefusedError
 from service.inference.gpu_options import GpuPolicy
 from service.inference.model_check import check_answers
 from service.inference.providers import Provider
+from service.inference.reasons import first_line
 from service.inference.session import ModelSession
 from service.inference.trial import TrialTask
 
 _PR_SET_PDEATHSIG: Final = 1
-_NICENESS: Final = 10
+_NICENESS: Final = 5
 _ORIGIN: Final = "the model"
 _SHORT_OF_MEMORY: Final = ("allocate memory", "bad_alloc")
 """What the messages of ONNX Runtime and of the C++ library have in common where memory cannot be had."""
@@ -51,9 +52,7 @@ def _try(model: bytes, task: TrialTask) -> str:
     except MemoryError:
         refusal = _SHORT_OF_MEMORY[0]
     except Exception as error:  # noqa: BLE001  whatever a model does to the code that reads it is the model's fault
-        refusal = (
-            f"it cannot be loaded: {str(error).splitlines()[0] if str(error) else 'for a reason that is not said'}"
-        )
+        refusal = f"it cannot be loaded: {first_line(error)}"
     else:
         return ""
     if any(sign in refusal for sign in _SHORT_OF_MEMORY):

@@ -2,7 +2,7 @@
 
 ::
 
-    file ─ examine, several at once ─> open, one at a time ─> publish: answers from the next request on
+    file ─ examine, four at once ────> open, one at a time ─> publish: answers from the next request on
              └───────────────────────────┴ fails: named, and what answered before goes on
 
 Whatever goes wrong with a model is that model's failure: it stands in the log and in the index, and nothing else
@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_LOADED_AT_ONCE = (
+    4  # so many files are held in memory, and so many that do not end hold up the others until their limit
+)
 _LOOK_TIMEOUT_S = 30.0
 _EXAMINE_GRACE_S = 10.0
 _REASONS_SHOWN = 3
@@ -57,7 +60,6 @@ class ModelLoader:
         policy: of their batchers.
         metrics: where they are counted.
         observe: puts an observer of its own around that of a model, given the model's name and version.
-        examined_at_once: how many new files may be tried at the same time.
     """
 
     def __init__(
@@ -67,14 +69,12 @@ class ModelLoader:
         policy: BatchingPolicy,
         metrics: Metrics,
         observe: Observe,
-        *,
-        examined_at_once: int = 1,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
         self._publisher = ModelPublisher(catalog, policy, metrics, observe)
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._examining = asyncio.Semaphore(examined_at_once)
+        self._loading = asyncio.Semaphore(_LOADED_AT_ONCE)
         # One at a time: the speed of a model is measured while it is opened.
         self._opening = asyncio.Lock()
         self._failures: dict[ModelKey, ConvoyError] = {}
@@ -230,13 +230,13 @@ class ModelLoader:
     async def _open(self, name: str, version: str) -> LoadedModel:
         timeout_s = self._repository.limits.timeout_s
         try:
-            async with self._examining:
+            async with self._loading:
                 # Another process may just be trying the same file: then its trial is waited for, and then the own one.
                 file = await self._in_thread(
                     lambda: self._repository.examine(name, version), name, 2 * timeout_s + _EXAMINE_GRACE_S
                 )
-            async with self._opening:
-                return await self._in_thread(lambda: self._repository.open(file), name, timeout_s)
+                async with self._opening:
+                    return await self._in_thread(lambda: self._repository.open(file), name, timeout_s)
         except TimeoutError:
             raise ModelLoadFailedError(
                 f"{name}/{version}: loading it did not end within {timeout_s:g} s; a model that needs longer needs a "
@@ -248,6 +248,8 @@ class ModelLoader:
         return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
 
     def _fail(self, name: str, version: str, error: ConvoyError) -> ConvoyError:
+        # Of what it keeps, its frames hold the file's content.
+        error.__traceback__ = error.__cause__ = error.__context__ = None
         is_news = str(self._failures.get((name, version))) != str(error)
         self._failures[name, version] = error
         self._unloaded.discard((name, version))

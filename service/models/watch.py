@@ -62,6 +62,7 @@ class Watch:
         self._gone_since: dict[ModelKey, float] = {}
         self._retries: dict[ModelKey, _Retry] = {}
         self._busy: set[ModelKey] = set()
+        self._is_away = False
 
     async def run(self, interval_s: float) -> None:
         """Loads what comes or changes and unloads what goes, until cancelled.
@@ -75,7 +76,9 @@ class Watch:
                 try:
                     await self._look(changing)
                 except ConvoyError as error:
-                    logger.warning("%s; what is served goes on", error)
+                    if not self._is_away:
+                        logger.warning("%s; what is served goes on", error)
+                    self._is_away = True
                 except Exception:
                     logger.exception("looking at the model repository failed; what is served goes on")
 
@@ -104,6 +107,7 @@ class Watch:
 
     async def _look(self, changing: asyncio.TaskGroup) -> None:
         found = await self._loader.survey()
+        self._is_away = False
         if found.files:
             self._loader.set_default_versions(found)
         now = asyncio.get_running_loop().time()

@@ -15,8 +15,11 @@ import pytest
 from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models
 from tests.fixtures.tiny_models import hostile_model, put, tiny_model
+from tests.inference.test_trial import repository
+from tests.models.loading import make_loader
 from tests.process import ROOT, ServerProcess
 
+GOOD = {("mnist", "1"), ("tiny", "1"), ("cranes", "1")}
 INDEX = "/v2/repository/index"
 KINDS = ("reference-cut-off", "evaluation-a-text", "commit-a-number", "bad-reshape", "fifty-gigabytes")
 
@@ -35,11 +38,13 @@ def reasons(http: httpx.Client) -> dict[tuple[str, str], str]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of two good models among everything that can be wrong with the others."""
+    """A repository of three good models among everything that can be wrong with the others."""
     root = copy_models(tmp_path_factory.mktemp("bad"), "mnist")
     for kind in KINDS:
         put(root, kind, "1", hostile_model(kind))
     put(root, "tiny", "1", tiny_model())
+    two_cranes = {"labels": '["crane", "crane"]', "class_ids": '["n02012849", "n03126707"]'}
+    put(root, "cranes", "1", tiny_model("cranes", props=two_cranes))
     put(root, "UPPER", "1", tiny_model())
     put(root, os.fsdecode(b"caf\xe9"), "1", tiny_model())
     put(root, "tiny", "01", tiny_model())
@@ -71,7 +76,7 @@ def http(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[htt
 
 def test_the_good_ones_serve_and_each_bad_one_is_named(http: httpx.Client, samples: dict[str, list[Path]]) -> None:
     why = reasons(http)
-    assert {key for key, reason in why.items() if not reason} == {("mnist", "1"), ("tiny", "1")}
+    assert {key for key, reason in why.items() if not reason} == GOOD
     for kind in KINDS:
         assert why[kind, "1"].startswith(f"{kind}/1/model.onnx: ")
     assert "cannot be a model's name" in why["UPPER", "1"]
@@ -81,10 +86,21 @@ def test_the_good_ones_serve_and_each_bad_one_is_named(http: httpx.Client, sampl
     log = Path(http.headers["X-Log"]).read_text()
     assert all(f"refused: {kind}/1/model.onnx" in log for kind in KINDS)
     assert "Traceback" not in log
-    assert [model["name"] for model in http.get("/models").json()["models"]] == ["mnist", "tiny"]
-    answer = http.post("/models/mnist/predict", content=samples["mnist"][0].read_bytes())
-    assert answer.status_code in {200, 415}
+    assert [model["name"] for model in http.get("/models").json()["models"]] == ["cranes", "mnist", "tiny"]
+    png = {"Content-Type": "image/png"}
+    answer = http.post("/models/mnist/predict", content=samples["mnist"][0].read_bytes(), headers=png)
+    assert answer.json()["predictions"][0]["label"] == "0"
     assert http.get("/health/ready").status_code == 200
+
+
+def test_equal_labels_are_told_apart_everywhere(http: httpx.Client, cat: bytes) -> None:
+    names = ["crane (n02012849)", "crane (n03126707)"]
+    assert http.get("/models/cranes").json()["versions"][0]["labels"] == names
+    answer = http.post("/models/cranes/predict", content=cat, headers={"Content-Type": "image/png"})
+    (prediction,) = answer.json()["predictions"]
+    assert list(prediction["probabilities"]) == names
+    assert prediction["label"] in names
+    assert f'convoy_predicted_images_total{{label="{prediction["label"]}",model="cranes"' in http.get("/metrics").text
 
 
 def test_what_was_not_measured_is_said_to_be_so(http: httpx.Client) -> None:
@@ -154,6 +170,18 @@ asyncio.run(main())
     )
     assert "endless-run False endless-run/1: loading it did not end within 1 s" in ended.stdout
     assert "tiny True" in ended.stdout
+
+
+async def test_what_is_refused_is_not_kept_in_memory(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    for version in range(2, 8):
+        put(tmp_path, "tiny", str(version), bytes(30_000_000))
+    loader, _ = make_loader(repository(tmp_path, None))
+    before = psutil.Process().memory_info().rss
+    await loader.load_all()
+    assert psutil.Process().memory_info().rss - before < 60e6
+    assert sum(not entry.ready for entry in await loader.index()) == 6
+    await loader.close()
 
 
 def test_a_signal_ends_a_start_that_does_not_end(tmp_path: Path) -> None:
