@@ -23,7 +23,7 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-S", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['CONVOY_PORT']), timeout=2); c.request('GET', '/health/ready'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-S", "-m", "service", "health"]
 ENTRYPOINT ["python", "-m", "service"]
 
 FROM python:3.11-slim-bookworm AS cpu-dependencies

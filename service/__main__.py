@@ -1,53 +1,70 @@
 """``python -m service``: serves the model repository over HTTP.
 
-``python -m service doctor`` explains the machine; ``python -m service keys new`` makes an API key.
+``python -m service doctor`` explains the machine, ``python -m service keys new`` makes an API key, and ``python -m
+service health`` asks the service of this container whether it is ready. Each imports only what it needs.
 """
+
+# ruff: noqa: PLC0415  # imports wait until a command needs them
 
 import logging
 import os
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-from pydantic_settings import CliApp
-
-from service.errors import ConvoyError
-from service.http.listener import listen
-from service.settings import Settings
-from service.telemetry.logs import configure_logs
 from service.workers.stop_signals import StopSignals, end
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from service.settings import Settings
+
+logger = logging.getLogger("service")
 
 
-def main() -> int:
-    """Reads the settings and serves until told to stop.
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command, or serves until told to stop.
+
+    Args:
+        arguments: without the program's name.
 
     Returns:
         Exit status.
     """
-    if sys.argv[1:2] == ["keys"]:
-        from service.access.command import main as keys  # noqa: PLC0415  serving without keys needs none of it
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
+    if command == "health":
+        from service.health_check import main as health
 
-        return keys(sys.argv[2:])
-    is_doctor = sys.argv[1:2] == ["doctor"]
+        return health(rest)
+    if command == "keys":
+        from service.access.command import main as keys
+
+        return keys(list(rest))
+    from service.environment import remarks
+    from service.errors import SettingError
+    from service.settings import Settings, read_settings
+    from service.telemetry.logs import configure_logs
+
+    _fill_standard_files()
     try:
-        settings = CliApp.run(Settings, cli_args=sys.argv[2 if is_doctor else 1 :])
-    except ValidationError as error:
-        for fault in error.errors():
-            print(": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]])), file=sys.stderr)
+        settings = read_settings(rest if command == "doctor" else arguments)
+    except SettingError as error:
+        print(error, file=sys.stderr)
         return 2
-    if is_doctor:
-        from service.models.doctor import doctor  # noqa: PLC0415  it imports ONNX Runtime, which a parent of workers does not
+    if command == "doctor":
+        from service.models.doctor import doctor
 
         configure_logs("error", settings.log_format)
         return doctor(settings)
-    return _serve(settings)
-
-
-def _serve(settings: Settings) -> int:
-    _fill_standard_files()
     signals = StopSignals()
     configure_logs(settings.log_level, settings.log_format)
+    for remark in remarks(os.environ, Settings.model_fields):
+        logger.warning(remark)
+    return _serve(settings, signals)
+
+
+def _serve(settings: "Settings", signals: StopSignals) -> int:
+    from service.errors import ConvoyError
+    from service.http.listener import listen
+
     try:
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:
@@ -64,10 +81,10 @@ def _serve(settings: Settings) -> int:
 
     try:
         if settings.workers > 1:
-            from service.workers.supervisor import Supervisor  # noqa: PLC0415  its parent process stays small
+            from service.workers.supervisor import Supervisor
 
             return Supervisor(settings, announce, signals).run(listener)
-        from service.http.server import serve  # noqa: PLC0415  --help need not wait for what this imports
+        from service.http.server import serve
 
         serve(settings, listener, announce, signals)
     except ConvoyError as error:
@@ -86,4 +103,4 @@ def _fill_standard_files() -> None:
 
 
 if __name__ == "__main__":
-    end(main())
+    end(main(sys.argv[1:]))

@@ -1,19 +1,27 @@
 """Every setting of the service, read once at start from flags and ``CONVOY_*`` environment variables.
 
-Flags win over the environment, the environment over ``.env``-less defaults. Nothing else in the service reads the
-environment: what a part needs reaches it as a plain argument.
+A flag wins over its variable, and a variable over the default. Nothing else in the service reads the environment: a
+part gets what it needs as a plain argument.
 """
 
+import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, CliApp, EnvSettingsSource, NoDecode, SettingsConfigDict
 
+from service.environment import PREFIX, is_of_a_service
+from service.errors import SettingError
 from service.http.addresses import check_addresses, check_prefix
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 MEBIBYTE = 1 << 20
+_LONGEST_SHOWN = 100
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 LogFormat = Literal["auto", "json", "text"]
@@ -32,28 +40,42 @@ def user_cache_dir(name: str) -> Path | None:
     return base / "convoy" / name
 
 
+def _split_list(value: object) -> object:
+    """Takes a list as JSON, or as text with commas between its elements."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError("it is no list in JSON; elements may also stand with commas between them") from None
+    return [element.strip() for element in value.split(",") if element.strip()]
+
+
 class Settings(BaseSettings):
     """How the service runs. Each field is a flag (``--max-batch-size``) and a variable (``CONVOY_MAX_BATCH_SIZE``)."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CONVOY_",
+        env_prefix=PREFIX,
         cli_kebab_case=True,
         cli_prog_name="python -m service",
         frozen=True,
         extra="forbid",
     )
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every interface.")
-    port: Annotated[int, Field(ge=0, le=65535)] = Field(8000, description="TCP port; 0 takes a free one and prints it.")
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 is every interface.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8000, description="TCP port; 0 takes a free port and prints it."
+    )
     share_port: bool = Field(
         False, description="Let a second service listen on the same port, so that a restart leaves no gap."
     )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
-        1, description="Processes that share the port. On a CPU, one a core serves most."
+        1, description="Processes that share the port. On a CPU, one per core gives the highest throughput."
     )
 
     grpc_port: Annotated[int, Field(ge=0, le=65535)] | None = Field(
-        None, description="TCP port of the Open Inference Protocol over gRPC; 0 takes a free one; off where not set."
+        None, description="TCP port of the Open Inference Protocol over gRPC; 0 takes a free port. Not set: no gRPC."
     )
     root_path: Annotated[str, AfterValidator(check_prefix)] = Field(
         "", description="Prefix under which a proxy publishes the service, such as /classify; the proxy may strip it."
@@ -62,7 +84,7 @@ class Settings(BaseSettings):
         "127.0.0.1,::1",
         description="Proxies whose X-Forwarded-For, -Host, -Proto and -Prefix count: addresses, networks; * is any.",
     )
-    cors_origins: tuple[str, ...] = Field(
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)] = Field(
         (), description="Origins whose web pages may call the service, such as https://example.org; * is any."
     )
 
@@ -78,7 +100,7 @@ class Settings(BaseSettings):
         False, description="Let requests load and unload models: POST /v2/repository/models/{name}/load and unload."
     )
     watch_interval_s: Annotated[float, Field(ge=0, le=3600)] = Field(
-        0.0, description="How often to look for model files that came, changed or went, in seconds; 0: never."
+        0.0, description="How often to look for new, changed and removed model files, in seconds; 0: never."
     )
 
     model_load_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
@@ -92,40 +114,47 @@ class Settings(BaseSettings):
     )
 
     execution_provider: ExecutionProviderChoice = Field(
-        "auto", description="auto takes the GPU where one works; cuda and tensorrt fail at start where it does not."
+        "auto",
+        description="auto uses the GPU if it works, else the CPU; cuda and tensorrt fail at start if it does not.",
     )
     intra_op_threads: Annotated[int, Field(ge=0, le=256)] = Field(
-        0, description="ONNX Runtime threads for one run; 0: the cores that the workers leave each other."
+        0, description="ONNX Runtime threads for one run; 0: the cores divided by the workers, less one, at most 4."
     )
 
     gpu_memory_limit_bytes: Annotated[int, Field(ge=64 * MEBIBYTE)] = Field(
-        1024 * MEBIBYTE, description="Most GPU memory of one session. A model has two in each worker on a GPU."
+        1024 * MEBIBYTE,
+        description="Most GPU memory of one session. On a GPU, a model has two sessions in each worker.",
     )
     cuda_graphs: bool = Field(
-        True, description="Replay each batch size's work on the GPU as one captured graph; off to look for faults."
+        True,
+        description="Replay each batch size's work on the GPU as one captured graph. Off: to search for faults.",
     )
 
     tensorrt_cache_dir: Path | None = Field(
-        None, description="Where TensorRT keeps its engines for the next start. Not set: they are built at every start."
+        None,
+        description="Folder of TensorRT's engines for the next start. Not set: they are built at every start.",
     )
 
     max_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
         None, description="Most images in one run. Not set: 32 on a CPU, where more gain nothing; 256 on a GPU."
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
-        0, description="How long a batch may wait for company. 0: whoever waits when the session is free goes."
+        0,
+        description="How long a batch may wait for further images. 0: all waiting requests form the next batch when the session is free.",
     )
     queue_capacity: Annotated[int, Field(ge=1)] = Field(
-        2048, description="Images of one model that may wait; more are refused with 503 and Retry-After."
+        2048, description="Images of one model that may wait; further ones are refused with 503 and Retry-After."
     )
     request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        10.0, description="Time limit of a request, body included; then 504. Clients may ask for less."
+        10.0,
+        description="Time limit of a request, its body included; then the answer is 504. Clients may ask for less.",
     )
     drain_delay_s: Annotated[float, Field(ge=0, le=3600)] = Field(
-        0.0, description="After SIGTERM: how long to go on accepting while load balancers see that it is not ready."
+        0.0,
+        description="After SIGTERM: how long to go on accepting requests, while load balancers notice that the service is not ready.",
     )
     drain_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
-        20.0, description="After SIGTERM: how long accepted requests may take to finish."
+        20.0, description="After SIGTERM and that delay: how long accepted requests may take to finish."
     )
 
     max_body_bytes: Annotated[int, Field(ge=1024)] = Field(
@@ -152,17 +181,31 @@ class Settings(BaseSettings):
 
     keys_file: Path | None = Field(
         None,
-        description="File of API keys, as `python -m service keys new` makes; with it, no one gets in without a key.",
+        description="File of API keys, as `convoy keys new` makes it. If it is set, every request except health and docs needs a key.",
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe level that is logged."
+    )
     log_format: LogFormat = Field(
-        "auto", description="json: a line an event; text: for people; auto: text on a terminal."
+        "auto", description="json: one object per line; text: for people; auto: text on a terminal, else json."
     )
     tracing: bool = Field(
-        False, description="Send OpenTelemetry traces (extra `tracing`), set up by the standard OTEL_* variables."
+        False, description="Send OpenTelemetry traces (extra `tracing`), configured by the standard OTEL_* variables."
     )
-    access_log: bool = Field(False, description="Log a line a request, with its stage times.")
+    access_log: bool = Field(False, description="Log one line for each request, with its stage times.")
+
+    @classmethod
+    def settings_customise_sources(cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any) -> Any:
+        """Leaves out variables that Kubernetes sets."""
+        environment = named["env_settings"]
+        if isinstance(environment, EnvSettingsSource):
+            environment.env_vars = {
+                name: value
+                for name, value in environment.env_vars.items()
+                if value is None or not is_of_a_service(name, value)
+            }
+        return super().settings_customise_sources(settings_cls, *sources, **named)
 
     @model_validator(mode="after")
     def _one_body_fits(self) -> Self:
@@ -199,3 +242,33 @@ class Settings(BaseSettings):
                 "watch_interval_s works with any number"
             )
         return self
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Reads the settings from flags and the environment.
+
+    Args:
+        arguments: the flags.
+
+    Raises:
+        SettingError: a value cannot be used; names it, and the flag or variable that it came from.
+        SystemExit: a flag is unknown, or help was asked for.
+    """
+    try:
+        return CliApp.run(Settings, cli_args=list(arguments))
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise SettingError("\n".join(_tell(fault, arguments) for fault in faults)) from None
+
+
+def _tell(fault: "ErrorDetails", arguments: Sequence[str]) -> str:
+    message = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:  # of several settings together; the message names them
+        return message
+    return f"{_origin(str(fault['loc'][0]), arguments)}{str(fault['input'])[:_LONGEST_SHOWN]}: {message}"
+
+
+def _origin(field: str, arguments: Sequence[str]) -> str:
+    flag = f"--{field.replace('_', '-')}"
+    is_flag = any(argument == flag or argument.startswith(f"{flag}=") for argument in arguments)
+    return f"{flag} " if is_flag else f"{PREFIX}{field.upper()}="

@@ -28,4 +28,4 @@ def _load_constant(repository: ModelRepository, name: str, version: str) -> Load
 
 if __name__ == "__main__":
     ModelRepository.load = _load_constant  # type: ignore[method-assign, assignment]
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,50 @@
+"""Which ``CONVOY_*`` variables of the environment are settings, and what is to be said of the others.
+
+Kubernetes tells each pod of the services beside it by variables. Those of a Service named ``convoy`` look like
+settings: ``CONVOY_PORT=tcp://10.96.12.5:8000``. A Service named ``convoy-grpc`` sets ``CONVOY_GRPC_PORT`` in the same
+way.
+
+Source: https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables.
+"""
+
+import re
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from typing import Final
+
+PREFIX: Final = "CONVOY_"
+_OF_A_SERVICE: Final = re.compile(
+    r"CONVOY(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE
+)
+_ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
+
+
+def is_of_a_service(name: str, value: str) -> bool:
+    """Whether Kubernetes sets this variable for a Service, and it is no setting."""
+    return _OF_A_SERVICE.fullmatch(name) is not None or (
+        name.upper().startswith(PREFIX) and name.upper().endswith("_PORT") and _ADDRESS.match(value) is not None
+    )
+
+
+def remarks(environment: Mapping[str, str], settings: Collection[str]) -> list[str]:
+    """What an operator should know of the variables, a line each.
+
+    Args:
+        environment: all variables.
+        settings: names of the settings, such as ``max_batch_size``.
+    """
+    known = {name.upper() for name in settings}
+    ours = {name: value for name, value in environment.items() if name.upper().startswith(PREFIX)}
+    passed_over = sorted(name for name, value in ours.items() if is_of_a_service(name, value))
+    said = []
+    if passed_over:
+        said.append(
+            f"passed over, because Kubernetes sets them for a Service: {', '.join(passed_over)}; "
+            "`enableServiceLinks: false` in the pod's specification leaves them out"
+        )
+    for name in sorted(ours.keys() - set(passed_over)):
+        setting = name.upper().removeprefix(PREFIX)
+        if setting not in known:
+            nearest = get_close_matches(setting, known, n=1)
+            said.append(f"{name} is no setting" + (f"; is {PREFIX}{nearest[0]} meant?" if nearest else ""))
+    return said

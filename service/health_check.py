@@ -1,0 +1,80 @@
+"""``python -m service health``: whether the service that runs here is ready, for a container's health check.
+
+It finds the running service among the processes and takes address and port from where the service had them: its flags,
+then its environment. So it follows ``--port``. It imports the standard library only, because it runs every few seconds.
+"""
+
+import http.client
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+_PROCESSES: Final = Path("/proc")
+_TIMEOUT_S: Final = 2.0
+_EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  not listened on here
+_OTHER_COMMANDS: Final = ("health", "keys", "doctor")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Asks, and says in one line why the answer is no.
+
+    Args:
+        arguments: ``--host`` and ``--port``, where they are not to be taken from the running service.
+
+    Returns:
+        0 where the service is ready, 1 where it is not.
+    """
+    flags, environment = next(_services(), ([], dict(os.environ)))
+    flags = [*flags, *arguments]
+    host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")
+    port = _flag(flags, "--port") or environment.get("CONVOY_PORT", "")
+    host = _EVERY_INTERFACE.get(host, host)
+    connection = http.client.HTTPConnection(host, int(port) if port.isdecimal() else 8000, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health/ready")
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        print(f"{host}:{connection.port} does not answer: {error or 'no answer'}", file=sys.stderr)
+        return 1
+    finally:
+        connection.close()
+    if status != http.client.OK:
+        print(f"{host}:{connection.port} is not ready", file=sys.stderr)
+    return int(status != http.client.OK)
+
+
+def _services() -> Iterator[tuple[list[str], Mapping[str, str]]]:
+    """Flags and environment of each running service, the oldest first."""
+    for pid in sorted(int(entry.name) for entry in _PROCESSES.iterdir() if entry.name.isdecimal()):
+        try:
+            words = (_PROCESSES / str(pid) / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+            flags = _flags_of_a_service(words)
+            if flags is None:
+                continue
+            variables = (_PROCESSES / str(pid) / "environ").read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:  # it has ended, or is another user's
+            continue
+        yield flags, {name: value for name, _, value in (variable.partition("=") for variable in variables)}
+
+
+def _flags_of_a_service(words: list[str]) -> list[str] | None:
+    """The flags of ``python -m service`` and of ``convoy serve``; None for any other command."""
+    for place, (word, following) in enumerate(pairwise(words)):
+        if (word, following) == ("-m", "service") or (Path(word).name, following) == ("convoy", "serve"):
+            flags = words[place + 2 :]
+            return None if flags[:1] and flags[0] in _OTHER_COMMANDS else flags
+    return None
+
+
+def _flag(flags: Sequence[str], name: str) -> str:
+    """The value of a flag; the last one counts, as for the service."""
+    value = ""
+    for flag, following in pairwise([*flags, ""]):
+        if flag == name:
+            value = following
+        elif flag.startswith(f"{name}="):
+            value = flag.partition("=")[2]
+    return value
