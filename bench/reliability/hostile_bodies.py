@@ -96,6 +96,8 @@ def _json_bodies(most_bytes: int) -> Iterator[HeavyRequest]:
         "base64 with a fault": b'{"images":["%b.AAA"]}' % text,
         "base64 in lines": b'{"images":["%b"]}' % _in_lines(text[: most_bytes * 9 // 10]),
         "1,024 texts that are no base64": orjson.dumps({"images": ["A" * (most_bytes // 1100) + "."] * MOST_IMAGES}),
+        "escaped quotation marks": fill(b'\\"', images, b'"]}'),
+        "backslashes": fill(b"\\", images, b'"]}'),
         "padding": fill(b"=", images, b'"]}'),
     }
     for name, body in bodies.items():
@@ -174,6 +176,8 @@ def _tensors(most_bytes: int) -> Iterator[HeavyRequest]:
         "a long id": fill(b"a", b'{%b,"id":"' % right, b'"}'),
         "a member that is not known": fill(b"[],", b'{%b,"a":[' % right, b"[]]}"),
         "depth": fill(b"[", b'{"inputs":[{"data":'),
+        "keys without end": fill(b'"data":[1,', b'{"inputs":['),
+        "keys": fill(b'"data",', b'{"inputs":['),
         "pixels: lists": full(b"[],", b"[]"),
         "pixels: strings": full(b'"",', b'""'),
         "pixels: one wide string": tensor(b'["%b"]' % (b"a" * 1_000_000 + b'","' * 10_000)),
@@ -183,7 +187,7 @@ def _tensors(most_bytes: int) -> Iterator[HeavyRequest]:
         "pixels: one long number": full(b"9", b""),
         "pixels: true": full(b"true,", b"true"),
         "pixels: too many": full(b"0,", b"0"),
-        "pixels: depth": tensor(b"[" * 900 + b"0" + b"]" * 900),
+        "pixels: depth": tensor(b"[" * 1000 + b"0" + b"]" * 1000),
         "pixels: uneven": full(b"[0,0],[0],", b"[0]"),
         "pixels: lists of one": full(b"[0],", b"[0]"),
         "pixels: blanks": full(b" ", b"0"),

@@ -1,4 +1,4 @@
-"""Which kind of answer a client wants: the ``Accept`` header.
+"""Chooses the media type of an answer by the ``Accept`` header.
 
 Source: RFC 9110, section 12.5.1.
 """
@@ -12,25 +12,25 @@ _ANYTHING = (b"", b"*/*")
 
 
 def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
-    """Picks a kind of answer.
+    """Chooses a media type.
 
     Args:
         accept: the header's value; empty accepts anything.
-        offered: the kinds that can be written, the usual one first.
+        offered: the media types that can be written, the default first.
 
     Returns:
-        The kind with the highest q. Of several such, one that is named goes before one that a wildcard stands for, and
-        the one that is named first before the others.
+        The media type with the highest weight (``q``). Where several have it, one that is listed by name is preferred
+        to one that only a wildcard matches, and the one that is listed first to the others.
 
     Raises:
-        MalformedRequestError: more than 64 kinds are listed, or a q is no number from 0 to 1.
-        NotAcceptableError: none of the kinds is accepted.
+        MalformedRequestError: more than 64 media types are listed, or a weight is not a number from 0 to 1.
+        NotAcceptableError: none of ``offered`` is accepted.
     """
     if accept in _ANYTHING or accept == offered[0]:
         return offered[0]
     ranges = accept.lower().split(b",", _MOST_RANGES)
     if len(ranges) > _MOST_RANGES:
-        raise MalformedRequestError(f"Accept lists more than {_MOST_RANGES} kinds")
+        raise MalformedRequestError(f"Accept lists more than {_MOST_RANGES} media types")
     weights: dict[bytes, tuple[int, float]] = {}  # place and q of each range that is listed
     for place, listed in enumerate(ranges):
         media_range, _, parameters = listed.partition(b";")

@@ -1,4 +1,4 @@
-"""Classifications put into words: JSON for people and programs, an array for bulk."""
+"""Answers of ``/predict``: JSON, or an array where many pictures are sent."""
 
 from service.api.answer_form import AnswerForm
 from service.classifier import Classification
@@ -8,15 +8,15 @@ from service.http.asgi import Headers, Reply
 JSON = b"application/json"
 MEDIA_TYPES = (JSON, NPY_MEDIA_TYPE.encode())
 LOOP_NUMBERS = 32_768
-"""An answer of more probabilities is written in a thread: it takes more than some 10 ms."""
+"""Answers with more probabilities take more than about 10 ms, and are written in a thread."""
 
 
 def answer(result: Classification, media_type: bytes, top_k: int | None) -> Reply:
-    """Puts a classification into an answer.
+    """Writes an answer.
 
     Args:
-        result: to be told.
-        media_type: as chosen.
+        result: the classification.
+        media_type: one of ``MEDIA_TYPES``.
         top_k: how many labels ``top`` lists; None leaves it out.
 
     Returns:

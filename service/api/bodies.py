@@ -19,16 +19,16 @@ ACCEPTED = (
     'JSON {"images": ["<base64>", ...]}, or uint8 [N, H, W, C] as application/x-npy'
 )
 LOOP_BYTES = 262_144
-"""Longer bodies that have to be taken apart are taken apart in a thread."""
+"""Longer forms and JSON bodies are parsed in a thread."""
 MEMBERS = ("images", *Parameters._fields)
 
 
 class Body(NamedTuple):
-    """A body, read.
+    """The content of a body.
 
     Attributes:
         uploads: its pictures, or the whole .npy file, which is read once the model is known.
-        parameters: what it says beside them.
+        parameters: the fields of the form or the members of the JSON that are not pictures.
     """
 
     uploads: list[Upload] | bytes
@@ -53,7 +53,7 @@ class Body(NamedTuple):
 
 
 def takes_long(body: bytes, content_type: bytes) -> bool:
-    """Whether reading a body would stop the event loop for more than some milliseconds."""
+    """Whether parsing a body would stop the event loop for more than a few milliseconds."""
     return len(body) > LOOP_BYTES and _media_type(content_type) in (_FORM, _JSON)
 
 
@@ -63,7 +63,7 @@ def parse_body(body: bytes, content_type: bytes, max_images: int) -> Body:
     Args:
         body: whole.
         content_type: the header's value; empty where there is none.
-        max_images: most pictures allowed; what can hold more is refused before it is taken apart.
+        max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
 
     Raises:
         UnsupportedMediaTypeError: none of the four kinds.
@@ -90,25 +90,25 @@ def parse_body(body: bytes, content_type: bytes, max_images: int) -> Body:
         return Body([_guess_picture(body)])
     if media_type == b"application/x-www-form-urlencoded":
         raise UnsupportedMediaTypeError(
-            "application/x-www-form-urlencoded is what curl says where it is told nothing else. Send a picture with "
-            "`curl --data-binary @cat.png -H 'Content-Type: image/png'` (with `-d @cat.png` curl removes bytes from "
-            "the file), or a form with `curl -F file=@cat.png`"
+            "application/x-www-form-urlencoded, which curl sends by default, is not accepted. Send a picture with "
+            "`curl --data-binary @cat.png -H 'Content-Type: image/png'` (`-d @cat.png` would remove bytes from the "
+            "file), or a form with `curl -F file=@cat.png`"
         )
     raise UnsupportedMediaTypeError(f"{content_type[:80].decode('latin-1')!r} is not accepted; send {ACCEPTED}")
 
 
 def explain_mangling(error: InvalidImagesError, body: Body, data: bytes) -> InvalidImagesError:
-    """Says of a picture that cannot be read, where it is so, that its sender has lost some of its bytes.
+    """Adds to the error of a picture that it was damaged on the way, where its bytes show it.
 
     Args:
-        error: of decoding.
-        body: as read.
-        data: as it came.
+        error: raised by decoding.
+        body: the parsed body.
+        data: the bytes of the body.
     """
     is_one_picture = isinstance(body.uploads, list) and body.uploads[0].data is data
     if not is_one_picture or len(data) < _LEAST_PICTURE_BYTES or any(sign in data for sign in b"\n\r\0"):
         return error
-    hint = "; it holds no line feed and no zero byte, as if sent with `curl -d`: send it with `curl --data-binary`"
+    hint = "; it has no line feed and no zero byte, which `curl -d` removes: send it with `curl --data-binary`"
     return InvalidImagesError([ImageFault(fault.index, fault.filename, fault.reason + hint) for fault in error.faults])
 
 
@@ -117,7 +117,7 @@ def _media_type(content_type: bytes) -> bytes:
 
 
 def _guess_picture(body: bytes) -> Upload:
-    """A body without a Content-Type is a picture, unless it is plainly something else."""
+    """Takes a body without a Content-Type for a picture, unless its first bytes are those of another kind."""
     start = body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     for sign, kind, media_type in _SIGNS:
         if start.startswith(sign):
@@ -133,7 +133,7 @@ def _read_json(text: bytes, max_images: int) -> Body:
         raise MalformedRequestError(
             f"the body is not JSON of the right form: it has over {_OTHER_ELEMENTS} lists and objects; {_RIGHT_JSON}"
         )
-    # A data URL has a comma of its own.
+    # Each image may be a data URL, which contains a comma.
     if bounded.has_more(b",", 2 * max_images + _OTHER_ELEMENTS):
         raise TooLargeError(
             f"the JSON has more elements than images may be in one request; at most {max_images} are allowed"

@@ -1,4 +1,4 @@
-"""Bodies that come compressed: the ``Content-Encoding`` header.
+"""Decompresses bodies as the ``Content-Encoding`` header says.
 
 Sources: RFC 9110, section 8.4 (names in any case, x-gzip), RFC 1952 (a gzip file may have several members).
 """
@@ -15,11 +15,11 @@ _MOST_MEMBERS = 1024
 
 
 async def decode_content(body: bytes, header: bytes | None, max_bytes: int) -> bytes:
-    """Undoes the compression of a body; long ones are inflated in a thread, which zlib does without the global lock.
+    """Decompresses a body. Long ones are decompressed in a thread, where zlib does not hold Python's global lock.
 
     Args:
-        body: as it came.
-        header: of the request, or None.
+        body: the body as it was sent.
+        header: the value of ``Content-Encoding``, or None.
         max_bytes: longest body once inflated.
 
     Returns:

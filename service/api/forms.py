@@ -1,6 +1,6 @@
-"""``multipart/form-data``: pictures and parameters out of the parts of a form.
+"""Reads the pictures and parameters of a form (``multipart/form-data``).
 
-Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send beside them.
+Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send that is in neither.
 """
 
 import re
@@ -18,21 +18,21 @@ FILE_FIELD = "file"
 FIELDS = (FILE_FIELD, *Parameters._fields)
 MOST_FILENAME_CHARACTERS = 128
 
-# Blank file inputs and unknown fields also count as parts; a few of them may stand beside the pictures.
+# Parts that are not pictures: parameters, unknown fields, and file inputs that were left blank.
 _OTHER_PARTS = 16
 _MOST_FIELD_BYTES = 1024
-# The parser searches for the boundary in one call, which on a hostile body takes 4 ns a byte.
+# The parser searches a whole step for the boundary in one call, which takes 4 ns a byte on a hostile body.
 _STEP_BYTES = 1 << 20
 _LEAST_LAST_STEP_BYTES = 65_536
 _EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*\"?([A-Za-z0-9_-]{1,32})'[^']{0,32}'([^;\s\"]+)", re.IGNORECASE)
 
 
 class Form(NamedTuple):
-    """What a form holds.
+    """The content of a form.
 
     Attributes:
         uploads: the pictures, in the order sent; file inputs that were left blank are not among them.
-        parameters: of its other fields.
+        parameters: the other fields.
     """
 
     uploads: list[Upload]
@@ -40,7 +40,7 @@ class Form(NamedTuple):
 
 
 def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
-    """Takes a form apart.
+    """Parses a form.
 
     Args:
         body: whole.
@@ -67,7 +67,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
         elif name in fields:
             raise MalformedRequestError(f"the form's field `{name}` is given twice")
         elif name in FIELDS:
-            fields[name] = _field(name, data) or None  # an input of a page that was left blank
+            fields[name] = _field(name, data) or None  # None: an input of a web page that was left blank
         else:
             unknown.append(name[:64])
     if not uploads and blank_inputs:
@@ -81,11 +81,11 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
 
 
 def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[MultipartSegment, bytes]]:
-    """The head and the data of each part. Heads are read as Latin-1, in which any byte is a character."""
+    """The headers and the data of each part. Headers are decoded as Latin-1, in which any byte is a character."""
     part: MultipartSegment | None = None
     chunks: list[bytes] = []
     try:
-        # strict: without it, the lines of a folded header are put together again at each line.
+        # Without `strict`, a header in many lines takes time that grows with the square of its length.
         with PushMultipartParser(
             boundary, max_segment_count=most_parts, header_charset="latin-1", strict=True
         ) as parser:
@@ -107,7 +107,7 @@ def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[Mult
 
 
 def _steps(body: bytes) -> Iterator[bytes]:
-    """Cuts a body for the parser; what may follow the last boundary stays in the last step."""
+    """Cuts a body into steps for the parser. The parser accepts bytes after the last boundary in the last step only."""
     start = 0
     while len(body) - start > _STEP_BYTES + _LEAST_LAST_STEP_BYTES:
         yield body[start : start + _STEP_BYTES]
@@ -125,7 +125,7 @@ def _field(name: str, data: bytes) -> str:
 
 
 def _filename(part: MultipartSegment) -> str | None:
-    """The file's name, which is only repeated in errors, so any will do; ``filename*`` goes first (RFC 6266)."""
+    """The file's name, of any form, since it is only repeated in errors. ``filename*`` has priority (RFC 6266)."""
     filename = part.filename
     disposition = next((value for key, value in part.headerlist if key == "Content-Disposition"), "")
     if "*" in disposition and (extended := _EXTENDED_FILENAME.search(disposition)):
@@ -138,7 +138,7 @@ def _filename(part: MultipartSegment) -> str | None:
 
 
 def _as_utf8(text: str) -> str:
-    """Text that was read as Latin-1, as UTF-8 where its bytes are that, which is what today's clients send."""
+    """Decodes text again that was decoded as Latin-1: as UTF-8 where its bytes are valid UTF-8."""
     if text.isascii():
         return text
     try:

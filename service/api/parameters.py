@@ -1,4 +1,4 @@
-"""What a prediction is asked beside its pictures: ``model``, ``version`` and ``top_k``.
+"""The parameters of a prediction: ``model``, ``version`` and ``top_k``.
 
 They may stand in the path, in the query, in fields of a form and in members of a JSON body, and mean the same in each.
 """
@@ -16,7 +16,7 @@ _MOST_PARAMETERS = 16
 
 
 class Parameters(NamedTuple):
-    """What one part of a request says.
+    """The parameters in one part of a request: its path, query or body.
 
     Attributes:
         model: name, or None for the default.
@@ -36,10 +36,10 @@ def read_query(query: bytes) -> Parameters:
     """Reads the query of a request.
 
     Args:
-        query: as sent, without its question mark.
+        query: without the question mark.
 
     Raises:
-        MalformedRequestError: an unknown or repeated parameter, or a value that cannot be.
+        MalformedRequestError: an unknown or repeated parameter, or an invalid value.
     """
     if not query:
         return NO_PARAMETERS
@@ -56,13 +56,13 @@ def read_query(query: bytes) -> Parameters:
 
 
 def read_values(values: Mapping[str, Any]) -> Parameters:
-    """Checks the values of parameters, of text or, from JSON, of any type; null is as good as absent.
+    """Checks the values of parameters. They are text or, from JSON, of any type; null is the same as absent.
 
     Args:
-        values: by name; other names than those of the parameters are passed over.
+        values: by name; other names are ignored.
 
     Raises:
-        MalformedRequestError: a value that cannot be; says what would be right.
+        MalformedRequestError: an invalid value; the message says which values are valid.
     """
     version = values.get("version")
     if type(version) is int:
@@ -71,13 +71,13 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
 
 
 def merge(sources: Iterable[tuple[str, Parameters]]) -> Parameters:
-    """Puts together what the parts of a request say.
+    """Merges the parameters of all parts of a request.
 
     Args:
-        sources: the name of each part, for messages, and what it says.
+        sources: the name of each part, for messages, and its parameters.
 
     Raises:
-        MalformedRequestError: two of them disagree.
+        MalformedRequestError: two parts give different values.
     """
     merged: dict[str, tuple[str, Any]] = {}
     for place, parameters in sources:

@@ -1,7 +1,7 @@
 """``POST /predict``: one ASGI endpoint that stands before the FastAPI app.
 
-Routing and the typed machinery cost a third of such a small request, so the endpoint is called first and the app gets
-what it leaves. It is documented in the app's schema like any other route (`service/api/predict_operations.py`).
+Routing and the typed machinery cost a third of such a small request, so this endpoint is called first, and the app gets
+every other request. It is documented in the app's schema like any other route (`service/api/predict_operations.py`).
 """
 
 import time
@@ -63,7 +63,7 @@ class PredictEndpoint(ClassifyingEndpoint):
     ) -> Classification:
         context = context_of(scope)
         classifier = context.app.classifier
-        # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
+        # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = classifier.catalog.find(parameters.model, parameters.version)
         result = await classifier.classify(
             model,
@@ -90,7 +90,7 @@ def is_prediction(scope: Scope) -> bool:
 
 
 def _in_path(path: str) -> Parameters:
-    """What the path says: /predict, /models/M/predict or /models/M/versions/V/predict."""
+    """Model and version in the path: /predict, /models/M/predict or /models/M/versions/V/predict."""
     steps = path.split("/")
     if len(steps) == 2:
         return NO_PARAMETERS

@@ -1,4 +1,4 @@
-"""Files inside text: base64 in the forms in which encoders write it, or as data URLs.
+"""Reads files that are sent as text: base64 in all the forms that encoders write, and data URLs.
 
 Sources: RFC 4648 (base64 and its URL-safe alphabet), RFC 2045 (lines of 76 characters), RFC 2397 (data URLs).
 """
@@ -19,7 +19,7 @@ _MOST_HEAD_CHARACTERS = 256  # in which a data URL says what it holds
 
 
 def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
-    """Takes files out of text.
+    """Decodes files.
 
     Args:
         texts: base64 each, in one line or several, in the ordinary or the URL-safe alphabet, with or without padding;
@@ -29,7 +29,7 @@ def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
         The files, in the order sent.
 
     Raises:
-        InvalidImagesError: some are not base64; names every one of them.
+        InvalidImagesError: some texts are not base64; names each of them.
     """
     uploads, faults = [], []
     for index, text in enumerate(texts):
@@ -45,7 +45,7 @@ def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
 
 
 class _NotBase64Error(Exception):
-    """Why a text is not a file in base64, for the client."""
+    """The reason why a text is not a file in base64, written for the client."""
 
 
 def _read_file(text: str | LongText) -> bytes:
@@ -56,7 +56,7 @@ def _read_file(text: str | LongText) -> bytes:
         try:
             return binascii.a2b_base64(first, strict_mode=True)
         except ValueError:
-            pass  # it may still be in one of the other forms
+            pass  # it may be in one of the other forms
     return b"".join(_decode(itertools.chain((first,), steps)))
 
 

@@ -1,8 +1,8 @@
-"""JSON from clients, taken apart so that neither its parsing nor its objects can grow without bound.
+"""Parses JSON from clients with a bound on the time and on the number of objects.
 
 A parser of JSON makes an object of every element and holds Python's global lock until it is done: 5 million lists stop
-the event loop for a second, and a text of 16 MiB full of escapes for 30 ms. So what an honest client sends in bulk is
-cut out first, and the rest is counted before it is parsed::
+the event loop for a second, and a text of 16 MiB full of escapes for 30 ms. So the long parts of an honest request are
+cut out first, and the elements of the rest are counted before it is parsed::
 
     {"images": ["iVBORw0K...", "AAAA"]} ─┬─> {"images": ["<mark>0", "AAAA"]}   counted, then parsed
                                          └─> LongText(iVBORw0K...)              read step by step
@@ -30,8 +30,9 @@ _SMALL_TEXT_BYTES = 262_144  # parsed within a millisecond, whatever its strings
 _SHORT_STRING_BYTES = 1024
 _OTHER_BYTES = 1 << 20
 _SEARCH_BYTES = 1 << 20
-_MOST_STRINGS = 8192
-_MOST_LISTS = 8
+_MOST_QUOTATION_MARKS = 65_536
+_MOST_KEYS = 64
+_MOST_LEVELS = 64
 _MOST_BACKSLASHES = 256
 _MOST_TAIL_BYTES = 1024
 _LONGEST_ESCAPE = len(b"\\u0000")
@@ -39,7 +40,7 @@ _LIST_BEGINS = re.compile(rb"[ \t\r\n]{0,256}:[ \t\r\n]{0,256}(?=\[[\[ \t\r\n]{0
 
 
 class _Part(NamedTuple):
-    """What was cut out: some bytes of the text, which are not copied, since that too would stop other threads."""
+    """A part that was cut out. Its bytes are not copied, since copying them would stop other threads too."""
 
     text: bytes
     begin: int
@@ -47,13 +48,13 @@ class _Part(NamedTuple):
 
 
 class LongText(_Part):
-    """A string of JSON that was cut out: what stands between its quotation marks, not known to be valid."""
+    """A string that was cut out: the bytes between its quotation marks. It may not be valid."""
 
     def steps(self) -> Iterator[str]:
         """The text, piece by piece.
 
         Raises:
-            ValueError: it is not a valid string; may be raised of a valid one that holds other than ASCII.
+            ValueError: it is not a valid string. A valid one that is not ASCII may raise it too.
         """
         text, start, last = self
         while start < last:
@@ -67,12 +68,13 @@ class LongText(_Part):
 
 
 class NumberList(_Part):
-    """A list of numbers that was cut out, as it stood there, not known to be valid, nor to be a list."""
+    """A list of numbers that was cut out. It may not be valid."""
 
     def steps(self) -> Iterator[bytes]:
         """The text, piece by piece, cut at commas, which are left out.
 
-        A number or a gap that is longer than a piece makes its piece longer, which the reader has to refuse.
+        A number or a gap that is longer than a piece makes a piece of more than ``2 * STEP_BYTES``, which is to be
+        refused.
         """
         text, start, last = self
         while start <= last:
@@ -83,10 +85,10 @@ class NumberList(_Part):
 
 
 class BoundedJson:
-    """A JSON text without its bulk.
+    """A JSON text whose long parts are cut out.
 
     Args:
-        text: whole; a byte order mark is passed over.
+        text: a byte order mark at its start is ignored.
         numbers_key: the key whose lists of numbers are cut out; None where there is none.
     """
 
@@ -99,13 +101,13 @@ class BoundedJson:
             self._cut_numbers(b'"%b"' % numbers_key.encode())
 
     def is_long(self, most_strings: int) -> bool:
-        """Whether more is left than so many short strings need: it is mostly blanks, or digits of one number."""
+        """Whether the rest is longer than this number of short strings: it is mostly blanks, or one long number."""
         return len(self._text) > _OTHER_BYTES + 2 * _SHORT_STRING_BYTES * most_strings
 
     def has_more(self, signs: bytes, most: int) -> bool:
-        """Whether some signs come more often than allowed, outside of what was cut; looks no further than it must.
+        """Whether the rest contains some signs more often than allowed. Counting stops at the limit.
 
-        Those inside other strings count too, so the count is an upper bound.
+        Signs inside strings are counted too, so the count is an upper bound.
 
         Args:
             signs: one-byte signs, such as ``b",[{"`` for all elements.
@@ -123,10 +125,10 @@ class BoundedJson:
         """Parses the text, whose length and elements have been checked with :meth:`is_long` and :meth:`has_more`.
 
         Args:
-            what: to begin the message with.
+            what: first words of the message.
 
         Returns:
-            Its value, with a :class:`LongText` or :class:`NumberList` in place of each part that was cut out.
+            The value, with a :class:`LongText` or :class:`NumberList` in place of each part that was cut out.
 
         Raises:
             MalformedRequestError: it is not JSON, and where.
@@ -135,15 +137,18 @@ class BoundedJson:
             value = orjson.loads(self._text)
         except ValueError as error:
             raise MalformedRequestError(f"{what} not JSON: {self._reason(str(error))}") from None
-        return self._put_back(value) if self._parts else value
+        return self._put_back(value, _MOST_LEVELS) if self._parts else value
 
     def repeated_member(self, value: Any) -> str | None:
-        """The name of a member that some object has twice, of which the parser has kept only the last.
+        """The name of a member that an object has twice; the parser keeps only the last of them.
 
         Args:
-            value: as parsed. A text that holds no more quotation marks than its strings need is not parsed again.
+            value: the parsed value. The text is parsed again only where it has more quotation marks than this value.
+
+        Raises:
+            MalformedRequestError: lists and objects are nested too deeply.
         """
-        if self._text.count(b'"') == 2 * _count_strings(value):
+        if self._text.count(b'"') == 2 * _count_strings(value, _MOST_LEVELS):
             return None
         repeated: list[str] = []
 
@@ -155,61 +160,66 @@ class BoundedJson:
         return repeated[0] if repeated else None
 
     def _cut_strings(self) -> None:
-        text, pieces, start, at = self._text, list[bytes](), 0, 0
-        for _ in range(_MOST_STRINGS):
-            begin = text.find(b'"', at) + 1
-            end = _closing_mark(text, begin) if begin else -1
-            if end < 0:
+        text, pieces, start, begin, at = self._text, list[bytes](), 0, 0, 0
+        for _ in range(_MOST_QUOTATION_MARKS):
+            mark = text.find(b'"', at)
+            if mark < 0:
                 break
-            if end - begin > _SHORT_STRING_BYTES:
-                pieces += (text[start:begin], self._mark(LongText(text, begin, end)))
-                start = end
-            at = end + 1
+            at = mark + 1
+            if not begin:
+                begin = at
+            elif not _is_escaped(text, begin, mark):
+                if mark - begin > _SHORT_STRING_BYTES:
+                    pieces += (text[start:begin], self._mark(LongText(text, begin, mark)))
+                    start = mark
+                begin = 0
         self._text = b"".join((*pieces, text[start:])) if pieces else text
 
     def _cut_numbers(self, key: bytes) -> None:
         """Cuts what follows a key up to the next quotation mark or brace, since a list of numbers holds neither."""
-        text, pieces, start, at, count = self._text, list[bytes](), 0, 0, 0
-        while count < _MOST_LISTS and (at := _find(text, key, at)) >= 0:
+        text, pieces, start, at = self._text, list[bytes](), 0, 0
+        for _ in range(_MOST_KEYS):
+            at = _find(text, key, at)
+            if at < 0:
+                break
             begins = None if text[at - 1 : at] == b"\\" else _LIST_BEGINS.match(text, at + len(key))
             at += len(key)
             if begins is None:
                 continue
             begin = begins.end()
-            ends = [end for end in (text.find(b'"', begin), text.find(b"}", begin)) if end >= 0]
-            end = _without_tail(text, begin, min(ends, default=len(text)))
-            if not _is_closed(text, begin, end):
-                continue  # it holds other things too, or is broken
-            pieces += (text[start:begin], b'"%b"' % self._mark(NumberList(text, begin, end)))
-            start = at = end
-            count += 1
+            mark = text.find(b'"', begin)
+            mark = len(text) if mark < 0 else mark
+            brace = text.find(b"}", begin, mark)
+            end = _without_tail(text, begin, mark if brace < 0 else brace)
+            if _is_closed(text, begin, end):  # otherwise it holds other things too, or is broken
+                pieces += (text[start:begin], b'"%b"' % self._mark(NumberList(text, begin, end)))
+                start = at = end
         self._text = b"".join((*pieces, text[start:])) if pieces else text
 
     def _mark(self, part: LongText | NumberList) -> bytes:
         self._parts.append(part)
         return f"{_MARK}{len(self._parts) - 1}".encode()
 
-    def _put_back(self, value: Any) -> Any:
+    def _put_back(self, value: Any, levels: int) -> Any:
         if isinstance(value, str):
             return self._parts[int(value[len(_MARK) :])] if value.startswith(_MARK) else value
+        if not isinstance(value, list | dict):
+            return value
+        _check_levels(levels)
         if isinstance(value, list):
-            return [self._put_back(item) for item in value]
-        if isinstance(value, dict):
-            if any(key.startswith(_MARK) for key in value):
-                raise MalformedRequestError(
-                    f"the JSON has a member whose name is longer than {_SHORT_STRING_BYTES} bytes"
-                )
-            return {key: self._put_back(item) for key, item in value.items()}
-        return value
+            return [self._put_back(item, levels - 1) for item in value]
+        if any(key.startswith(_MARK) for key in value):
+            raise MalformedRequestError(f"the JSON has a member whose name is longer than {_SHORT_STRING_BYTES} bytes")
+        return {key: self._put_back(item, levels - 1) for key, item in value.items()}
 
     def _reason(self, said: str) -> str:
-        """The parser's reason; of a text in another encoding it says nothing that helps."""
+        """The parser's message, or a clearer one where the text is not UTF-8."""
         try:
             self._text.decode()
         except UnicodeDecodeError as error:
             where = "" if self._parts else f" from byte {error.start} on"
             return f"it is not UTF-8{where}"
-        return said.partition(": line ")[0] if self._parts else said  # with parts cut out, its columns are others
+        return said.partition(": line ")[0] if self._parts else said  # its columns are wrong where parts are cut out
 
 
 def _find(text: bytes, key: bytes, at: int) -> int:
@@ -238,25 +248,26 @@ def _is_closed(text: bytes, begin: int, end: int) -> bool:
     return balance == 0
 
 
-def _count_strings(value: Any) -> int:
+def _count_strings(value: Any, levels: int) -> int:
     if isinstance(value, str | LongText | NumberList):
         return 1
+    if not isinstance(value, list | dict):
+        return 0
+    _check_levels(levels)
     if isinstance(value, list):
-        return sum(map(_count_strings, value))
-    if isinstance(value, dict):
-        return len(value) + sum(map(_count_strings, value.values()))
-    return 0
+        return sum(_count_strings(item, levels - 1) for item in value)
+    return len(value) + sum(_count_strings(item, levels - 1) for item in value.values())
 
 
-def _closing_mark(text: bytes, begin: int) -> int:
-    """Where a string ends that begins there; -1 where it does not end."""
-    end = text.find(b'"', begin)
-    while end >= 0:
-        before = text[max(begin, end - _MOST_BACKSLASHES) : end]
-        backslashes = len(before) - len(before.rstrip(b"\\"))
-        if backslashes == _MOST_BACKSLASHES:
-            raise MalformedRequestError(f"the JSON has a string with {_MOST_BACKSLASHES} backslashes in a row")
-        if backslashes % 2 == 0:
-            return end
-        end = text.find(b'"', end + 1)
-    return -1
+def _check_levels(left: int) -> None:
+    if left == 0:
+        raise MalformedRequestError(f"the JSON is nested deeper than {_MOST_LEVELS} lists and objects")
+
+
+def _is_escaped(text: bytes, begin: int, mark: int) -> bool:
+    """Whether a quotation mark inside a string belongs to it, since an odd number of backslashes is before it."""
+    before = text[max(begin, mark - _MOST_BACKSLASHES) : mark]
+    backslashes = len(before) - len(before.rstrip(b"\\"))
+    if backslashes == _MOST_BACKSLASHES:
+        raise MalformedRequestError(f"the JSON has a string with {_MOST_BACKSLASHES} backslashes in a row")
+    return backslashes % 2 == 1

@@ -25,9 +25,9 @@ def read_json_pixels(numbers: NumberList, most: int, what: str) -> NDArray[np.ui
     """Reads a JSON array of whole numbers from 0 to 255; nothing is rounded, wrapped or guessed on the way.
 
     Args:
-        numbers: the array, or what a client sent in its place.
-        most: pixels to read; no more are read where there are more.
-        what: to begin messages with.
+        numbers: the text of the array; it may be anything that a client sent.
+        most: most numbers allowed; reading ends where there are more.
+        what: subject of the messages.
 
     Returns:
         uint8, of the shape in which the array is nested; [0] for an empty array.
@@ -48,7 +48,10 @@ def read_json_pixels(numbers: NumberList, most: int, what: str) -> NDArray[np.ui
             raise MalformedRequestError(f"{what}: its data must be a list of whole numbers from 0 to 255") from None
         if len(pixels) > most:
             raise MalformedRequestError(f"{what}: its shape needs {most} bytes, more are here")
-    shape = _nesting(b",".join(pieces))
+    skeleton = b",".join(pieces)
+    shape = _nesting(skeleton)
+    if shape is None and skeleton.translate(None, b"[],"):
+        raise MalformedRequestError(f"{what}: its data must be a list of whole numbers from 0 to 255")
     if shape is None:
         raise MalformedRequestError(f"{what}: its data is nested unevenly, or deeper than {_MOST_DIMENSIONS} lists")
     if len(pixels) == math.prod(shape):

@@ -1,7 +1,7 @@
 """NumPy's own file format, for bulk pixels in and bulk probabilities out.
 
 The header is a Python dictionary. NumPy evaluates it, which is slow and writes warnings for a hostile one; here it is
-only matched against the form that writers of the format use. The data is never unpickled.
+compared with the form that all writers of the format use. The data is never unpickled.
 
 Source: NEP 1, and the documentation of ``numpy.lib.format``.
 """
@@ -37,7 +37,7 @@ _TYPE_NAMES = {"b": "bool", "i": "int", "u": "uint", "f": "float", "c": "complex
 
 
 class _Header(NamedTuple):
-    """What an .npy file says of its array: dtype as text, order, shape, and where its data begins."""
+    """The header of an .npy file: dtype as text, order, shape, and where the data begins."""
 
     descr: str
     fortran_order: bool
@@ -88,10 +88,10 @@ def write_array(array: NDArray[np.float32]) -> bytes:
 
 
 def _read_header(data: bytes) -> _Header:
-    """Reads what stands before the data.
+    """Reads the header.
 
     Raises:
-        MalformedRequestError: it is not as the format says, or too long.
+        MalformedRequestError: it is not valid, or too long.
     """
     length_bytes = _LENGTH_BYTES.get(data[6]) if data.startswith(_MAGIC) and len(data) > 12 else None
     if length_bytes is None:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol as plain calls: what REST and gRPC ask for, freed from how they ask.
+"""The Open Inference Protocol as plain calls, which REST and gRPC translate to and from.
 
 Each answer is a JSON document as the protocol names its parts; gRPC puts the same into messages.
 """
@@ -70,7 +70,7 @@ class DataPlane:
         return self._classifier.catalog.find(name, version)
 
     def describe_server(self) -> Document:
-        """Name, version and the extensions of the protocol that are spoken."""
+        """Name, version and the supported extensions of the protocol."""
         return describe_server(self._version)
 
     def describe(self, name: str, version: str | None = None) -> Document:

@@ -21,7 +21,7 @@ EXTENSIONS = (
 
 
 def describe_server(version: str) -> dict[str, Any]:
-    """Name, version and the protocol's extensions that are spoken."""
+    """Name, version and the supported extensions of the protocol."""
     return {"name": NAME, "version": version, "extensions": list(EXTENSIONS)}
 
 

@@ -27,7 +27,7 @@ class RequestedOutput(NamedTuple):
 
 
 class InferRequest(NamedTuple):
-    """A request, freed from its transport.
+    """A request, the same over REST and gRPC.
 
     Attributes:
         inputs: as sent.

@@ -1,6 +1,7 @@
 """JSON whose bulk is cut out before it is parsed: the same values as a parser's, and no more objects than needed."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -122,3 +123,28 @@ def test_a_member_that_is_given_twice_is_found(text: bytes, name: str | None) ->
 def test_a_name_of_a_member_that_is_too_long_is_refused() -> None:
     with pytest.raises(MalformedRequestError, match="name is longer"):
         BoundedJson(b'{"%b": 1}' % (b"a" * LONG)).parse()
+
+
+def check(bounded: BoundedJson) -> None:
+    bounded.repeated_member(bounded.parse())
+
+
+@pytest.mark.parametrize("padding", [1, LONG])
+@pytest.mark.parametrize("depth", [65, 900, 1000, 1010])
+def test_what_is_nested_too_deeply_is_refused(depth: int, padding: int) -> None:
+    text = b'{"a": %b%b, "b": "%b"}' % (b"[" * depth, b"]" * depth, b" " * padding)
+    with pytest.raises(MalformedRequestError, match="nested deeper than 64"):
+        check(BoundedJson(text))
+
+
+def test_a_text_that_is_made_to_cost_much_ends_soon() -> None:
+    size = 4_000_000
+    for text in (
+        b'{"a": [' + b'"data":[1,' * (size // 10),
+        b'{"a": [' + b'"data",' * (size // 7),
+        b'{"a": "' + b'\\"' * (size // 2) + b'"}',
+    ):
+        started = time.process_time()
+        bounded = BoundedJson(text, numbers_key="data")
+        assert bounded.has_more(b",[{", 3000) or bounded.is_long(100)
+        assert time.process_time() - started < 0.5  # without bounds: minutes

@@ -33,7 +33,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
     Args:
         body: whole.
         json_length: the value of ``Inference-Header-Content-Length``; None where the body is JSON alone.
-        max_images: most pictures allowed; what can hold more is refused before it is parsed.
+        max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
 
     Returns:
         The request; raw tensors are views into ``body``.
@@ -44,7 +44,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
     """
     text, raw = _split(body, json_length)
     bounded = BoundedJson(text, numbers_key="data")
-    # A picture in base64 may stand in a list of its own, and be a data URL, which has a comma.
+    # Each picture may be in a list of its own, and may be a data URL, which contains a comma.
     if bounded.has_more(b",[{", 3 * max_images + _OTHER_ELEMENTS):
         raise TooLargeError(
             f"the JSON has more elements than one input of {max_images} images needs; send pixels as a list of "
@@ -202,6 +202,6 @@ def _whole_number(parameters: _Object, key: str) -> int | None:
 
 
 def _whole(value: Any) -> int | None:
-    """A number of JSON without a fraction, from 0 up, as an int; None for anything else, true among it."""
+    """A JSON number without a fraction, from 0 up, as an int. None for anything else; true is not a number."""
     is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
     return int(value) if is_whole and value >= 0 else None

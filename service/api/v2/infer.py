@@ -41,7 +41,7 @@ class InferEndpoint(ClassifyingEndpoint):
 
         is_long = len(body) > LOOP_BYTES
         request, images = await self._do(read, connection, deadline) if is_long else read()
-        # Found only now, and admitted without a pause: a model that is replaced meanwhile is never asked.
+        # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = _model(classifier, scope)
         if model.target != target:
             images = prepare(request, model.target, self._max_images)

@@ -34,7 +34,7 @@ Version = Annotated[str, Path(description="Version of the model.", examples=["1"
 @router.get("", operation_id="v2_server_metadata", summary="What is this server?")
 @declare(key_scope="predict")
 async def server_metadata(plane: Plane) -> ServerMetadata:
-    """Name, version and the extensions of the protocol that are spoken."""
+    """Name, version and the supported extensions of the protocol."""
     return ServerMetadata.model_validate(plane.describe_server())
 
 
