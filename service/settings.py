@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0,
-        description="How long a batch may wait for further images. 0: all waiting requests form the next batch when the session is free.",
+        description="How long a batch may wait for further images. 0: all that are waiting go as soon as the session is free.",
     )
     queue_capacity: Annotated[int, Field(ge=1)] = Field(
         2048, description="Images of one model that may wait; further ones are refused with 503 and Retry-After."
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     )
     drain_delay_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         0.0,
-        description="After SIGTERM: how long to go on accepting requests, while load balancers notice that the service is not ready.",
+        description="After SIGTERM: how long to go on accepting requests, until load balancers have noticed.",
     )
     drain_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         20.0, description="After SIGTERM and that delay: how long accepted requests may take to finish."
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
 
     keys_file: Path | None = Field(
         None,
-        description="File of API keys, as `convoy keys new` makes it. If it is set, every request except health and docs needs a key.",
+        description="File of API keys, as made by `convoy keys new`. With it, all but health and docs needs a key.",
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
