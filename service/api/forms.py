@@ -3,6 +3,7 @@
 Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send that is in neither.
 """
 
+import io
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -83,7 +84,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
 def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[MultipartSegment, bytes]]:
     """The headers and the data of each part. Headers are decoded as Latin-1, in which any byte is a character."""
     part: MultipartSegment | None = None
-    chunks: list[bytes] = []
+    data = io.BytesIO()  # gives its bytes away without a copy, which would hold Python's global lock
     try:
         # Without `strict`, a header in many lines takes time that grows with the square of its length.
         with PushMultipartParser(
@@ -92,11 +93,11 @@ def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[Mult
             for step in _steps(body):
                 for event in parser.parse(step):
                     if isinstance(event, MultipartSegment):
-                        part, chunks = event, []
+                        part, data = event, io.BytesIO()
                     elif event is not None:
-                        chunks.append(event)
+                        data.write(event)
                     elif part is not None:
-                        yield part, chunks[0] if len(chunks) == 1 else b"".join(chunks)
+                        yield part, data.getvalue()
     except ParserLimitReached as error:
         raise TooLargeError(
             f"the form is over a limit: {error.args[0]} ({most_parts} parts, {parser.max_header_count} headers of "

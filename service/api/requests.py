@@ -1,6 +1,7 @@
 """Reads a request off the wire: its body within limits, and its time limit."""
 
 import asyncio
+import io
 
 from service.api.content_coding import decode_content
 from service.errors import (
@@ -62,7 +63,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
 
 
 async def _read_slowly(connection: Connection, max_bytes: int, timeout_s: float) -> bytes:
-    chunks, length, more = [], 0, True
+    body, length, more = io.BytesIO(), 0, True  # grows in place, and gives its bytes away without a copy
     try:
         async with asyncio.timeout(timeout_s):
             while more and length <= max_bytes:
@@ -71,9 +72,9 @@ async def _read_slowly(connection: Connection, max_bytes: int, timeout_s: float)
                     raise ClientGoneError
                 chunk = message.get("body", b"")
                 connection.hold(len(chunk))
-                chunks.append(chunk)
+                body.write(chunk)
                 length += len(chunk)
                 more = message.get("more_body", False)
     except TimeoutError:
         raise SlowBodyError("the body did not arrive within the time limit") from None
-    return b"".join(chunks)
+    return body.getvalue()

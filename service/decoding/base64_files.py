@@ -4,6 +4,7 @@ Sources: RFC 4648 (base64 and its URL-safe alphabet), RFC 2045 (lines of 76 char
 """
 
 import binascii
+import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -57,7 +58,9 @@ def _read_file(text: str | LongText) -> bytes:
             return binascii.a2b_base64(first, strict_mode=True)
         except ValueError:
             pass  # it may be in one of the other forms
-    return b"".join(_decode(itertools.chain((first,), steps)))
+    file = io.BytesIO()  # gives its bytes away without a copy, which would hold Python's global lock
+    file.writelines(_decode(itertools.chain((first,), steps)))
+    return file.getvalue()
 
 
 def _file_begins(text: str) -> int:
