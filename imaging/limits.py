@@ -10,7 +10,7 @@ from typing import Final
 MAX_SLOWDOWN: Final = 3.0
 """How many times the estimate for a file of its kind a decoder may compute before it is ended."""
 
-LEAST_METERED_S: Final = 5e-3
+LEAST_METERED_S: Final = 10e-3
 """Decoding is not ended before it has taken so long, whatever the estimate: small files differ by more than 4 times."""
 
 MAX_DIRECTORY_ENTRIES: Final = 512
@@ -64,3 +64,15 @@ MAX_PNG_PROFILE_BYTES: Final = 1 << 20
 
 PNG_SMALL_PROFILE_BYTES: Final = 4096
 """An ICC profile that is so small compressed is left to Pillow to inflate."""
+
+BMP_ESCAPE_PIXELS: Final = 6
+"""Runs of a BMP may be broken off once for so many pixels, and twice a line, by pixels as they are or jumps."""
+
+GIF_BLOCKS: Final = 512
+"""Blocks of comments and extensions before a GIF's first frame, and one more for each KiB of the file."""
+
+GIF_PIXEL_BYTES: Final = 2
+"""Of a GIF's codes for each pixel: they have at most 12 bits, and blocks of them are one byte longer."""
+
+GIF_SPARE_BYTES: Final = 4096
+"""Beyond."""

@@ -5,6 +5,7 @@ blocks in a stream of deflate, only shows while decoding. Pillow feeds most of i
 blocks the CPU time of the thread is looked at.
 """
 
+import gc
 import io
 import time
 import zlib
@@ -17,6 +18,7 @@ _BLOCK_BYTES = 4096  # a read of less is one of the header's
 _SAMPLE = zlib.compress(bytes(i * i >> 7 & 255 for i in range(1 << 16)), 6)
 _SAMPLE_S = 7e-5  # on the core that the estimates were measured on
 _SAMPLES, _SAMPLES_AGAIN = 15, 5
+_COLLECTION_S = 0.2  # of garbage, all of it, in a process with many objects
 _LEAST_SLOWNESS, _MOST_SLOWNESS = 1.0, 20.0
 
 
@@ -38,17 +40,21 @@ class Meter:
         self._most_s = max(least_s, MAX_SLOWDOWN * work_s)
         self._started_s = time.thread_time()
         self._end_s = self._started_s + self._most_s * slowness()
+        self._young_collections = _young_collections()
 
     def check(self) -> None:
         """Does nothing while there is time.
 
         Raises:
-            TooSlowError: it is spent, and not because the machine has become slow meanwhile.
+            TooSlowError: it is spent, and neither because the machine has become slow meanwhile nor because the thread
+                has collected garbage.
         """
         now_s = time.thread_time()
         if now_s <= self._end_s:
             return
         self._end_s = self._started_s + self._most_s * max(slowness(), _measure_slowness(_SAMPLES_AGAIN))
+        if _young_collections() < self._young_collections:
+            self._end_s += _COLLECTION_S
         if now_s > self._end_s:
             raise TooSlowError
 
@@ -83,3 +89,8 @@ def _measure_slowness(samples: int) -> float:
         zlib.decompress(_SAMPLE)
         best = min(best, time.thread_time() - started)
     return min(_MOST_SLOWNESS, max(_LEAST_SLOWNESS, best / _SAMPLE_S))
+
+
+def _young_collections() -> int:
+    """How often younger garbage has been collected since all of it was; falls when all of it is."""
+    return gc.get_count()[2]

@@ -13,14 +13,18 @@ none takes longer than decoding, and the numbers that they compare with all stan
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from imaging.bounds.bmp_pixels import measure_bmp
 from imaging.bounds.cost import Cost
+from imaging.bounds.gif_blocks import measure_gif
 from imaging.bounds.jpeg_scans import measure_jpeg
 from imaging.bounds.png_chunks import measure_png
 
 __all__ = ["Cost", "measure"]
 
 _OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 20e-9, 60e-9
-_SCANNERS: Mapping[str, Callable[[bytes], Cost]] = MappingProxyType({"JPEG": measure_jpeg, "PNG": measure_png})
+_SCANNERS: Mapping[str, Callable[[bytes], Cost]] = MappingProxyType(
+    {"BMP": measure_bmp, "GIF": measure_gif, "JPEG": measure_jpeg, "PNG": measure_png}
+)
 
 
 def measure(kind: str, data: bytes) -> Cost:

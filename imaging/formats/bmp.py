@@ -5,6 +5,8 @@ channel that is 0 everywhere is one that its program never filled, and the pictu
 """
 
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 
 from imaging.errors import UnreadableError
+from imaging.formats.bmp_runs import Codes
 from imaging.formats.codec import Reading, load, open_with
 from imaging.header import Header
 from imaging.target import Target
@@ -24,9 +27,14 @@ _MASKS = 54  # where they stand: behind a header of 40 bytes, or within a longer
 _HAS_ALPHA_MASK = 56  # least size of a header that holds one
 _EMBEDDED = b"DEBM"  # color space of a header of version 5 that has a profile
 _CHUNK_PIXELS = 1 << 20
+_PALETTE_ENTRY = 4
+RUN_BITS: Mapping[int, int] = MappingProxyType({1: 8, 2: 4})
+"""Bits a pixel of each of the run-length encodings."""
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
+    """What the header says."""
+
     header_size: int
     width: int
     height: int
@@ -37,7 +45,13 @@ class _Layout(NamedTuple):
 
     @property
     def has_bit_fields(self) -> bool:
+        """Whether each channel has a mask of its own."""
         return self.compression in {_BIT_FIELDS, _ALPHA_BIT_FIELDS} and self.header_size != _OS2
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether its pixels are run-length encoded."""
+        return RUN_BITS.get(self.compression) == self.bits
 
 
 def read_header(data: bytes) -> Header:
@@ -46,8 +60,11 @@ def read_header(data: bytes) -> Header:
     Raises:
         UnreadableError: the header is truncated.
     """
-    layout = _layout(data)
-    return Header("BMP", layout.width, layout.height, pixel_bytes=12 if layout.has_bit_fields else 9)
+    layout = layout_of(data)
+    pixel_bytes = 12 if layout.has_bit_fields else 9
+    return Header(
+        "BMP", layout.width, layout.height, codec_bytes=len(data) * layout.has_runs * 4, pixel_bytes=pixel_bytes
+    )
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
@@ -56,9 +73,11 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
-    layout = _layout(data)
+    layout = layout_of(data)
     if layout.has_bit_fields:
         picture = _decode_bit_fields(data, layout)
+    elif layout.has_runs:
+        picture = _decode_runs(data, layout)
     else:
         picture = open_with(BmpImageFile, data, header)
         load(picture)
@@ -67,24 +86,41 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     return picture
 
 
-def _layout(data: bytes) -> _Layout:
+def layout_of(data: bytes) -> Layout:
+    """Reads the header.
+
+    Raises:
+        UnreadableError: it is truncated.
+    """
     with Reading("its header is broken"):
         offset, header_size = struct.unpack_from("<II", data, 10)
         if header_size == _CORE:
             width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
-            return _Layout(header_size, width, height, is_top_down=False, bits=bits, compression=0, offset=offset)
+            return Layout(header_size, width, height, is_top_down=False, bits=bits, compression=0, offset=offset)
         width, height, _, bits, compression = struct.unpack_from("<IiHHI", data, 18)
-        return _Layout(header_size, width, abs(height), height < 0, bits, compression, offset)
+        return Layout(header_size, width, abs(height), height < 0, bits, compression, offset)
 
 
-def _profile(data: bytes, layout: _Layout) -> bytes:
+def _profile(data: bytes, layout: Layout) -> bytes:
     if layout.header_size < 124 or data[70:74] != _EMBEDDED:
         return b""
     offset, length = struct.unpack_from("<II", data, _FILE_HEADER + 112)
     return data[_FILE_HEADER + offset :][:length]
 
 
-def _decode_bit_fields(data: bytes, layout: _Layout) -> Image.Image:
+def _decode_runs(data: bytes, layout: Layout) -> Image.Image:
+    """Lays runs of palette indices out."""
+    start = _FILE_HEADER + layout.header_size
+    colors = min(1 << layout.bits, max(0, layout.offset - start) // _PALETTE_ENTRY)
+    entries = np.frombuffer(data[start:].ljust(_PALETTE_ENTRY * colors, b"\0"), np.uint8, _PALETTE_ENTRY * colors)
+    palette = entries.reshape(colors, _PALETTE_ENTRY)[:, 2::-1]  # stored as blue, green, red
+    indices = Codes(data[layout.offset :], layout.width, layout.height, layout.bits).pixels()
+    picture = Image.fromarray(indices if layout.is_top_down else indices[::-1])
+    picture.putpalette(palette.tobytes())
+    return picture
+
+
+def _decode_bit_fields(data: bytes, layout: Layout) -> Image.Image:
     """Takes each channel out of words of 16 or 32 bits, by its mask."""
     width, height, bits = layout.width, layout.height, layout.bits
     if bits not in {16, 32} or not width or not height:

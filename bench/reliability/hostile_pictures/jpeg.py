@@ -12,7 +12,7 @@ from bench.reliability.hostile_pictures.picture import HostileFile, encode, nois
 _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _ENDS_ENTROPY = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 _LONG_RUN_OF_NOTHING = b"\x7f\xfe"  # the code 0, which stands for the symbol 0xE0, and 14 bits of a length
-CODINGS = {
+_CODINGS: dict[str, dict[str, object]] = {
     "baseline 4:2:0": {"quality": 90},
     "baseline 4:4:4": {"quality": 95, "subsampling": 0},
     "progressive 4:2:0": {"quality": 90, "progressive": True},
@@ -70,6 +70,12 @@ def many_scans(width: int, height: int, scans: int) -> bytes:
     return file_of(*segments(_progressive(photo(width, height))), *[scan((1,), 0, 0, 0x10)] * scans)
 
 
+def honest(width: int, height: int) -> Iterator[tuple[str, bytes]]:
+    """A file of each coding."""
+    for coding, options in _CODINGS.items():
+        yield coding, encode(photo(width, height), "JPEG", **options)
+
+
 def hostile(width: int, height: int) -> Iterator[HostileFile]:
     """Every kind of slow file."""
     sequential, progressive = "baseline 4:4:4", "progressive 4:4:4"
@@ -105,7 +111,7 @@ def hostile(width: int, height: int) -> Iterator[HostileFile]:
     gap = len(_SOI) + len(bytes(first))
     yield HostileFile("10 MB between two segments", sequential, plain[:gap] + bytes(10 << 20) + plain[gap:])
     yield HostileFile("10 MB behind the pixels", sequential, plain[:-2] + bytes(10 << 20) + plain[-2:])
-    for coding, options in CODINGS.items():
+    for coding, options in _CODINGS.items():
         yield HostileFile(f"no end, {coding}", coding, encode(photo(width, height), "JPEG", **options)[:-2])
     whole = _progressive(noise(width, height), quality=100)
     yield HostileFile("noise without end, progressive", progressive, whole[:-2])

@@ -10,8 +10,6 @@ from PIL import Image
 from bench.reliability.hostile_pictures.deflate import slow_stream
 from bench.reliability.hostile_pictures.picture import HostileFile, encode, noise, photo
 
-CODINGS: dict[str, dict[str, object]] = {"RGB": {"compress_level": 6}}
-
 
 def chunk(kind: bytes, content: bytes) -> bytes:
     """One chunk, with a correct checksum."""
@@ -27,6 +25,11 @@ def file_of(width: int, height: int, *chunks: bytes, depth: int = 8, color: int 
 def rows_of(picture: Image.Image) -> bytes:
     """The rows of a picture, unfiltered."""
     return b"".join(b"\0" + row.tobytes() for row in np.asarray(picture))
+
+
+def honest(width: int, height: int) -> Iterator[tuple[str, bytes]]:
+    """A file of each coding."""
+    yield "RGB", encode(photo(width, height), "PNG")
 
 
 def hostile(width: int, height: int) -> Iterator[HostileFile]:
