@@ -98,7 +98,7 @@ def create_app(settings: Settings, worker_slot: int = 0) -> ASGIApp:
         with DecodeThreads(available_cores()) as threads:
             document_made = threads.submit(document.make)  # most of a load runs outside Python, so the two overlap
             classifier, control, found = await _start(
-                settings, worker_slot, metrics, tracing, threads=threads, budget=budget
+                settings, worker_slot, metrics, tracing=tracing, threads=threads, budget=budget
             )
             document_made.result()
             drain = asyncio.Event()
@@ -249,8 +249,8 @@ async def _start(
     settings: Settings,
     worker_slot: int,
     metrics: Metrics,
-    tracing: "Tracing | None",
     *,
+    tracing: "Tracing | None",
     threads: DecodeThreads,
     budget: BodyBudget,
 ) -> tuple[Classifier, ModelLoader, Survey]:
@@ -276,5 +276,5 @@ async def _start(
     )
     gc.collect()
     gc.freeze()  # what lives from here to the end need not be looked at by every collection of garbage
-    classifier = Classifier(catalog, decoder) if tracing is None else tracing.classifier(catalog, decoder)
-    return classifier, control, found
+    make = Classifier if tracing is None else tracing.classifier
+    return make(catalog, decoder, budget), control, found

@@ -6,6 +6,7 @@
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from service.decoding import Decoder, Upload
 from service.errors import DeadlineExceededError
+from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.models.catalog import ModelCatalog, ServedModel
 
 Images = Sequence[Upload] | NDArray[np.uint8]
@@ -46,11 +48,13 @@ class Classifier:
     Args:
         catalog: the models that answer now.
         decoder: turns files into pixels.
+        budget: of the bytes that all requests hold; counts decoded pictures.
     """
 
-    def __init__(self, catalog: ModelCatalog, decoder: Decoder) -> None:
+    def __init__(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget) -> None:
         self.catalog = catalog
         self._decoder = decoder
+        self._budget = budget
 
     async def classify(
         self,
@@ -81,7 +85,9 @@ class Classifier:
         """
         batcher, count, decode_s = model.batcher, len(images), 0.0
         batcher.admit(count)
+        pixel_bytes = 0
         try:
+            pixel_bytes = self._hold_pixels(images, model)
             pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | None
             if isinstance(images, np.ndarray):
                 pixels = images
@@ -97,9 +103,20 @@ class Classifier:
             )
         finally:
             batcher.release(count)
+            self._budget.give_back(pixel_bytes)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
         return Classification(model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size)
+
+    def _hold_pixels(self, images: Images, model: ServedModel) -> int:
+        """Counts the pixels that files will be decoded to; returns how many bytes were counted."""
+        if isinstance(images, np.ndarray):
+            return 0  # they are the body, or less
+        pixel_bytes = len(images) * math.prod(model.target.shape)
+        if pixel_bytes <= UNCOUNTED_BYTES:
+            return 0
+        self._budget.take(pixel_bytes)
+        return pixel_bytes
 
     async def _decode(
         self, uploads: Sequence[Upload], model: ServedModel, deadline: float, is_abandoned: Callable[[], bool]

@@ -149,6 +149,16 @@ class Settings(BaseSettings):
         10.0,
         description="Time limit of a request, its body included; then the answer is 504. Clients may ask for less.",
     )
+    keep_alive_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        75.0,
+        description="How long a connection may be idle before it is closed: longer than a proxy before the service "
+        "keeps its own connections.",
+    )
+    write_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        30.0,
+        description="How long a client may take to read each MiB of its answer, or the last part of one; then the "
+        "connection is closed.",
+    )
     drain_delay_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         0.0,
         description="After SIGTERM: how long to go on accepting requests, until load balancers have noticed.",

@@ -20,7 +20,7 @@ from service.errors import (
     UnsupportedMediaTypeError,
 )
 from service.http.asgi import Receive, Reply, Scope, Send
-from service.http.body_budget import BodyBudget
+from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.http.connection import Connection
 from service.telemetry.failure import Failure, release_frames
 
@@ -78,6 +78,9 @@ class ClassifyingEndpoint(ABC):
         connection = Connection(receive, self._budget)
         try:
             reply = await self._classify(scope, connection)
+            connection.let_go()
+            if len(reply.body) > UNCOUNTED_BYTES:
+                self._budget.require(len(reply.body))
         except ClientGoneError as error:
             release_frames(error)
             return

@@ -88,6 +88,8 @@ FAILURES: Mapping[type[ConvoyError], Failure] = MappingProxyType(
 """The one table from errors to statuses. The OpenAPI document and `docs/api.md` say the same; a test compares them."""
 
 _MAX_FAULTS = 100
+LONGEST_DETAIL = 1000
+_LONGEST_NAME = 255
 
 
 class Explanation(NamedTuple):
@@ -121,12 +123,17 @@ def explain(error: Exception) -> Explanation:
         headers.append((b"www-authenticate", b"Bearer"))
     elif isinstance(error, OverloadedError | RateLimitedError):
         headers.append((b"retry-after", b"%d" % max(LEAST_RETRY_AFTER_S, math.ceil(error.retry_after_s))))
-    return Explanation(failure.status, str(error), headers)
+    return Explanation(failure.status, shorten(str(error), LONGEST_DETAIL), headers)
 
 
 def is_open_inference(path: str) -> bool:
     """Whether a path is one of the Open Inference Protocol, which tells of errors in a document of its own."""
     return path == "/v2" or path.startswith("/v2/")
+
+
+def shorten(text: str, most: int) -> str:
+    """The text, or its first ``most`` characters: what a client sent is not repeated at any length."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def problem(error: Exception) -> Reply:
@@ -142,7 +149,11 @@ def problem(error: Exception) -> Reply:
     extra: dict[str, Any] = {}
     if isinstance(error, InvalidImagesError):
         faults = [
-            {"index": fault.index, "filename": fault.filename, "detail": fault.reason}
+            {
+                "index": fault.index,
+                "filename": fault.filename and shorten(fault.filename, _LONGEST_NAME),
+                "detail": shorten(fault.reason, LONGEST_DETAIL),
+            }
             for fault in error.faults[:_MAX_FAULTS]
         ]
         extra = {"errors": faults}
@@ -166,5 +177,10 @@ def reply(
     Returns:
         The answer to send.
     """
-    document = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail}
+    document = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": shorten(detail, LONGEST_DETAIL),
+    }
     return Reply(status.value, orjson.dumps(document | (extra or {})), MEDIA_TYPE.encode(), headers or [])

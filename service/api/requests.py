@@ -3,7 +3,7 @@
 import asyncio
 import io
 
-from service.api.content_coding import decode_content
+from service.api.content_encoding import inflate, read_coding
 from service.errors import (
     ClientGoneError,
     MalformedRequestError,
@@ -50,15 +50,18 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
         raise TooLargeError(
             f"the body has {headers[b'content-length'].decode()} bytes; at most {max_bytes} are allowed"
         )
+    coding = read_coding(headers.get(b"content-encoding"))
     if connection.is_body_here():
         body = connection.take_body()
     else:
         body = await _read_slowly(connection, max_bytes, timeout_s)
     if len(body) > max_bytes:
         raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
-    plain = await decode_content(body, headers.get(b"content-encoding"), max_bytes)
-    if plain is not body:
-        connection.hold(len(plain))
+    if coding is None:
+        return body
+    compressed_bytes = connection.held_bytes
+    plain = await inflate(body, coding, max_bytes, connection.hold)
+    connection.release(compressed_bytes)
     return plain
 
 

@@ -1,15 +1,15 @@
-"""How many bytes of request bodies may be held at once, over all connections."""
+"""How many bytes requests may hold at once, over all connections: bodies, pictures made of them, and answers."""
 
 from service.errors import OverloadedError
+
+UNCOUNTED_BYTES = 16_384
+"""A body up to this length is not counted, so that most requests pay nothing; the most connections bound these."""
 
 _RETRY_AFTER_S = 1.0
 
 
 class BodyBudget:
-    """Counts the bytes of bodies that took a while to arrive, or grew by decompression, until their requests end.
-
-    A small body that is here when its request begins lies in its connection's buffer, which has a limit of its own. It
-    is not counted, so that the common request pays nothing.
+    """Counts the bytes that requests hold: what came of a body, what was inflated, decoded pictures, unsent answers.
 
     Args:
         max_bytes: most bytes held.
@@ -24,16 +24,29 @@ class BodyBudget:
         """Bytes held now."""
         return self._held
 
+    def require(self, count: int) -> None:
+        """Checks that there is room for further bytes, and does not count them.
+
+        Raises:
+            OverloadedError: there is none.
+        """
+        if self._held + count > self._max_bytes:
+            raise self.no_room()
+
+    def no_room(self) -> OverloadedError:
+        """The error of a request that finds no room."""
+        return OverloadedError(
+            f"the requests in flight fill the {self._max_bytes} bytes that bodies and answers may hold together",
+            _RETRY_AFTER_S,
+        )
+
     def take(self, count: int) -> None:
         """Counts bytes in. Each call is matched by :meth:`give_back`.
 
         Raises:
             OverloadedError: there is no room for them.
         """
-        if self._held + count > self._max_bytes:
-            raise OverloadedError(
-                f"the request bodies in flight fill the {self._max_bytes} bytes allowed for all", _RETRY_AFTER_S
-            )
+        self.require(count)
         self._held += count
 
     def give_back(self, count: int) -> None:

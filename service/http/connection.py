@@ -8,7 +8,7 @@ else. Under another server the answers are the careful ones.
 from typing import Any
 
 from service.http.asgi import Receive
-from service.http.body_budget import BodyBudget
+from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 
 
 class Connection:
@@ -30,11 +30,17 @@ class Connection:
 
     def is_body_here(self) -> bool:
         """Whether the whole body is here, for :meth:`take_body`."""
-        return self._cycle is not None and not self._cycle.more_body and not self._cycle.disconnected
+        return self._cycle is not None and self._cycle.is_body_here
 
     def take_body(self) -> bytes:
-        """The whole body; only where :meth:`is_body_here`."""
+        """The whole body; only where :meth:`is_body_here`.
+
+        Raises:
+            OverloadedError: all requests together would hold too many bytes.
+        """
         body: bytes = self._cycle.take_body()
+        if len(body) > UNCOUNTED_BYTES:
+            self.hold(len(body))
         return body
 
     def hold(self, count: int) -> None:
@@ -46,11 +52,20 @@ class Connection:
         self._budget.take(count)
         self._held_bytes += count
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are counted for this request."""
+        return self._held_bytes
+
+    def release(self, count: int) -> None:
+        """Counts out bytes that this request held."""
+        self._budget.give_back(count)
+        self._held_bytes -= count
+
     def let_go(self) -> None:
-        """Counts out what this request held; its body is needed no longer."""
+        """Counts out all that this request held; its body is needed no longer."""
         if self._held_bytes:
-            self._budget.give_back(self._held_bytes)
-            self._held_bytes = 0
+            self.release(self._held_bytes)
 
     def is_alone(self) -> bool:
         """Whether this is the only request that the process knows of."""

@@ -19,6 +19,9 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.POINTER(_Instruction)))
 
 
+_UNSENT_BYTES = 131_072
+
+
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     """Binds an address that the workers of one service may listen on; the kernel spreads connections over them.
 
@@ -42,6 +45,8 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    # An answer that its client does not read waits here, where it is counted, and not by the megabyte in the kernel.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     listener.bind(address)
     return listener
 

@@ -1,244 +1,300 @@
-"""One HTTP/1.1 connection: uvicorn's, changed for small answers, many clients and hostile ones.
+"""One HTTP/1.1 connection, as uvicorn's server runs it: for small answers, many clients and hostile ones.
 
-It differs in this:
+::
 
-- Each request is an :class:`service.http.exchange.Exchange`.
+    bytes ─> RequestReader ─ heads, bodies ─> PatientProtocol ─> Exchange ─> the app, for each request in turn
+             └─ no request ─> a refusal, in turn as well; the connection ends with it
+
 - The keep-alive timer is checked on expiry, not reset by each request.
-- A client that sends its headers too slowly, or too many of them, is cut off; so is one whose chunked body brings
-  framing and no bytes.
-- Past the most connections requests are refused; far past it connections are refused.
+- A client has 10 s for a head. After an early answer it has as long, and 32 MiB, to end what it sends.
+- What a client does not read is bounded in bytes and time (`flow.py`).
+- Where there are too many connections, the longest idle one makes room (`connection_limit.py`).
 - A connection whose request was refused with 503 is not read for the least that ``Retry-After`` can say, so that
   clients that ignore the header do not take the time of clients that are served.
-- A connection that is idle when the server begins to drain may already have a request on its way. It is answered with
-  ``Connection: close``; the connection is closed after that, or after a moment without a request.
+- A connection that is idle when it is asked to end may already have a request on its way. It is answered with
+  ``Connection: close``; the connection is closed after that, or after a second without a request.
 """
 
 import asyncio
-from typing import Any, cast
-from urllib.parse import unquote
+from collections import deque
+from typing import Any
 
-import httptools
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
 
-from service.api.problems import LEAST_RETRY_AFTER_S, problem
-from service.errors import OverloadedError
-from service.http.asgi import ASGIApp, Receive, Scope, Send
+from service.http.asgi import ASGIApp, Scope
+from service.http.body_budget import BodyBudget
+from service.http.connection_limit import ConnectionLimit
 from service.http.exchange import Exchange
+from service.http.flow import Flow
+from service.http.refusals import LEAST_RETRY_AFTER_S, is_probe, refuse_connection, refuse_head
+from service.http.request_head import HeadError
+from service.http.request_reader import RequestReader
+from service.http.timer import Timer
 
 _LINGER_S = 1.0
-_HEADERS_TIMEOUT_S = 10.0
-_MAX_HEADERS_BYTES = 65_536
-MOST_REFUSED_CONNECTIONS = 1024
-_HEADERS_TOO_LONG = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 49\r\nconnection: close\r\n\r\nThe headers are longer than the 64 KiB allowed.\r\n"
-)
+_RECEIVE_TIMEOUT_S = 10.0
+_MOST_PIPELINED = 64
+_MOST_UNREAD_BYTES = 65_536
+_MOST_DISCARDED_BYTES = 64 << 20
 
 
-class PatientProtocol(HttpToolsProtocol):
-    """One connection."""
+class PatientProtocol(asyncio.Protocol):
+    """One connection.
 
-    cycle: Exchange  # type: ignore[assignment]
+    Args:
+        config: of the server.
+        server_state: of the server: its connections, tasks and default headers.
+        app_state: that every request's scope has.
+        limit: of all connections.
+        write_timeout_s: how long a client may take to read each MiB of an answer.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._draining = False
-        self._awaiting_headers = True
-        self._headers_timer: asyncio.TimerHandle | None = None
+    Attributes:
+        is_surplus: whether only probes are answered, since there were too many connections when it began.
+    """
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limit: ConnectionLimit,
+        write_timeout_s: float,
+    ) -> None:
+        self._app: ASGIApp = config.loaded_app
+        self._keep_alive_s: float = config.timeout_keep_alive
+        self._server = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._limit = limit
+        self._budget: BodyBudget = app_state["app"].budget
+        self._write_timeout_s = write_timeout_s
+        self._transport: asyncio.Transport
+        self._flow: Flow
+        self._reader: RequestReader
+        self._last: Exchange | None = None  # of those that have begun to come
+        self._answering: Exchange | None = None
+        self._pipeline: deque[tuple[Exchange, ASGIApp]] = deque()
+        self._is_idle = True
         self._idle_since = 0.0
-        self._headers_bytes = 0
-        self._barren_bytes = 0
-        self._max_connections = self.limit_concurrency
+        self._is_ending = False  # the next answer is the last
+        self._discarded_bytes = 0
+        self._receive_timer = Timer(self._loop)
+        self._keep_alive_timer = Timer(self._loop)
+        self.is_surplus = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Starts the clock for the first request's headers."""
-        super().connection_made(transport)
-        if self._max_connections is not None and len(self.connections) > self._max_connections:
-            if len(self.connections) > self._max_connections + MOST_REFUSED_CONNECTIONS:
-                transport.abort()
-                return
-            self.app = refuse_connection
-        self._start_headers_timer()
+        """Finds room for the connection, and starts the clock for its first head."""
+        self._transport = transport
+        self._flow = Flow(transport, self._loop, self._budget, self._write_timeout_s)
+        self._reader = RequestReader(self, get_local_addr(transport), get_remote_addr(transport))
+        self._server.connections.add(self)  # type: ignore[arg-type]  # a union of uvicorn's own protocols
+        if self._limit.open(self):
+            self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
+        else:
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks, and tells the request in progress."""
-        self._stop_headers_timer()
-        if self.timeout_keep_alive_task is not None:
-            self.timeout_keep_alive_task.cancel()
-        super().connection_lost(exc)
+        """Stops the clocks, and tells the requests in progress."""
+        self._server.connections.discard(self)
+        self._limit.close(self)
+        self._receive_timer.stop()
+        self._keep_alive_timer.stop()
+        for exchange in (self._answering, self._last):
+            if exchange is not None:
+                exchange.leave()
+        for exchange, _ in self._pipeline:
+            exchange.drop_body()
+        self._pipeline.clear()
+        self._answering = self._last = None  # they name the connection: cycles, were they kept
+        self._flow.resume_writing()
+        if exc is None:
+            self._transport.close()
+        self._reader.close()
 
     def data_received(self, data: bytes) -> None:
-        """Parses what came; watches over what ends inside headers, or inside a body."""
-        cycle = self.cycle
-        if cycle is None or not cycle.more_body or cycle.response_complete:
-            super().data_received(data)
-        else:
-            held = len(cycle.body)
-            super().data_received(data)
-            # Chunk extensions and trailers have no end of their own, and the parser keeps them.
-            self._barren_bytes = self._barren_bytes + len(data) if len(cycle.body) == held else 0
-            if self._barren_bytes > _MAX_HEADERS_BYTES:
-                self.transport.close()
-        if self._awaiting_headers and not self.transport.is_closing():
-            if self._headers_timer is None:
-                self._start_headers_timer()
-            self._headers_bytes += len(data)
-            if self._headers_bytes > _MAX_HEADERS_BYTES:
-                self._refuse_headers()
+        """Reads what came."""
+        reader = self._reader
+        if reader.has_stopped:
+            return
+        if self._is_idle:
+            self._is_idle = False
+            self._limit.work(self)
+        try:
+            reader.feed(data)
+        except HeadError as error:
+            self._refuse(error)
+            return
+        if reader.awaits_head and not self._receive_timer.is_running:
+            self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
 
-    def on_message_begin(self) -> None:
-        """A request line begins."""
-        self._awaiting_headers = True
-        self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
+    def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
+        """A head is whole: the request begins, or waits for the answer before it."""
+        self._receive_timer.stop()
+        self._discarded_bytes = 0
+        app, keep_alive = self._app, keep_alive and not self._is_ending
+        if self.is_surplus:
+            self.is_surplus = not self._limit.has_room
+            if self.is_surplus:
+                keep_alive = False
+                if not is_probe(scope["method"], scope["path"]):
+                    app = refuse_connection
+        scope["state"] = self._app_state.copy()
+        self._queue(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
 
-    def on_headers_complete(self) -> None:
-        """The headers are whole: the request begins, or waits for the answer before it."""
-        self._awaiting_headers = False
-        if self._headers_timer is not None:
-            self._stop_headers_timer()
-        parser = self.parser
-        version = parser.get_http_version()
-        busy, self.cycle = (
-            self.cycle,
-            Exchange(
-                self._scope(parser.get_method().decode("ascii"), version),
-                self.transport,
-                self.flow,
-                self.server_state.default_headers,
-                tasks=self.tasks,
-                keep_alive=not self._draining and version != "1.0" and parser.should_keep_alive(),
-                expects_continue=self.expect_100_continue,
-                on_response=self.on_response_complete,
-            ),
-        )
-        if busy is None or busy.response_complete:
-            self._begin(self.cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))  # type: ignore[arg-type]
-
-    def _scope(self, method: str, version: str) -> Scope:
-        if self.url.startswith(b"/") and b"#" not in self.url:
-            raw_path, _, query = self.url.partition(b"?")
-        else:
-            url = httptools.parse_url(self.url)
-            raw_path, query = url.path, url.query or b""
-        path = raw_path.decode("ascii")
-        if b"%" in raw_path:
-            path = unquote(path)
-        if self.root_path:
-            path, raw_path = self.root_path + path, self.root_path.encode("ascii") + raw_path
-        return {
-            "type": "http",
-            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
-            "http_version": version,
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": method,
-            "root_path": self.root_path,
-            "path": path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "headers": self.headers,
-            "state": self.app_state.copy(),
-        }
-
-    def on_body(self, body: bytes) -> None:
+    def take_body(self, data: bytes) -> None:
         """Some of the body came."""
-        exchange = self.cycle
-        if exchange.response_complete:
+        last = self._last
+        if last is None:
             return
-        exchange.body = exchange.body + body if exchange.body else body
-        if len(exchange.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        exchange.message_event.set()
+        if last.response_complete:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _MOST_DISCARDED_BYTES:
+                self._transport.close()
+            return
+        last.arrive(data)
+        if len(last.body) > _MOST_UNREAD_BYTES:
+            self._flow.pause_reading()
 
-    def on_message_complete(self) -> None:
+    def end_request(self) -> None:
         """All of the body came."""
-        if not self.cycle.response_complete:
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
-
-    def on_response_complete(self) -> None:
-        """An answer is whole: the next request begins, or the idle time."""
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        last = self._last
+        if last is None:
             return
-        if self.cycle.refused and not self.pipeline:
-            self.flow.pause_reading()
-            self.loop.call_later(LEAST_RETRY_AFTER_S, self.flow.resume_reading)
-        else:
-            self.flow.resume_reading()
-        if self.pipeline:
-            exchange, app = self.pipeline.pop()
-            self._begin(cast("Exchange", exchange), cast("ASGIApp", app))
-            return
-        self._idle_since = self.loop.time()
-        if self.timeout_keep_alive_task is None:
-            self._wait_idly(self.timeout_keep_alive)
+        last.more_body = False
+        last.message_event.set()
+        if last.response_complete:
+            self._receive_timer.stop()
+            self._rest()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """The clock rings: closes a connection that has been idle for as long as it may be."""
-        self.timeout_keep_alive_task = None
-        if not self._is_idle():
-            return  # the end of its answer winds the clock again
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left_s > 0:
-            self._wait_idly(left_s)
-        else:
-            super().timeout_keep_alive_handler()
+    def pause_writing(self) -> None:
+        """Some of an answer is left to send."""
+        self._flow.pause_writing()
+
+    def resume_writing(self) -> None:
+        """All is sent."""
+        self._flow.resume_writing()
 
     def shutdown(self) -> None:
-        """Ends the connection after the request that it is busy with, or the next, or a moment of silence."""
-        self._draining = True
-        if self._is_idle():
-            self.loop.call_later(_LINGER_S, self._close_if_idle)
-        else:
-            self.cycle.keep_alive = False
+        """Ends the connection after the request that it is busy with, or the next, or a second without one."""
+        self._is_ending = True
+        if self._is_idle:
+            self._loop.call_later(_LINGER_S, self._close_if_idle)
+        elif self._last is not None:
+            self._last.keep_alive = False
+
+    def abort(self) -> None:
+        """Ends the connection at once."""
+        self._transport.abort()
+
+    def _exchange(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> Exchange:
+        self._last = Exchange(
+            scope,
+            self._transport,
+            self._flow,
+            self._server.default_headers,
+            budget=self._budget,
+            tasks=self._server.tasks,
+            keep_alive=keep_alive,
+            expects_continue=expects_continue,
+            on_answered=self._on_answered,
+        )
+        return self._last
+
+    def _queue(self, exchange: Exchange, app: ASGIApp) -> None:
+        if self._answering is None:
+            self._begin(exchange, app)
+            return
+        self._flow.pause_reading()
+        self._pipeline.append((exchange, app))
+        if len(self._pipeline) == _MOST_PIPELINED:
+            exchange.keep_alive = False  # what comes behind it may be sent again on another connection
+            self._reader.has_stopped = True
 
     def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
-        exchange.task = self.loop.create_task(exchange.run_asgi(app))
-        self.tasks.add(exchange.task)
+        self._answering = exchange
+        exchange.task = self._loop.create_task(exchange.run_asgi(app))
+        self._server.tasks.add(exchange.task)
 
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
+    def _refuse(self, error: HeadError) -> None:
+        """Answers, after the requests before it, what cannot be understood; the connection ends with that."""
+        broken = self._last
+        if broken is not None and broken.more_body:  # the fault is in its body
+            if broken.response_started:
+                broken.keep_alive = False
+                if broken.response_complete:
+                    self._end(broken)
+                return
+            broken.leave()
+            if broken is self._answering:
+                self._answering = None
+            else:
+                self._pipeline.pop()
+        scope = {"type": "http", "method": self._reader.method}
+        self._queue(self._exchange(scope, keep_alive=False, expects_continue=False), refuse_head(error))
+
+    def _on_answered(self, exchange: Exchange) -> None:
+        """The kernel has a whole answer: the next request begins, or the idle time."""
+        self._server.total_requests += 1
+        self._answering = None
+        if self._transport.is_closing():
+            return
+        if not exchange.keep_alive:
+            self._end(exchange)
+            return
+        if exchange.refused and not self._pipeline:
+            self._flow.pause_reading()
+            self._loop.call_later(LEAST_RETRY_AFTER_S, self._flow.resume_reading)
+        else:
+            self._flow.resume_reading()
+        if self._pipeline:
+            self._begin(*self._pipeline.popleft())
+        elif not (exchange.more_body or self._reader.awaits_head):
+            self._rest()
+        elif not self._receive_timer.is_running:
+            self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
+
+    def _end(self, exchange: Exchange) -> None:
+        """Ends the connection after an answer; first reads on for a moment, where the client may still be sending.
+
+        A socket that is closed while something is unread makes the kernel send a reset, and the answer may be lost.
+        Source: RFC 9112, section 9.6.
+        """
+        if exchange.more_body or self._reader.has_stopped:
+            self._reader.has_stopped = True
+            self._flow.resume_reading()
+            self._transport.write_eof()
+            self._receive_timer.start(_LINGER_S, self._give_up_receiving)
+        else:
+            self._transport.close()
+
+    def _rest(self) -> None:
+        """Begins the idle time."""
+        if self._is_ending:
+            self._transport.close()
+            return
+        self._is_idle = True
+        self._idle_since = self._loop.time()
+        self._limit.rest(self)
+        if not self._keep_alive_timer.is_running:
+            self._keep_alive_timer.start(self._keep_alive_s, self._check_keep_alive)
+
+    def _check_keep_alive(self) -> None:
+        """Closes a connection that has been idle for as long as it may be."""
+        if self._is_idle:
+            left_s = self._idle_since + self._keep_alive_s - self._loop.time()
+            if left_s > 0:
+                self._keep_alive_timer.start(left_s, self._check_keep_alive)
+            else:
+                self._transport.close()
 
     def _close_if_idle(self) -> None:
-        if self._is_idle() and not self.transport.is_closing():
-            self.transport.close()
+        if self._is_idle:
+            self._transport.close()
 
-    def _unset_keepalive_if_required(self) -> None:
-        """Leaves the clock as it is: what it finds when it rings decides."""
-
-    def _wait_idly(self, seconds: float) -> None:
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
-
-    def _start_headers_timer(self) -> None:
-        self._headers_bytes = 0
-        self._headers_timer = self.loop.call_later(_HEADERS_TIMEOUT_S, self._give_up_on_headers)
-
-    def _stop_headers_timer(self) -> None:
-        if self._headers_timer is not None:
-            self._headers_timer.cancel()
-            self._headers_timer = None
-
-    def _give_up_on_headers(self) -> None:
-        self._headers_timer = None
-        if self._is_idle():
-            self.transport.close()
-
-    def _refuse_headers(self) -> None:
-        if self._is_idle():
-            self.transport.write(_HEADERS_TOO_LONG)
-        self.transport.close()
-
-
-async def refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answers every request of a connection that is one too many."""
-    error = OverloadedError("the service has as many connections as it may have", LEAST_RETRY_AFTER_S)
-    answer = problem(error)
-    await answer._replace(headers=[*answer.headers, (b"connection", b"close")]).send(send)
+    def _give_up_receiving(self) -> None:
+        if self._answering is None:
+            self._transport.close()

@@ -16,13 +16,16 @@ import socket
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
+from functools import partial
+from typing import cast
 
 import uvicorn
 
 from service.api.context import AppState
 from service.app import create_app
+from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
-from service.http.protocol import MOST_REFUSED_CONNECTIONS, PatientProtocol
+from service.http.protocol import PatientProtocol
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
@@ -54,17 +57,22 @@ def serve(
             worker, since its parent decides about it.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    protocol = partial(
+        PatientProtocol,
+        limit=ConnectionLimit(_connections_allowed(settings.max_connections)),
+        write_timeout_s=settings.write_timeout_s,
+    )
     config = uvicorn.Config(
         create_app(settings, worker_slot or 0),
         loop="uvloop",
-        http=PatientProtocol,
+        http=cast("type[asyncio.Protocol]", protocol),
         ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=_connections_allowed(settings.max_connections),
+        timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only hands it on
         timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
     )
 
@@ -89,7 +97,7 @@ def _connections_allowed(wanted: int) -> int:
     Returns:
         How many it can hold: fewer where the system's own limit is lower, which is then logged.
     """
-    needed = wanted + MOST_REFUSED_CONNECTIONS + _OTHER_FILES
+    needed = wanted + MOST_FURTHER_CONNECTIONS + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return wanted

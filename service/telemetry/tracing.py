@@ -29,6 +29,7 @@ from service.batching import Batch, Observer
 from service.classifier import Classification, Classifier, Images
 from service.decoding import Decoder
 from service.http.asgi import ASGIApp, Scope
+from service.http.body_budget import BodyBudget
 from service.models.catalog import ModelCatalog, ServedModel
 
 
@@ -54,9 +55,9 @@ class Tracing:
         )
         return traced
 
-    def classifier(self, catalog: ModelCatalog, decoder: Decoder) -> Classifier:
+    def classifier(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget) -> Classifier:
         """Makes a classifier whose stages are spans."""
-        return TracedClassifier(catalog, decoder, self._tracer)
+        return TracedClassifier(catalog, decoder, budget, self._tracer)
 
     def observer(self, observer: Observer, model: str, version: str) -> Observer:
         """Makes each run that an observer is told of a span as well."""
@@ -73,11 +74,12 @@ class TracedClassifier(Classifier):
     Args:
         catalog: the models that answer now.
         decoder: turns files into pixels.
+        budget: of the bytes that all requests hold.
         tracer: makes the spans.
     """
 
-    def __init__(self, catalog: ModelCatalog, decoder: Decoder, tracer: Tracer) -> None:
-        super().__init__(catalog, decoder)
+    def __init__(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget, tracer: Tracer) -> None:
+        super().__init__(catalog, decoder, budget)
         self._tracer = tracer
 
     async def classify(

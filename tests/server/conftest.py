@@ -12,7 +12,7 @@ from tests.server.hostile import PNG
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server that gives up on slow senders soon, and has little room."""
-    flags = ("--request-timeout-s", "1", "--max-body-bytes", str(16 << 20), "--max-body-bytes-in-flight", str(17 << 20))
+    flags = ("--request-timeout-s", "1", "--max-body-bytes", str(16 << 20), "--max-body-bytes-in-flight", str(22 << 20))
     with ServerProcess(tmp_path_factory.mktemp("hostile") / "log", *flags) as process:
         yield process
 

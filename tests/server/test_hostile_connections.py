@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import threading
-from pathlib import Path
 
 import httpx
 import pytest
@@ -104,20 +103,3 @@ def test_bodies_in_flight_have_a_limit_together(target: ServerProcess) -> None:
     assert b"503" in statuses
     assert set(statuses) <= {b"503", b"408"}
     assert memory(target) - before < 128 << 20, "20 bodies of 15 MiB were held"
-
-
-def test_connections_past_the_limit_are_told_so(tmp_path: Path, cat: bytes) -> None:
-    with ServerProcess(tmp_path / "log", "--max-connections", "5") as process:
-        held = [wire(process) for _ in range(5)]
-        for connection in held:
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-        refused = httpx.post(f"{process.url}/predict", content=cat, headers=PNG)
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
-        assert refused.headers["connection"] == "close"
-        held.pop().close()
-        while httpx.get(f"{process.url}/health/live").status_code != 200:
-            pass
-        for connection in held:
-            connection.close()

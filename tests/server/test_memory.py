@@ -64,7 +64,7 @@ def refusals() -> Iterator[Refusal]:
     gzipped = {**PNG, "Content-Encoding": "gzip"}
     encoded = {"inputs": [{"name": "encoded", "datatype": "BYTES", "shape": [1], "data": [text]}]}
     yield Refusal("/predict", JSON, json.dumps({"images": [text]}).encode(), {422})
-    yield Refusal("/predict", JSON, b'{"images": ["' + text.encode(), {400})
+    yield Refusal("/predict", JSON, b'{"images": ["' + text.encode(), {413})  # an open text counts as blanks
     yield Refusal("/predict", NPY, npy(np.frombuffer(noise, np.uint8)), {422})
     yield Refusal("/predict", NPY, npy(np.zeros((5000, 32, 32, 3), np.uint8)), {413})
     yield Refusal("/predict", PNG, noise, {422})
@@ -87,7 +87,8 @@ def refusals() -> Iterator[Refusal]:
 
 def test_no_kind_of_refusal_keeps_its_body(tmp_path: Path, cat: bytes) -> None:
     statuses: Counter[int] = Counter()
-    with ServerProcess(tmp_path / "log") as process, httpx.Client(base_url=process.url, timeout=30) as client:
+    limit = ("--max-body-bytes", str(16 * MIB))
+    with ServerProcess(tmp_path / "log", *limit) as process, httpx.Client(base_url=process.url, timeout=30) as client:
         assert client.post("/predict", content=cat, headers=PNG).status_code == 200
         before = memory(process)
         for path, headers, body, expected in refusals():
@@ -100,7 +101,7 @@ def test_no_kind_of_refusal_keeps_its_body(tmp_path: Path, cat: bytes) -> None:
 
 
 def test_bodies_that_find_no_room_are_let_go(tmp_path: Path) -> None:
-    flags = ("--max-body-bytes-in-flight", str(24 * MIB))
+    flags = ("--max-body-bytes", str(16 * MIB), "--max-body-bytes-in-flight", str(24 * MIB))
     with ServerProcess(tmp_path / "log", *flags) as process, wire(process) as holder:
         holder.sendall(head(f"Content-Length: {LENGTH}"))
         holder.sendall(bytes(LENGTH - 1))

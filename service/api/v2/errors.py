@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import orjson
 
-from service.api.problems import explain
+from service.api.problems import LONGEST_DETAIL, explain, shorten
 from service.http.asgi import Headers, Reply
 
 
@@ -31,4 +31,4 @@ def error_document(status: HTTPStatus, detail: str, headers: Headers) -> Reply:
     Returns:
         The answer to send.
     """
-    return Reply(status.value, orjson.dumps({"error": detail}), b"application/json", headers)
+    return Reply(status.value, orjson.dumps({"error": shorten(detail, LONGEST_DETAIL)}), b"application/json", headers)

@@ -1,0 +1,65 @@
+"""The head of an answer as bytes: status line and headers, checked once for the whole head."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NamedTuple
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
+_FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
+_BODILESS = (204, 304)
+
+
+class AnswerHead(NamedTuple):
+    """A head that is ready to be sent.
+
+    Attributes:
+        data: its bytes, with the empty line.
+        content_length: of the body; 0 where it is chunked.
+        is_chunked: whether the body is sent in chunks.
+        keep_alive: whether the connection may be used again.
+    """
+
+    data: bytes
+    content_length: int
+    is_chunked: bool
+    keep_alive: bool
+
+
+def encode_head(status: int, headers: Iterable[tuple[bytes, bytes]], *, has_body: bool, keep_alive: bool) -> AnswerHead:
+    """Writes a head. The body is framed here: Transfer-Encoding of the application is left out.
+
+    Args:
+        status: of the answer.
+        headers: of the answer; names in any case.
+        has_body: False where the request was HEAD.
+        keep_alive: whether the client would use the connection again.
+
+    Raises:
+        RuntimeError: a header holds a line break.
+    """
+    parts = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status]
+    count, length, says_close, is_chunked = 1, -1, False, False
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _FRAMING:
+            if lower == b"content-length":
+                length = int(value)
+            elif lower == b"transfer-encoding":
+                continue
+            elif b"close" in value.lower():
+                keep_alive, says_close = False, True
+        parts += (lower, b": ", value, b"\r\n")
+        count += 1
+    if not keep_alive and not says_close:
+        parts.append(b"connection: close\r\n")
+        count += 1
+    if length < 0:
+        length = 0
+        if has_body and status not in _BODILESS:
+            is_chunked = True
+            parts.append(b"transfer-encoding: chunked\r\n")
+            count += 1
+    head = b"".join(parts)
+    if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
+        raise RuntimeError("a header holds a line break")
+    return AnswerHead(head + b"\r\n", length, is_chunked, keep_alive)

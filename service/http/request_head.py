@@ -1,0 +1,117 @@
+"""What the head of a request must be, beyond what the parser checks.
+
+Source: RFC 9112 (HTTP/1.1), sections 2.3, 3.2, 5 and 6.3.
+"""
+
+import re
+from http import HTTPStatus
+from urllib.parse import unquote
+
+import httptools
+
+from service.http.asgi import Headers
+
+MAX_HEAD_BYTES = 65_536
+MOST_HEADERS = 256
+FRAMING_HEADERS = frozenset((b"host", b"transfer-encoding", b"expect"))
+"""Headers that :func:`check_head` looks at, and one that the connection itself answers."""
+
+_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_VERSION_ERRORS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
+
+
+class HeadError(Exception):
+    """A request that cannot be understood; its connection ends with this answer.
+
+    Attributes:
+        status: of the answer.
+        detail: what is wrong and what would be right.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        self.status = status
+        self.detail = detail
+        super().__init__(detail)
+
+
+def check_head(version: str, framing: Headers) -> None:
+    """Checks the version, and the headers that say where a request goes and where it ends.
+
+    Args:
+        version: of HTTP, such as ``1.1``.
+        framing: the headers whose names are in ``FRAMING_HEADERS``, names in lower case.
+
+    Raises:
+        HeadError: the request must not be answered as it stands.
+    """
+    if version not in ("1.1", "1.0"):
+        raise unknown_version()
+    hosts = [value for name, value in framing if name == b"host"]
+    codings = [value for name, value in framing if name == b"transfer-encoding"]
+    if not hosts and version == "1.1":
+        raise HeadError(HTTPStatus.BAD_REQUEST, "the request has no Host header, which HTTP/1.1 requires")
+    if len(hosts) > 1:
+        raise HeadError(HTTPStatus.BAD_REQUEST, "the request has more than one Host header; send one")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise HeadError(HTTPStatus.BAD_REQUEST, "the Host header is not a name or an address, with or without a port")
+    if codings and version == "1.0":
+        raise HeadError(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
+    if codings and b",".join(codings).lower() != b"chunked":
+        raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "of transfer codings only chunked, alone, is understood")
+
+
+def unknown_version() -> HeadError:
+    """The error of a request in a version that is not spoken here."""
+    return HeadError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 and HTTP/1.0 are spoken here")
+
+
+def too_long() -> HeadError:
+    """The error of a request whose head is longer than allowed."""
+    return HeadError(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        f"the request line and headers may have {MAX_HEAD_BYTES} bytes and {MOST_HEADERS} headers together",
+    )
+
+
+def endless_framing() -> HeadError:
+    """The error of a chunked body whose chunk extensions or trailers do not end."""
+    return HeadError(HTTPStatus.BAD_REQUEST, f"chunk extensions and trailers may have {MAX_HEAD_BYTES} bytes")
+
+
+def head_size(url: bytes, headers: Headers) -> int:
+    """The length of a head in bytes, but for its method and version."""
+    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
+
+
+def parser_error(error: httptools.HttpParserError) -> HeadError:
+    """Says what a parser's error means to the client.
+
+    Args:
+        error: as raised; where a callback of the parser raised, the context is what it raised.
+    """
+    if isinstance(error.__context__, HeadError):
+        return error.__context__
+    if str(error) in _VERSION_ERRORS:
+        return unknown_version()
+    return HeadError(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP/1.1 request")
+
+
+def split_target(target: bytes) -> tuple[str, bytes, bytes]:
+    """Takes a request's target apart.
+
+    Args:
+        target: ``/path?query``, or a whole address before it.
+
+    Returns:
+        The path, decoded and as it came, and the query.
+
+    Raises:
+        httptools.HttpParserError: it is no target.
+    """
+    if target.startswith(b"/") and b"#" not in target:
+        raw_path, _, query = target.partition(b"?")
+    else:
+        url = httptools.parse_url(target)
+        raw_path, query = url.path or b"/", url.query or b""
+    path = raw_path.decode("ascii")
+    return unquote(path) if b"%" in raw_path else path, raw_path, query

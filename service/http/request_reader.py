@@ -1,0 +1,199 @@
+"""Turns the bytes of one connection into heads and bodies of requests, which it hands to the connection.
+
+An ``Upgrade`` is ignored, as RFC 9110, section 7.8 allows: the parser, which stops after such a head, is given the head
+again without it. Trailers are dropped.
+"""
+
+from http import HTTPStatus
+from typing import Any, Protocol
+
+import httptools
+
+from service.http.asgi import Headers, Scope
+from service.http.request_head import (
+    FRAMING_HEADERS,
+    MAX_HEAD_BYTES,
+    MOST_HEADERS,
+    HeadError,
+    check_head,
+    endless_framing,
+    head_size,
+    parser_error,
+    split_target,
+    too_long,
+)
+
+_EXPECT = (b"expect", b"100-continue")
+
+
+class RequestSink(Protocol):
+    """What is told of requests."""
+
+    def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
+        """A head is whole.
+
+        Args:
+            scope: as ASGI has it, but for its state.
+            keep_alive: whether the client would use the connection again.
+            expects_continue: whether the client waits to be told to send its body.
+        """
+
+    def take_body(self, data: bytes) -> None:
+        """A piece of the body of the last request has come."""
+
+    def end_request(self) -> None:
+        """The body of the last request is whole."""
+
+
+class RequestReader:
+    """Reads the requests of one connection. The methods that begin with ``on_`` are called by the parser.
+
+    Args:
+        sink: is told of requests.
+        server: address and port of this end.
+        client: address and port of the other.
+
+    Attributes:
+        awaits_head: whether a head has begun, or none has come yet.
+        has_stopped: whether what still comes is not looked at.
+    """
+
+    def __init__(self, sink: RequestSink, server: Any, client: Any) -> None:
+        self._sink = sink
+        self._server = server
+        self._client = client
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: Headers = []
+        self._framing: Headers = []
+        self._data_bytes = 0
+        self._first_bytes = 0  # of the data in which the head began
+        self._barren_bytes = 0  # that came since then, or since the last of the body
+        self._has_progressed = False
+        self.awaits_head = True
+        self.has_stopped = False
+
+    @property
+    def method(self) -> str:
+        """The method of the last request, as far as it is known."""
+        return self._parser.get_method().decode("ascii")
+
+    def feed(self, data: bytes) -> None:
+        """Reads on.
+
+        Args:
+            data: that came.
+
+        Raises:
+            HeadError: this is no request that can be answered. Nothing more is looked at.
+        """
+        self._data_bytes = len(data)
+        self._has_progressed = False
+        while data and not self.has_stopped:
+            try:
+                self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._without_upgrade() + data[upgrade.args[0] :]
+                self._parser = httptools.HttpRequestParser(self)
+                continue
+            except httptools.HttpParserError as error:
+                if not self.has_stopped:
+                    self._stop(parser_error(error))
+            break
+        if self._has_progressed:
+            self._barren_bytes = 0
+        else:
+            self._barren_bytes += self._data_bytes
+        if self._barren_bytes > MAX_HEAD_BYTES or len(self._headers) > MOST_HEADERS:
+            self._stop(too_long() if self.awaits_head else endless_framing())
+
+    def close(self) -> None:
+        """Lets go of parser and connection, which name each other."""
+        self.has_stopped = True
+        del self._parser, self._sink
+
+    def on_message_begin(self) -> None:
+        """A request line begins.
+
+        Raises:
+            HeadError: nothing more is looked at.
+        """
+        if self.has_stopped:
+            raise too_long()
+        self.awaits_head = self._has_progressed = True
+        self._first_bytes = self._data_bytes
+        self._url = b""
+        self._headers = []
+        self._framing = []
+
+    def on_url(self, url: bytes) -> None:
+        """Some of the target."""
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer."""
+        if self.awaits_head:
+            name = name.lower()
+            self._headers.append((name, value))
+            if name in FRAMING_HEADERS:
+                self._framing.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole.
+
+        Raises:
+            HeadError: the request must not be answered as it stands.
+        """
+        parser = self._parser
+        version = parser.get_http_version()
+        check_head(version, self._framing)
+        most_bytes = self._first_bytes + self._barren_bytes + self._data_bytes
+        if len(self._headers) > MOST_HEADERS or (
+            most_bytes > MAX_HEAD_BYTES and head_size(self._url, self._headers) > MAX_HEAD_BYTES
+        ):
+            raise too_long()
+        method = parser.get_method().decode("ascii")
+        if parser.should_upgrade():
+            if method == "CONNECT":
+                raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "CONNECT is for proxies, and this is none")
+            return  # the head comes again
+        path, raw_path, query = split_target(self._url)
+        self.awaits_head = False
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": version,
+            "server": self._server,
+            "client": self._client,
+            "scheme": "http",
+            "method": method,
+            "root_path": "",
+            "path": path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "headers": self._headers,
+        }
+        self._sink.begin_request(
+            scope,
+            keep_alive=version == "1.1" and parser.should_keep_alive(),
+            expects_continue=_EXPECT in [(name, value.lower()) for name, value in self._framing],
+        )
+
+    def on_body(self, data: bytes) -> None:
+        """Some of the body."""
+        self._has_progressed = True
+        self._sink.take_body(data)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._has_progressed = True
+        if not self.awaits_head:
+            self._sink.end_request()
+
+    def _stop(self, error: HeadError) -> None:
+        self.has_stopped = True
+        raise error
+
+    def _without_upgrade(self) -> bytes:
+        lines = [name + b": " + value for name, value in self._headers if name != b"upgrade"]
+        return b"\r\n".join([self._parser.get_method() + b" " + self._url + b" HTTP/1.1", *lines, b"", b""])

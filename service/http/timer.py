@@ -1,0 +1,38 @@
+"""A clock that can be started, stopped and started anew. It holds its callback only while it runs."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Timer:
+    """Calls back once, so many seconds after its last start.
+
+    Args:
+        loop: the event loop.
+    """
+
+    __slots__ = ("_handle", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it will call back."""
+        return self._handle is not None
+
+    def start(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Starts, or starts anew."""
+        self.stop()
+        self._handle = self._loop.call_later(seconds, self._expire, callback)
+
+    def stop(self) -> None:
+        """Stops, if it runs."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _expire(self, callback: Callable[[], None]) -> None:
+        self._handle = None
+        callback()

@@ -1,0 +1,74 @@
+"""The limit of connections by itself, with as many as a process may have."""
+
+from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
+
+
+class Counted:
+    def __init__(self) -> None:
+        self.is_surplus = False
+        self.was_asked_to_end = False
+        self.was_aborted = False
+
+    def shutdown(self) -> None:
+        self.was_asked_to_end = True
+
+    def abort(self) -> None:
+        self.was_aborted = True
+
+
+def fill(limit: ConnectionLimit, count: int, *, busy: bool) -> list[Counted]:
+    connections = [Counted() for _ in range(count)]
+    for connection in connections:
+        assert limit.open(connection)
+        if busy:
+            limit.work(connection)
+    return connections
+
+
+def test_the_longest_idle_one_is_asked_to_end_and_the_new_one_served() -> None:
+    limit = ConnectionLimit(3)
+    first, second, third = fill(limit, 3, busy=True)
+    for connection in (second, first, third):
+        limit.rest(connection)
+    (new,) = fill(limit, 1, busy=False)
+    assert [c.was_asked_to_end for c in (first, second, third)] == [False, True, False]
+    assert not new.is_surplus
+    assert limit.has_room
+
+
+def test_a_connection_that_was_asked_to_end_is_not_asked_again_whatever_it_still_does() -> None:
+    limit = ConnectionLimit(1)
+    (old,) = fill(limit, 1, busy=False)
+    fill(limit, 1, busy=True)
+    limit.work(old)
+    limit.rest(old)
+    (third,) = fill(limit, 1, busy=False)
+    assert third.is_surplus
+    limit.close(old)
+    assert not limit.has_room
+
+
+def test_where_all_are_busy_a_thousand_more_may_ask_for_health_and_no_more() -> None:
+    limit = ConnectionLimit(2)
+    busy = fill(limit, 2, busy=True)
+    surplus = fill(limit, MOST_FURTHER_CONNECTIONS, busy=True)
+    assert all(connection.is_surplus for connection in surplus)
+    assert not limit.open(Counted())
+    assert not any(connection.was_asked_to_end or connection.was_aborted for connection in busy)
+
+
+def test_past_those_a_new_connection_takes_the_place_of_an_idle_one_at_once() -> None:
+    limit = ConnectionLimit(2)
+    connections = fill(limit, 2 + MOST_FURTHER_CONNECTIONS, busy=False)
+    (new,) = fill(limit, 1, busy=False)
+    assert connections[0].was_aborted
+    assert not new.was_aborted
+
+
+def test_what_is_closed_leaves_room() -> None:
+    limit = ConnectionLimit(1)
+    (first,) = fill(limit, 1, busy=True)
+    (second,) = fill(limit, 1, busy=True)
+    assert second.is_surplus
+    limit.close(first)
+    assert limit.has_room
