@@ -3,7 +3,9 @@
 import json
 import re
 import shlex
+import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +36,25 @@ def test_the_curl_command_gets_the_answer_that_is_shown(server: ServerProcess) -
     ]
     assert got["predictions"][0]["probability"].expected == shown["predictions"][0]["probability"]
     assert got["predictions"][0]["probabilities"].expected == shown["predictions"][0]["probabilities"]
+
+
+@pytest.mark.parametrize(("kind", "program"), [("python", (sys.executable, "-c")), ("js", ("node", "-e"))])
+def test_the_snippets_print_what_is_in_the_picture(server: ServerProcess, kind: str, program: tuple[str, str]) -> None:
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"{program[0]} is not installed")
+    text = next(text for found, text in BLOCKS if found == kind).replace("http://127.0.0.1:8000", server.url)
+    done = subprocess.run([*program, text], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "cat"
+
+
+def test_the_array_of_pixels_is_made_and_sent(server: ServerProcess) -> None:
+    lines = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if "pixels.npy" in line]
+    make, send = (line.replace(".venv/bin/python", sys.executable) for line in lines)
+    try:
+        run(make, server)
+        assert len(json.loads(run(send, server))["predictions"]) == 4
+    finally:
+        (ROOT / "pixels.npy").unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(
