@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0,
-        description="How long a batch may wait for further images. 0: all that are waiting go as soon as the session is free.",
+        description="How long a batch may wait for further images. 0: it takes all that wait when the session is free.",
     )
     queue_capacity: Annotated[int, Field(ge=1)] = Field(
         2048, description="Images of one model that may wait; further ones are refused with 503 and Retry-After."
