@@ -118,7 +118,7 @@ def _usable(folder: Path) -> Path | None:
         logger.info("no folder for known models (%s): new model files are tried at every start", error)
         return None
     if status.st_uid not in (0, os.geteuid()) or status.st_mode & _WRITABLE_BY_OTHERS:
-        logger.warning("others may write to %s: model files are tried at every start; chmod 700 would help", folder)
+        logger.warning("%s is not this user's alone (chmod 700): new model files are tried at every start", folder)
         return None
     return folder
 
