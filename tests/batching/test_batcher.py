@@ -1,4 +1,4 @@
-"""The batcher: who rides together, and what each caller gets, whatever happens to the others."""
+"""The batcher: which requests share a run, and what each request gets, whatever happens to the others."""
 
 import asyncio
 import contextlib
@@ -47,7 +47,7 @@ async def test_cancelling_one_caller_neither_hangs_nor_fails_the_others() -> Non
     await batcher.close()
 
 
-async def test_everyone_waiting_rides_together_and_gets_their_own_rows(budget: float) -> None:
+async def test_all_waiting_requests_share_a_run_and_get_their_own_rows(budget: float) -> None:
     runner = Doubler()
     batcher = make(runner, loop_budget_s=budget, max_batch_size=8)
     answers = await asyncio.gather(*(ask(batcher, value) for value in range(8)))
@@ -194,25 +194,25 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back() -> None
 async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD)
-    riding = await in_a_run(batcher, runner, timeout_s=0.05)
+    in_the_run = await in_a_run(batcher, runner, timeout_s=0.05)
     waiting = asyncio.create_task(ask(batcher, 2, timeout_s=0.1))
     patient = asyncio.create_task(ask(batcher, 3))
-    for late in (riding, waiting):
+    for late in (in_the_run, waiting):
         with pytest.raises(DeadlineExceededError):
             await late
     runner.gate.release(2)
     assert await patient == [[3, 6]]
-    assert runner.sizes == [1, 1], "what had expired was computed"
+    assert runner.sizes == [1, 1], "an expired request was computed"
     await batcher.close()
 
 
 async def test_a_run_that_nobody_waits_for_any_more_is_ended_early() -> None:
     runner, runs = Interruptible(), Runs()
     batcher = make(runner, loop_budget_s=IN_THREAD, observer=runs)
-    riding = await in_a_run(batcher, runner, timeout_s=0.05)
+    in_the_run = await in_a_run(batcher, runner, timeout_s=0.05)
     patient = asyncio.create_task(ask(batcher, 3))
     with pytest.raises(DeadlineExceededError):
-        await riding
+        await in_the_run
     await asyncio.to_thread(runner.entered.acquire)  # the next run begins although the gate was never opened
     assert runner.interruptions == 1
     runner.gate.release()

@@ -110,7 +110,7 @@ class BatcherMachine(RuleBasedStateMachine):
             loop=self.loop,
         )
 
-    def laps(self, count: int = 5) -> None:
+    def iterate(self, count: int = 5) -> None:
         """Lets the loop do what is due."""
 
         async def turn() -> None:
@@ -148,9 +148,9 @@ class BatcherMachine(RuleBasedStateMachine):
         images=values,
         time_limit_s=time_limits_s,
         is_alone=st.booleans(),
-        laps=st.sampled_from([0, 1, 5]),
+        iterations=st.sampled_from([0, 1, 5]),
     )
-    def arrive(self, images: list[int], time_limit_s: float | None, is_alone: bool, laps: int) -> Caller:
+    def arrive(self, images: list[int], time_limit_s: float | None, is_alone: bool, iterations: int) -> Caller:
         caller = Caller(images, is_hasty=time_limit_s is not None)
         caller.task = self.loop.create_future()  # type: ignore[assignment]  # until it is admitted
         fits = self.outstanding + len(images) <= CAPACITY
@@ -164,7 +164,7 @@ class BatcherMachine(RuleBasedStateMachine):
             assert fits
             assert self.closing is None
             self.begin(caller, 60.0 if time_limit_s is None else time_limit_s, is_alone=is_alone)
-            self.laps(laps)
+            self.iterate(iterations)
         return caller
 
     @rule(seconds=st.sampled_from([5e-4, 2e-3]))
@@ -176,7 +176,7 @@ class BatcherMachine(RuleBasedStateMachine):
         if not caller.task.done():
             caller.is_cancelled = True
             caller.task.cancel()
-            self.laps()
+            self.iterate()
 
     @rule(caller=consumes(callers))
     def leave(self, caller: Caller) -> None:
@@ -190,14 +190,14 @@ class BatcherMachine(RuleBasedStateMachine):
             self.runner.gate.release()
             deadline = time.monotonic() + 0.02
             while len(self.runner.seen) == before and time.monotonic() < deadline:
-                self.laps(1)
-        self.laps()
+                self.iterate(1)
+        self.iterate()
 
     @precondition(lambda self: self.closing is None)
     @rule()
     def drain(self) -> None:
         self.closing = self.loop.create_task(self.batcher.close())
-        self.laps()
+        self.iterate()
 
     @invariant()
     def counts_are_right(self) -> None:
@@ -210,7 +210,7 @@ class BatcherMachine(RuleBasedStateMachine):
         closing = self.closing or self.loop.create_task(self.batcher.close())
         self.loop.run_until_complete(asyncio.wait_for(closing, 10))
         while self.batcher._running:  # a batch whose callers have all gone
-            self.laps()
+            self.iterate()
         poisoned = [set(batch) for batch in self.runner.seen if POISON in batch]
         for caller in self.everyone:
             self.check(caller, poisoned)

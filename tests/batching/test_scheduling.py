@@ -1,4 +1,4 @@
-"""When a turn comes: at once, after a lap of the loop, or at the end of a window."""
+"""When a batch is formed: at once, after an iteration of the event loop, or at the end of a window."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from tests.batching.doubler import IN_THREAD, Doubler, Gated, ask, first_step, in_a_run, make
 
 
-async def test_a_lone_request_is_not_kept_waiting_for_company() -> None:
+async def test_a_lone_request_is_not_kept_waiting_for_others() -> None:
     runner = Doubler()
     batcher = make(runner)
     assert await ask(batcher, 7) == [[7, 14]]
@@ -19,7 +19,7 @@ async def test_a_window_gathers_requests_that_come_apart() -> None:
     runner = Doubler()
     batcher = make(runner, max_queue_delay_s=0.2)
     first = asyncio.create_task(ask(batcher, 1))
-    for _ in range(10):  # laps of the loop, in which a greedy batcher would have gone
+    for _ in range(10):  # iterations in which a batcher without a window would form a batch
         await asyncio.sleep(0)
     assert runner.sizes == []
     await asyncio.gather(first, ask(batcher, 2))
@@ -45,12 +45,12 @@ async def test_a_batch_that_fills_during_its_window_goes_at_once() -> None:
     await batcher.close()
 
 
-async def test_a_window_that_is_over_lets_nobody_go_before_the_run_is() -> None:
+async def test_no_batch_is_formed_during_a_run_even_if_the_window_is_over() -> None:
     runner = Gated()
     batcher = make(runner, loop_budget_s=IN_THREAD, max_queue_delay_s=0.01)
     first = await in_a_run(batcher, runner)
     rest = [asyncio.create_task(ask(batcher, value)) for value in range(4)]
-    for _ in range(10):  # laps of the loop, in which a turn would come
+    for _ in range(10):  # iterations in which a batch could be formed
         await asyncio.sleep(0)
     assert batcher.waiting == 4
     runner.gate.release(2)
@@ -59,7 +59,7 @@ async def test_a_window_that_is_over_lets_nobody_go_before_the_run_is() -> None:
     await batcher.close()
 
 
-async def test_who_is_alone_is_answered_without_a_lap_of_the_loop() -> None:
+async def test_a_lone_request_is_answered_without_an_iteration_of_the_loop() -> None:
     runner = Doubler()
     batcher = make(runner)
     assert first_step(ask(batcher, 7, is_alone=True)) == [[7, 14]]
@@ -74,7 +74,7 @@ async def test_who_is_alone_is_answered_without_a_lap_of_the_loop() -> None:
     [{"loop_budget_s": IN_THREAD}, {"max_queue_delay_s": 0.01}, {"max_batch_size": 1}, {"seconds_per_image": 0.6}],
     ids=["runs take long", "a window is set", "more than a batch", "this run takes long"],
 )
-async def test_who_is_alone_waits_where_hurrying_would_hold_the_loop(overrides: dict[str, object]) -> None:
+async def test_a_lone_request_waits_where_running_it_at_once_would_stop_the_loop(overrides: dict[str, object]) -> None:
     batcher = make(Doubler(), **overrides)  # type: ignore[arg-type]
     assert await ask(batcher, 3, 4, is_alone=True) == [[3, 6], [4, 8]]
     request = ask(batcher, 3, 4, is_alone=True)
@@ -83,7 +83,7 @@ async def test_who_is_alone_waits_where_hurrying_would_hold_the_loop(overrides: 
     await batcher.close()
 
 
-async def test_after_company_who_is_alone_waits_a_lap_for_more() -> None:
+async def test_after_a_shared_run_a_lone_request_waits_an_iteration_for_others() -> None:
     runner = Doubler()
     batcher = make(runner)
     await asyncio.gather(ask(batcher, 1), ask(batcher, 2))

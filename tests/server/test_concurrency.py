@@ -25,13 +25,14 @@ def png(pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def runs(metrics: str, model: str) -> tuple[float, float]:
-    """(runs, images) of a model's newest version so far."""
+def runs(metrics: str, model: str, version: str) -> tuple[float, float]:
+    """(runs, images) of a model's version so far."""
     samples = {
         sample.name: sample.value
         for family in text_string_to_metric_families(metrics)
         for sample in family.samples
-        if sample.labels.get("model") == model and sample.name.startswith("convoy_batch_size_")
+        if (sample.labels.get("model"), sample.labels.get("version")) == (model, version)
+        and sample.name.startswith("convoy_batch_size_")
     }
     return samples["convoy_batch_size_count"], samples["convoy_batch_size_sum"]
 
@@ -46,7 +47,7 @@ async def test_a_thousand_real_images_are_answered_as_the_offline_evaluation_ans
 
     async with httpx.AsyncClient(base_url=server.url, timeout=60) as client:
         version = (await client.get(f"/models/{model}")).json()["default_version"]
-        before = runs((await client.get("/metrics")).text, model)
+        before = runs((await client.get("/metrics")).text, model, version)
 
         async def send() -> None:
             while queue:
@@ -59,7 +60,7 @@ async def test_a_thousand_real_images_are_answered_as_the_offline_evaluation_ans
                 answers[index] = answer.json()["predictions"][0]["index"]
 
         await asyncio.gather(*(send() for _ in range(CLIENTS)))
-        after = runs((await client.get("/metrics")).text, model)
+        after = runs((await client.get("/metrics")).text, model, version)
 
     offline = OnnxClassifier.open(Path(ROOT) / "models" / model / version / "model.onnx").predict(images)
     assert [answers[index] for index in range(len(images))] == offline.argmax(axis=1).tolist()
