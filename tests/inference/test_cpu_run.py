@@ -6,11 +6,9 @@ import numpy as np
 import pytest
 
 from service.errors import InferenceFailedError
-from tests.fixtures.odd_models import open_session, short_model, slow_model
+from tests.fixtures.odd_models import TRIGGER, open_session, short_model, slow_model
 
 IMAGES = np.random.default_rng(3).integers(0, 250, (40, 28, 28, 1), np.uint8)
-IMAGES[:, 0, 0] = 0  # a bright first pixel would make the run slow
-SLOW = np.full((1, 28, 28, 1), 255, np.uint8)
 
 
 def test_parts_and_pieces_give_the_rows_of_each_image_in_order() -> None:
@@ -28,15 +26,15 @@ def test_a_model_that_gives_fewer_rows_than_images_fails_and_says_so() -> None:
 
 
 def test_what_was_interrupted_in_the_calling_thread_leaves_the_session_usable() -> None:
-    session = open_session(slow_model(rounds_per_grey_level=100_000))
+    session = open_session(slow_model(rounds_of_trigger=25_000_000))
     for _ in range(3):
         with pytest.raises(TimeoutError):
-            session.run_briefly([SLOW])
+            session.run_briefly([TRIGGER])
         assert session.run_briefly([IMAGES[:1]]).shape == (1, 10)
 
 
 def test_a_stop_ends_its_own_run_and_no_other() -> None:
-    session = open_session(slow_model(rounds_per_grey_level=100_000))
+    session = open_session(slow_model(rounds_of_trigger=25_000_000))
     outcomes: list[object] = []
     is_done = threading.Semaphore(0)
 
@@ -44,8 +42,8 @@ def test_a_stop_ends_its_own_run_and_no_other() -> None:
         outcomes.append(outcome)
         is_done.release()
 
-    stop_running = session.start([SLOW], done)
-    stop_waiting = session.start([SLOW], done)
+    stop_running = session.start([TRIGGER], done)
+    stop_waiting = session.start([TRIGGER], done)
     session.start([IMAGES[:1]], done)
     stop_waiting()
     stop_running()

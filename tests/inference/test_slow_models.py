@@ -16,13 +16,11 @@ from service.batching import Batcher
 from service.errors import DeadlineExceededError
 from service.inference import ModelSession
 from tests.batching.doubler import Runs
-from tests.fixtures.odd_models import open_session, slow_model
+from tests.fixtures.odd_models import BLACK, TRIGGER, open_session, slow_model
 
 pytestmark = pytest.mark.slow
 
 LONGEST_STOP_S = 0.15  # 50 ms is the aim; the machines that run tests are shared
-BLACK = np.zeros((1, 28, 28, 1), np.uint8)
-SLOW = np.full((1, 28, 28, 1), 255, np.uint8)
 
 
 def batcher_over(session: ModelSession, seconds_per_image: float, loop_budget_s: float = 5e-3) -> Batcher:
@@ -85,27 +83,27 @@ async def test_a_model_that_takes_as_long_for_one_image_as_for_many_does_not_sto
 
 @pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "not alone"])
 async def test_a_run_that_takes_longer_than_all_before_is_moved_to_the_thread(is_alone: bool) -> None:
-    session = open_session(slow_model(rounds_per_grey_level=1_500))
+    session = open_session(slow_model(rounds_of_trigger=400_000))
     batcher = batcher_over(session, session.warm_up())
-    expected = session.run(SLOW)
+    expected = session.run(TRIGGER)
     started = time.perf_counter()
-    session.run(SLOW)
+    session.run(TRIGGER)
     assert time.perf_counter() - started > LONGEST_STOP_S
     for _ in range(2):
         async with longest_stop() as stop:
-            rows = await ask(batcher, SLOW, is_alone=is_alone)
+            rows = await ask(batcher, TRIGGER, is_alone=is_alone)
         assert stop[0] < LONGEST_STOP_S
         assert np.abs(rows - expected).max() < 1e-6
     await batcher.close()
 
 
 async def test_a_run_that_nobody_waits_for_ends_early() -> None:
-    session = open_session(slow_model(rounds_per_grey_level=100_000))
+    session = open_session(slow_model(rounds_of_trigger=25_000_000))
     batcher = batcher_over(session, session.warm_up())
     for _ in range(2):
         started = time.perf_counter()
         with pytest.raises(DeadlineExceededError):
-            await ask(batcher, SLOW, is_alone=False, timeout_s=0.1)  # would take half a minute
+            await ask(batcher, TRIGGER, is_alone=False, timeout_s=0.1)  # would take half a minute
         assert (await ask(batcher, BLACK, is_alone=False)).shape == (1, 10)
         assert time.perf_counter() - started < 5
     await batcher.close()

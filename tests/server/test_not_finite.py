@@ -10,13 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.fixtures.models import publish
-from tests.fixtures.odd_models import not_finite_model
+from tests.fixtures.odd_models import BLACK, TRIGGER, not_finite_model
 from tests.process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
-GOOD = np.zeros((28, 28, 1), np.uint8)
-BAD = np.full((28, 28, 1), 255, np.uint8)
+GOOD, BAD = BLACK[0], TRIGGER[0]
 
 
 @pytest.fixture(scope="module")

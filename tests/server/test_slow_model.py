@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from tests.fixtures.models import publish
-from tests.fixtures.odd_models import slow_model
+from tests.fixtures.odd_models import TRIGGER, slow_model
 from tests.process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
 
 async def test_the_service_ends_with_status_0_during_a_run(tmp_path: Path) -> None:
-    publish(tmp_path / "models", "mnist", "1", slow_model(rounds_per_grey_level=100_000))
+    publish(tmp_path / "models", "mnist", "1", slow_model(rounds_of_trigger=25_000_000))
     stream = io.BytesIO()
-    np.save(stream, np.full((1, 28, 28, 1), 255, np.uint8))
+    np.save(stream, TRIGGER)
     flags = ("--models-dir", str(tmp_path / "models"), "--drain-timeout-s", "1")
     with ServerProcess(tmp_path / "log", *flags) as process:
         async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
