@@ -9,6 +9,7 @@ RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 VENV := .venv
 DEV := .venv-dev
 IMPORT := .venv-import
+TRAIN := .venv-train
 FRAMEWORKS := .venv-frameworks
 export ORT_DISABLE_TELEMETRY := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -18,6 +19,8 @@ define environment
 	@$(PYTHON) -c 'import sys; sys.exit(f"Convoy needs Python 3.11 or newer, this is {sys.version.split()[0]}; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv --clear $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r $(2)
+	@printf '#!%s/bin/python\nimport sys\n\nsys.path.insert(0, "%s")\nfrom convoy import main\n\nsys.exit(main())\n' \
+	  "$(CURDIR)/$(1)" "$(CURDIR)" > $(1)/bin/convoy && chmod +x $(1)/bin/convoy
 	@touch $@
 endef
 
@@ -37,12 +40,18 @@ $(IMPORT)/.ready: requirements/import.txt
 .PHONY: import-env
 import-env: $(IMPORT)/.ready  ## The environment for `convoy import` of ONNX sources, in .venv-import; no TensorFlow
 
+$(TRAIN)/.ready: requirements/train.txt
+	$(call environment,$(TRAIN),$<)
+
+.PHONY: train-env
+train-env: $(TRAIN)/.ready  ## The environment for training and for importing Keras models, in .venv-train
+
 .PHONY: install
 install: $(VENV)/.$(RUNTIME)  ## The serving environment, in .venv (gpu where an NVIDIA driver answers, else cpu)
 
 .PHONY: serve
 serve: install  ## Serve the models; ARGS="--port 9000" and CONVOY_* variables set it up
-	@exec $(VENV)/bin/python -m service $(ARGS)
+	@exec $(VENV)/bin/python -m convoy serve $(ARGS)
 
 .PHONY: test
 test: $(DEV)/.ready  ## The whole test suite
@@ -82,9 +91,9 @@ format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them
 	$(DEV)/bin/ruff check --fix .
 
 .PHONY: train
-train: $(DEV)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for data that is already here
-	$(DEV)/bin/python -m training cifar10 $(ARGS)
-	$(DEV)/bin/python -m training mnist $(ARGS)
+train: $(TRAIN)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for data that is already here
+	$(TRAIN)/bin/python -m convoy train cifar10 $(ARGS)
+	$(TRAIN)/bin/python -m convoy train mnist $(ARGS)
 
 .PHONY: bench bench-peers profile
 bench: $(DEV)/.ready  ## Measure the service alone, minutes; needs wrk; ARGS="--rounds 5 --rows png"
@@ -102,6 +111,7 @@ LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python
 lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu -o requirements/cpu.txt
 	$(LOCK) --extra cpu --extra import -o requirements/import.txt
+	$(LOCK) --extra cpu --extra training -o requirements/train.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra training --extra dev -o requirements/dev.txt
 
@@ -135,4 +145,4 @@ sbom:  ## A CycloneDX bill of materials of the locked dependencies, in sbom.json
 
 .PHONY: clean
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEV) $(IMPORT) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEV) $(IMPORT) $(TRAIN) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -27,6 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         0 where the service is ready, 1 where it is not.
     """
+    if {"-h", "--help"} & set(arguments):
+        print("usage: health [--host HOST] [--port PORT]; not given, they are those of the service that runs here")
+        return 0
     flags, environment = next(_services(), ([], dict(os.environ)))
     flags = [*flags, *arguments]
     host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")

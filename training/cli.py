@@ -1,4 +1,4 @@
-"""The command line: train, describe, evaluate, export, submit.
+"""The command line: train, import, describe, evaluate, convert, submit.
 
 Nothing heavy is imported before it is known to be needed, so ``--help`` and a mistyped option answer at once.
 """
@@ -15,7 +15,7 @@ from training.errors import TrainingError
 from training.files import one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
 
-_COMMANDS = ("train", "import", "describe", "evaluate", "export", "submit")
+_COMMANDS = ("train", "import", "describe", "evaluate", "convert", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 
@@ -27,7 +27,7 @@ examples:
   python -m training flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
   python -m training describe cifar10                     the network's layers, with their arithmetic
   python -m training evaluate models/cifar10/2/model.onnx how good a file is, by ONNX Runtime
-  python -m training export models/cifar10/2/model.onnx --precision int8
+  python -m training convert models/cifar10/2/model.onnx --precision int8
   python -m training submit models/mnist/2/model.onnx kaggle/test.csv
 """
 
@@ -70,12 +70,16 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="{DATA SET, import, describe, evaluate, export, submit}")
+    commands = parser.add_subparsers(required=True, metavar="{DATA SET, import, describe, evaluate, convert, submit}")
     _add_train(commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)"))
     add_import_arguments(commands.add_parser("import", help="serve a classifier that something else trained"))
     _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
-    _add_export(commands.add_parser("export", help="the same model in fewer bits, measured, under a name of its own"))
+    _add_export(
+        commands.add_parser(
+            "convert", aliases=["export"], help="the same model in fewer bits, measured, under a name of its own"
+        )
+    )
     _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
     return parser
 

@@ -1,0 +1,98 @@
+"""The front door of every command: ``convoy serve``, ``convoy import``, ``convoy train`` and so on.
+
+::
+
+    convoy WORD ... ─┬─ serve, doctor, keys, health ──────────────> service      (never imports TensorFlow)
+                     └─ train, import, describe, evaluate,
+                        convert, submit ─────────────────────────> training
+
+A command imports what it needs and nothing else. ``python -m service`` and ``python -m training`` go on working.
+"""
+
+# ruff: noqa: PLC0415  # imports wait until a command needs them
+
+import sys
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+_WRONG_USE: Final = 2
+
+
+class Command(NamedTuple):
+    """One word after ``convoy``.
+
+    Attributes:
+        package: that answers it.
+        environment: the make target that makes an environment for it.
+        summary: what it does.
+    """
+
+    package: str
+    environment: str
+    summary: str
+
+
+COMMANDS: Final = {
+    "serve": Command("service", "install", "serve the models over HTTP; --help lists the settings"),
+    "doctor": Command("service", "install", "say what this machine can serve, and what to do where it cannot"),
+    "keys": Command("service", "install", "make an API key: convoy keys new --name NAME"),
+    "health": Command("service", "install", "ask the service that runs here whether it is ready"),
+    "import": Command("training", "import-env", "serve a classifier that something else trained (docs/import.md)"),
+    "train": Command("training", "train-env", "train on CIFAR-10, MNIST or a folder of pictures (docs/models.md)"),
+    "describe": Command("training", "train-env", "a table of a network's layers"),
+    "evaluate": Command("training", "train-env", "measure an exported file by ONNX Runtime"),
+    "convert": Command("training", "train-env", "the same model in float16 or int8, measured"),
+    "submit": Command("training", "train-env", "write Kaggle's submission.csv"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        arguments: without the program's name; None takes them from the command line.
+
+    Returns:
+        The exit status: that of the command; 2 where there is no such command, or its environment is missing.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if words else _WRONG_USE
+    word, rest = words[0], words[1:]
+    command = COMMANDS.get(word)
+    if command is None:
+        print(f"convoy {word[:40]}: there is no such command\n{_usage()}", file=sys.stderr)
+        return _WRONG_USE
+    try:
+        return _run(word, command, rest)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "contract", "convoy", "imaging", "service", "training"):
+            raise
+        environment = "train-env" if missing in ("h5py", "keras", "tensorflow", "tf2onnx") else command.environment
+        print(
+            f"convoy {word} needs the package {missing}, which is not installed here: `make {environment}` makes an "
+            "environment that has it",
+            file=sys.stderr,
+        )
+        return _WRONG_USE
+
+
+def _run(word: str, command: Command, rest: Sequence[str]) -> int:
+    if command.package == "service":
+        from service.__main__ import main as run_service
+
+        return run_service(rest if word == "serve" else [word, *rest])
+    from training.cli import main as run_training
+
+    return run_training([word, *rest])
+
+
+def _usage() -> str:
+    lines = [f"  convoy {word:<10}{command.summary}" for word, command in COMMANDS.items()]
+    return "\n".join(["Image classifiers, from a Keras notebook to a fast REST service.", "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

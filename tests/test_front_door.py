@@ -1,0 +1,50 @@
+"""``convoy``: one word a command, each loading only what it needs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from convoy import COMMANDS
+from tests.process import ROOT
+
+_IN_SERVICE = [word for word, command in COMMANDS.items() if command.package == "service"]
+
+
+def convoy(*words: str, flags: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *flags, "-m", "convoy", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("word", COMMANDS)
+def test_each_command_explains_itself(word: str) -> None:
+    said = convoy(word, "--help")
+    assert said.returncode == 0
+    assert "usage" in said.stdout.lower()
+
+
+@pytest.mark.parametrize("word", _IN_SERVICE)
+def test_serving_loads_no_tensorflow(word: str) -> None:
+    code = (
+        "import contextlib, sys; from convoy import main\n"
+        f"with contextlib.suppress(SystemExit): main(['{word}', '--help'])\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras', 'training')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [("serve", "install"), ("train mnist", "train-env"), ("import net.onnx --name net", "import-env")],
+)
+def test_a_missing_environment_is_told_in_one_line(words: str, target: str) -> None:
+    said = convoy(*words.split(), flags=("-S",))  # without site-packages nothing is installed
+    assert said.returncode == 2
+    assert said.stderr.count("\n") == 1
+    assert f"make {target}`" in said.stderr
+
+
+def test_a_word_that_is_no_command_gets_the_list() -> None:
+    said = convoy("fly")
+    assert said.returncode == 2
+    assert all(f"convoy {word}" in said.stderr for word in COMMANDS)
