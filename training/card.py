@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from contract import INPUT_NAME, OUTPUT_NAME, Evaluation, ModelMetadata
-from training import metrics
-from training.measure import Measurement
+from training import scores
+from training.measurement import Measurement
 
 NOT_MEASURED = "not measured"
 
@@ -111,7 +111,7 @@ def _quality(model: ModelMetadata, test: Measurement, validation: Evaluation) ->
     lines += [
         _row(name, *(NOT_MEASURED if score is None else show(score) for _, score in columns)) for name, show in rows
     ]
-    precision, recall = metrics.precision_recall(test.confusion)
+    precision, recall = scores.precision_recall(test.confusion)
     per_class = [_row("class", "test images", "precision", "recall"), _row(*["---"] * 4)]
     for index, label in enumerate(model.labels):
         images = test.confusion[index].sum()

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from training.checkpoint import RunDirectory, State
+from training.run_directory import RunDirectory, State
 
 _KEPT = {
     "loss": "loss",

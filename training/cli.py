@@ -163,10 +163,10 @@ def _train(options: argparse.Namespace) -> None:
     run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}"
 
     from training.card import HowMade
-    from training.train import Order, train
+    from training.train import TrainingJob, train
 
     version = options.version or next_version(options.out, options.name)
-    order = Order(
+    job = TrainingJob(
         name=options.name,
         version=version,
         made=HowMade(_command(options, version), as_written.epochs),
@@ -177,7 +177,7 @@ def _train(options: argparse.Namespace) -> None:
         fresh=options.fresh,
         tensorboard=options.tensorboard,
     )
-    model = train(order, data)
+    model = train(job, data)
     score, raw = model.evaluation, model.uncalibrated
     assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
     print(

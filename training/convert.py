@@ -26,10 +26,10 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from contract import INPUT_NAME, ModelMetadata
-from training import metrics, provenance
+from training import provenance, scores
 from training.data import sources
 from training.data.dataset import DataSet
-from training.measure import Measurement, measure
+from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata
 from training.publish import next_version, publishing
@@ -98,7 +98,7 @@ def convert(path: Path, precision: Precision, place: Path | None, repository: Pa
         version=next_version(repository, name),
         training={**said.training, **_origin(said, precision)},
         evaluation=after.evaluation,
-        reference=metrics.reference(after.probabilities),
+        reference=scores.reference(after.probabilities),
         golden=tuple(
             dataclasses.replace(image, probabilities=tuple(row.tolist()))
             for image, row in zip(said.golden, classifier.predict(_golden_pixels(said)), strict=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from training import metrics
+from training import scores
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
-from training.measure import Measurement, measure
+from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 
 
@@ -45,13 +45,13 @@ def _everything(data: DataSet) -> LabelledImages:
 
 def _print(measured: Measurement, title: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    scores = measured.evaluation
-    console.print(f"{title}, {scores.images} images")
-    console.print(f"accuracy                   {scores.accuracy:.4f}")
-    console.print(f"log loss                   {scores.log_loss:.4f} nats")
-    console.print(f"Brier score                {scores.brier_score:.4f}")
-    console.print(f"expected calibration error {scores.expected_calibration_error:.4f} (15 bins)\n")
-    precision, recall = metrics.precision_recall(measured.confusion)
+    evaluation = measured.evaluation
+    console.print(f"{title}, {evaluation.images} images")
+    console.print(f"accuracy                   {evaluation.accuracy:.4f}")
+    console.print(f"log loss                   {evaluation.log_loss:.4f} nats")
+    console.print(f"Brier score                {evaluation.brier_score:.4f}")
+    console.print(f"expected calibration error {evaluation.expected_calibration_error:.4f} (15 bins)\n")
+    precision, recall = scores.precision_recall(measured.confusion)
     table = Table("true class", "images", "precision", "recall", *(f"-> {label}" for label in measured.labels))
     for row, label in enumerate(measured.labels):
         counts = measured.confusion[row]

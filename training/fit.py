@@ -16,7 +16,6 @@ import tensorflow as tf
 from training import devices, optimizers
 from training.architectures import ARCHITECTURES
 from training.batches import TrainingBatches, as_network_input
-from training.checkpoint import History, RunDirectory, State
 from training.checkpoint_callback import Checkpointing
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
@@ -24,6 +23,7 @@ from training.errors import RecipeError, RunError
 from training.event_log import EventLog
 from training.progress import Progress
 from training.recipes.recipe import Recipe
+from training.run_directory import History, RunDirectory, State
 
 _VALIDATION_BATCH = 500
 
@@ -35,7 +35,7 @@ class Fitted:
     Attributes:
         network: with its best weights.
         best_epoch: counted from 1.
-        history: one value an epoch, see :class:`~training.checkpoint.State`.
+        history: one value an epoch, see :class:`~training.run_directory.State`.
         train: the images learnt from.
         validation: the images held out.
     """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from training.errors import ModelFileError
 from training.files import MEBIBYTE, read_file, reason
-from training.metrics import Probabilities
+from training.scores import Probabilities
 
 _BATCH = 256
 _MAX_MODEL_BYTES = 2048 * MEBIBYTE  # the most that protobuf can hold

@@ -7,7 +7,7 @@ network that is too sure of itself less so, or the reverse. Needs numpy only.
 import numpy as np
 from numpy.typing import NDArray
 
-from training.metrics import Classes
+from training.scores import Classes
 
 LEAST_IMAGES = 100
 """On fewer pictures a temperature says more about chance than about the network: it stays 1."""

@@ -11,18 +11,18 @@ from contract import GoldenImage, ModelMetadata, is_model_name
 from training import provenance
 from training.calibrate import logits_of
 from training.card import HowMade, write_card
-from training.checkpoint import RunDirectory
 from training.data.dataset import DataSet
 from training.errors import RecipeError
 from training.export import check_parity, to_onnx
 from training.figures.album import CAPTIONS, draw_album
 from training.fit import Fitted, fit, run_identity
-from training.measure import Measurement, measure
-from training.metrics import reference
+from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata
 from training.publish import check_version, publishing
 from training.recipes.recipe import Recipe
+from training.run_directory import RunDirectory
+from training.scores import reference
 from training.temperature import fit_temperature
 
 _GOLDEN_IMAGES = 10
@@ -30,7 +30,7 @@ _PARITY_IMAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TrainingJob:
     """What is to be made.
 
     Attributes:
@@ -65,11 +65,11 @@ class Order:
         check_version(self.version)
 
 
-def train(order: Order, data: DataSet) -> ModelMetadata:
+def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     """Trains, calibrates, exports, measures and publishes one version of a model.
 
     Args:
-        order: what is to be made.
+        job: what is to be made.
         data: what it learns from, and what it is measured on.
 
     Returns:
@@ -78,10 +78,10 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
     Raises:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
-    run = RunDirectory(order.run_directory, run_identity(order.recipe, data, order.seed))
-    if order.fresh:
+    run = RunDirectory(job.run_directory, run_identity(job.recipe, data, job.seed))
+    if job.fresh:
         run.discard()
-    fitted = fit(order.recipe, data, run, seed=order.seed, tensorboard=order.tensorboard)
+    fitted = fit(job.recipe, data, run, seed=job.seed, tensorboard=job.tensorboard)
     temperature = fit_temperature(logits_of(fitted.network, fitted.validation), fitted.validation.classes)
 
     uncalibrated = to_onnx(fitted.network, 1.0)
@@ -91,13 +91,13 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
     served = OnnxClassifier(graph.SerializeToString())
     test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
 
-    metadata = _metadata(order, data, fitted, raw=raw, test=test, temperature=temperature)
+    metadata = _metadata(job, data, fitted, raw=raw, test=test, temperature=temperature)
     metadata = dataclasses.replace(metadata, features=features_shape(graph))
-    with publishing(order.repository, order.name, order.version) as folder:
+    with publishing(job.repository, job.name, job.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         record = {
-            "name": order.name,
-            "version": order.version,
+            "name": job.name,
+            "version": job.version,
             "test": test.to_json(),
             "test_uncalibrated": asdict(raw.evaluation),
             "validation": asdict(validation.evaluation),
@@ -111,26 +111,26 @@ def train(order: Order, data: DataSet) -> ModelMetadata:
         (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
         draw_album(
             folder / "figures",
-            recipe=order.recipe,
+            recipe=job.recipe,
             data_set=data,
             fitted=fitted,
             raw=raw,
             test=test,
             temperature=temperature,
-            seed=order.seed,
+            seed=job.seed,
         )
-        card = write_card(metadata, test=test, validation=validation.evaluation, made=order.made, captions=CAPTIONS)
+        card = write_card(metadata, test=test, validation=validation.evaluation, made=job.made, captions=CAPTIONS)
         (folder / "MODEL_CARD.md").write_text(card)
     return metadata
 
 
 def _metadata(
-    order: Order, data: DataSet, fitted: Fitted, *, raw: Measurement, test: Measurement, temperature: float
+    job: TrainingJob, data: DataSet, fitted: Fitted, *, raw: Measurement, test: Measurement, temperature: float
 ) -> ModelMetadata:
     height, width, _ = data.input_shape
     return ModelMetadata(
-        name=order.name,
-        version=order.version,
+        name=job.name,
+        version=job.version,
         labels=data.labels,
         height=height,
         width=width,
@@ -140,8 +140,8 @@ def _metadata(
         temperature=temperature,
         data=data.source,
         training={
-            "recipe": order.recipe.to_json(),
-            "seed": order.seed,
+            "recipe": job.recipe.to_json(),
+            "seed": job.seed,
             "best_epoch": fitted.best_epoch,
             "training_images": len(fitted.train),
             "validation_images": len(fitted.validation),

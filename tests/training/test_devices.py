@@ -16,7 +16,7 @@ import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from training import devices, recipes
-from training.checkpoint import RunDirectory
+from training.run_directory import RunDirectory
 from training.data import sources
 from training.fit import fit, run_identity
 names = ["CPU:0", "CPU:1"]

@@ -10,13 +10,13 @@ import pytest
 import tensorflow as tf
 
 from training import recipes
-from training.checkpoint import RunDirectory, State
 from training.data import sources
 from training.data.dataset import DataSet
 from training.data.holdout import RandomHoldout
 from training.errors import RecipeError, RunError
 from training.fit import fit, run_identity
 from training.recipes.recipe import Recipe
+from training.run_directory import RunDirectory, State
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.checkpoint import RunDirectory, State
 from training.cli import main
 from training.data import cifar10, kaggle_csv, mnist_idx
 from training.data.picture import PictureRule
@@ -24,6 +23,7 @@ from training.errors import DataError, ModelFileError, PublishError, RunError, T
 from training.files import write_atomically
 from training.onnx_classifier import OnnxClassifier
 from training.publish import publishing
+from training.run_directory import RunDirectory, State
 
 BATCH = {b"labels": [1, 2], b"data": np.zeros((2, 3072), np.uint8)}
 PICKLED = pickle.dumps(BATCH, protocol=2)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from training.data.dataset import DataSet
 from training.figures import curves, data, network, predictions
 from training.fit import Fitted
-from training.measure import Measurement
+from training.measurement import Measurement
 from training.recipes.recipe import Recipe
 
 _DPI = 100

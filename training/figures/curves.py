@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from training.checkpoint import History
+from training.run_directory import History
 
 
 def learning_curves(history: History, best_epoch: int, *, averaged: bool, smoothed: bool) -> Figure:

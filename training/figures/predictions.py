@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 
 from contract import Evaluation
 from training.figures.grid import RIGHT, WRONG, picture_grid
-from training.measure import Measurement
-from training.metrics import ReliabilityBins, reliability_bins
+from training.measurement import Measurement
+from training.scores import ReliabilityBins, reliability_bins
 
 _EXAMPLES, _MISTAKES, _COLUMNS = 32, 32, 8
 

@@ -9,7 +9,7 @@ from contract import ModelMetadata
 from training.importing.expected import Expected
 from training.importing.proof import Proof
 from training.importing.source import Source
-from training.measure import Measurement
+from training.measurement import Measurement
 
 _LABELS_SHOWN = 20
 

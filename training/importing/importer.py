@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import GoldenImage, ModelMetadata, is_model_name
-from training import metrics
+from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
 from training.importing import expected
@@ -30,11 +30,11 @@ from training.importing.served_onnx import serve
 from training.importing.source import Source
 from training.importing.sources import open_source
 from training.importing.stated import Stated
-from training.measure import Measurement, measure
-from training.metrics import Probabilities
+from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.publish import next_version, publishing
+from training.scores import Probabilities
 from training.temperature import LEAST_IMAGES, fit_temperature
 
 _GOLDEN_IMAGES = 8
@@ -224,8 +224,8 @@ def _measurement(said: Expected, images: LabelledImages, probabilities: Probabil
         labels=said.names,
         images=images,
         probabilities=probabilities,
-        evaluation=metrics.evaluate(probabilities, images.classes),
-        confusion=metrics.confusion_matrix(probabilities, images.classes),
+        evaluation=scores.evaluate(probabilities, images.classes),
+        confusion=scores.confusion_matrix(probabilities, images.classes),
     )
 
 

@@ -1,11 +1,11 @@
 """What an imported file says about itself: only what was stated or measured. The rest is absent."""
 
 from contract import GOLDEN_TOLERANCE, DataSource, GoldenImage, ModelMetadata
-from training import metrics, provenance
+from training import provenance, scores
 from training.importing.expected import Expected
 from training.importing.proof import Proof
 from training.importing.source import Source
-from training.measure import Measurement
+from training.measurement import Measurement
 
 
 def describe(
@@ -75,7 +75,7 @@ def describe(
         },
         evaluation=score.evaluation if score else None,
         uncalibrated=raw.evaluation if raw else None,
-        reference=metrics.reference(score.probabilities) if score else None,
+        reference=scores.reference(score.probabilities) if score else None,
         golden=golden,
         golden_tolerance=max(GOLDEN_TOLERANCE, 2 * proof.tolerance),
         multi_label=said.ending.head == "multi-label",

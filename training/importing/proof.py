@@ -9,8 +9,8 @@ from training.errors import ImportRefusedError
 from training.importing.head import Ending
 from training.importing.preprocessing import Preprocessing
 from training.importing.source import Source
-from training.metrics import Probabilities
 from training.onnx_classifier import OnnxClassifier
+from training.scores import Probabilities
 
 TOLERANCE = 1e-4
 TOLERANCE_FLOAT16 = 5e-3

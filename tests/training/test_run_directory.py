@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.checkpoint import RunDirectory, State
 from training.errors import RunError
+from training.run_directory import RunDirectory, State
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import Evaluation
-from training import metrics
+from training import scores
 from training.data.dataset import LabelledImages
-from training.metrics import Probabilities
 from training.onnx_classifier import OnnxClassifier
+from training.scores import Probabilities
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +39,7 @@ class Measurement:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        precision, recall = metrics.precision_recall(self.confusion)
+        precision, recall = scores.precision_recall(self.confusion)
         return {
             **asdict(self.evaluation),
             "per_class": {
@@ -73,6 +73,6 @@ def measure(classifier: OnnxClassifier, images: LabelledImages, labels: tuple[st
         labels=labels,
         images=images,
         probabilities=probabilities,
-        evaluation=metrics.evaluate(probabilities, images.classes),
-        confusion=metrics.confusion_matrix(probabilities, images.classes),
+        evaluation=scores.evaluate(probabilities, images.classes),
+        confusion=scores.confusion_matrix(probabilities, images.classes),
     )
