@@ -70,7 +70,7 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers why not. Its context gets the id of its key, or the failure."""
-        if scope["type"] == "http" and (needed := self._rules.needed(scope)) is not None:
+        if (needed := self._rules.needed(scope)) is not None:
             try:
                 context_of(scope).key_id = (await self._access.admit(read_key(scope["headers"]), needed)).id
             except AccessError as error:

@@ -22,6 +22,7 @@ from service.errors import (
 from service.http.asgi import Receive, Reply, Scope, Send
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.http.connection import Connection
+from service.limits import RequestLimits
 from service.telemetry.failure import Failure, release_frames
 
 Result = TypeVar("Result")
@@ -45,26 +46,14 @@ class ClassifyingEndpoint(ABC):
     """Answers requests that bring pictures.
 
     Args:
-        max_body_bytes: longest body.
+        limits: of a request.
         budget: of the bytes that all bodies hold.
-        max_images: most pictures in one request.
-        timeout_s: time limit of a request that asks for none.
         work_thread: for what would stop the event loop for too long.
     """
 
-    def __init__(
-        self,
-        *,
-        max_body_bytes: int,
-        budget: BodyBudget,
-        max_images: int,
-        timeout_s: float,
-        work_thread: WorkThread,
-    ) -> None:
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> None:
+        self._limits = limits
         self._budget = budget
-        self._max_images = max_images
-        self._timeout_s = timeout_s
         self._work_thread = work_thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

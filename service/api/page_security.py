@@ -33,9 +33,6 @@ class PageSecurity:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         held: Message | None = None
 
         async def send_secured(message: Message) -> None:

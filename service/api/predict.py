@@ -32,15 +32,15 @@ class PredictEndpoint(ClassifyingEndpoint):
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
         headers = dict(scope["headers"])
-        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
+        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         media_type = choose_media_type(headers.get(b"accept", b""), MEDIA_TYPES)
         content_type = headers.get(b"content-type", b"")
         query = read_query(scope["query_string"])
-        data = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
 
         def read() -> Body:
-            return parse_body(data, content_type, self._max_images)
+            return parse_body(data, content_type, self._limits.max_images)
 
         body = await self._do(read, connection, deadline) if takes_long(data, content_type) else read()
         parameters = query
@@ -67,7 +67,7 @@ class PredictEndpoint(ClassifyingEndpoint):
         model = classifier.catalog.find(parameters.model, parameters.version)
         result = await classifier.classify(
             model,
-            body.images(model.target, self._max_images),
+            body.images(model.target, self._limits.max_images),
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from service.api.context import begin, context_of
+from service.api.context import AppState, begin, context_of
 from service.errors import SettingError
 from service.http.addresses import is_prefix
 from service.http.asgi import ASGIApp, Receive, Scope, Send
@@ -36,28 +36,24 @@ class ProxyMiddleware:
 
     Args:
         app: what answers.
+        state: of the service, which each request gets with its context.
         root_path: the prefix under which a proxy publishes the service; empty where there is none.
         trusted_addresses: addresses and networks of the proxies whose ``X-Forwarded-*`` headers are believed,
             separated by commas; ``*`` is any.
-        own_folders: the first step of each path of the app.
-
-    Raises:
-        SettingError: the prefix is one of the service's own paths, so that the two could not be told apart.
+        own_steps: the first step of each path of the app.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str, trusted_addresses: str, own_folders: frozenset[str]) -> None:
-        self._own_folders = own_folders
-        if self._is_own(root_path):
-            raise SettingError(f"root_path {root_path} begins like a path of the service's own; choose another prefix")
+    def __init__(
+        self, app: ASGIApp, state: AppState, *, root_path: str, trusted_addresses: str, own_steps: frozenset[str]
+    ) -> None:
+        self._state = state
+        self._own_steps = own_steps
         self._app = app
         self._root_path = root_path
         self._forwarded = ProxyHeadersMiddleware(cast("ASGI3Application", app), trusted_addresses)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, with its context."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
         app, prefix = self._app, self._root_path
         for name, _ in scope["headers"]:
             if name.startswith(_FORWARDED):
@@ -66,17 +62,18 @@ class ProxyMiddleware:
                     app = cast("ASGIApp", self._forwarded)
                 break
         path: str = scope["path"]
-        if prefix and not self._is_own(prefix) and path.startswith(prefix) and path[len(prefix) :][:1] in ("", "/"):
+        if (
+            prefix
+            and not _is_own(prefix, self._own_steps)
+            and path.startswith(prefix)
+            and path[len(prefix) :][:1] in ("", "/")
+        ):
             path = path[len(prefix) :] or "/"
         if path.endswith("/") and len(path) > 1:
             path = path[:-1]
         scope["path"] = path
-        begin(scope, scope["state"]["app"], prefix)
+        begin(scope, self._state, prefix)
         await app(scope, receive, send)
-
-    def _is_own(self, prefix: str) -> bool:
-        """Whether a prefix begins like a path of the app: then no path is taken for one that still has the prefix."""
-        return bool(prefix) and prefix.split("/", 2)[1] in self._own_folders
 
     def _is_from_proxy(self, scope: Scope) -> bool:
         """Whether the request comes from a trusted address. IPv4 on a socket of IPv6 is written as IPv4."""
@@ -84,6 +81,16 @@ class ProxyMiddleware:
         if client and client[0].startswith(_MAPPED_IPV4):
             scope["client"] = client = (client[0].removeprefix(_MAPPED_IPV4), client[1])
         return (client[0] if client else None) in self._forwarded.trusted_hosts
+
+
+def check_distinct(root_path: str, own_steps: frozenset[str]) -> None:
+    """Checks that a prefix can be told apart from the service's own paths.
+
+    Raises:
+        SettingError: it begins like one of them.
+    """
+    if _is_own(root_path, own_steps):
+        raise SettingError(f"root_path {root_path} begins like a path of the service's own; choose another prefix")
 
 
 def base_address(scope: Scope) -> str:
@@ -110,3 +117,8 @@ def _read_headers(scope: Scope) -> str:
         scope["headers"] = [(b"host", host), *others]
     prefix = headers.get(b"x-forwarded-prefix", b"").decode("latin-1").removesuffix("/")
     return prefix if is_prefix(prefix) else ""
+
+
+def _is_own(prefix: str, own_steps: frozenset[str]) -> bool:
+    """Whether a prefix begins like a path of the app: then no path is taken for one that still has the prefix."""
+    return bool(prefix) and prefix.split("/", 2)[1] in own_steps

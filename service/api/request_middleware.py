@@ -32,10 +32,7 @@ class RequestMiddleware:
         self._serial = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, or runs the lifespan."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Answers one request."""
         started = time.perf_counter()
         context = context_of(scope)
         request_id = context.request_id = self._request_id(scope)

@@ -17,6 +17,7 @@ from service.grpc.servicer import InferenceServicer
 from service.grpc.unknown_methods import make_server
 from service.http.body_budget import BodyBudget
 from service.http.process_memory import ProcessMemory
+from service.limits import RequestLimits
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -48,20 +49,16 @@ class GrpcLimits(NamedTuple):
     """What bounds the calls.
 
     Attributes:
-        max_body_bytes: longest tensor in a message.
+        request: of each call.
         max_body_bytes_in_flight: most bytes of all messages at once.
-        max_images: most pictures in a message.
         max_calls: most calls at once.
-        timeout_s: how long a message may take to arrive.
         drain_delay_s: how long to go on accepting calls once the process is told to stop.
         drain_timeout_s: how long calls in flight may then take to finish.
     """
 
-    max_body_bytes: int
+    request: RequestLimits
     max_body_bytes_in_flight: int
-    max_images: int
     max_calls: int
-    timeout_s: float
     drain_delay_s: float
     drain_timeout_s: float
 
@@ -96,19 +93,19 @@ async def serve(
         SettingError: the port cannot be listened on.
     """
     logging.getLogger("grpc._cython.cygrpc").addFilter(_is_worth_a_line)
-    longest = limits.max_body_bytes + _MESSAGE_OVERHEAD_BYTES
+    longest = limits.request.max_body_bytes + _MESSAGE_OVERHEAD_BYTES
     reader = MessageReader(
         budget,
         ProcessMemory(spare_bytes=_SPARE_BYTES),
         longest=longest,
         most_grown_bytes=limits.max_body_bytes_in_flight,
-        timeout_s=limits.timeout_s,
+        timeout_s=limits.request.timeout_s,
     )
     server = make_server(
         (*_OPTIONS, ("grpc.max_receive_message_length", longest), ("grpc.so_reuseport", int(is_shared))),
         limits.max_calls,
     )
-    guard = CallGuard(server, access, reader, limits.max_images)
+    guard = CallGuard(server, access, reader, limits.request.max_images)
     add_GRPCInferenceServiceServicer_to_server(servicer, guard)
     add_HealthServicer_to_server(health, guard)
     address = f"[{host}]" if ":" in host else host

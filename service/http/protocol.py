@@ -48,6 +48,7 @@ class PatientProtocol(asyncio.Protocol):
         server_state: of the server: its connections, tasks and default headers.
         app_state: that every request's scope has.
         limit: of all connections.
+        budget: of the bytes that all requests hold.
         write_timeout_s: how long a client may take to read each MiB of an answer.
 
     Attributes:
@@ -62,6 +63,7 @@ class PatientProtocol(asyncio.Protocol):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limit: ConnectionLimit,
+        budget: BodyBudget,
         write_timeout_s: float,
     ) -> None:
         self._app: ASGIApp = config.loaded_app
@@ -70,7 +72,7 @@ class PatientProtocol(asyncio.Protocol):
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self._limit = limit
-        self._budget: BodyBudget = app_state["app"].budget
+        self._budget = budget
         self._write_timeout_s = write_timeout_s
         self._transport: asyncio.Transport
         self._flow: Flow

@@ -20,9 +20,9 @@ from functools import partial
 from typing import cast
 
 import uvicorn
+import uvloop
 
-from service.api.context import AppState
-from service.app import create_app
+from service.app import run_service
 from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import PatientProtocol
@@ -46,7 +46,7 @@ def serve(
     signals: StopSignals,
     worker_slot: int | None = None,
 ) -> None:
-    """Serves until a signal ends the process. Returns only where the start fails.
+    """Serves until a signal ends the process; does not return.
 
     Args:
         settings: how the service runs.
@@ -55,37 +55,54 @@ def serve(
         signals: that end this process.
         worker_slot: number of this worker among its siblings; None where it has none. A second signal does not end a
             worker, since its parent decides about it.
+
+    Raises:
+        ConvoyError: the service cannot start; the message says why.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
-    protocol = partial(
-        PatientProtocol,
-        limit=ConnectionLimit(_connections_allowed(settings.max_connections)),
-        write_timeout_s=settings.write_timeout_s,
-    )
-    config = uvicorn.Config(
-        create_app(settings, worker_slot or 0),
-        loop="uvloop",
-        http=cast("type[asyncio.Protocol]", protocol),
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only hands it on
-        timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
-    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, listener, ready, signals, worker_slot))
 
-    def started() -> None:
-        signals.serve(
-            stop=server.stop,
-            limit_s=settings.drain_delay_s + settings.drain_timeout_s + DRAIN_GRACE_S,
-            stop_now=signals.end_now if worker_slot is None else None,
+
+async def _serve(
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    signals: StopSignals,
+    worker_slot: int | None,
+) -> None:
+    async with run_service(settings, worker_slot or 0) as service:
+        protocol = partial(
+            PatientProtocol,
+            limit=ConnectionLimit(_connections_allowed(settings.max_connections)),
+            budget=service.budget,
+            write_timeout_s=settings.write_timeout_s,
         )
-        ready()
+        config = uvicorn.Config(
+            service.app,
+            http=cast("type[asyncio.Protocol]", protocol),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only hands it on
+            timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
+        )
 
-    server = DrainingServer(config, drain_delay_s=settings.drain_delay_s, started=started, drained=signals.end_drained)
-    server.run(sockets=[listener])
+        def started() -> None:
+            signals.serve(
+                stop=server.stop,
+                limit_s=settings.drain_delay_s + settings.drain_timeout_s + DRAIN_GRACE_S,
+                stop_now=signals.end_now if worker_slot is None else None,
+            )
+            logger.info("ready for requests")
+            ready()
+
+        server = DrainingServer(config, service.drain, drain_delay_s=settings.drain_delay_s, started=started)
+        await server.serve(sockets=[listener])
+    signals.end_drained()
 
 
 def _connections_allowed(wanted: int) -> int:
@@ -114,40 +131,28 @@ class DrainingServer(uvicorn.Server):
 
     Args:
         config: of the server.
+        drain: set when the process is told to stop.
         drain_delay_s: how long to go on accepting after the signal, while load balancers learn of it.
         started: called once requests are answered.
-        drained: called once everything that was accepted is answered and the models are let go.
     """
 
     def __init__(
-        self,
-        config: uvicorn.Config,
-        *,
-        drain_delay_s: float,
-        started: Callable[[], None],
-        drained: Callable[[], None],
+        self, config: uvicorn.Config, drain: asyncio.Event, *, drain_delay_s: float, started: Callable[[], None]
     ) -> None:
         super().__init__(config)
+        self._drain = drain
         self._drain_delay_s = drain_delay_s
         self._started = started
-        self._drained = drained
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serves, and drains."""
-        await super().serve(sockets)
-        if self.started:
-            self._drained()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Loads the models, then listens."""
+        """Listens."""
         await super().startup(sockets)
         if self.started:
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts what waits, answers what was accepted, then lets the models go."""
-        state: AppState = self.lifespan.state["app"]
-        state.drain.set()
+        """Accepts what waits, and answers what was accepted."""
+        self._drain.set()
         await asyncio.sleep(self._drain_delay_s)
         listeners = sockets or []
         for listener in listeners:

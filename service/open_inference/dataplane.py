@@ -9,6 +9,7 @@ from typing import Any
 
 from service.classifier import Classification, Classifier
 from service.errors import ModelControlOffError
+from service.limits import RequestLimits
 from service.models.catalog import ServedModel
 from service.models.model_loader import ModelLoader
 from service.open_inference.description import (
@@ -34,7 +35,7 @@ class DataPlane:
         metrics: where requests are counted.
         drain: set once the process is told to stop.
         version: of the service.
-        max_images: most pictures in one request.
+        limits: of a request.
         model_control: whether requests may load and unload models.
     """
 
@@ -46,7 +47,7 @@ class DataPlane:
         drain: asyncio.Event,
         *,
         version: str,
-        max_images: int,
+        limits: RequestLimits,
         model_control: bool,
     ) -> None:
         self._classifier = classifier
@@ -54,7 +55,7 @@ class DataPlane:
         self._metrics = metrics
         self._drain = drain
         self._version = version
-        self._max_images = max_images
+        self._limits = limits
         self._model_control = model_control
 
     def is_ready(self) -> bool:
@@ -87,7 +88,7 @@ class DataPlane:
         Raises:
             ModelNotFoundError: it does not answer.
         """
-        return configure_model(self.find(name, version), self._max_images)
+        return configure_model(self.find(name, version), self._limits.max_images)
 
     def count(self, name: str | None = None, version: str | None = None) -> Document:
         """Counts and times since the process started: of all models, of a model's versions, or of one version.
@@ -110,7 +111,7 @@ class DataPlane:
             self._classifier,
             model,
             request,
-            max_images=self._max_images,
+            max_images=self._limits.max_images,
             deadline=deadline,
             is_abandoned=is_abandoned,
         )

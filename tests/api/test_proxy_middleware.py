@@ -30,7 +30,10 @@ async def pass_through(client: tuple[str, int], path: str = "/models", root_path
     async def send(_message: Any) -> None:
         return
 
-    layer = ProxyMiddleware(app, root_path, "10.0.0.0/8", frozenset(("models",)))
+    state: Any = None  # of the service; the layer hands it on
+    layer = ProxyMiddleware(
+        app, state, root_path=root_path, trusted_addresses="10.0.0.0/8", own_steps=frozenset(("models",))
+    )
     scope = {
         "type": "http",
         "client": client,
@@ -38,7 +41,7 @@ async def pass_through(client: tuple[str, int], path: str = "/models", root_path
         "path": path,
         "raw_path": path.encode(),
         "headers": list(FORWARDED),
-        "state": {"app": None},
+        "state": {},
     }
     await layer(scope, receive, send)
     return seen

@@ -116,7 +116,7 @@ def test_a_signal_to_one_worker_makes_it_drain_and_be_replaced(tmp_path: Path, c
         wait_for_log(process, "Shutting down")
         assert [request.finish() for request in requests] == [b"HTTP/1.1 200 OK"] * IN_FLIGHT
         worker.wait(30)
-        wait_for_log(process, "Application startup complete", times=3)
+        wait_for_log(process, "ready for requests", times=3)
         assert process.stop() == 0
     assert "died with exit status 0" in process.log.read_text()
 

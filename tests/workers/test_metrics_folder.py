@@ -111,7 +111,7 @@ def test_a_device_that_fills_up_ends_nothing(small: SmallDevice, cat: bytes) -> 
     first = process.workers()
     os.kill(first[0].pid, signal.SIGKILL)  # its replacement needs files of its own
     first[0].wait()
-    while process.log.read_text().count("Application startup complete") < 3:
+    while process.log.read_text().count("ready for requests") < 3:
         time.sleep(0.05)
     assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
     pages = [Page(httpx.get(f"{process.url}/metrics").text) for _ in range(12)]

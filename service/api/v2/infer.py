@@ -30,21 +30,21 @@ class InferEndpoint(ClassifyingEndpoint):
         context = context_of(scope)
         classifier = context.app.classifier
         headers = dict(scope["headers"])
-        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._timeout_s)
+        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
-        body = await read_body(connection, headers, self._max_body_bytes, timeout_s)
+        body = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
         target = _model(classifier, scope).target
 
         def read() -> tuple[InferRequest, Images]:
-            request = parse(body, headers.get(LENGTH_HEADER), self._max_images)
-            return request, prepare(request, target, self._max_images)
+            request = parse(body, headers.get(LENGTH_HEADER), self._limits.max_images)
+            return request, prepare(request, target, self._limits.max_images)
 
         is_long = len(body) > LOOP_BYTES
         request, images = await self._do(read, connection, deadline) if is_long else read()
         # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = _model(classifier, scope)
         if model.target != target:
-            images = prepare(request, model.target, self._max_images)
+            images = prepare(request, model.target, self._limits.max_images)
         if request.timeout_s is not None:
             deadline = min(deadline, started + request.timeout_s)
         result = await classifier.classify(

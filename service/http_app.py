@@ -1,0 +1,129 @@
+"""The HTTP side put together: layers around two endpoints and a FastAPI app.
+
+::
+
+    ProxyMiddleware ─ CORS, if set ─ RequestMiddleware ─ AuthMiddleware, if keys are set ─┐
+      ┌───────────────────────────────────────────────────────────────────────────────────┘
+      ├─ POST .../predict ──> PredictEndpoint
+      ├─ POST /v2/.../infer > InferEndpoint
+      └─ everything else ───> HeadMiddleware ─ PageSecurity ─ gzip ─ FastAPI
+"""
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from service import __version__
+from service.api.auth_middleware import AuthMiddleware, KeyRules
+from service.api.compression import LEVEL, MIN_BYTES
+from service.api.context import AppState
+from service.api.handlers import answer_errors
+from service.api.head_middleware import HeadMiddleware
+from service.api.openapi import ApiDocument
+from service.api.page_security import PageSecurity
+from service.api.predict import PredictEndpoint, is_prediction
+from service.api.proxy_middleware import ProxyMiddleware, check_distinct
+from service.api.request_log import RequestLog
+from service.api.request_middleware import RequestMiddleware
+from service.api.route_table import all_routes, first_steps
+from service.api.v2.infer import InferEndpoint, is_inference
+from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
+from service.api.work_thread import WorkThread
+from service.http.asgi import ASGIApp, Receive, Scope, Send
+from service.http.body_budget import BodyBudget
+from service.limits import RequestLimits
+from service.settings import Settings
+from service.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from service.access import AccessControl
+    from service.telemetry.tracing import Tracing
+
+
+class HttpApp:
+    """The layers and routes, made before there is a model to answer them.
+
+    Args:
+        settings: how the service runs.
+        limits: of a request.
+        budget: of the bytes that all bodies hold.
+        metrics: where answers are counted.
+        access: asks for keys; None where none are set.
+        tracing: where spans go; None where they go nowhere.
+
+    Attributes:
+        document: the OpenAPI document, not made yet.
+
+    Raises:
+        SettingError: ``root_path`` is one of the service's own paths.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        limits: RequestLimits,
+        budget: BodyBudget,
+        metrics: Metrics,
+        *,
+        access: "AccessControl | None",
+        tracing: "Tracing | None",
+    ) -> None:
+        work_thread = WorkThread()
+        predict = PredictEndpoint(limits, budget, work_thread)
+        inference = InferEndpoint(limits, budget, work_thread)
+        app = FastAPI(
+            title="Convoy",
+            version=__version__,
+            summary="Image classifiers, dynamically batched.",
+            redirect_slashes=False,
+            openapi_url=None,  # the document and its page are routes of `service/api/pages.py`
+        )
+        app.router.routes += all_routes(predict, inference)
+        self.document = ApiDocument(app, (ModelControlRequest, RepositoryIndexRequest), has_keys=access is not None)
+        self._settings = settings
+        self._own_steps = first_steps(app.routes)
+        check_distinct(settings.root_path, self._own_steps)
+        answer_errors(app)
+        app.add_middleware(PageSecurity)
+        app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
+        front = _front(predict, inference, HeadMiddleware(app))
+        if tracing is not None:
+            front = tracing.app(front)
+        if access is not None:
+            front = AuthMiddleware(front, access, KeyRules(app.routes))
+        self._layers: ASGIApp = RequestMiddleware(front, metrics, RequestLog(every_request=settings.access_log))
+        if settings.cors_origins:
+            self._layers = CORSMiddleware(
+                self._layers,
+                allow_origins=settings.cors_origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("*",),
+                expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
+            )
+
+    def over(self, state: AppState) -> ASGIApp:
+        """The whole app, over the parts that answer."""
+        settings = self._settings
+        return ProxyMiddleware(
+            self._layers,
+            state,
+            root_path=settings.root_path,
+            trusted_addresses=settings.forwarded_allow_ips,
+            own_steps=self._own_steps,
+        )
+
+
+def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:
+    """Calls the two endpoints that classify without the app's routing, and the app for the rest."""
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        if is_prediction(scope):
+            await predict(scope, receive, send)
+        elif is_inference(scope):
+            await inference(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return front
