@@ -1,6 +1,6 @@
 """Answers of ``/predict``: JSON, or an array where many pictures are sent."""
 
-from service.api.answer_form import AnswerForm
+from service.api.prediction_json import write_predictions
 from service.classifier import Classification
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.http.asgi import Headers, Reply
@@ -26,8 +26,8 @@ def answer(result: Classification, media_type: bytes, top_k: int | None) -> Repl
     if media_type != JSON:
         return Reply(200, write_array(result.probabilities), media_type, headers)
     metadata = result.model.metadata
-    form = AnswerForm.of(metadata.name, metadata.version, metadata.class_names)
-    return Reply(200, form.fill(result.probabilities, top_k), JSON, headers)
+    body = write_predictions(metadata.name, metadata.version, metadata.class_names, result.probabilities, top_k)
+    return Reply(200, body, JSON, headers)
 
 
 def server_timing(result: Classification) -> bytes:

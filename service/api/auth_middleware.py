@@ -1,4 +1,4 @@
-"""The layer that asks for a key, there only where keys are set.
+"""The layer that checks API keys. It exists only where keys are set.
 
 ::
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from service.access import AccessControl
 
 _UNKNOWN_PATH: Final = "predict"
-"""The scope for asking after paths that are not there."""
+"""The scope for paths without a route; their answer is 404 with a key and 401 without."""
 
 
 class KeyRules:
@@ -55,7 +55,7 @@ class KeyRules:
 
 
 class AuthMiddleware:
-    """Lets requests through whose key allows what they ask for.
+    """Passes on the requests whose key has the scope that their route needs.
 
     Args:
         app: what answers them.

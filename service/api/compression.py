@@ -1,4 +1,4 @@
-"""gzip for large answers, where the client takes it."""
+"""gzip for large answers, where the client accepts it."""
 
 import zlib
 

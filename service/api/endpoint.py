@@ -1,4 +1,4 @@
-"""What the two endpoints that classify have in common: they stand before the FastAPI app, and always answer."""
+"""Base class of the two endpoints that classify. They are called before the FastAPI app and answer their own errors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -81,7 +81,7 @@ class ClassifyingEndpoint(ABC):
         await reply.send(send)
 
     async def _do(self, work: Callable[[], Result], connection: Connection, deadline: float) -> Result:
-        """Does in the thread what would stop the event loop for too long."""
+        """Does work in a thread that would stop the event loop for too long."""
         return await self._work_thread.run(work, deadline=deadline, is_abandoned=connection.is_gone)
 
     @abstractmethod
@@ -90,4 +90,4 @@ class ClassifyingEndpoint(ABC):
 
     @abstractmethod
     def _failure(self, error: Exception) -> Reply:
-        """Tells of an error in the endpoint's own kind of document."""
+        """Makes an error document of the endpoint's own kind."""

@@ -1,4 +1,4 @@
-"""Every error of the ordinary routes as a document: the protocol's own below /v2, a problem elsewhere."""
+"""Error handlers of the FastAPI app: below /v2 they answer the protocol's document, elsewhere a problem document."""
 
 from http import HTTPStatus
 
@@ -15,11 +15,7 @@ from service.telemetry.failure import Failure
 
 
 def answer_errors(app: FastAPI) -> None:
-    """Registers the handlers.
-
-    Args:
-        app: whose routes are meant.
-    """
+    """Registers the error handlers of an app."""
 
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:

@@ -1,4 +1,4 @@
-"""What a browser is told about the service's own pages: run what belongs to them, and nothing else.
+"""Security headers for the service's own pages: a browser runs their scripts and styles, and no others.
 
 Source: Content Security Policy Level 3 (W3C); OWASP Secure Headers Project.
 """
@@ -21,8 +21,8 @@ _POLICY = (
 class PageSecurity:
     """Adds security headers: the content policy to HTML, ``nosniff`` to everything.
 
-    An inline script may run because its hash stands in the policy. No page repeats anything that a request said, so
-    each inline script is the service's own.
+    An inline script may run because its hash stands in the policy. Pages contain nothing from a request but a checked
+    path prefix, so each inline script is the service's own.
 
     Args:
         app: whose answers they are.

@@ -107,7 +107,7 @@ class Explanation(NamedTuple):
 
 
 def explain(error: Exception) -> Explanation:
-    """Finds the status of any exception. What the service did not raise on purpose stays in its log.
+    """Finds the status and text for any exception. The text of an unexpected one stands in the log only.
 
     Args:
         error: that ended a request.
@@ -137,7 +137,7 @@ def shorten(text: str, most: int) -> str:
 
 
 def problem(error: Exception) -> Reply:
-    """Puts any exception into an answer. What the service did not raise on purpose stays in its log.
+    """Makes the answer for any exception. The text of an unexpected one stands in the log only.
 
     Args:
         error: that ended a request.

@@ -1,4 +1,4 @@
-"""The log's view of requests: those that failed by our fault always, every one where that is asked for.
+"""The request log: requests that ended with status 500 are always logged, all others where ``access_log`` is set.
 
 Only names, numbers and times are logged: no picture, no header but the request id, and no query, which may hold a key.
 """
@@ -19,7 +19,7 @@ class RequestLog:
     """Writes a line for a request.
 
     Args:
-        every_request: log all, and not only those that the service failed.
+        every_request: log all, not only those with status 500.
     """
 
     def __init__(self, *, every_request: bool) -> None:

@@ -1,4 +1,4 @@
-"""What every answer carries and every request leaves behind, whichever side answers it: one plain ASGI layer."""
+"""Request ids, metrics and the request log, in one ASGI layer around all answers."""
 
 import itertools
 import re
@@ -16,7 +16,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 class RequestMiddleware:
     """Gives each request an id, and counts and times its answer.
 
-    An ``X-Request-ID`` of the client's is kept where it is harmless in a header and a log line, and made otherwise.
+    A client's own ``X-Request-ID`` is kept if its characters are safe in a header and in a log line.
 
     Args:
         app: what answers.

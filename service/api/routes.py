@@ -25,7 +25,7 @@ Catalog = Annotated[ModelCatalog, Depends(_catalog)]
 @router.get("/health/live", operation_id="live", summary="Is the process alive?", tags=["health"])
 @declare(key_scope=None)
 async def live() -> Live:
-    """Answers whenever the process can answer at all."""
+    """True whenever the event loop runs."""
     return Live(live=True)
 
 

@@ -31,7 +31,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
 
     @declare(key_scope=None)
     async def ServerLive(self, request: pb.ServerLiveRequest, context: _Context) -> pb.ServerLiveResponse:
-        """Answers whenever the process can answer at all."""
+        """True whenever the event loop runs."""
         return pb.ServerLiveResponse(live=True)
 
     @declare(key_scope=None)

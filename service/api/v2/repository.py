@@ -112,7 +112,7 @@ async def repository_index(request: Request, plane: Plane) -> list[RepositoryEnt
     ),
 )
 async def load_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
-    """Checks the file beside what answers; it takes over, in one step, only if it passes. No request is lost."""
+    """Checks the file, which replaces the loaded version in one step, and only if it passes. No request is lost."""
     wanted = await read_document(request, ModelControlRequest)
     versions = await plane.load(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, load=True)
@@ -127,7 +127,7 @@ async def load_model(request: Request, name: Name, plane: ControlledPlane) -> Mo
 )
 @declare(key_scope="control", errors=(*_BODY_ERRORS, ModelControlOffError, ModelNotFoundError))
 async def unload_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
-    """Takes it out; what it has admitted is still answered."""
+    """Removes it; requests that it has admitted are still answered."""
     wanted = await read_document(request, ModelControlRequest)
     versions = await plane.unload(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, unload=True)

@@ -41,7 +41,7 @@ async def server_metadata(plane: Plane) -> ServerMetadata:
 @router.get("/health/live", operation_id="v2_server_live", summary="Is the process alive?")
 @declare(key_scope=None)
 async def server_live() -> ServerLive:
-    """Answers whenever the process can answer at all."""
+    """True whenever the event loop runs."""
     return ServerLive(live=True)
 
 

@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from service.api.answer_form import AnswerForm
 from service.api.json_writing import STEP_NUMBERS, in_steps, write
+from service.api.prediction_json import write_predictions
 
 LABELS = ("plain", 'a "quoted" one', "100 %b", "naïve café", "back\\slash")
 
@@ -16,7 +16,7 @@ def probabilities() -> np.ndarray:
 
 
 def test_it_says_what_a_document_of_dictionaries_would(probabilities: np.ndarray) -> None:
-    document = json.loads(AnswerForm.of("m", "7", LABELS).fill(probabilities, None))
+    document = json.loads(write_predictions("m", "7", LABELS, probabilities, None))
     assert list(document) == ["model", "version", "predictions"]
     assert (document["model"], document["version"]) == ("m", "7")
     for row, prediction in zip(probabilities, document["predictions"], strict=True):
@@ -30,26 +30,26 @@ def test_it_says_what_a_document_of_dictionaries_would(probabilities: np.ndarray
 
 def test_the_top_is_in_order_and_the_first_of_equals_comes_first() -> None:
     rows = np.array([[0.1, 0.3, 0.3, 0.25, 0.05]], np.float32)
-    document = json.loads(AnswerForm.of("m", "7", LABELS).fill(rows, 3))
+    document = json.loads(write_predictions("m", "7", LABELS, rows, 3))
     top = document["predictions"][0]["top"]
     assert [(entry["label"], entry["index"]) for entry in top] == [(LABELS[i], i) for i in (1, 2, 3)]
     assert [np.float32(entry["probability"]) for entry in top] == [rows[0][i] for i in (1, 2, 3)]
 
 
 def test_more_labels_than_there_are_is_all_of_them(probabilities: np.ndarray) -> None:
-    document = json.loads(AnswerForm.of("m", "7", LABELS).fill(probabilities, 99))
+    document = json.loads(write_predictions("m", "7", LABELS, probabilities, 99))
     assert [len(prediction["top"]) for prediction in document["predictions"]] == [len(LABELS)] * 3
 
 
 def test_a_number_is_the_shortest_that_is_the_same_float32() -> None:
-    assert b'"probability":0.1,' in AnswerForm.of("m", "1", ("a", "b")).fill(np.array([[0.1, 0.05]], np.float32), None)
+    assert b'"probability":0.1,' in write_predictions("m", "1", ("a", "b"), np.array([[0.1, 0.05]], np.float32), None)
 
 
 def test_a_long_answer_is_written_in_steps_and_is_the_same() -> None:
     labels = tuple(f"class {number}" for number in range(1000))
     rows = np.random.default_rng(0).random((50, len(labels)), np.float32)
-    document = json.loads(AnswerForm.of("m", "7", labels).fill(rows, 2))
-    one_by_one = [json.loads(AnswerForm.of("m", "7", labels).fill(row[np.newaxis], 2)) for row in rows]
+    document = json.loads(write_predictions("m", "7", labels, rows, 2))
+    one_by_one = [json.loads(write_predictions("m", "7", labels, row[np.newaxis], 2)) for row in rows]
     assert document["predictions"] == [only["predictions"][0] for only in one_by_one]
 
 
