@@ -10,7 +10,7 @@
 cost, is decided by the caller (``service/decoding`` for requests).
 """
 
-from imaging.errors import PictureError, TooManyPixelsError, UnreadableError
+from imaging.errors import PictureError, TooManyPixelsError, TooSlowError, UnreadableError
 from imaging.header import Header, Limits, decoded_bytes
 from imaging.meter import slowness
 from imaging.reader import Examined, decode, examine, read
@@ -23,6 +23,7 @@ __all__ = [
     "PictureError",
     "Target",
     "TooManyPixelsError",
+    "TooSlowError",
     "UnreadableError",
     "decode",
     "decoded_bytes",

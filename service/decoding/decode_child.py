@@ -1,0 +1,100 @@
+"""The process that decodes what no header bounds, so that it can be ended; see :mod:`service.decoding.decode_children`.
+
+::
+
+    parent ── request ──> worker ── reply ──> parent
+                             │ ended by a limit of CPU time, or by its codec
+                          watcher ── reply in its place; and it forks the next worker, within a millisecond
+"""
+
+import json
+import os
+import resource
+import signal
+import struct
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+from imaging import PictureError, Target, read
+
+REQUEST: Final = struct.Struct("<IQdQ")
+"""Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
+
+REPLY: Final = struct.Struct("<BI")
+"""The outcome, and the bytes that follow: pixels, the reason of a refusal, or nothing."""
+
+DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(4)
+
+_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a whole group may get them; the parent still answers
+_READ_BYTES: Final = 1 << 20
+
+
+def main() -> NoReturn:
+    """Answers requests on standard input until it ends."""
+    replies = os.dup(1)
+    os.dup2(2, 1)  # what codecs print is no reply
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):  # where memory is short, the kernel shall end this process and not the service
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    while True:
+        worker = os.fork()
+        if not worker:
+            _work(replies)
+        _, status = os.waitpid(worker, 0)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 0:
+            os._exit(0)
+        os.write(replies, REPLY.pack(ENDED_BY_TIME if code == -signal.SIGPROF else ENDED, 0))
+
+
+def _work(replies: int) -> NoReturn:
+    """Answers requests until there are no more."""
+    data_bytes = _data_bytes()
+    while head := _read(REQUEST.size):
+        target_bytes, file_bytes, cpu_s, memory_bytes = REQUEST.unpack(head)
+        target = Target(**json.loads(_read(target_bytes)))
+        data = _read(file_bytes)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + memory_bytes, resource.RLIM_INFINITY))
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, native code or not
+        try:
+            outcome, content = DECODED, read(data, target, _admit).tobytes()
+        except PictureError as error:
+            outcome, content = REFUSED, str(error).encode()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        _write(replies, REPLY.pack(outcome, len(content)) + content)
+    os._exit(0)
+
+
+def _admit(_header: object, _target: object) -> None:
+    """The parent has looked at the header already."""
+
+
+def _read(count: int) -> bytes:
+    """So many bytes of standard input; nothing where it has ended."""
+    parts = []
+    while count:
+        part = os.read(0, min(count, _READ_BYTES))
+        if not part:
+            return b""
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _data_bytes() -> int:
+    """Memory of this process that a limit counts already: private and writable; 0 where the kernel does not tell."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) * 1024
+    return 0
