@@ -36,7 +36,9 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
     """
     measured: dict[str, float] = {}
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=1 << 24, loop_work_s=2e-3, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(
+            max_pixels=1 << 24, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
+        )
         for name in ("cifar10", "mnist"):
             network = Network(newest(models, name))
             target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]

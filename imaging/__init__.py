@@ -12,7 +12,7 @@ cost, is decided by the caller (``service/decoding`` for requests).
 
 from imaging.errors import PictureError, TooManyPixelsError, TooSlowError, UnreadableError
 from imaging.header import Header, Limits, decoded_bytes
-from imaging.meter import slowness
+from imaging.meter import most_cpu_s, slowness
 from imaging.reader import Examined, decode, examine, read
 from imaging.target import Target
 
@@ -28,6 +28,7 @@ __all__ = [
     "decode",
     "decoded_bytes",
     "examine",
+    "most_cpu_s",
     "read",
     "slowness",
 ]

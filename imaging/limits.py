@@ -13,6 +13,9 @@ MAX_SLOWDOWN: Final = 3.0
 LEAST_METERED_S: Final = 10e-3
 """Decoding is not ended before it has taken so long, whatever the estimate: small files differ by more than 4 times."""
 
+LEAST_CHILD_S: Final = 5e-3
+"""The same in a child process, which has no other work."""
+
 MAX_DIRECTORY_ENTRIES: Final = 512
 """Entries of one TIFF or EXIF directory. Cameras write 20 to 60, scientific TIFF up to 100."""
 
@@ -76,3 +79,24 @@ GIF_PIXEL_BYTES: Final = 2
 
 GIF_SPARE_BYTES: Final = 4096
 """Beyond."""
+
+WEBP_CHUNKS: Final = 256
+"""Chunks of a WebP that are looked at, and one more for each KiB of the file."""
+
+TIFF_STRIPS: Final = 65_536
+"""Strips of a TIFF, over all planes: there may be one for each line."""
+
+TIFF_TILE_PIXELS: Final = 1024
+"""Pixels of a TIFF's tiles, on average: the specification lets them have 16 x 16, and writers make 64 x 64 and more."""
+
+TIFF_SPARE_TILES: Final = 64
+"""So many tiles may be smaller."""
+
+TIFF_EXPANSION: Final = 2
+"""How many times the bytes of its pixels a TIFF's compressed strips may have: LZW makes up to 1.5 of one."""
+
+TIFF_FAX_EXPANSION: Final = 8
+"""The same of the codes of fax machines, which make 2.5 of one where a photograph is dithered."""
+
+TIFF_SPARE_BYTES: Final = 4096
+"""Beyond, for each strip or tile: the tables of a JPEG."""

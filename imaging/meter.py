@@ -12,7 +12,7 @@ import zlib
 from functools import cache
 
 from imaging.errors import TooSlowError
-from imaging.limits import LEAST_METERED_S, MAX_SLOWDOWN
+from imaging.limits import LEAST_CHILD_S, LEAST_METERED_S, MAX_SLOWDOWN
 
 _BLOCK_BYTES = 4096  # a read of less is one of the header's
 _SAMPLE = zlib.compress(bytes(i * i >> 7 & 255 for i in range(1 << 16)), 6)
@@ -80,6 +80,11 @@ class MeteredFile(io.BytesIO):
         if size is not None and size >= _BLOCK_BYTES:
             self._meter.check()
         return super().read(size)
+
+
+def most_cpu_s(work_s: float) -> float:
+    """CPU time, in seconds, after which a process is ended that was estimated to compute for ``work_s``."""
+    return max(LEAST_CHILD_S, MAX_SLOWDOWN * work_s) * slowness()
 
 
 def _measure_slowness(samples: int) -> float:

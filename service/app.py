@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from service import __version__
 from service.api.context import AppState
 from service.classifier import Classifier
-from service.decoding import Decoder, DecodeThreads
+from service.decoding import DecodeChildren, Decoder, DecodeThreads
 from service.errors import SettingError
 from service.http.asgi import ASGIApp
 from service.http.body_budget import BodyBudget
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _LOOP_BUDGET_S = 5e-3  # below it a thread's way to the GIL and back costs more than the core that it adds is worth
 _LOOP_DECODE_S = 3e-4  # longer ones are decoded in a thread, on another core
 _LOOP_DECODE_ALONE_S = 2e-3  # where there is no other core
+_MOST_CHILDREN = 4  # processes of 40 MB, for what no header bounds
 
 
 class Service(NamedTuple):
@@ -78,6 +79,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
         if tracing is not None:
             stack.push_async_callback(asyncio.to_thread, tracing.close)
         threads = stack.enter_context(DecodeThreads(available_cores()))
+        children = stack.enter_context(DecodeChildren(min(available_cores(), _MOST_CHILDREN)))
         document_made = threads.submit(http.document.make)  # most of a load runs outside Python, so the two overlap
         catalog = ModelCatalog(settings.default_model)
         loader = _make_loader(settings, worker_slot, catalog, metrics, tracing)
@@ -88,6 +90,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
             max_reducible_pixels=settings.max_reducible_pixels,
             loop_work_s=_LOOP_DECODE_ALONE_S if cores == 1 else _LOOP_DECODE_S,
             threads=threads,
+            children=children,
             budget=budget,
         )
         gc.collect()

@@ -14,24 +14,27 @@ import time
 from importlib import import_module
 from types import ModuleType
 
-from imaging import PictureError, Target, read
+from imaging import PictureError, Target, decode, examine, most_cpu_s
 
-FORMATS = ("jpeg", "png", "gif", "bmp")
+FORMATS = ("jpeg", "png", "gif", "bmp", "tiff", "webp", "avif")
 _TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 _REPEATS = 3
 
 
 def cpu_s(data: bytes) -> tuple[float, str]:
     """The least of several CPU times of reading a file, and why it was refused, if it was."""
-    best, reason = float("inf"), ""
+    best, reason, most_s = float("inf"), "", float("inf")
     for _ in range(_REPEATS):
         started = time.process_time()
         try:
-            read(data, _TARGET)
+            picture = examine(data)
+            if not picture.cost.is_bounded:  # the service decodes it in a process with this limit
+                most_s = most_cpu_s(picture.estimate_s(_TARGET))
+            decode(picture, _TARGET)
         except PictureError as error:
             reason = str(error)
         best = min(best, time.process_time() - started)
-    return best, reason
+    return (most_s, "ended after that time") if best > most_s else (best, reason)
 
 
 def worst_ratio(name: str, module: ModuleType, side: int) -> float:

@@ -14,16 +14,27 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from imaging.bounds.bmp_pixels import measure_bmp
+from imaging.bounds.coded_pictures import measure_avif, measure_heif
 from imaging.bounds.cost import Cost
 from imaging.bounds.gif_blocks import measure_gif
 from imaging.bounds.jpeg_scans import measure_jpeg
 from imaging.bounds.png_chunks import measure_png
+from imaging.bounds.tiff_strips import measure_tiff
+from imaging.bounds.webp_chunks import measure_webp
 
 __all__ = ["Cost", "measure"]
 
-_OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 20e-9, 60e-9
 _SCANNERS: Mapping[str, Callable[[bytes], Cost]] = MappingProxyType(
-    {"BMP": measure_bmp, "GIF": measure_gif, "JPEG": measure_jpeg, "PNG": measure_png}
+    {
+        "AVIF": measure_avif,
+        "BMP": measure_bmp,
+        "GIF": measure_gif,
+        "HEIF": measure_heif,
+        "JPEG": measure_jpeg,
+        "PNG": measure_png,
+        "TIFF": measure_tiff,
+        "WEBP": measure_webp,
+    }
 )
 
 
@@ -40,5 +51,4 @@ def measure(kind: str, data: bytes) -> Cost:
     Raises:
         UnreadableError: its headers are broken, or they ask for more work than any encoder of the format does.
     """
-    scan = _SCANNERS.get(kind)
-    return scan(data) if scan is not None else Cost(data, _OPEN_S + len(data) * _BYTE_S, _PIXEL_S)
+    return _SCANNERS[kind](data)

@@ -15,11 +15,14 @@ class Cost(NamedTuple):
         data: the file, without what no decoder needs.
         work_s: estimated CPU time, in seconds, of what has to be decoded whatever size the picture is wanted at.
         pixel_s: estimated CPU time of a pixel that is decoded, converted and resized.
+        is_bounded: whether decoding takes no more than some times the estimate, whatever the file holds: its codec
+            works as the headers say, or is ended by a meter. If not, it has to be decoded where it can be ended.
     """
 
     data: bytes
     work_s: float
     pixel_s: float
+    is_bounded: bool = True
 
     def estimate_s(self, header: Header, target: Target) -> float:
         """CPU time, in seconds, of making the picture what a model takes."""

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 
 from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading
+from imaging.limits import MAX_DIRECTORY_ENTRIES
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
 STRIP_OFFSETS, SAMPLES, STRIP_BYTES, PLANAR = 273, 277, 279, 284
@@ -26,7 +27,6 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # of unsigned integers
 _SHORT, _LONG = 3, 4
 _BIG = 43  # BigTIFF's version; 42 is the classic one
-_MOST_TAGS = 4096
 
 
 class Field(NamedTuple):
@@ -70,7 +70,7 @@ class Directory:
             start, head, entry, offset = (8, "Q", "HHQ8s", "Q") if is_big else (4, "H", "HHI4s", "I")
             (place,) = struct.unpack_from(order + offset, data, start)
             (count,) = struct.unpack_from(order + head, data, place)
-            if count > _MOST_TAGS:
+            if count > MAX_DIRECTORY_ENTRIES:
                 raise UnreadableError(f"its header is broken (a directory of {count} tags)")
             place += struct.calcsize(order + head)
             entry_bytes = struct.calcsize(order + entry)

@@ -10,6 +10,7 @@
 from imaging import Target
 from service.decoding.base64_files import read_base64
 from service.decoding.bounded_json import BoundedJson, LongText, NumberList
+from service.decoding.decode_children import DecodeChildren
 from service.decoding.decode_threads import DecodeThreads
 from service.decoding.decoder import Decoder, Upload
 from service.decoding.json_pixels import read_json_pixels
@@ -18,6 +19,7 @@ from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
 __all__ = [
     "NPY_MEDIA_TYPE",
     "BoundedJson",
+    "DecodeChildren",
     "DecodeThreads",
     "Decoder",
     "LongText",

@@ -1,8 +1,8 @@
 """Child processes that decode what no header bounds: lossless WebP, compressed TIFF, AVIF, HEIC.
 
 A thread cannot be ended, and these codecs take a whole file at once. Some kilobytes of it can be a million tables that
-have to be built, and no header tells. So such files are decoded in a process with a limit of CPU time, from the time that
-files of their kind take, and one of memory. A process is started when the first such file comes.
+have to be built, and no header tells. So such files are decoded in a process with a limit of CPU time, which is some
+times what files of their kind take, and one of memory. A process is started when the first such file comes.
 """
 
 import json
@@ -17,7 +17,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 import service
 from imaging import Target, TooSlowError, UnreadableError
 from service.decoding.decode_child import DECODED, ENDED, ENDED_BY_TIME, REFUSED, REPLY, REQUEST
+from service.decoding.decode_threads import DecodeThreads
 from service.errors import DeadlineExceededError
 
 logger = logging.getLogger(__name__)
@@ -39,9 +41,17 @@ class NoChildError(Exception):
 
 
 class DecodeChildren:
-    """A child process for each thread that asks at the same time."""
+    """A child process for each thread that asks at the same time.
 
-    def __init__(self) -> None:
+    Args:
+        count: most processes.
+
+    Attributes:
+        threads: that may ask.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.threads = DecodeThreads(count, "decode-apart")
         self._idle: deque[_Child] = deque()
 
     def decode(
@@ -93,8 +103,15 @@ class DecodeChildren:
             child.end()
         return _Child()
 
-    def close(self) -> None:
-        """Ends those that have nothing to do. The others end with their reply, or with this process."""
+    def __enter__(self) -> Self:
+        self.threads.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the processes that have nothing to do. The others end with their reply, or with this process."""
+        self.threads.__exit__(kind, error, trace)
         while self._idle:
             self._idle.pop().end()
 

@@ -20,10 +20,12 @@ class DecodeThreads:
 
     Args:
         count: most threads; each is started when there is work for it.
+        name: of the threads, for people who look at stacks.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, name: str = "decode") -> None:
         self._count = count
+        self._name = name
         self._started = 0
         self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
 
@@ -47,7 +49,7 @@ class DecodeThreads:
         future: Future[T] = Future()
         self._queue.put((future, call))
         if self._started < self._count:
-            threading.Thread(target=self._work, name=f"decode-{self._started}", daemon=True).start()
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
             self._started += 1
         return future
 

@@ -7,8 +7,10 @@
        ├─ moments, by the headers ──> :meth:`Decoder.decode_soon`: in the event loop, when the request's batch is formed
        │
        └─ longer ──> wait for memory ──> a thread: each picture only while somebody waits for the answer
+                                            └─ not bounded by its headers ──> a child process, which is ended in time
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,12 +28,17 @@ from imaging import (
     decode,
     decoded_bytes,
     examine,
+    most_cpu_s,
     slowness,
 )
+from service.decoding.decode_children import DecodeChildren, NoChildError
 from service.decoding.decode_memory import DecodeMemory, MemoryBudget
 from service.decoding.decode_threads import DecodeThreads
 from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError, TooLargeError
 
+logger = logging.getLogger(__name__)
+
+_CHILD_BYTES = 64 << 20  # of memory, beside what the header announces
 _LOOP_BYTES = 1 << 18  # of a request; reading the headers of more takes a while itself
 
 
@@ -56,7 +63,8 @@ class Decoder:
         loop_work_s: requests whose pictures take at most so long, by their headers, are decoded in the event loop: a
             thread would take longer to wake than the picture to decode.
         threads: decode the rest.
-        budget: of the memory that they take.
+        children: decode, for threads, what no header bounds. Where they cannot be started, threads do.
+        budget: of the memory that all of them take.
     """
 
     def __init__(
@@ -66,11 +74,13 @@ class Decoder:
         max_reducible_pixels: int = Limits().max_reducible_pixels,
         loop_work_s: float,
         threads: DecodeThreads,
+        children: DecodeChildren | None,
         budget: MemoryBudget,
     ) -> None:
         self._limits = Limits(max_pixels, max_reducible_pixels)
         self._loop_work_s = loop_work_s / slowness()
         self._threads = threads
+        self._children = children
         self._memory = DecodeMemory(budget)
 
     def decode_soon(self, uploads: Sequence[Upload], target: Target) -> Callable[[], NDArray[np.uint8]] | None:
@@ -94,7 +104,7 @@ class Decoder:
             picture = self._examine(index, upload, target)
             if isinstance(picture, Examined):
                 work_s += picture.estimate_s(target)
-                if work_s > self._loop_work_s:
+                if work_s > self._loop_work_s or not picture.cost.is_bounded:
                     return None
             elif len(uploads) == 1:
                 raise InvalidImagesError([picture])
@@ -127,10 +137,33 @@ class Decoder:
         memory_bytes = max(
             (decoded_bytes(picture.header, target) for picture in pictures if isinstance(picture, Examined)), default=0
         )
+        threads, decode_one = self._threads, decode
+        if self._children is not None and not all(_is_bounded(picture) for picture in pictures):
+            threads, decode_one = self._children.threads, partial(self._decode_bounded, self._children, deadline)
         held_bytes = await self._memory.take(memory_bytes)
-        return await self._threads.run(
-            partial(_decode_all, uploads, pictures, target, check), partial(self._memory.give_back, held_bytes)
+        return await threads.run(
+            partial(_decode_all, uploads, pictures, target, check, decode_one),
+            partial(self._memory.give_back, held_bytes),
         )
+
+    @staticmethod
+    def _decode_bounded(
+        children: DecodeChildren, deadline: float, picture: Examined, target: Target
+    ) -> NDArray[np.uint8]:
+        """Decodes a picture where it can be ended, if its headers do not bound the time that it takes."""
+        if picture.cost.is_bounded:
+            return decode(picture, target)
+        try:
+            return children.decode(
+                picture.cost.data,
+                target,
+                cpu_s=most_cpu_s(picture.estimate_s(target)),
+                memory_bytes=decoded_bytes(picture.header, target) + len(picture.cost.data) + _CHILD_BYTES,
+                deadline=deadline,
+            )
+        except NoChildError as error:
+            logger.warning("no process can be started to decode a picture in, so a thread does: %s", error)
+            return decode(picture, target)
 
     def decode_now(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in the calling thread.
@@ -174,11 +207,16 @@ def _no_check() -> None:
     pass
 
 
+def _is_bounded(picture: Examined | ImageFault) -> bool:
+    return isinstance(picture, ImageFault) or picture.cost.is_bounded
+
+
 def _decode_all(
     uploads: Sequence[Upload],
     pictures: Sequence[Examined | ImageFault],
     target: Target,
     check: Callable[[], None] = _no_check,
+    decode_one: Callable[[Examined, Target], NDArray[np.uint8]] = decode,
 ) -> NDArray[np.uint8]:
     """Decodes pictures one after the other; ``check`` ends it between two of them."""
     images = np.empty((len(uploads), *target.shape), np.uint8)
@@ -189,7 +227,7 @@ def _decode_all(
             faults.append(picture)
             continue
         try:
-            images[index] = decode(picture, target)
+            images[index] = decode_one(picture, target)
         except UnreadableError as error:
             faults.append(ImageFault(index, upload.filename, str(error)))
     if faults:

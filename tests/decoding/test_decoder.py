@@ -26,7 +26,9 @@ Decode = Callable[..., NDArray[np.uint8]]
 @pytest.fixture
 def decode() -> Iterator[Decode]:
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=1_000_000, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(
+            max_pixels=1_000_000, loop_work_s=1e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
+        )
 
         def run(*files: bytes, target: Target = COLOR) -> NDArray[np.uint8]:
             return decoder.decode_now([Upload(data, f"{index}.bin") for index, data in enumerate(files)], target)
@@ -219,7 +221,9 @@ def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str)
     file = Upload(encode(Image.new("L" if kind != "WEBP" else "RGB", (2000, 2000)), kind, **options))
     small = Upload(encode(cat(), kind))
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(
+            max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
+        )
         assert decoder.decode_soon([file], COLOR) is None
         assert decoder.decode_soon([small, file], COLOR) is None
         both = decoder.decode_soon([small, small], COLOR)
@@ -235,7 +239,7 @@ async def test_what_nobody_waits_for_is_not_decoded(
     *, is_gone: bool, deadline: float, refusal: type[Exception]
 ) -> None:
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=1, loop_work_s=0, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(max_pixels=1, loop_work_s=0, threads=threads, children=None, budget=BodyBudget(1 << 30))
         with pytest.raises(refusal):
             await decoder.decode([Upload(b"")], COLOR, deadline=deadline, is_abandoned=lambda: is_gone)
 
@@ -246,7 +250,7 @@ def test_the_first_picture_imports_nothing() -> None:
 import sys
 from pathlib import Path
 from service.decoding import Decoder, Target, Upload
-decoder = Decoder(max_pixels=1_000_000, loop_work_s=1e-3, threads=None, budget=None)
+decoder = Decoder(max_pixels=1_000_000, loop_work_s=1e-3, threads=None, children=None, budget=None)
 target = Target(32, 32, "RGB", "cover", light_on_dark=False)
 known = set(sys.modules)
 decoder.decode_now([Upload(Path({str(SAMPLES / "cifar10_cat_0.png")!r}).read_bytes())], target)

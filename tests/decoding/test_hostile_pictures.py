@@ -56,6 +56,24 @@ REFUSED = {
             ("absolute runs of 3", "broken off"),
         )
     },
+    "tiff": {
+        "7600 strips of everything": "strips or tiles, where it has 1",
+        "7600 deflated strips": "strips or tiles, where it has 1",
+        "3000000 strips of everything": "strips or tiles, where it has 1",
+        "3000000 deflated strips": "strips or tiles, where it has 1",
+        "deflated lines, all the same": "overlap",
+        "slow lines, all the same": "overlap",
+        "cleared tables, LZW": "truncated",
+        "nothing, PackBits": "truncated",
+        "tiles of 1 x 1": "4096 strips or tiles",
+        "4,000 tags": "4009 tags",
+    },
+    "webp": {
+        "16 groups of large codes": "truncated",
+        "256 groups of large codes": "truncated",
+        "a million chunks": "too many chunks",
+    },
+    "avif": {},
     "png": {
         "empty blocks, 400% of the pixels": "compressed pixels are more than",
         "10 MB behind the stream": "compressed pixels are more than",

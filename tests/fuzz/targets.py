@@ -37,7 +37,9 @@ def decode(data: bytes) -> None:
     """A picture, for either kind of model."""
     target = TARGETS[data[0] % len(TARGETS)] if data else COLOUR
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=MAX_PIXELS, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(
+            max_pixels=MAX_PIXELS, loop_work_s=1e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
+        )
         try:
             pixels = decoder.decode_now([Upload(data[1:])], target)
         except RequestError:

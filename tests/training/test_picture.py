@@ -60,7 +60,9 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
 def _serve(data: bytes, rule: PictureRule) -> np.ndarray:
     target = Target(rule.height, rule.width, rule.color_mode, rule.fit, light_on_dark=rule.polarity == "light-on-dark")
     with DecodeThreads(1) as threads:
-        decoder = Decoder(max_pixels=1 << 22, loop_work_s=1e-3, threads=threads, budget=BodyBudget(1 << 30))
+        decoder = Decoder(
+            max_pixels=1 << 22, loop_work_s=1e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
+        )
         return decoder.decode_now([Upload(data)], target)[0]
 
 

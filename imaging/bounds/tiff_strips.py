@@ -1,0 +1,136 @@
+"""What decoding a TIFF takes, from the directory of its first picture (TIFF 6.0, chapters 2, 8 and 15).
+
+::
+
+    width, height, rows a strip | tile width and length, planes ──> how many strips or tiles there are
+    their offsets and lengths   ───────────────────────────────────> as many, and no more bytes than the file has
+
+Pillow makes objects of every offset, and a decoder for every uncompressed strip: those are put together. A compressed
+one can be read as often as an offset names it.
+"""
+
+import math
+from typing import NamedTuple, Self
+
+from imaging import limits
+from imaging.bounds.cost import Cost
+from imaging.errors import UnreadableError
+from imaging.formats import tiff_directory as tags
+from imaging.formats.tiff_directory import Directory, Field
+
+_ROWS_A_STRIP, _TILE_WIDTH, _TILE_LENGTH = 278, 322, 323
+_NONE, _LZW, _PACK_BITS, _ZSTD, _LZMA = 1, 5, 32773, 50000, 34925
+_FAX = {2, 3, 4}
+_YCBCR = 6
+_BYTE_S = {_NONE: 1.5e-9, _LZW: 5e-9, _PACK_BITS: 2e-9, _ZSTD: 3e-9, _LZMA: 30e-9}  # of the samples
+_OTHER_BYTE_S, _FAX_PIXEL_S = 4.5e-9, 12e-9
+_BOUNDED = {_NONE, _LZW, _PACK_BITS}  # the others inflate, or are coded in scans and tables
+_OPEN_S, _PIXEL_S = 250e-6, 4e-9
+_PART_S = {True: 6e-6, False: 3e-6}  # of a strip or tile; of a compressed one
+_JOINED = 16  # so many uncompressed strips and more are put together
+_HEAD = bytes(8)  # of a file, which the directory replaces
+
+
+class _Layout(NamedTuple):
+    """How the pixels are cut into parts: strips or tiles, over all planes."""
+
+    offsets: int
+    lengths: int
+    rows: int
+    height: int
+    row_bytes: int
+    planes: int
+    parts: int
+    raw_bytes: int
+
+    @classmethod
+    def of(cls, directory: Directory) -> Self:
+        width, height = directory.value(tags.WIDTH, 0), directory.value(tags.HEIGHT, 0)
+        if not width or not height:
+            raise UnreadableError("its header is broken (it declares no size)")
+        samples = max(1, directory.value(tags.SAMPLES, 1))
+        planes = samples if directory.value(tags.PLANAR, 1) == 2 else 1
+        row_bytes = math.ceil(width * (samples // planes) * min(64, directory.value(tags.BITS, 1)) / 8)
+        rows = min(height, max(1, directory.value(_ROWS_A_STRIP, height)))
+        parts, offsets, lengths = math.ceil(height / rows) * planes, tags.STRIP_OFFSETS, tags.STRIP_BYTES
+        most = limits.TIFF_STRIPS
+        if tags.TILE_OFFSETS in directory.fields:
+            across, down = directory.value(_TILE_WIDTH, 0), directory.value(_TILE_LENGTH, 0)
+            if not across or not down:
+                raise UnreadableError("its header is broken (tiles without a size)")
+            parts, offsets, lengths = (
+                math.ceil(width / across) * math.ceil(height / down),
+                tags.TILE_OFFSETS,
+                tags.TILE_BYTES,
+            )
+            parts, rows = parts * planes, 0
+            most = width * height * planes // limits.TIFF_TILE_PIXELS + limits.TIFF_SPARE_TILES
+        if parts > most:
+            raise UnreadableError(f"it has {parts} strips or tiles; at most {most} are read for its size")
+        return cls(offsets, lengths, rows, height, row_bytes, planes, parts, row_bytes * height * planes)
+
+
+def measure_tiff(data: bytes) -> Cost:
+    """Counts what decoding a TIFF's first picture takes.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        What it takes, and the file with a directory of no more strips than its picture has.
+
+    Raises:
+        UnreadableError: the directory is broken, or has other strips than its picture, or they are longer than the
+            file.
+    """
+    directory = Directory.of(data)
+    layout = _Layout.of(directory)
+    compression = directory.value(tags.COMPRESSION, _NONE)
+    is_raw = compression == _NONE
+    needed = _with_its_parts_only(directory, layout)
+    file = data if needed is directory else needed.write(data)
+    is_subsampled = directory.value(tags.PHOTOMETRIC, 0) == _YCBCR
+    if is_raw and layout.rows and not is_subsampled and layout.parts >= max(_JOINED, 2 * layout.planes):
+        file = _joined(data, needed, layout)
+    elif not is_raw:
+        sent = sum(needed.values(layout.lengths))
+        expansion = limits.TIFF_FAX_EXPANSION if compression in _FAX else limits.TIFF_EXPANSION
+        if sent > len(data) or sent > expansion * layout.raw_bytes + limits.TIFF_SPARE_BYTES * layout.parts:
+            raise UnreadableError("its strips or tiles overlap, or have more bytes than their pixels")
+    work_s = layout.raw_bytes * _BYTE_S.get(compression, _OTHER_BYTE_S) + layout.parts * _PART_S[is_raw]
+    if compression in _FAX:
+        work_s += layout.raw_bytes * 8 * _FAX_PIXEL_S
+    return Cost(file, _OPEN_S + work_s, _PIXEL_S, is_bounded=compression in _BOUNDED)
+
+
+def _with_its_parts_only(directory: Directory, layout: _Layout) -> Directory:
+    """The directory with as many offsets and lengths as there are parts."""
+    fields = dict(directory.fields)
+    for tag in (layout.offsets, layout.lengths):
+        if (field := fields.get(tag)) is None:
+            continue
+        if not layout.parts <= field.length <= 2 * layout.parts + limits.TIFF_SPARE_TILES:
+            raise UnreadableError(f"its header is broken ({field.length} strips or tiles, where it has {layout.parts})")
+        size = len(field.raw) // field.length
+        fields[tag] = Field(field.type, layout.parts, field.raw[: layout.parts * size])
+    return directory if fields == directory.fields else Directory(directory.order, fields)
+
+
+def _joined(data: bytes, directory: Directory, layout: _Layout) -> bytes:
+    """The file with its uncompressed strips one behind the other, as one a plane.
+
+    Raises:
+        UnreadableError: they overlap.
+    """
+    strips, room = [], len(data)
+    a_plane = layout.parts // layout.planes
+    for index, offset in enumerate(directory.values(layout.offsets)):
+        rows = min(layout.rows, layout.height - index % a_plane * layout.rows)
+        strips.append(data[offset : offset + rows * layout.row_bytes])
+        room -= len(strips[-1])
+        if room < 0:
+            raise UnreadableError("its strips overlap")
+    length = layout.row_bytes * layout.height
+    places = tuple(len(_HEAD) + plane * length for plane in range(layout.planes))
+    changes = {layout.offsets: places, layout.lengths: (length,) * layout.planes, _ROWS_A_STRIP: (layout.height,)}
+    return directory.changed(changes).write(b"".join((_HEAD, *strips)))

@@ -1,0 +1,111 @@
+"""What no header bounds is decoded in a process that can be ended, and the next file is not the worse for it."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import psutil
+import pytest
+
+from bench.reliability.hostile_pictures import webp
+from bench.reliability.hostile_pictures.picture import encode, photo
+from imaging import Target, TooSlowError, UnreadableError, examine, read
+from service.decoding import DecodeChildren, Decoder, DecodeThreads, Upload
+from service.errors import DeadlineExceededError, InvalidImagesError
+from service.http.body_budget import BodyBudget
+
+TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
+GENEROUS = {"cpu_s": 10.0, "memory_bytes": 1 << 30, "deadline": time.perf_counter() + 1e5}
+LOSSLESS = encode(photo(40, 30), "WEBP", lossless=True)
+
+
+@pytest.fixture
+def children() -> Iterator[DecodeChildren]:
+    with DecodeChildren(1) as started:
+        yield started
+    assert not processes()
+
+
+def processes() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if "decode_child" in " ".join(child.cmdline())]
+
+
+def slow_file(side: int) -> bytes:
+    return next(file.data for file in webp.hostile(side, side) if file.name.endswith("groups of codes"))
+
+
+def test_a_child_makes_the_pixels_that_this_process_makes(children: DecodeChildren) -> None:
+    for data in (LOSSLESS, encode(photo(300, 200), "AVIF"), encode(photo(50, 50), "TIFF", compression="tiff_lzw")):
+        assert np.array_equal(children.decode(data, TARGET, **GENEROUS), read(data, TARGET))
+    assert len(processes()) == 1
+
+
+def test_a_file_that_takes_too_long_is_ended_and_the_next_is_read(children: DecodeChildren) -> None:
+    slow = slow_file(512)
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    (watcher,) = processes()
+    before = sum(watcher.cpu_times()[:4])
+    for _ in range(3):
+        with pytest.raises(TooSlowError):
+            children.decode(slow, TARGET, **GENEROUS | {"cpu_s": 0.02})
+    assert sum(watcher.cpu_times()[:4]) - before < 0.5
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    assert processes() == [watcher]
+
+
+def test_a_file_that_takes_too_much_memory_is_refused(children: DecodeChildren) -> None:
+    with pytest.raises(UnreadableError):
+        children.decode(slow_file(512), TARGET, **GENEROUS | {"memory_bytes": 20 << 20})
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+
+
+def test_a_damaged_file_is_refused_with_the_reason(children: DecodeChildren) -> None:
+    with pytest.raises(UnreadableError, match="truncated"):
+        children.decode(LOSSLESS[:-40], TARGET, **GENEROUS)
+
+
+def test_past_the_deadline_nothing_goes_on(children: DecodeChildren) -> None:
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    (watcher,) = processes()
+    with pytest.raises(DeadlineExceededError):
+        children.decode(slow_file(512), TARGET, **GENEROUS | {"deadline": time.perf_counter() + 0.02})
+    assert not watcher.is_running()
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_child_that_was_killed_is_replaced(children: DecodeChildren, number: signal.Signals) -> None:
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    (watcher,) = processes()
+    (worker,) = watcher.children()
+    worker.send_signal(number)
+    worker.wait()
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+
+
+def test_a_stop_of_the_whole_group_does_not_reach_it(children: DecodeChildren) -> None:
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    (watcher,) = processes()
+    assert os.getpgid(watcher.pid) != os.getpgid(0)
+    for process in (watcher, *watcher.children()):
+        process.terminate()
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    assert processes() == [watcher]
+
+
+async def test_the_decoder_gives_children_what_no_header_bounds(children: DecodeChildren) -> None:
+    slow, good = Upload(slow_file(256), "slow.webp"), Upload(LOSSLESS)
+    assert not examine(slow.data).cost.is_bounded
+    with DecodeThreads(1) as threads:
+        budget = BodyBudget(1 << 30)
+        decoder = Decoder(max_pixels=1 << 22, loop_work_s=1, threads=threads, children=children, budget=budget)
+        assert decoder.decode_soon([good], TARGET) is None
+        wait = {"deadline": time.perf_counter() + 1e5, "is_abandoned": lambda: False}
+        assert np.array_equal((await decoder.decode([good], TARGET, **wait))[0], read(good.data, TARGET))
+        with pytest.raises(InvalidImagesError) as refusal:
+            await decoder.decode([good, slow, good], TARGET, **wait)
+        assert [fault.index for fault in refusal.value.faults] == [1]
+        assert "many times longer" in refusal.value.faults[0].reason
+        assert budget.held == 0
