@@ -24,6 +24,8 @@ from tests.grpc.address import grpc_address_of
 from tests.grpc.raw_http2 import DATA, END_STREAM, INFER, begin, call_headers, connection, frame, message, read_until
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 GRPC = ("--grpc-port", "0", "--log-format", "text")
 MOST_CALLS = 8
 MOST_GROWTH_BYTES = 60e6

@@ -16,6 +16,8 @@ from tests.fixtures.models import copy_models
 from tests.grpc.address import grpc_address_of
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 

@@ -13,6 +13,8 @@ from service.inference import GpuPolicy, KnownModels, LoadLimits, ModelRepositor
 from service.inference.known_models import PASSED, Outcome
 from tests.fixtures.tiny_models import HOSTILE, MALFORMED, hostile_model, put, tiny_model
 
+pytestmark = pytest.mark.slow
+
 LIMITS = LoadLimits(timeout_s=60, memory_bytes=1 << 30)
 
 

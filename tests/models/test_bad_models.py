@@ -19,6 +19,8 @@ from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 GOOD = {("mnist", "1"), ("tiny", "1"), ("cranes", "1")}
 INDEX = "/v2/repository/index"
 KINDS = ("reference-cut-off", "evaluation-a-text", "commit-a-number", "bad-reshape", "fifty-gigabytes")

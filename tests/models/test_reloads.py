@@ -4,10 +4,13 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models
 from tests.process import ServerProcess
+
+pytestmark = pytest.mark.slow
 
 RELOADS = 50
 

@@ -15,6 +15,8 @@ from tests.models.loading import make_loader
 from tests.models.test_bad_models import until
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 NOTHING = Changes([], [])
 A, B = ("a", "1"), ("b", "1")
 OLD, NEW = (1, 10, 100), (1, 20, 200)

@@ -13,6 +13,8 @@ import pytest
 from tests.process import ServerProcess
 from tests.server.hostile import PNG, head, memory, until_closed, wire
 
+pytestmark = pytest.mark.slow
+
 MOST = 20
 PROBE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 PROBES = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready", "/metrics")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.process import ROOT, ServerProcess
 
+pytestmark = pytest.mark.slow
+
 COMMAND = (sys.executable, "-S", "-m", "service", "health")  # as in the Dockerfile
 NEW_PIDS = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 CAN_ISOLATE = shutil.which("unshare") is not None and subprocess.run([*NEW_PIDS, "true"], check=False).returncode == 0

@@ -10,6 +10,8 @@ import pytest
 from tests.process import ServerProcess
 from tests.server.hostile import PNG, head, memory, pour, until_closed, wire
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "endless", [b"x-h: " + b"a" * 1000 + b"\r\n", b"a" * 65_536, b"\x00" * 65_536], ids=["many", "long", "nothing"]

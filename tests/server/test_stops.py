@@ -12,6 +12,8 @@ from bench.reliability.probe import LivenessProbe
 from bench.reliability.stops import send
 from tests.process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 _BODY_BYTES = 6 << 20
 _LONGEST_STOP_S = 0.5  # before there were bounds: up to 6 s; now below 0.03 s on a quiet machine
 
