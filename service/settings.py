@@ -172,10 +172,13 @@ class Settings(BaseSettings):
     )
     max_body_bytes_in_flight: Annotated[int, Field(ge=1024)] = Field(
         256 * MEBIBYTE,
-        description="Bytes of request bodies that a worker holds at once, small ones not counted; more get 503.",
+        description="Bytes that a worker's requests hold at once: bodies from 16 KiB on, decoded pictures, answers not "
+        "sent. More get 503.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
-        4096, description="Connections that a worker serves at once; requests on further ones get 503."
+        4096,
+        description="Connections that a worker serves at once. Idle ones make room for new ones; where all are busy, new "
+        "ones get 503.",
     )
     max_grpc_calls: Annotated[int, Field(ge=1)] = Field(
         1024, description="Calls over gRPC that a worker answers at once; further ones get RESOURCE_EXHAUSTED."

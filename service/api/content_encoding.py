@@ -34,47 +34,69 @@ def read_coding(header: bytes | None) -> bytes | None:
     return coding
 
 
-async def inflate(body: bytes, coding: bytes, max_bytes: int, hold: Callable[[int], None]) -> bytes:
-    """Inflates a body.
+class Inflater:
+    """Inflates a body as it comes, so that what was compressed is never held as a whole.
 
     Args:
-        body: whole.
         coding: as :func:`read_coding` returns it.
         max_bytes: longest body, inflated.
-        hold: is told of the bytes that each piece adds, before the next is made; raises where there is no room.
-
-    Returns:
-        The body as it was before compression.
-
-    Raises:
-        TooLargeError: it is longer than ``max_bytes``.
-        MalformedRequestError: it is not what its coding says, ends early, or something follows it.
+        hold: is told of the bytes that each piece adds; raises where there is no room.
     """
-    out, length, turn_bytes = io.BytesIO(), 0, 0
-    rest, data = memoryview(body), b""
-    inflater, members = zlib.decompressobj(_WINDOWS[coding]), 1
-    while True:
-        if not data:
-            data, rest = bytes(rest[:_INPUT_BYTES]), rest[_INPUT_BYTES:]
+
+    def __init__(self, coding: bytes, max_bytes: int, hold: Callable[[int], None]) -> None:
+        self._coding = coding.decode()
+        self._window = _WINDOWS[coding]
+        self._max_bytes = max_bytes
+        self._hold = hold
+        self._member = zlib.decompressobj(self._window)
+        self._members = 1
+        self._plain = io.BytesIO()  # grows in place, and gives its bytes away without a copy
+        self._length = 0
+        self._turn_bytes = 0
+
+    async def write(self, data: bytes) -> None:
+        """Takes the next bytes of the body.
+
+        Raises:
+            TooLargeError: inflated, it is longer than ``max_bytes``.
+            MalformedRequestError: it is not what its coding says, or something follows it.
+        """
+        for start in range(0, len(data), _INPUT_BYTES):
+            rest = data[start : start + _INPUT_BYTES]
+            while rest:
+                if self._member.eof:
+                    self._begin_member()
+                rest = self._inflate(rest)
+                if self._turn_bytes > _BYTES_A_TURN:
+                    self._turn_bytes = 0
+                    await asyncio.sleep(0)
+
+    def finish(self) -> bytes:
+        """The body as it was before compression.
+
+        Raises:
+            MalformedRequestError: it ended early.
+        """
+        if not self._member.eof:
+            raise MalformedRequestError(f"the {self._coding} body is truncated, or something follows it")
+        return self._plain.getvalue()
+
+    def _begin_member(self) -> None:
+        if self._window != _GZIP or self._members == _MOST_MEMBERS:
+            raise MalformedRequestError(f"the {self._coding} body has too many members, or something follows it")
+        self._member = zlib.decompressobj(self._window)
+        self._members += 1
+
+    def _inflate(self, data: bytes) -> bytes:
+        """Makes one piece; returns what is left of the data."""
         try:
-            piece = inflater.decompress(data, _PIECE_BYTES)
+            piece = self._member.decompress(data, _PIECE_BYTES)
         except zlib.error:
-            raise MalformedRequestError(f"the body is not {coding.decode()}, or something follows it") from None
-        length += len(piece)
-        if length > max_bytes:
-            raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed, once inflated")
-        hold(len(piece))
-        out.write(piece)
-        data = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-        if inflater.eof:
-            if not data and not rest:
-                return out.getvalue()
-            if _WINDOWS[coding] != _GZIP or members == _MOST_MEMBERS:
-                raise MalformedRequestError(f"the {coding.decode()} body is truncated, or something follows it")
-            inflater, members = zlib.decompressobj(_GZIP), members + 1
-        elif not data and not rest and len(piece) < _PIECE_BYTES:
-            raise MalformedRequestError(f"the {coding.decode()} body is truncated, or something follows it")
-        turn_bytes += len(piece) + _INPUT_BYTES
-        if turn_bytes > _BYTES_A_TURN:
-            turn_bytes = 0
-            await asyncio.sleep(0)
+            raise MalformedRequestError(f"the body is not {self._coding}, or something follows it") from None
+        self._length += len(piece)
+        if self._length > self._max_bytes:
+            raise TooLargeError(f"the body is longer than the {self._max_bytes} bytes allowed, once inflated")
+        self._hold(len(piece))
+        self._plain.write(piece)
+        self._turn_bytes += len(piece) + _INPUT_BYTES
+        return self._member.unused_data if self._member.eof else self._member.unconsumed_tail

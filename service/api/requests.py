@@ -2,8 +2,9 @@
 
 import asyncio
 import io
+from collections.abc import Callable
 
-from service.api.content_encoding import inflate, read_coding
+from service.api.content_encoding import Inflater, read_coding
 from service.errors import (
     ClientGoneError,
     MalformedRequestError,
@@ -51,33 +52,44 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
             f"the body has {headers[b'content-length'].decode()} bytes; at most {max_bytes} are allowed"
         )
     coding = read_coding(headers.get(b"content-encoding"))
-    if connection.is_body_here():
+    if coding is None and connection.is_body_here():
         body = connection.take_body()
-    else:
-        body = await _read_slowly(connection, max_bytes, timeout_s)
-    if len(body) > max_bytes:
-        raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
-    if coding is None:
+        if len(body) > max_bytes:
+            raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
         return body
-    compressed_bytes = connection.held_bytes
-    plain = await inflate(body, coding, max_bytes, connection.hold)
-    connection.release(compressed_bytes)
-    return plain
-
-
-async def _read_slowly(connection: Connection, max_bytes: int, timeout_s: float) -> bytes:
-    body, length, more = io.BytesIO(), 0, True  # grows in place, and gives its bytes away without a copy
+    sink = _Plain(connection.hold) if coding is None else Inflater(coding, max_bytes, connection.hold)
     try:
         async with asyncio.timeout(timeout_s):
-            while more and length <= max_bytes:
-                message = await connection.receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGoneError
-                chunk = message.get("body", b"")
-                connection.hold(len(chunk))
-                body.write(chunk)
+            length, more = 0, True
+            while more:
+                chunk, more = await _receive(connection)
                 length += len(chunk)
-                more = message.get("more_body", False)
+                if length > max_bytes:
+                    raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
+                await sink.write(chunk)
     except TimeoutError:
         raise SlowBodyError("the body did not arrive within the time limit") from None
-    return body.getvalue()
+    return sink.finish()
+
+
+async def _receive(connection: Connection) -> tuple[bytes, bool]:
+    """The next piece of a body, and whether more is to come."""
+    message = await connection.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    return message.get("body", b""), message.get("more_body", False)
+
+
+class _Plain:
+    """A body that is sent as it is."""
+
+    def __init__(self, hold: Callable[[int], None]) -> None:
+        self._hold = hold
+        self._body = io.BytesIO()  # grows in place, and gives its bytes away without a copy
+
+    async def write(self, data: bytes) -> None:
+        self._hold(len(data))
+        self._body.write(data)
+
+    def finish(self) -> bytes:
+        return self._body.getvalue()

@@ -2,30 +2,15 @@
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import NamedTuple
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
 _FRAMING = frozenset((b"content-length", b"transfer-encoding", b"connection"))
 _BODILESS = (204, 304)
 
 
-class AnswerHead(NamedTuple):
-    """A head that is ready to be sent.
-
-    Attributes:
-        data: its bytes, with the empty line.
-        content_length: of the body; 0 where it is chunked.
-        is_chunked: whether the body is sent in chunks.
-        keep_alive: whether the connection may be used again.
-    """
-
-    data: bytes
-    content_length: int
-    is_chunked: bool
-    keep_alive: bool
-
-
-def encode_head(status: int, headers: Iterable[tuple[bytes, bytes]], *, has_body: bool, keep_alive: bool) -> AnswerHead:
+def encode_head(
+    status: int, headers: Iterable[tuple[bytes, bytes]], has_body: bool, keep_alive: bool
+) -> tuple[bytes, int, bool, bool]:
     """Writes a head. The body is framed here: Transfer-Encoding of the application is left out.
 
     Args:
@@ -33,6 +18,10 @@ def encode_head(status: int, headers: Iterable[tuple[bytes, bytes]], *, has_body
         headers: of the answer; names in any case.
         has_body: False where the request was HEAD.
         keep_alive: whether the client would use the connection again.
+
+    Returns:
+        The head with its empty line; the Content-Length, 0 where there is none; whether the body is sent in chunks;
+        whether the connection may be used again.
 
     Raises:
         RuntimeError: a header holds a line break.
@@ -62,4 +51,4 @@ def encode_head(status: int, headers: Iterable[tuple[bytes, bytes]], *, has_body
     head = b"".join(parts)
     if head.count(b"\n") != count or head.count(b"\r") != count or b"\0" in head:
         raise RuntimeError("a header holds a line break")
-    return AnswerHead(head + b"\r\n", length, is_chunked, keep_alive)
+    return head + b"\r\n", length, is_chunked, keep_alive

@@ -52,20 +52,11 @@ class Connection:
         self._budget.take(count)
         self._held_bytes += count
 
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that are counted for this request."""
-        return self._held_bytes
-
-    def release(self, count: int) -> None:
-        """Counts out bytes that this request held."""
-        self._budget.give_back(count)
-        self._held_bytes -= count
-
     def let_go(self) -> None:
         """Counts out all that this request held; its body is needed no longer."""
         if self._held_bytes:
-            self.release(self._held_bytes)
+            self._budget.give_back(self._held_bytes)
+            self._held_bytes = 0
 
     def is_alone(self) -> bool:
         """Whether this is the only request that the process knows of."""

@@ -2,7 +2,7 @@
 
 It does what uvicorn's own cycle does, with less work for each request: no event object unless the application waits, no
 copy of a body that came in one piece, headers checked once for the whole head, and head and body in one write
-(`docs/decisions/0011-an-own-request-cycle.md` has the figures). An answer is complete when the kernel has taken all of
+(`docs/decisions/0013-an-own-request-cycle.md` has the figures). An answer is complete when the kernel has taken all of
 it, so the next request on the connection begins only then.
 """
 
@@ -244,9 +244,8 @@ class Exchange:
             self._expects_continue = False
             # The client may send its body or may not: what comes next cannot be told apart from a request.
             self.keep_alive = self.keep_alive and not self.more_body
-        has_body = self._scope["method"] != "HEAD"
         self._head, self._left, self._is_chunked, self.keep_alive = encode_head(
-            status, (*self._default_headers, *headers), has_body=has_body, keep_alive=self.keep_alive
+            status, (*self._default_headers, *headers), self._scope["method"] != "HEAD", self.keep_alive
         )
         self.response_started = True
 

@@ -66,6 +66,8 @@ class RequestReader:
         self._url = b""
         self._headers: Headers = []
         self._framing: Headers = []
+        self._checked: Headers | None = None  # framing headers that were found to be right
+        self._expects_continue = False
         self._data_bytes = 0
         self._first_bytes = 0  # of the data in which the head began
         self._barren_bytes = 0  # that came since then, or since the last of the body
@@ -146,7 +148,10 @@ class RequestReader:
         """
         parser = self._parser
         version = parser.get_http_version()
-        check_head(version, self._framing)
+        if self._framing != self._checked or version != "1.1":  # most requests of a connection are alike in these
+            check_head(version, self._framing)
+            self._checked = self._framing if version == "1.1" else None
+            self._expects_continue = _EXPECT in [(name, value.lower()) for name, value in self._framing]
         most_bytes = self._first_bytes + self._barren_bytes + self._data_bytes
         if len(self._headers) > MOST_HEADERS or (
             most_bytes > MAX_HEAD_BYTES and head_size(self._url, self._headers) > MAX_HEAD_BYTES
@@ -176,7 +181,7 @@ class RequestReader:
         self._sink.begin_request(
             scope,
             keep_alive=version == "1.1" and parser.should_keep_alive(),
-            expects_continue=_EXPECT in [(name, value.lower()) for name, value in self._framing],
+            expects_continue=self._expects_continue,
         )
 
     def on_body(self, data: bytes) -> None:

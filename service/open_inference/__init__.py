@@ -12,7 +12,16 @@ Source: https://github.com/kserve/open-inference-protocol, and Triton's extensio
 classification, model repository, model configuration, statistics).
 """
 
-from service.open_inference.inference import InferRequest, RequestedOutput, infer, make_outputs, prepare
+from service.open_inference.inference import LONGEST_ID, InferRequest, RequestedOutput, infer, make_outputs, prepare
 from service.open_inference.tensors import InputTensor, OutputTensor
 
-__all__ = ["InferRequest", "InputTensor", "OutputTensor", "RequestedOutput", "infer", "make_outputs", "prepare"]
+__all__ = [
+    "LONGEST_ID",
+    "InferRequest",
+    "InputTensor",
+    "OutputTensor",
+    "RequestedOutput",
+    "infer",
+    "make_outputs",
+    "prepare",
+]

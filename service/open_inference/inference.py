@@ -11,7 +11,8 @@ from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 from service.open_inference.tensors import ENCODED, IMAGE, InputTensor, OutputTensor, read_images
 
-_LONGEST_ID = 256
+LONGEST_ID = 256
+"""Most characters of a request's id, which its answer repeats."""
 
 
 class RequestedOutput(NamedTuple):
@@ -95,8 +96,8 @@ def prepare(request: InferRequest, target: Target, max_images: int) -> Images:
     for output in request.outputs:
         if output.name != OUTPUT_NAME:
             raise MalformedRequestError(f"there is no output {output.name[:64]!r}; the model has {OUTPUT_NAME}")
-    if request.id is not None and len(request.id) > _LONGEST_ID:
-        raise MalformedRequestError(f"`id` has {len(request.id)} characters; at most {_LONGEST_ID} are given back")
+    if request.id is not None and len(request.id) > LONGEST_ID:
+        raise MalformedRequestError(f"`id` has {len(request.id)} characters; at most {LONGEST_ID} are given back")
     if len(request.outputs) != 1:
         raise MalformedRequestError(f"ask for {OUTPUT_NAME} once")
     return read_images(request.inputs[0], target, max_images)

@@ -18,10 +18,9 @@ from service.classifier import Classification
 from service.decoding import BoundedJson, LongText, NumberList
 from service.errors import MalformedRequestError, TooLargeError
 from service.http.asgi import Headers, Reply
-from service.open_inference import InferRequest, InputTensor, OutputTensor, RequestedOutput
+from service.open_inference import LONGEST_ID, InferRequest, InputTensor, OutputTensor, RequestedOutput
 
 LENGTH_HEADER = b"inference-header-content-length"
-_MAX_ID_CHARACTERS = 1024
 _OTHER_ELEMENTS = 256
 
 _Object = dict[str, Any]
@@ -40,7 +39,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
 
     Raises:
         MalformedRequestError: not the JSON that it should be, or lengths that do not add up.
-        TooLargeError: more elements, or a longer ``id``, than a request needs.
+        TooLargeError: more elements than a request needs.
     """
     text, raw = _split(body, json_length)
     bounded = BoundedJson(text, numbers_key="data")
@@ -158,11 +157,9 @@ def _output(entry: _Object, *, binary: bool) -> RequestedOutput:
 
 def _id(value: Any) -> str | None:
     if isinstance(value, LongText):
-        raise TooLargeError(f"`id` has more than the {_MAX_ID_CHARACTERS} characters that are allowed")
+        raise MalformedRequestError(f"`id` is longer than the {LONGEST_ID} characters that are given back")
     if value is not None and not isinstance(value, str):
         raise MalformedRequestError("`id` must be text")
-    if value is not None and len(value) > _MAX_ID_CHARACTERS:
-        raise TooLargeError(f"`id` has {len(value)} characters; at most {_MAX_ID_CHARACTERS} are allowed")
     return value
 
 
