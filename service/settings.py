@@ -177,8 +177,8 @@ class Settings(BaseSettings):
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         4096,
-        description="Connections that a worker serves at once. Idle ones make room for new ones; where all are busy, new "
-        "ones get 503.",
+        description="Connections that a worker serves at once. Idle ones make room for new ones; where all are busy, "
+        "new ones get 503.",
     )
     max_grpc_calls: Annotated[int, Field(ge=1)] = Field(
         1024, description="Calls over gRPC that a worker answers at once; further ones get RESOURCE_EXHAUSTED."
