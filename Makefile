@@ -14,13 +14,18 @@ FRAMEWORKS := .venv-frameworks
 export ORT_DISABLE_TELEMETRY := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
+# The command `convoy` of an environment. Worker processes read the script again, so it does nothing unless it is run.
+define front_door
+	@printf '#!%s/bin/python\nimport sys\n\nsys.path.insert(0, "%s")\nfrom convoy import main\n\nif __name__ == "__main__":\n    sys.exit(main())\n' \
+	  "$(abspath $(1))" "$(CURDIR)" > $(1)/bin/convoy && chmod +x $(1)/bin/convoy
+endef
+
 # An environment is made anew when its locked requirements have changed, and not otherwise.
 define environment
 	@$(PYTHON) -c 'import sys; sys.exit(f"Convoy needs Python 3.11 or newer, this is {sys.version.split()[0]}; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv --clear $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --compile -r $(2)
-	@printf '#!%s/bin/python\nimport sys\n\nsys.path.insert(0, "%s")\nfrom convoy import main\n\nsys.exit(main())\n' \
-	  "$(CURDIR)/$(1)" "$(CURDIR)" > $(1)/bin/convoy && chmod +x $(1)/bin/convoy
+	$(call front_door,$(1))
 	@touch $@
 endef
 

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _WRONG_USE: Final = 2
+_FOLDERS: Final = {"install": ".venv", "import-env": ".venv-import", "train-env": ".venv-train"}
+"""Where each target of the Makefile puts its environment."""
 
 
 class Command(NamedTuple):
@@ -56,6 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: that of the command; 2 where there is no such command, or its environment is missing.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["--version"]:
+        from service import __version__
+
+        print(f"convoy {__version__}")
+        return 0
     if not words or words[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0 if words else _WRONG_USE
@@ -65,18 +72,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"convoy {word[:40]}: there is no such command\n{_usage()}", file=sys.stderr)
         return _WRONG_USE
     try:
-        return _run(word, command, rest)
+        status = _run(word, command, rest)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "contract", "convoy", "imaging", "service", "training"):
             raise
-        environment = "train-env" if missing in ("h5py", "keras", "tensorflow", "tf2onnx") else command.environment
+        target = "train-env" if missing in ("h5py", "keras", "tensorflow", "tf2onnx") else command.environment
         print(
-            f"convoy {word} needs the package {missing}, which is not installed here: `make {environment}` makes an "
-            "environment that has it",
+            f"convoy {word} needs the package {missing}, which is not installed here: `make {target}` makes an "
+            f"environment that has it, and {_FOLDERS[target]}/bin/convoy {word} uses it",
             file=sys.stderr,
         )
         return _WRONG_USE
+    if arguments is None and command.package == "service":
+        from service.workers.stop_signals import end
+
+        end(status)  # without waiting for threads, and whether or not standard output can be written to
+    return status
 
 
 def _run(word: str, command: Command, rest: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""``python -m service health``: whether the service that runs here is ready, for a container's health check.
+"""``convoy health``: whether the service that runs here is ready, for a container's health check.
 
 It finds the running service among the processes and takes address and port from where the service had them: its flags,
 then its environment. So it follows ``--port``. It imports the standard library only, because it runs every few seconds.

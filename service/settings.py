@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         cli_kebab_case=True,
-        cli_prog_name="python -m service",
+        cli_prog_name="convoy serve",
         frozen=True,
         extra="forbid",
     )
@@ -243,7 +243,7 @@ class Settings(BaseSettings):
         if self.model_control and self.keys_file is None:
             raise ValueError(
                 "model_control needs keys_file: any page in a browser here could ask too; "
-                "make a key with `python -m service keys new --scope control`"
+                "make a key with `convoy keys new --scope control`"
             )
         return self
 

@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx
 import pytest
 
 from convoy import COMMANDS
+from service import __version__
 from tests.process import ROOT
 
 _IN_SERVICE = [word for word, command in COMMANDS.items() if command.package == "service"]
@@ -42,6 +45,37 @@ def test_a_missing_environment_is_told_in_one_line(words: str, target: str) -> N
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1
     assert f"make {target}`" in said.stderr
+    assert f"/bin/convoy {words.split(maxsplit=1)[0]} uses it" in said.stderr
+
+
+def test_the_script_that_make_writes_serves_with_workers_from_anywhere(tmp_path: Path) -> None:
+    environment = tmp_path / "env"
+    (environment / "bin").mkdir(parents=True)
+    python = environment / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    rule = f"--eval=script: ; $(call front_door,{environment})"
+    subprocess.run(["make", "--silent", rule, "script"], cwd=ROOT, check=True)
+    words = ("serve", "--port", "0", "--workers", "2", "--models-dir", str(ROOT / "models"))
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            [environment / "bin" / "convoy", *words], cwd="/", stdout=subprocess.PIPE, stderr=log
+        ) as served,
+    ):
+        try:
+            assert served.stdout is not None
+            url = served.stdout.readline().decode().split()[-1]
+            assert httpx.get(f"{url}/health/ready").status_code == 200
+            served.terminate()
+            assert served.wait(30) == 0
+        finally:
+            served.kill()
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_the_version_is_the_service_s() -> None:
+    assert convoy("--version").stdout == f"convoy {__version__}\n"
 
 
 def test_a_word_that_is_no_command_gets_the_list() -> None:

@@ -1,4 +1,4 @@
 """Offline: a data set becomes a Keras network, and the network a calibrated, verified ONNX file.
 
-``python -m training --help`` lists the commands. TensorFlow is imported here and nowhere else in the project.
+``convoy --help`` lists the commands. TensorFlow is imported here and nowhere else in the project.
 """

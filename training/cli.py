@@ -21,14 +21,14 @@ _DATA_DIR = Path("data")
 
 _EXAMPLES = """\
 examples:
-  python -m training cifar10                              the notebook, to the letter
-  python -m training mnist --recipe best                  the same network, trained better
-  python -m training mnist --data-dir kaggle/train.csv    from Kaggle's CSV
-  python -m training flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
-  python -m training describe cifar10                     the network's layers, with their arithmetic
-  python -m training evaluate models/cifar10/2/model.onnx how good a file is, by ONNX Runtime
-  python -m training convert models/cifar10/2/model.onnx --precision int8
-  python -m training submit models/mnist/2/model.onnx kaggle/test.csv
+  convoy train cifar10                              the notebook, to the letter
+  convoy train mnist --recipe best                  the same network, trained better
+  convoy train mnist --data-dir kaggle/train.csv    from Kaggle's CSV
+  convoy train flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
+  convoy describe cifar10                           the network's layers, with their arithmetic
+  convoy evaluate models/cifar10/2/model.onnx       how good a file is, by ONNX Runtime
+  convoy convert models/cifar10/2/model.onnx --precision int8
+  convoy submit models/mnist/2/model.onnx kaggle/test.csv
 """
 
 
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m training",
+        prog="convoy",
         description="From a data set to a calibrated ONNX classifier that says what it is.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -189,7 +189,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _command(options: argparse.Namespace, version: str) -> str:
     """The command that makes a version anew, without where its data and checkpoints happen to be."""
-    words = ["python -m training", options.name, "--recipe", options.recipe]
+    words = ["convoy train", options.name, "--recipe", options.recipe]
     if options.epochs is not None:
         words += ["--epochs", str(options.epochs)]
     words += ["--seed", str(options.seed), "--version", version]

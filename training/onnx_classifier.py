@@ -55,7 +55,7 @@ class OnnxClassifier:
         try:
             return ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
         except ContractError as error:
-            raise ModelFileError(f"{self._origin} was not exported by `python -m training`: {reason(error)}") from error
+            raise ModelFileError(f"{self._origin} was not made by `convoy`: {reason(error)}") from error
 
     def predict(self, pixels: NDArray[np.uint8], batch_size: int = _BATCH) -> Probabilities:
         """Classifies pictures.

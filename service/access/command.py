@@ -1,5 +1,6 @@
-"""``python -m service keys new``: makes a key, shows it once, and keeps its hash."""
+"""``convoy keys new``: makes a key, shows it once, and keeps its hash."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,9 +8,11 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
 
 from service.access.api_key import RateLimit, make_key
-from service.access.key_file import read_keys, write_entry
+from service.access.key_file import open_to_others, read_keys, write_entry
 from service.declarations import KeyScope
 from service.errors import KeyFileError
+
+_ONLY_FOR_ITS_OWNER = 0o600
 
 
 class NewKey(BaseModel):
@@ -26,21 +29,26 @@ class NewKey(BaseModel):
         entry = write_entry(known)
         if self.keys_file is None:
             print(
-                f"The key comes once, on standard output; this is its entry for the key file:\n{entry}", file=sys.stderr
+                f"The key is shown once, on standard output. This is its entry for the key file:\n{entry}",
+                file=sys.stderr,
             )
-        else:
-            if self.keys_file.exists():
-                read_keys(self.keys_file)
-                entry = f"\n{entry}"
-            with self.keys_file.open("a", encoding="utf-8") as file:
-                file.write(entry)
-        print(key)
+            print(key, flush=True)
+            return
+        if self.keys_file.exists():
+            read_keys(self.keys_file)
+            entry = f"\n{entry}"
+            if warning := open_to_others(self.keys_file):
+                print(warning, file=sys.stderr)
+        descriptor = os.open(self.keys_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _ONLY_FOR_ITS_OWNER)
+        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
+            print(key, flush=True)  # first: an entry whose key nobody has seen would be of no use
+            file.write(entry)
 
 
 class KeysCommand(BaseSettings):
     """Keys that let clients in, where the setting keys_file names a file of them."""
 
-    model_config = SettingsConfigDict(cli_kebab_case=True, cli_prog_name="python -m service keys")
+    model_config = SettingsConfigDict(cli_kebab_case=True, cli_prog_name="convoy keys")
 
     new: CliSubCommand[NewKey] = Field(description="Make a key.")
 

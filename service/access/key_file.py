@@ -7,6 +7,7 @@ the keys as they were, and a line in the log.
 
 import json
 import logging
+import stat
 import time
 import tomllib
 from pathlib import Path
@@ -48,6 +49,8 @@ class KeyFile:
         self._path = path
         self._seen = self._signature()
         self._keys = read_keys(path)
+        if warning := open_to_others(path):
+            logger.warning(warning)
         self._checked_at = time.monotonic()
 
     def find(self, identity: str) -> ApiKey | None:
@@ -106,6 +109,12 @@ def read_keys(path: Path) -> dict[str, ApiKey]:
     except ValueError as error:
         raise KeyFileError(f"the key file {path} is not TOML: {error}") from None
     return {key.id: key for key in document.keys}
+
+
+def open_to_others(path: Path) -> str | None:
+    """What to say where users other than the owner may read or write a key file; None where they may not."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    return f"others may read or write the key file {path} (mode {mode:04o}); chmod 600 it" if mode & 0o077 else None
 
 
 def write_entry(key: ApiKey) -> str:

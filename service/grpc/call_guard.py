@@ -146,7 +146,7 @@ def tell(error: Exception, context: _Context) -> None:
     failure = Failure.of(error)
     status = status_of(error)
     if failure.traceback is not None:
-        logger.error("a gRPC call failed: %s\n%s", failure.reason, failure.traceback)
+        logger.error({"message": "a call failed", "reason": failure.reason, "exc_info": failure.traceback})
     context.set_code(status.code)
     context.set_details(status.details)
     context.set_trailing_metadata(status.trailing)

@@ -36,7 +36,7 @@ _SWITCH_INTERVAL_S = (
 )
 _OTHER_FILES = 256
 _HANDSHAKE_S = 0.2  # connections that have begun are then whole
-_ACCEPT_LIMIT_S = 1.0
+_ACCEPT_LIMIT_S = 5.0
 
 
 def serve(

@@ -96,13 +96,17 @@ class ModelCatalog:
             raise ModelNotFoundError(self._why_not(name, None))
         return [self._models[name][version] for version in sorted(self._models[name], key=int)]
 
+    def has_default(self) -> bool:
+        """Whether the default model is served, or none was asked for by name."""
+        return self._default_name is None or (None, None) in self._found
+
     def check_default(self) -> None:
         """Checks that the default model is served, where one was asked for by name.
 
         Raises:
             ModelNotFoundError: it is not.
         """
-        if self._default_name is not None and (None, None) not in self._found:
+        if not self.has_default():
             raise ModelNotFoundError(f"default_model is {self._default_name!r}, but {self._why_not(None, None)}")
 
     def default_version(self, name: str) -> str | None:

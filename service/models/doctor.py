@@ -1,4 +1,4 @@
-"""``python -m service doctor``: what this machine can serve, and what to do where it cannot, in about ten lines."""
+"""``convoy doctor``: what this machine can serve, and what to do where it cannot, in about ten lines."""
 
 import platform
 from collections.abc import Iterator

@@ -21,6 +21,7 @@ from service.models.catalog import ModelCatalog
 from service.models.daemon_thread import run_in_daemon_thread
 from service.models.freed_memory import return_freed_memory
 from service.models.publisher import BatchingPolicy, ModelPublisher, Observe
+from service.telemetry.failure import release_frames
 from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class ModelLoader:
         policy: of their batchers.
         metrics: where they are counted.
         observe: puts an observer of its own around that of a model, given the model's name and version.
+        start_patience_s: how long the start waits for files while others could serve.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class ModelLoader:
         policy: BatchingPolicy,
         metrics: Metrics,
         observe: Observe,
+        *,
+        start_patience_s: float = 30.0,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
@@ -79,9 +83,14 @@ class ModelLoader:
         self._opening = asyncio.Lock()
         self._failures: dict[ModelKey, ConvoyError] = {}
         self._unloaded: set[ModelKey] = set()
+        self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
+        self._start_patience_s = start_patience_s
 
     async def load_all(self) -> Survey:
         """Loads every version of every model; those that fail are logged by name and the others serve.
+
+        After ``start_patience_s`` no more files are waited for, if there is a model to serve, and the default model
+        that was asked for; what is left is then loaded beside them.
 
         Returns:
             The repository, as it was before its files were read.
@@ -93,7 +102,8 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
-        await asyncio.gather(*(self._load_one(name, version) for name, version in found.files))
+        self._pending = {key: asyncio.create_task(self._load_one(*key)) for key in found.files}
+        await self._await_enough()
         if not any(True for _ in self._catalog):
             reasons = "".join(f"; {error}" for error in list(self._failures.values())[:_REASONS_SHOWN])
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
@@ -101,6 +111,18 @@ class ModelLoader:
         self._catalog.check_default()
         return_freed_memory()
         return found
+
+    async def _await_enough(self) -> None:
+        """Waits for all loads, or for those that the service cannot start without."""
+        waiting = set(self._pending.values())
+        if waiting:
+            _, waiting = await asyncio.wait(waiting, timeout=self._start_patience_s)
+        while waiting and not (self._catalog.has_default() and any(True for _ in self._catalog)):
+            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        self._pending = {key: task for key, task in self._pending.items() if task in waiting}
+        for key, task in list(self._pending.items()):
+            logger.warning("%s version %s is still being loaded; the others serve", *key)
+            task.add_done_callback(lambda _task, key=key: self._pending.pop(key, None))  # type: ignore[misc]
 
     async def load(self, name: str, version: str | None = None) -> list[str]:
         """Loads a model, or loads it anew: its file is checked beside what answers, and takes over only if it passes.
@@ -202,6 +224,8 @@ class ModelLoader:
 
     async def close(self) -> None:
         """Returns when every model has answered what it had admitted; nothing more is admitted."""
+        for task in list(self._pending.values()):
+            task.cancel()
         await self._publisher.close()
 
     def _reason(self, name: str, version: str, ready: Iterable[ModelKey]) -> str:
@@ -209,6 +233,8 @@ class ModelLoader:
             return ""
         if (name, version) in self._unloaded:
             return "unloaded"
+        if (name, version) in self._pending:
+            return "being loaded"
         failure = self._failures.get((name, version))
         return "not loaded" if failure is None else str(failure)
 
@@ -248,7 +274,7 @@ class ModelLoader:
         return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
 
     def _fail(self, name: str, version: str, error: ConvoyError) -> ConvoyError:
-        # Of what it keeps, its frames hold the file's content.
+        release_frames(error)  # they hold the file's content
         error.__traceback__ = error.__cause__ = error.__context__ = None
         is_news = str(self._failures.get((name, version))) != str(error)
         self._failures[name, version] = error

@@ -1,30 +1,56 @@
-"""Where log lines go and how they look: one JSON object a line for machines, ``key=value`` for people.
+"""Where log lines go and how they look: one JSON object on each line for machines, ``key=value`` for people.
 
-An event with fields is logged as a dictionary: ``logger.info({"message": "request", "status": 200})``.
+An event with fields is logged as a dictionary: ``logger.info({"message": "request", "status": 200})``. A traceback that
+was taken down as text is its field ``exc_info``.
 """
 
 import logging
 import sys
+import threading
 import time
+import warnings
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, TextIO
 
-import orjson
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.orjson import OrjsonFormatter
+from pythonjsonlogger.core import RESERVED_ATTRS, BaseJsonFormatter
 
 from service.settings import LogFormat
+from service.telemetry.log_text import (
+    LONGEST_FIELD,
+    LONGEST_MESSAGE,
+    as_json,
+    bounded,
+    on_lines_of_their_own,
+    on_one_line,
+)
+
+logger = logging.getLogger(__name__)
 
 
 def configure_logs(level: str, log_format: LogFormat) -> None:
-    """Sets up logging for this process, to standard error.
+    """Sets up logging for this process, to standard error. Warnings and uncaught exceptions are logged, too.
 
     Args:
-        level: least severe line that is written.
+        level: least severe level that is written.
         log_format: of a line; ``auto`` is text on a terminal and JSON elsewhere.
     """
     is_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(_json_formatter() if is_json else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    warnings.showwarning = _log_warning
+    sys.excepthook = _log_uncaught
+    sys.unraisablehook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+    threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
+
+
+class _StandardError(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
+        """Says in one line what could not be formatted. Where nothing can be written, nothing is."""
+        with suppress(OSError, ValueError):
+            if not isinstance(sys.exception(), OSError):
+                self.stream.write(f"a line of {record.name} could not be formatted\n")
 
 
 class TextFormatter(logging.Formatter):
@@ -34,25 +60,30 @@ class TextFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and below it the traceback where there is one; an event has it as the text ``exc_info``."""
-        line = super().format(record)
-        text = record.msg.get("exc_info") if isinstance(record.msg, dict) else None
-        return f"{line}\n{text}" if text else line
+        """One line, and below it the traceback where there is one, indented."""
+        fields = dict(record.msg) if isinstance(record.msg, dict) else {"message": record.getMessage()}
+        traceback = fields.pop("exc_info", None) or (self.formatException(record.exc_info) if record.exc_info else None)
+        message = on_one_line(str(fields.pop("message", "")), LONGEST_MESSAGE)
+        record.message = " ".join([message, *(_field(name, value) for name, value in bounded(fields).items())])
+        record.asctime = self.formatTime(record)
+        line = self.formatMessage(record)
+        return f"{line}\n{on_lines_of_their_own(traceback)}" if traceback else line
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        """One line, whatever a field holds: values are written as JSON, which has no line breaks."""
-        if isinstance(record.msg, dict):
-            fields = [
-                f"{key}={orjson.dumps(value, default=str).decode()}"
-                for key, value in record.msg.items()
-                if key not in ("message", "exc_info")
-            ]
-            record.message = " ".join([str(record.msg.get("message", "")), *fields])
-        return super().formatMessage(record)
+
+def _field(name: object, value: object) -> str:
+    return f"{on_one_line(str(name), LONGEST_FIELD)}={as_json(value)}"
+
+
+class _JsonFormatter(BaseJsonFormatter):
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        return bounded(log_data)
+
+    def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
+        return as_json(log_data)
 
 
 def _json_formatter() -> logging.Formatter:
-    formatter = OrjsonFormatter(
+    formatter = _JsonFormatter(
         "%(asctime)s %(levelname)s %(name)s %(process)d %(message)s",
         rename_fields={"asctime": "time", "levelname": "level", "name": "logger", "process": "pid"},
         reserved_attrs=[*RESERVED_ATTRS, "color_message"],  # uvicorn's own, for terminals
@@ -61,3 +92,19 @@ def _json_formatter() -> logging.Formatter:
     formatter.default_msec_format = "%s.%03dZ"
     formatter.converter = time.gmtime
     return formatter
+
+
+def _log_warning(  # noqa: PLR0917  the signature of warnings.showwarning
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    logger.warning({"message": str(message), "category": category.__name__, "place": f"{filename}:{lineno}"})
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if error is not None and not issubclass(kind, SystemExit | KeyboardInterrupt):
+        logger.error("an exception was not caught", exc_info=(kind, error, traceback))

@@ -66,3 +66,27 @@ def test_a_key_file_that_cannot_be_used_is_said_at_start(tmp_path: Path) -> None
         assert ended.returncode == 1
         assert "cannot be read: No such file or directory" in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+def test_a_new_key_file_is_for_its_owner_only_and_a_wider_one_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    new_key(path, "first")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.chmod(0o640)
+    made = run("keys", "new", "--name", "second", "--scope", "predict", "--keys-file", str(path))
+    warning = f"others may read or write the key file {path} (mode 0640); chmod 600 it"
+    assert (made.returncode, made.stderr) == (0, f"{warning}\n")
+    with ServerProcess(tmp_path / "log", "--keys-file", str(path)) as process:
+        assert httpx.get(f"{process.url}/models").status_code == 401
+    assert (tmp_path / "log").read_text().count(warning) == 1
+
+
+def test_a_key_that_cannot_be_shown_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    words = (sys.executable, "-m", "service", "keys", "new", "--name", "a", "--scope", "predict", "--keys-file", path)
+    with Path("/dev/full").open("w") as full:
+        made = subprocess.run(words, cwd=ROOT, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert made.returncode == 1
+    assert "No space left on device" in made.stderr
+    assert "Traceback" not in made.stderr
+    assert path.read_text() == ""

@@ -7,9 +7,19 @@ from service.models.publisher import BatchingPolicy
 from service.telemetry.metrics import Metrics
 
 
-def make_loader(repository: ModelRepository, default_name: str | None = None) -> tuple[ModelLoader, ModelCatalog]:
+def make_loader(
+    repository: ModelRepository, default_name: str | None = None, start_patience_s: float = 30.0
+) -> tuple[ModelLoader, ModelCatalog]:
     """The loader, and the catalog that it fills."""
     catalog = ModelCatalog(default_name)
     policy = BatchingPolicy(max_queue_delay_s=0.0, queue_capacity=2048, loop_budget_s=5e-3)
     metrics = Metrics(version="1")
-    return ModelLoader(repository, catalog, policy, metrics, lambda observer, _name, _version: observer), catalog
+    loader = ModelLoader(
+        repository,
+        catalog,
+        policy,
+        metrics,
+        lambda observer, _name, _version: observer,
+        start_patience_s=start_patience_s,
+    )
+    return loader, catalog

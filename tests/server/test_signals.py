@@ -87,7 +87,7 @@ async def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path,
                 under_load.set()
 
     with ServerProcess(tmp_path / "log", "--workers", str(workers), own_group=True) as process:
-        clients = asyncio.gather(*(client(httpx.URL(process.url)) for _ in range(48)))
+        clients = asyncio.gather(*(client(httpx.URL(process.url)) for _ in range(24)))
         await under_load.wait()
         os.killpg(process.process.pid, signal.SIGTERM)
         await clients

@@ -1,16 +1,23 @@
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from service.telemetry.logs import TextFormatter
+from service.telemetry.logs import TextFormatter, _json_formatter
 from tests.imaging.files import noisy_pictures
-from tests.process import ServerProcess
+from tests.process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
+
+# Control characters except the end of a line, Unicode's line separators, and changes of the direction of writing.
+UNSAFE = "".join(map(chr, (*range(10), *range(11, 32), *range(127, 160), 0x2028, 0x2029, 0x202E, 0x2066)))
 
 
 def lines(log: Path) -> list[dict[str, Any]]:
@@ -58,9 +65,88 @@ def test_each_line_has_time_level_and_logger(tmp_path: Path) -> None:
         assert {"time", "level", "logger", "pid", "message"} <= line.keys()
 
 
+def test_hostile_requests_leave_a_line_each(tmp_path: Path) -> None:
+    paths = ("/%0A%0D", "/%E2%80%A8%C2%85%1B%5B31m", "/%FF%ED%A0%80", "/" + "a" * 20_000, "/%00%7F%C2%9B")
+    array = b"\x93NUMPY\x01\x00\xf6\x0f" + b"{'descr': 1is 1, '\\d\\d\\d': 0}".ljust(4085) + b"\n"
+    for number, log_format in enumerate(("json", "text")):
+        log = tmp_path / str(number)
+        with ServerProcess(log, "--access-log", "true", "--log-format", log_format) as process:
+            for path in paths:
+                httpx.get(process.url + path, headers={"x-request-id": "two\tcells"})
+            httpx.post(f"{process.url}/predict", content=array, headers={"content-type": "application/x-npy"})
+            name = 'a"b\n{"level": "ERROR"}.png'
+            httpx.post(f"{process.url}/predict", files={"file": (name, b"no picture")}, params={"model": "no\nsuch"})
+        shown = log.read_text("utf-8")
+        assert sum(" request " in line or '"request"' in line for line in shown.splitlines()) == len(paths) + 2
+        assert all(line.startswith(('{"time":', "20")) for line in shown.splitlines())
+        assert not set(shown) & set(UNSAFE)
+        assert max(map(len, shown.splitlines())) < 3_000
+
+
+def formatted(formatter: logging.Formatter, message: object, **fields: Any) -> str:
+    record = logging.LogRecord("service", logging.INFO, "file", 1, message, None, fields.pop("exc_info", None))
+    record.__dict__ |= fields
+    return formatter.format(record)
+
+
 def test_text_keeps_an_event_on_one_line() -> None:
     event = {"message": "request", "path": "/two\nlines", "status": 404}
-    record = logging.LogRecord("service", logging.INFO, "file", 1, event, None, None)
-    line = TextFormatter().format(record)
-    assert line.endswith('INFO service: request path="/two\\nlines" status=404')
-    assert "\n" not in line
+    assert formatted(TextFormatter(), event).endswith('INFO service: request path="/two\\nlines" status=404')
+    assert formatted(TextFormatter(), "a\nb\u2028c\x1b[31m").endswith("service: a\\nb\\u2028c\\u001b[31m")
+
+
+@given(st.text(st.characters(exclude_categories=())), st.text(st.characters(exclude_categories=()), max_size=20))
+def test_whatever_is_logged_stays_on_one_line(text: str, name: str) -> None:
+    for message in (text, {"message": text, name: text, "number": 1 << 70, "nested": [text, {name: b"\xff"}]}):
+        line = formatted(_json_formatter(), message)
+        assert len(line.splitlines()) == 1
+        assert not set(line) & set(UNSAFE)
+        assert json.loads(line)["level"] == "INFO"
+        line = formatted(TextFormatter(), message)
+        assert len(line.splitlines()) == 1
+        assert not set(line) & set(UNSAFE)
+
+
+def test_what_is_long_is_cut() -> None:
+    for formatter in (_json_formatter(), TextFormatter()):
+        assert len(formatted(formatter, "x" * 100_000)) < 2_500
+        assert len(formatted(formatter, {"message": "request", "path": "x" * 100_000})) < 1_500
+        assert "98000 more characters" in formatted(formatter, "x" * 100_000)
+
+
+def test_a_line_of_a_traceback_cannot_be_taken_for_an_event() -> None:
+    forged = "2026-01-01 00:00:00,000 INFO service: request"
+    try:
+        int(f"first\n{forged}\r{forged}{'x' * 100_000}")
+    except ValueError as error:
+        error.add_note(f"second\n{forged}")
+        shown = formatted(TextFormatter(), "failed", exc_info=sys.exc_info())
+    first, *others = shown.splitlines()
+    assert first.endswith("INFO service: failed")
+    assert all(line.startswith("  | ") for line in others)
+    assert len(shown) < 30_000
+
+
+UNCAUGHT = """
+import threading, warnings
+from service.telemetry.logs import configure_logs
+configure_logs("info", "json")
+warnings.warn("one\\ntwo", stacklevel=1)
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
+class Broken:
+    def __del__(self):
+        raise ValueError("late")
+Broken()
+raise RuntimeError("last")
+"""
+
+
+def test_warnings_and_uncaught_exceptions_are_events() -> None:
+    ended = subprocess.run([sys.executable, "-c", UNCAUGHT], cwd=ROOT, check=False, capture_output=True, text=True)
+    events = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert [event["message"] for event in events] == ["one\ntwo", *["an exception was not caught"] * 3]
+    assert events[0]["category"] == "UserWarning"
+    assert ["ZeroDivisionError" in events[1]["exc_info"], "late" in events[2]["exc_info"]] == [True, True]
+    assert ended.returncode == 1

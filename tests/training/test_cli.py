@@ -72,7 +72,7 @@ def test_a_version_is_complete_and_agrees_with_itself(mnist_model: Path) -> None
     assert metadata.training["best_epoch"] == 1 + int(np.argmin(metrics["history"]["val_loss"]))
     assert len(metadata.golden) == 10
     assert f"{metadata.evaluation.accuracy:.2%} of 250 test images" in card
-    assert "python -m training mnist --recipe notebook --epochs 3 --seed 0 --version 1" in card
+    assert "convoy train mnist --recipe notebook --epochs 3 --seed 0 --version 1" in card
     assert "LeCun" in card
     for name in CAPTIONS:
         with Image.open(folder / "figures" / f"{name}.png") as figure:

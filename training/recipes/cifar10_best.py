@@ -2,7 +2,7 @@
 
 Command::
 
-    python -m training cifar10 --recipe best    # 83 to 84 % of the test set, 50 minutes
+    convoy train cifar10 --recipe best    # 83 to 84 % of the test set, 50 minutes
 
 Accuracy is of the full test set, by ONNX Runtime; time of one core, at the lowest priority, of a busy two-core AMD
 EPYC. An idle core takes 16 seconds an epoch, 21 minutes in all.

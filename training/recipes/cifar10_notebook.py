@@ -2,8 +2,8 @@
 
 Command::
 
-    python -m training cifar10                  # the notebook's own 2 epochs: 62 % of the test set, a minute
-    python -m training cifar10 --epochs 20      # to its best validation loss: 75 %, 10 minutes
+    convoy train cifar10                  # the notebook's own 2 epochs: 62 % of the test set, a minute
+    convoy train cifar10 --epochs 20      # to its best validation loss: 75 %, 10 minutes
 
 Accuracies are of the full test set, by ONNX Runtime; times of one core of a shared two-core AMD EPYC.
 """

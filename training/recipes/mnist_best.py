@@ -2,7 +2,7 @@
 
 Command::
 
-    python -m training mnist --recipe best      # 99.6 % of the test set, 50 minutes
+    convoy train mnist --recipe best      # 99.6 % of the test set, 50 minutes
 
 Accuracy is of the full test set, by ONNX Runtime; time of one core, at the lowest priority, of a busy two-core AMD
 EPYC.

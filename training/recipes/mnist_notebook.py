@@ -2,8 +2,8 @@
 
 Command::
 
-    python -m training mnist                    # the notebook's own 2 epochs: 98.8 % of the test set, a minute
-    python -m training mnist --epochs 20        # to its best validation loss: 99.3 %, 13 minutes
+    convoy train mnist                    # the notebook's own 2 epochs: 98.8 % of the test set, a minute
+    convoy train mnist --epochs 20        # to its best validation loss: 99.3 %, 13 minutes
 
 Accuracies are of the full test set, by ONNX Runtime; times of one core of a shared two-core AMD EPYC.
 """

@@ -5,7 +5,7 @@ file and leave it out.
 
 Command::
 
-    python -m training flowers --data-dir path/to/flowers --recipe best
+    convoy train flowers --data-dir path/to/flowers --recipe best
 
 1,000 pictures take about a second an epoch on one core. A network this small, trained from nothing, wants some hundred
 pictures of each class.

@@ -2,7 +2,7 @@
 
 Command::
 
-    python -m training flowers --data-dir path/to/flowers --epochs 20
+    convoy train flowers --data-dir path/to/flowers --epochs 20
 """
 
 from training.data.holdout import RandomHoldout
