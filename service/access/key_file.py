@@ -1,8 +1,8 @@
-"""The file that holds the keys: TOML, one ``[[keys]]`` table a key, no secret in it.
+"""The file of keys: TOML, one ``[[keys]]`` table for each key, without any secret.
 
-It is read anew when it has changed, so that keys are added, changed and revoked while the service runs. Nothing polls:
-a request asks, at most once a second. A file that is broken, or away for the moment that it is being replaced, leaves
-the keys as they were, and a line in the log.
+It is read again when it has changed, so that keys can be added, changed and revoked while the service runs. There is no
+timer: a request that shows a key makes the service look at the file, at most once a second. While the file is invalid
+or missing, the keys stay as they were, and the log says so.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: where the time of one request went, and with whom it shared a run.
+"""OpenTelemetry traces: where the time of one request went, and which requests shared a run.
 
 ::
 
@@ -34,7 +34,7 @@ from service.models.catalog import ModelCatalog, ServedModel
 
 
 class Tracing:
-    """The tracer of one process, and what it is put around."""
+    """The tracer of one process, and what it wraps."""
 
     def __init__(self) -> None:
         resource = Resource.create({SERVICE_VERSION: __version__})
@@ -64,12 +64,12 @@ class Tracing:
         return TracedRuns(observer, self._tracer, {"convoy.model": model, "convoy.version": version})
 
     def close(self) -> None:
-        """Sends what is left. Blocks until it is sent, or the exporter gives up."""
+        """Sends the spans that are left. Blocks until they are sent, or the exporter gives up."""
         self._provider.shutdown()
 
 
 class TracedClassifier(Classifier):
-    """Answers requests, and leaves spans behind. The stages are put in order from their measured durations.
+    """Answers requests and records spans. The stages are placed one after the other by their measured durations.
 
     Args:
         catalog: the models that answer now.

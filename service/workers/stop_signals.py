@@ -11,8 +11,8 @@ SIGINT and SIGTERM, and SIGHUP unless it was inherited as ignored (``nohup``), a
 Python runs signal handlers in the main thread only, and between two bytecodes: a main thread inside native code, such
 as an engine that is built for minutes, would not hear of a signal.
 
-Whoever signals a process group (a terminal, systemd, ``timeout``) may reach one process twice within a moment. Signals
-within :data:`SAME_REQUEST_S` of the first are taken for the same request.
+``timeout`` signals its child and then the whole process group, so that one process gets two signals at once. Signals
+within :data:`SAME_REQUEST_S` of the first count as the same request to stop.
 """
 
 import faulthandler

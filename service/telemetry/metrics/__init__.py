@@ -1,13 +1,13 @@
-"""What an operator watches, as Prometheus metrics, gathered at next to no cost.
+"""The Prometheus metrics, collected at little cost.
 
-A request has about 150 microseconds; one ``Histogram.observe`` takes two of them. So requests and runs only leave
-plain numbers behind, and these are folded into the metrics many at a time::
+A request takes about 150 microseconds, and one ``Histogram.observe`` two of them. So requests and runs only append
+plain numbers to lists, and these are added to the metrics many at a time (folded)::
 
     a request, a run ──> a list ──(4,096 images, or a scrape)──> fold: one vectorised count ──> prometheus-client
 
-Labels take their values from the served models and from fixed lists only, so that no client can grow a time series.
-Several workers share their counts through prometheus-client's files, and then each folds once a second as well,
-since a scrape reaches only one of them.
+The values of labels are the served models and fixed lists, so that no client can create a time series. Several workers
+share their counts through prometheus-client's files. Each then folds once a second as well, because a scrape reaches
+only one of them.
 """
 
 from service.telemetry.metrics.folding import folding

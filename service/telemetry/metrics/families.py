@@ -1,4 +1,4 @@
-"""The metrics that every served model has, before its name is put to them."""
+"""The metrics that every served model has, before they get its name as a label."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Keeps the metrics that other workers show of this one up to date."""
+"""Adds buffered counts to the metrics in time, because any worker may show them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,19 +12,21 @@ _FOLD_EVERY_S: Final = 1.0
 
 @asynccontextmanager
 async def folding(metrics: Metrics, workers: int) -> AsyncIterator[None]:
-    """Folds now and then while the context lasts, and at its end; a worker that is alone folds when it is asked.
+    """Adds buffered counts to the metrics every second, and at the end of the context.
+
+    A worker without others does so only at the end: it adds them whenever it makes its page.
 
     Args:
         metrics: of this worker.
-        workers: how many there are.
+        workers: number of workers.
     """
 
-    async def fold_now_and_then() -> None:
+    async def fold_every_second() -> None:
         while True:
             metrics.fold()
             await asyncio.sleep(_FOLD_EVERY_S)
 
-    task = asyncio.create_task(fold_now_and_then()) if workers > 1 else None
+    task = asyncio.create_task(fold_every_second()) if workers > 1 else None
     try:
         yield
     finally:
