@@ -46,7 +46,11 @@ def _body(*query: dict[str, Any]) -> dict[str, Any]:
             "minItems": 1,
             "description": "One picture or many, each a part of this name.",
         },
-        **{field["name"]: {**field["schema"], "description": field["description"]} for field in query},
+        # With the examples of the query: the docs page fills in both, and they must be the same.
+        **{
+            field["name"]: {**field["schema"], "description": field["description"], "examples": [field["example"]]}
+            for field in query
+        },
     }
     form = {"type": "object", "required": [FILE_FIELD], "properties": fields, "additionalProperties": False}
     return {
