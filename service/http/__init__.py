@@ -1,1 +1,1 @@
-"""The connection: the server process, its HTTP protocol, and the types of ASGI."""
+"""HTTP/1.1: the server process, its connections and requests, and the types of ASGI."""

@@ -11,7 +11,7 @@ _BODILESS = (204, 304)
 def encode_head(
     status: int, headers: Iterable[tuple[bytes, bytes]], has_body: bool, keep_alive: bool
 ) -> tuple[bytes, int, bool, bool]:
-    """Writes a head. The body is framed here: Transfer-Encoding of the application is left out.
+    """Writes a head. A ``Transfer-Encoding`` of the application is dropped: how the body is sent is decided here.
 
     Args:
         status: of the answer.

@@ -1,4 +1,4 @@
-"""ASGI's few types, and an answer that is sent whole.
+"""Types of ASGI, and an answer that is sent as a whole.
 
 Source: the ASGI specification, HTTP & WebSocket message format 2.3.
 """
@@ -15,7 +15,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Reply(NamedTuple):
-    """A whole answer.
+    """A complete answer.
 
     Attributes:
         status: HTTP status.

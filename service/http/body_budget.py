@@ -3,7 +3,7 @@
 from service.errors import OverloadedError
 
 UNCOUNTED_BYTES = 16_384
-"""A body up to this length is not counted, so that most requests pay nothing; the most connections bound these."""
+"""Bodies up to this length are not counted, which saves most requests the work; `max_connections` limits their sum."""
 
 _RETRY_AFTER_S = 1.0
 

@@ -1,8 +1,9 @@
 """What a request's connection knows without waiting for it.
 
-ASGI tells of a client's leaving, and of the end of a body, only to those who wait in ``receive``: a timer and a second
-task for each request. uvicorn's ``receive`` is a method of an object that knows both; it is asked here and nowhere
-else. Under another server the answers are the careful ones.
+ASGI reports that a client has left, or that a body is complete, only to code that awaits ``receive``. To watch for both
+would cost each request a second task and a timer. Here ``receive`` is a method of
+:class:`service.http.exchange.Exchange`, which knows both. Where it is not, under another server, a body never counts as
+complete before it is received, and no client counts as gone.
 """
 
 from typing import Any
@@ -12,11 +13,11 @@ from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 
 
 class Connection:
-    """One request's way in.
+    """Reads one request, and counts the bytes that it holds.
 
     Args:
         receive: ASGI's, of the request.
-        budget: of the bytes that all requests hold.
+        budget: counts the bytes of all requests.
     """
 
     __slots__ = ("_budget", "_cycle", "_held_bytes", "receive")
@@ -53,13 +54,13 @@ class Connection:
         self._held_bytes += count
 
     def let_go(self) -> None:
-        """Counts out all that this request held; its body is needed no longer."""
+        """Counts out all that this request held."""
         if self._held_bytes:
             self._budget.give_back(self._held_bytes)
             self._held_bytes = 0
 
     def is_alone(self) -> bool:
-        """Whether this is the only request that the process knows of."""
+        """Whether no other request is in flight in this process."""
         return self._cycle is not None and bool(self._cycle.is_alone())
 
     def is_gone(self) -> bool:

@@ -1,11 +1,11 @@
-"""Which connections may be open: at most so many, of which those that are idle make room for new ones.
+"""Limits the number of connections. Where the limit is reached, the longest idle connection makes room for a new one.
 
 ::
 
-    a new connection ── there is room ──────────────────────> served
-                     ├─ another has been idle ──────────────> served; the longest idle one is asked to end
-                     ├─ all are busy ───────────────────────> health probes and metrics are answered, all else gets 503
-                     └─ so are the further ones allowed ────> closed
+    a new connection ── the limit is not reached ───────────> served
+                     ├─ it is, and some are idle ───────────> served; the longest idle one is asked to end
+                     ├─ it is, and all are busy ────────────> health probes and metrics are answered, all else gets 503
+                     └─ 1,024 such connections are open too > closed
 """
 
 from typing import Protocol
@@ -14,7 +14,7 @@ MOST_FURTHER_CONNECTIONS = 1024
 
 
 class LimitedConnection(Protocol):
-    """What the limit needs to know of a connection.
+    """What the limit needs of a connection.
 
     Attributes:
         is_surplus: whether only probes are answered on it.
@@ -44,14 +44,14 @@ class ConnectionLimit:
 
     @property
     def has_room(self) -> bool:
-        """Whether the connections that will stay are no more than are served."""
+        """Whether the connections, without those that were asked to end, are within the limit."""
         return self._open - len(self._ending) <= self._most
 
-    def open(self, connection: LimitedConnection) -> bool:
-        """Counts a new connection in; it is idle until its first byte comes.
+    def add(self, connection: LimitedConnection) -> bool:
+        """Counts a new connection, which is idle until its first byte comes.
 
         Returns:
-            Whether it may stay.
+            False where it must be closed at once.
         """
         self._open += 1
         if not self.has_room:
@@ -69,17 +69,17 @@ class ConnectionLimit:
         self._idle[connection] = None
         return True
 
-    def close(self, connection: LimitedConnection) -> None:
-        """Counts a connection out."""
+    def remove(self, connection: LimitedConnection) -> None:
+        """Forgets a connection that was lost."""
         self._open -= 1
         self._idle.pop(connection, None)
         self._ending.pop(connection, None)
 
-    def rest(self, connection: LimitedConnection) -> None:
-        """A connection has become idle: its last request is whole and answered."""
+    def mark_idle(self, connection: LimitedConnection) -> None:
+        """Notes that a connection waits for its next request from now on."""
         if connection not in self._ending:
             self._idle[connection] = None
 
-    def work(self, connection: LimitedConnection) -> None:
-        """Something has come on a connection."""
+    def mark_busy(self, connection: LimitedConnection) -> None:
+        """Notes that a connection has received something."""
         self._idle.pop(connection, None)

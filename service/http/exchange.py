@@ -1,9 +1,9 @@
 """One request and its answer on an HTTP/1.1 connection, as an ASGI application sees them.
 
-It does what uvicorn's own cycle does, with less work for each request: no event object unless the application waits, no
-copy of a body that came in one piece, headers checked once for the whole head, and head and body in one write
-(`docs/decisions/0013-an-own-request-cycle.md` has the figures). An answer is complete when the kernel has taken all of
-it, so the next request on the connection begins only then.
+It does what uvicorn's ``RequestResponseCycle`` does, with less work for each request: no event object unless the
+application waits, no copy of a body that came in one piece, one check of the whole head, one write for head and body
+(`docs/decisions/0013-an-own-request-cycle.md` has the figures). An answer counts as complete when the kernel has taken
+all of it, and the next request on the connection begins only then.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _MOST_COPIED_BYTES = 65_536  # longer bodies are written beside their head, not 
 
 
 class Arrival:
-    """Wakes one waiter when something has come. Costs nothing while nobody waits."""
+    """Wakes one waiting task when something has come. Costs nothing while none waits."""
 
     __slots__ = ("_waiter",)
 
@@ -32,7 +32,7 @@ class Arrival:
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Wakes the waiter, if there is one."""
+        """Wakes the task that waits, if there is one."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -50,20 +50,20 @@ class Exchange:
         scope: as ASGI has it.
         transport: of the connection.
         flow: of the connection.
-        default_headers: that every answer has.
-        budget: counts what has come of the body and is not yet received.
-        tasks: of all requests in flight.
+        default_headers: sent with every answer.
+        budget: counts the part of the body that has come and that the application has not yet received.
+        tasks: the tasks of all requests in flight.
         keep_alive: whether the connection may be used again.
         expects_continue: whether the client waits to be told to send its body.
         on_answered: called with the exchange when the kernel has taken the whole answer.
 
     Attributes:
-        body: what has come and was not yet received.
-        more_body: whether more is to come.
-        disconnected: whether the client has gone.
-        task: that answers the request, once it has begun.
-        response_started: whether there is a head.
-        response_complete: whether all of the answer is sent.
+        body: the part that has come and that the application has not yet received.
+        more_body: whether more of the body is to come.
+        disconnected: whether the client has closed the connection.
+        task: runs the application; set when it begins.
+        response_started: whether the application has sent a head.
+        response_complete: whether the kernel has taken the whole answer.
         refused: whether the answer is 503.
         message_event: set by the connection when something has come.
     """
@@ -141,7 +141,7 @@ class Exchange:
         return len(self._tasks) == 1
 
     async def run_asgi(self, app: ASGIApp) -> None:
-        """Lets an application answer, and answers for it where it fails."""
+        """Runs an application; sends an answer with status 500 where it fails."""
         try:
             await app(self._scope, self.receive, self.send)
         except asyncio.CancelledError:
@@ -156,10 +156,10 @@ class Exchange:
         finally:
             self._tasks.discard(self.task)
             self.drop_body()
-            self._on_answered = _ignore  # the connection and this exchange name each other: a cycle, were it kept
+            self._on_answered = _ignore  # the connection refers to this object too: a reference cycle
 
     def arrive(self, data: bytes) -> None:
-        """Takes a piece of the body. Where the budget has no room for it, it is dropped, and receiving raises."""
+        """Adds a part of the body. Where the budget has no room for it, the body is dropped, and receiving raises."""
         length = len(self.body) + len(data)
         if length > UNCOUNTED_BYTES:
             try:
@@ -174,12 +174,12 @@ class Exchange:
         self.message_event.set()
 
     def take_body(self) -> bytes:
-        """The body, which is all here, without a message."""
+        """The whole body; only where :attr:`is_body_here`."""
         self._received_all = True
         return self._take()
 
     def drop_body(self) -> None:
-        """Lets go of what has come of the body and was not received."""
+        """Drops the part of the body that the application has not received."""
         if self.body:
             self._take()
 
@@ -209,7 +209,7 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """ASGI's ``send``. Returns from the last part of an answer when the kernel has taken it, or the client left.
+        """ASGI's ``send``. With the last part of an answer, returns when the kernel has taken it, or the client left.
 
         Raises:
             RuntimeError: the application breaks the protocol.
@@ -242,7 +242,7 @@ class Exchange:
         self.refused = status == HTTPStatus.SERVICE_UNAVAILABLE
         if self._expects_continue:
             self._expects_continue = False
-            # The client may send its body or may not: what comes next cannot be told apart from a request.
+            # The client may now send its body, or the next request: the two cannot be told apart.
             self.keep_alive = self.keep_alive and not self.more_body
         self._head, self._left, self._is_chunked, self.keep_alive = encode_head(
             status, (*self._default_headers, *headers), self._scope["method"] != "HEAD", self.keep_alive
@@ -285,4 +285,4 @@ class Exchange:
 
 
 def _ignore(_exchange: Exchange) -> None:
-    """Stands for a connection that needs to be told nothing more."""
+    """Used in place of a connection that need not be told any more."""

@@ -1,4 +1,4 @@
-"""Both directions of one connection: reading pauses where enough has come, writing where the client does not read."""
+"""Flow control of one connection, with limits for what the client does not read."""
 
 import asyncio
 
@@ -9,15 +9,15 @@ _MEBIBYTE = 1 << 20
 
 
 class Flow:
-    """Pauses and resumes one transport, and bounds what waits in it to be sent.
+    """Pauses and resumes reading and writing on one transport.
 
-    Unsent bytes are counted in the budget. Where it has no room for them, or the client takes longer than it may to
-    read them, the connection is ended.
+    Bytes that the kernel has not taken are counted in the budget. Where it has no room for them, or the client does not
+    read them in time, the connection is closed.
 
     Args:
         transport: of the connection.
         loop: the event loop.
-        budget: of the bytes that all requests hold.
+        budget: counts the bytes that all requests hold.
         write_timeout_s: how long a client may take to read each MiB of an answer.
 
     Attributes:
@@ -52,7 +52,7 @@ class Flow:
         self.is_write_paused = False
 
     def pause_reading(self) -> None:
-        """Lets what comes wait in the kernel."""
+        """Stops reading; what comes stays in the kernel's buffer."""
         if not self.is_read_paused:
             self.is_read_paused = True
             self._transport.pause_reading()
@@ -65,7 +65,7 @@ class Flow:
                 self._transport.resume_reading()
 
     def pause_writing(self) -> None:
-        """The transport has bytes that the kernel did not take."""
+        """Counts the unsent bytes and starts their timer; called when the kernel did not take all that was written."""
         self.is_write_paused = True
         self._writable = asyncio.Event()
         unsent_bytes = self._transport.get_write_buffer_size()
@@ -79,7 +79,7 @@ class Flow:
         self._timer = self._loop.call_later(timeout_s, self._transport.abort)
 
     def resume_writing(self) -> None:
-        """The kernel has taken everything, or the connection is lost."""
+        """Stops counting; called when the kernel has taken everything, or the connection is lost."""
         self.is_write_paused = False
         if self._timer is not None:
             self._timer.cancel()

@@ -28,14 +28,13 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     Args:
         host: name or address.
         port: 0 for a free one.
-        shared: whether others may listen there already. Otherwise a second service on the port is an error, and not
-            a silent partner.
+        shared: whether other processes may listen there already. Otherwise that is an error.
 
     Returns:
         A bound socket that does not listen yet.
 
     Raises:
-        OSError: the address cannot be had.
+        OSError: the address cannot be used.
     """
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     if not shared and port != 0:
@@ -45,7 +44,7 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    # An answer that its client does not read waits here, where it is counted, and not by the megabyte in the kernel.
+    # Keeps answers that a client does not read in this process, where they are counted, instead of in the kernel.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     listener.bind(address)
     return listener

@@ -1,18 +1,18 @@
-"""One HTTP/1.1 connection, as uvicorn's server runs it: for small answers, many clients and hostile ones.
+"""One HTTP/1.1 connection. uvicorn's server makes one of these for each connection that it accepts.
 
 ::
 
-    bytes ─> RequestReader ─ heads, bodies ─> PatientProtocol ─> Exchange ─> the app, for each request in turn
-             └─ no request ─> a refusal, in turn as well; the connection ends with it
+    bytes ─> RequestReader ─ head, body ─> HttpProtocol ─> one Exchange for each request ─> the app
+             └─ not a valid request ────> HttpProtocol ─> one Exchange ─> an error, after which the connection is closed
 
 - The keep-alive timer is checked on expiry, not reset by each request.
-- A client has 10 s for a head. After an early answer it has as long, and 32 MiB, to end what it sends.
-- What a client does not read is bounded in bytes and time (`flow.py`).
-- Where there are too many connections, the longest idle one makes room (`connection_limit.py`).
-- A connection whose request was refused with 503 is not read for the least that ``Retry-After`` can say, so that
-  clients that ignore the header do not take the time of clients that are served.
-- A connection that is idle when it is asked to end may already have a request on its way. It is answered with
-  ``Connection: close``; the connection is closed after that, or after a second without a request.
+- A client has 10 s to send a head. Where a request is answered before its body is complete, the client has 10 s and
+  64 MiB to send the rest, which is dropped.
+- Unsent bytes are limited in number and time (`flow.py`), and so are connections in number (`connection_limit.py`).
+- After an answer with status 503 a connection is not read for one second, the least that ``Retry-After`` can say.
+  Clients that ignore the header would otherwise use the time of clients that are served.
+- When a connection is asked to end while it is idle, a request may already be on its way. So it stays open for one
+  second; a request that comes in this time is answered with ``Connection: close``.
 """
 
 import asyncio
@@ -40,19 +40,19 @@ _MOST_UNREAD_BYTES = 65_536
 _MOST_DISCARDED_BYTES = 64 << 20
 
 
-class PatientProtocol(asyncio.Protocol):
+class HttpProtocol(asyncio.Protocol):
     """One connection.
 
     Args:
-        config: of the server.
-        server_state: of the server: its connections, tasks and default headers.
-        app_state: that every request's scope has.
-        limit: of all connections.
-        budget: of the bytes that all requests hold.
+        config: uvicorn's, with the app and the keep-alive time.
+        server_state: uvicorn's, with the connections, tasks and default headers of the whole server.
+        app_state: copied into the scope of each request.
+        limit: counts the connections.
+        budget: counts the bytes that all requests hold.
         write_timeout_s: how long a client may take to read each MiB of an answer.
 
     Attributes:
-        is_surplus: whether only probes are answered, since there were too many connections when it began.
+        is_surplus: whether only probes are answered, because the limit was reached when the connection was accepted.
     """
 
     def __init__(
@@ -77,32 +77,32 @@ class PatientProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._flow: Flow
         self._reader: RequestReader
-        self._last: Exchange | None = None  # of those that have begun to come
+        self._last: Exchange | None = None  # the request whose head came last
         self._answering: Exchange | None = None
         self._pipeline: deque[tuple[Exchange, ASGIApp]] = deque()
         self._is_idle = True
         self._idle_since = 0.0
-        self._is_ending = False  # the next answer is the last
+        self._is_ending = False  # the connection is closed after the next answer
         self._discarded_bytes = 0
         self._receive_timer = Timer(self._loop)
         self._keep_alive_timer = Timer(self._loop)
         self.is_surplus = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Finds room for the connection, and starts the clock for its first head."""
+        """Counts the connection, and starts the timer for its first head."""
         self._transport = transport
         self._flow = Flow(transport, self._loop, self._budget, self._write_timeout_s)
         self._reader = RequestReader(self, get_local_addr(transport), get_remote_addr(transport))
         self._server.connections.add(self)  # type: ignore[arg-type]  # a union of uvicorn's own protocols
-        if self._limit.open(self):
+        if self._limit.add(self):
             self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
         else:
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clocks, and tells the requests in progress."""
+        """Stops the timers, and tells the applications that the client has left."""
         self._server.connections.discard(self)
-        self._limit.close(self)
+        self._limit.remove(self)
         self._receive_timer.stop()
         self._keep_alive_timer.stop()
         for exchange in (self._answering, self._last):
@@ -111,20 +111,20 @@ class PatientProtocol(asyncio.Protocol):
         for exchange, _ in self._pipeline:
             exchange.drop_body()
         self._pipeline.clear()
-        self._answering = self._last = None  # they name the connection: cycles, were they kept
+        self._answering = self._last = None  # they refer to this object: a reference cycle
         self._flow.resume_writing()
         if exc is None:
             self._transport.close()
         self._reader.close()
 
     def data_received(self, data: bytes) -> None:
-        """Reads what came."""
+        """Reads requests."""
         reader = self._reader
         if reader.has_stopped:
             return
         if self._is_idle:
             self._is_idle = False
-            self._limit.work(self)
+            self._limit.mark_busy(self)
         try:
             reader.feed(data)
         except HeadError as error:
@@ -134,7 +134,7 @@ class PatientProtocol(asyncio.Protocol):
             self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
-        """A head is whole: the request begins, or waits for the answer before it."""
+        """Begins a request whose head is complete, or lets it wait for the answers before it."""
         self._receive_timer.stop()
         self._discarded_bytes = 0
         app, keep_alive = self._app, keep_alive and not self._is_ending
@@ -148,9 +148,8 @@ class PatientProtocol(asyncio.Protocol):
         self._queue(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
 
     def take_body(self, data: bytes) -> None:
-        """Some of the body came."""
-        last = self._last
-        if last is None:
+        """Hands a part of a body to its request, or drops it where the request is answered already."""
+        if (last := self._last) is None:
             return
         if last.response_complete:
             self._discarded_bytes += len(data)
@@ -162,26 +161,25 @@ class PatientProtocol(asyncio.Protocol):
             self._flow.pause_reading()
 
     def end_request(self) -> None:
-        """All of the body came."""
-        last = self._last
-        if last is None:
+        """Notes that the body of a request is complete."""
+        if (last := self._last) is None:
             return
         last.more_body = False
         last.message_event.set()
         if last.response_complete:
             self._receive_timer.stop()
-            self._rest()
+            self._become_idle()
 
     def pause_writing(self) -> None:
-        """Some of an answer is left to send."""
+        """Called by the transport when the kernel does not take all that was written."""
         self._flow.pause_writing()
 
     def resume_writing(self) -> None:
-        """All is sent."""
+        """Called by the transport when the kernel has taken everything."""
         self._flow.resume_writing()
 
     def shutdown(self) -> None:
-        """Ends the connection after the request that it is busy with, or the next, or a second without one."""
+        """Closes the connection after the request in progress, or after the next one, or after a second without one."""
         self._is_ending = True
         if self._is_idle:
             self._loop.call_later(_LINGER_S, self._close_if_idle)
@@ -189,7 +187,7 @@ class PatientProtocol(asyncio.Protocol):
             self._last.keep_alive = False
 
     def abort(self) -> None:
-        """Ends the connection at once."""
+        """Closes the connection at once."""
         self._transport.abort()
 
     def _exchange(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> Exchange:
@@ -213,7 +211,7 @@ class PatientProtocol(asyncio.Protocol):
         self._flow.pause_reading()
         self._pipeline.append((exchange, app))
         if len(self._pipeline) == _MOST_PIPELINED:
-            exchange.keep_alive = False  # what comes behind it may be sent again on another connection
+            exchange.keep_alive = False  # clients send what was not answered again on another connection
             self._reader.has_stopped = True
 
     def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
@@ -222,9 +220,9 @@ class PatientProtocol(asyncio.Protocol):
         self._server.tasks.add(exchange.task)
 
     def _refuse(self, error: HeadError) -> None:
-        """Answers, after the requests before it, what cannot be understood; the connection ends with that."""
+        """Answers invalid input with an error, after the requests before it; then the connection is closed."""
         broken = self._last
-        if broken is not None and broken.more_body:  # the fault is in its body
+        if broken is not None and broken.more_body:  # the invalid part is its body
             if broken.response_started:
                 broken.keep_alive = False
                 if broken.response_complete:
@@ -239,7 +237,7 @@ class PatientProtocol(asyncio.Protocol):
         self._queue(self._exchange(scope, keep_alive=False, expects_continue=False), refuse_head(error))
 
     def _on_answered(self, exchange: Exchange) -> None:
-        """The kernel has a whole answer: the next request begins, or the idle time."""
+        """Begins the next request, or the idle time; called when the kernel has taken a whole answer."""
         self._server.total_requests += 1
         self._answering = None
         if self._transport.is_closing():
@@ -255,14 +253,14 @@ class PatientProtocol(asyncio.Protocol):
         if self._pipeline:
             self._begin(*self._pipeline.popleft())
         elif not (exchange.more_body or self._reader.awaits_head):
-            self._rest()
+            self._become_idle()
         elif not self._receive_timer.is_running:
             self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
 
     def _end(self, exchange: Exchange) -> None:
-        """Ends the connection after an answer; first reads on for a moment, where the client may still be sending.
+        """Closes the connection after an answer. While the client may still be sending, it first reads on for a second.
 
-        A socket that is closed while something is unread makes the kernel send a reset, and the answer may be lost.
+        When a socket is closed with unread data, the kernel sends a reset, and the client may lose the answer.
         Source: RFC 9112, section 9.6.
         """
         if exchange.more_body or self._reader.has_stopped:
@@ -273,14 +271,14 @@ class PatientProtocol(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _rest(self) -> None:
-        """Begins the idle time."""
+    def _become_idle(self) -> None:
+        """Waits for the next request."""
         if self._is_ending:
             self._transport.close()
             return
         self._is_idle = True
         self._idle_since = self._loop.time()
-        self._limit.rest(self)
+        self._limit.mark_idle(self)
         if not self._keep_alive_timer.is_running:
             self._keep_alive_timer.start(self._keep_alive_s, self._check_keep_alive)
 

@@ -1,4 +1,4 @@
-"""Answers that a connection gives by itself, without the app."""
+"""Answers that a connection gives without calling the app."""
 
 from service.api.problems import LEAST_RETRY_AFTER_S, problem, reply
 from service.errors import OverloadedError
@@ -12,22 +12,22 @@ __all__ = ["LEAST_RETRY_AFTER_S", "is_probe", "refuse_connection", "refuse_head"
 
 
 def is_probe(method: str, path: str) -> bool:
-    """Whether a request asks about the service's health, or for its metrics, under whatever prefix.
+    """Whether a request is for the service's health or its metrics, under any prefix.
 
-    These are answered past the most connections: an orchestrator would otherwise restart a service that is only busy.
+    These are answered past the limit of connections: an orchestrator would otherwise restart a service that is busy.
     """
     return method in ("GET", "HEAD") and path.rstrip("/").endswith(_PROBES)
 
 
 async def refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answers a request of a connection that is one too many."""
-    error = OverloadedError("the service has as many connections as it may have", LEAST_RETRY_AFTER_S)
+    """Answers a request on a connection past the limit: 503, and the connection is closed."""
+    error = OverloadedError("the service has reached its limit of connections", LEAST_RETRY_AFTER_S)
     answer = problem(error)
     await answer._replace(headers=[*answer.headers, *_CLOSE]).send(send)
 
 
 def refuse_head(error: HeadError) -> ASGIApp:
-    """Makes an app that answers a request whose head cannot be understood."""
+    """Makes an app that answers a request with an invalid head."""
     answer = reply(error.status, error.detail, headers=_CLOSE)
 
     async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:

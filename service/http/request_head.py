@@ -1,4 +1,4 @@
-"""What the head of a request must be, beyond what the parser checks.
+"""Checks of a request's head beyond those of the parser.
 
 Source: RFC 9112 (HTTP/1.1), sections 2.3, 3.2, 5 and 6.3.
 """
@@ -14,14 +14,14 @@ from service.http.asgi import Headers
 MAX_HEAD_BYTES = 65_536
 MOST_HEADERS = 256
 FRAMING_HEADERS = frozenset((b"host", b"transfer-encoding", b"expect"))
-"""Headers that :func:`check_head` looks at, and one that the connection itself answers."""
+"""Headers that :func:`check_head` checks, and ``Expect``, which the connection answers itself."""
 
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
 _VERSION_ERRORS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 
 
 class HeadError(Exception):
-    """A request that cannot be understood; its connection ends with this answer.
+    """A request is not valid HTTP. Its connection is closed after the answer.
 
     Attributes:
         status: of the answer.
@@ -42,7 +42,7 @@ def check_head(version: str, framing: Headers) -> None:
         framing: the headers whose names are in ``FRAMING_HEADERS``, names in lower case.
 
     Raises:
-        HeadError: the request must not be answered as it stands.
+        HeadError: they are not valid.
     """
     if version not in ("1.1", "1.0"):
         raise unknown_version()
@@ -57,43 +57,43 @@ def check_head(version: str, framing: Headers) -> None:
     if codings and version == "1.0":
         raise HeadError(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
     if codings and b",".join(codings).lower() != b"chunked":
-        raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "of transfer codings only chunked, alone, is understood")
+        raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding that is supported is chunked, alone")
 
 
 def unknown_version() -> HeadError:
-    """The error of a request in a version that is not spoken here."""
-    return HeadError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "HTTP/1.1 and HTTP/1.0 are spoken here")
+    """The error for a version of HTTP that is not supported."""
+    return HeadError(HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "send the request in HTTP/1.1 or HTTP/1.0")
 
 
 def too_long() -> HeadError:
-    """The error of a request whose head is longer than allowed."""
+    """The error for a head that is longer than allowed."""
     return HeadError(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-        f"the request line and headers may have {MAX_HEAD_BYTES} bytes and {MOST_HEADERS} headers together",
+        f"request line and headers have over {MAX_HEAD_BYTES} bytes, or there are over {MOST_HEADERS} headers",
     )
 
 
 def endless_framing() -> HeadError:
-    """The error of a chunked body whose chunk extensions or trailers do not end."""
-    return HeadError(HTTPStatus.BAD_REQUEST, f"chunk extensions and trailers may have {MAX_HEAD_BYTES} bytes")
+    """The error for a chunked body with chunk extensions or trailers of any length."""
+    return HeadError(HTTPStatus.BAD_REQUEST, f"chunk extensions or trailers have more than {MAX_HEAD_BYTES} bytes")
 
 
 def head_size(url: bytes, headers: Headers) -> int:
-    """The length of a head in bytes, but for its method and version."""
+    """The length of a head in bytes, without its method and version."""
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def parser_error(error: httptools.HttpParserError) -> HeadError:
-    """Says what a parser's error means to the client.
+    """The answer to an error of the parser.
 
     Args:
-        error: as raised; where a callback of the parser raised, the context is what it raised.
+        error: as raised; where a callback of the parser raised, its context is that exception.
     """
     if isinstance(error.__context__, HeadError):
         return error.__context__
     if str(error) in _VERSION_ERRORS:
         return unknown_version()
-    return HeadError(HTTPStatus.BAD_REQUEST, "this is not a well-formed HTTP/1.1 request")
+    return HeadError(HTTPStatus.BAD_REQUEST, "the request is not valid HTTP/1.1")
 
 
 def split_target(target: bytes) -> tuple[str, bytes, bytes]:
@@ -106,7 +106,7 @@ def split_target(target: bytes) -> tuple[str, bytes, bytes]:
         The path, decoded and as it came, and the query.
 
     Raises:
-        httptools.HttpParserError: it is no target.
+        httptools.HttpParserError: it is not valid.
     """
     if target.startswith(b"/") and b"#" not in target:
         raw_path, _, query = target.partition(b"?")

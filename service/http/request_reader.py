@@ -1,7 +1,7 @@
-"""Turns the bytes of one connection into heads and bodies of requests, which it hands to the connection.
+"""Parses the bytes of one connection into heads and bodies of requests.
 
-An ``Upgrade`` is ignored, as RFC 9110, section 7.8 allows: the parser, which stops after such a head, is given the head
-again without it. Trailers are dropped.
+An ``Upgrade`` is ignored, as RFC 9110, section 7.8 allows. The parser stops after a head with one, so a new parser gets
+the head again without that header. Trailers are dropped.
 """
 
 from http import HTTPStatus
@@ -27,35 +27,35 @@ _EXPECT = (b"expect", b"100-continue")
 
 
 class RequestSink(Protocol):
-    """What is told of requests."""
+    """Receives what was parsed."""
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
-        """A head is whole.
+        """Called when a head is complete.
 
         Args:
-            scope: as ASGI has it, but for its state.
+            scope: as ASGI has it, without its state.
             keep_alive: whether the client would use the connection again.
             expects_continue: whether the client waits to be told to send its body.
         """
 
     def take_body(self, data: bytes) -> None:
-        """A piece of the body of the last request has come."""
+        """Called with each part of the body of the last request."""
 
     def end_request(self) -> None:
-        """The body of the last request is whole."""
+        """Called when the body of the last request is complete."""
 
 
 class RequestReader:
     """Reads the requests of one connection. The methods that begin with ``on_`` are called by the parser.
 
     Args:
-        sink: is told of requests.
+        sink: receives the requests.
         server: address and port of this end.
         client: address and port of the other.
 
     Attributes:
         awaits_head: whether a head has begun, or none has come yet.
-        has_stopped: whether what still comes is not looked at.
+        has_stopped: whether further data is dropped without being parsed.
     """
 
     def __init__(self, sink: RequestSink, server: Any, client: Any) -> None:
@@ -81,13 +81,13 @@ class RequestReader:
         return self._parser.get_method().decode("ascii")
 
     def feed(self, data: bytes) -> None:
-        """Reads on.
+        """Parses further data.
 
         Args:
-            data: that came.
+            data: from the connection.
 
         Raises:
-            HeadError: this is no request that can be answered. Nothing more is looked at.
+            HeadError: it is not a valid request. Further data is dropped.
         """
         self._data_bytes = len(data)
         self._has_progressed = False
@@ -110,7 +110,7 @@ class RequestReader:
             self._stop(too_long() if self.awaits_head else endless_framing())
 
     def close(self) -> None:
-        """Lets go of parser and connection, which name each other."""
+        """Drops the parser and the connection: both refer back to this object."""
         self.has_stopped = True
         del self._parser, self._sink
 
@@ -118,7 +118,7 @@ class RequestReader:
         """A request line begins.
 
         Raises:
-            HeadError: nothing more is looked at.
+            HeadError: further data is to be dropped.
         """
         if self.has_stopped:
             raise too_long()
@@ -129,7 +129,7 @@ class RequestReader:
         self._framing = []
 
     def on_url(self, url: bytes) -> None:
-        """Some of the target."""
+        """A part of the target."""
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -141,10 +141,10 @@ class RequestReader:
                 self._framing.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """The head is whole.
+        """The head is complete.
 
         Raises:
-            HeadError: the request must not be answered as it stands.
+            HeadError: it is not valid.
         """
         parser = self._parser
         version = parser.get_http_version()
@@ -161,7 +161,7 @@ class RequestReader:
         if parser.should_upgrade():
             if method == "CONNECT":
                 raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "CONNECT is for proxies, and this is none")
-            return  # the head comes again
+            return  # the head will be parsed again, without the upgrade
         path, raw_path, query = split_target(self._url)
         self.awaits_head = False
         scope = {
@@ -185,12 +185,12 @@ class RequestReader:
         )
 
     def on_body(self, data: bytes) -> None:
-        """Some of the body."""
+        """A part of the body."""
         self._has_progressed = True
         self._sink.take_body(data)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         self._has_progressed = True
         if not self.awaits_head:
             self._sink.end_request()

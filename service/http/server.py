@@ -25,7 +25,7 @@ import uvloop
 from service.app import run_service
 from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
-from service.http.protocol import PatientProtocol
+from service.http.protocol import HttpProtocol
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
@@ -73,7 +73,7 @@ async def _serve(
 ) -> None:
     async with run_service(settings, worker_slot or 0) as service:
         protocol = partial(
-            PatientProtocol,
+            HttpProtocol,
             limit=ConnectionLimit(_connections_allowed(settings.max_connections)),
             budget=service.budget,
             write_timeout_s=settings.write_timeout_s,

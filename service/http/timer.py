@@ -1,11 +1,11 @@
-"""A clock that can be started, stopped and started anew. It holds its callback only while it runs."""
+"""A timer that can be restarted. It refers to its callback only while it runs, so it makes no reference cycle."""
 
 import asyncio
 from collections.abc import Callable
 
 
 class Timer:
-    """Calls back once, so many seconds after its last start.
+    """Calls a function once, a number of seconds after its last start.
 
     Args:
         loop: the event loop.
@@ -19,16 +19,16 @@ class Timer:
 
     @property
     def is_running(self) -> bool:
-        """Whether it will call back."""
+        """Whether it has been started and has not expired."""
         return self._handle is not None
 
     def start(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Starts, or starts anew."""
+        """Starts or restarts it."""
         self.stop()
         self._handle = self._loop.call_later(seconds, self._expire, callback)
 
     def stop(self) -> None:
-        """Stops, if it runs."""
+        """Stops it, if it runs."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -19,9 +19,9 @@ class Counted:
 def fill(limit: ConnectionLimit, count: int, *, busy: bool) -> list[Counted]:
     connections = [Counted() for _ in range(count)]
     for connection in connections:
-        assert limit.open(connection)
+        assert limit.add(connection)
         if busy:
-            limit.work(connection)
+            limit.mark_busy(connection)
     return connections
 
 
@@ -29,7 +29,7 @@ def test_the_longest_idle_one_is_asked_to_end_and_the_new_one_served() -> None:
     limit = ConnectionLimit(3)
     first, second, third = fill(limit, 3, busy=True)
     for connection in (second, first, third):
-        limit.rest(connection)
+        limit.mark_idle(connection)
     (new,) = fill(limit, 1, busy=False)
     assert [c.was_asked_to_end for c in (first, second, third)] == [False, True, False]
     assert not new.is_surplus
@@ -40,11 +40,11 @@ def test_a_connection_that_was_asked_to_end_is_not_asked_again_whatever_it_still
     limit = ConnectionLimit(1)
     (old,) = fill(limit, 1, busy=False)
     fill(limit, 1, busy=True)
-    limit.work(old)
-    limit.rest(old)
+    limit.mark_busy(old)
+    limit.mark_idle(old)
     (third,) = fill(limit, 1, busy=False)
     assert third.is_surplus
-    limit.close(old)
+    limit.remove(old)
     assert not limit.has_room
 
 
@@ -53,7 +53,7 @@ def test_where_all_are_busy_a_thousand_more_may_ask_for_health_and_no_more() -> 
     busy = fill(limit, 2, busy=True)
     surplus = fill(limit, MOST_FURTHER_CONNECTIONS, busy=True)
     assert all(connection.is_surplus for connection in surplus)
-    assert not limit.open(Counted())
+    assert not limit.add(Counted())
     assert not any(connection.was_asked_to_end or connection.was_aborted for connection in busy)
 
 
@@ -70,5 +70,5 @@ def test_what_is_closed_leaves_room() -> None:
     (first,) = fill(limit, 1, busy=True)
     (second,) = fill(limit, 1, busy=True)
     assert second.is_surplus
-    limit.close(first)
+    limit.remove(first)
     assert limit.has_room
