@@ -125,12 +125,9 @@ class HttpProtocol(asyncio.Protocol):
         if self._is_idle:
             self._is_idle = False
             self._limit.mark_busy(self)
-        try:
-            reader.feed(data)
-        except HeadError as error:
+        if (error := reader.feed(data)) is not None:
             self._refuse(error)
-            return
-        if reader.awaits_head and not self._receive_timer.is_running:
+        elif reader.awaits_head and not self._receive_timer.is_running:
             self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:

@@ -84,13 +84,13 @@ def head_size(url: bytes, headers: Headers) -> int:
 
 
 def parser_error(error: httptools.HttpParserError) -> HeadError:
-    """The answer to an error of the parser.
+    """The answer to an error of the parser, without a traceback, which would refer to the connection.
 
     Args:
         error: as raised; where a callback of the parser raised, its context is that exception.
     """
     if isinstance(error.__context__, HeadError):
-        return error.__context__
+        return error.__context__.with_traceback(None)
     if str(error) in _VERSION_ERRORS:
         return unknown_version()
     return HeadError(HTTPStatus.BAD_REQUEST, "the request is not valid HTTP/1.1")

@@ -80,34 +80,42 @@ class RequestReader:
         """The method of the last request, as far as it is known."""
         return self._parser.get_method().decode("ascii")
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> HeadError | None:
         """Parses further data.
 
         Args:
             data: from the connection.
 
-        Raises:
-            HeadError: it is not a valid request. Further data is dropped.
+        Returns:
+            What is wrong, where it is not a valid request; further data is then dropped. It is returned and not
+            raised, since an exception that a variable holds is a reference cycle with the frame of that variable.
         """
         self._data_bytes = len(data)
         self._has_progressed = False
+        error = self._parse(data)
+        if error is None:
+            if self._has_progressed:
+                self._barren_bytes = 0
+            else:
+                self._barren_bytes += self._data_bytes
+            if self._barren_bytes > MAX_HEAD_BYTES or len(self._headers) > MOST_HEADERS:
+                error = too_long() if self.awaits_head else endless_framing()
+        if error is not None:
+            self.has_stopped = True
+        return error
+
+    def _parse(self, data: bytes) -> HeadError | None:
         while data and not self.has_stopped:
             try:
                 self._parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
                 data = self._without_upgrade() + data[upgrade.args[0] :]
                 self._parser = httptools.HttpRequestParser(self)
-                continue
             except httptools.HttpParserError as error:
-                if not self.has_stopped:
-                    self._stop(parser_error(error))
-            break
-        if self._has_progressed:
-            self._barren_bytes = 0
-        else:
-            self._barren_bytes += self._data_bytes
-        if self._barren_bytes > MAX_HEAD_BYTES or len(self._headers) > MOST_HEADERS:
-            self._stop(too_long() if self.awaits_head else endless_framing())
+                return None if self.has_stopped else parser_error(error)
+            else:
+                break
+        return None
 
     def close(self) -> None:
         """Drops the parser and the connection: both refer back to this object."""
@@ -194,10 +202,6 @@ class RequestReader:
         self._has_progressed = True
         if not self.awaits_head:
             self._sink.end_request()
-
-    def _stop(self, error: HeadError) -> None:
-        self.has_stopped = True
-        raise error
 
     def _without_upgrade(self) -> bytes:
         lines = [name + b": " + value for name, value in self._headers if name != b"upgrade"]

@@ -1,0 +1,192 @@
+"""Connections over a real socket, ended in every way: nothing of them stays, with the garbage collector off."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import random
+import weakref
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Self
+
+import pytest
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from service.api.problems import problem
+from service.api.requests import read_body
+from service.errors import ClientGoneError, ConvoyError
+from service.http import protocol
+from service.http.asgi import Receive, Reply, Scope, Send
+from service.http.body_budget import BodyBudget
+from service.http.connection import Connection
+from service.http.connection_limit import ConnectionLimit
+from service.http.protocol import HttpProtocol
+
+GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
+POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
+H2C = b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+STREAMS = (
+    b"",
+    b"GET / HT",
+    GET % (b"/", b""),
+    GET % (b"/", b"Connection: close\r\n"),
+    GET % (b"/", b"") * 200,
+    GET % (b"/", H2C) + POST % (b"/", H2C + b"Content-Length: 5\r\n") + b"hello",
+    GET % (b"/slow", b"") + GET % (b"/", b"") + b"GET / HTTP/2.0\r\n\r\n",
+    GET % (b"/fail", b"") + GET % (b"/", b""),
+    GET % (b"/busy", b"") + GET % (b"/", b""),
+    GET % (b"/large", b"") * 20,
+    POST % (b"/", b"Content-Length: 300000\r\n") + bytes(300_000),
+    POST % (b"/", b"Content-Length: 300000\r\n") + bytes(200_000),
+    POST % (b"/", b"Content-Length: 300000\r\nContent-Encoding: gzip\r\n") + bytes(300_000),
+    POST % (b"/slow", b"Content-Length: 300000\r\n") + bytes(300_000) + GET % (b"/", b""),
+    POST % (b"/slow", b"") + POST % (b"/", b"Content-Length: 200000\r\n") + bytes(100_000),
+    POST % (b"/", b"Content-Length: 3\r\nExpect: 100-continue\r\n"),
+    POST % (b"/", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n",
+    POST % (b"/", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\nzz\r\n",
+    POST % (b"/slow", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\nzz\r\n",
+    POST % (b"/", b"Transfer-Encoding: gzip, chunked\r\n"),
+    GET % (b"/", b"A: " + b"a" * 100_000 + b"\r\n"),
+    b"\x16\x03\x01\x02\x00",
+)
+
+
+async def app(scope: Scope, receive: Receive, send: Send, budget: BodyBudget) -> None:
+    connection = Connection(receive, budget)
+    try:
+        match scope["path"]:
+            case "/slow":
+                await asyncio.sleep(0.01)
+                reply = Reply(200, b"slow", b"text/plain", [])
+            case "/large":
+                reply = Reply(200, bytes(200_000), b"text/plain", [])
+            case "/busy":
+                reply = Reply(503, b"busy", b"text/plain", [])
+            case "/fail":
+                raise RuntimeError("it fails on purpose")
+            case _:
+                body = await read_body(connection, dict(scope["headers"]), 1 << 20, 0.2)
+                reply = Reply(200, b"%d" % len(body), b"text/plain", [])
+    except ClientGoneError:
+        return
+    except ConvoyError as error:
+        reply = problem(error)
+    finally:
+        connection.let_go()
+    await reply.send(send)
+
+
+class Server:
+    """An HTTP server in this process, with little room and little patience.
+
+    Attributes:
+        faults: what the event loop was told of.
+        connections: that still exist.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(protocol, "_RECEIVE_TIMEOUT_S", 0.3)
+        monkeypatch.setattr(protocol, "_LINGER_S", 0.05)
+        self.faults: list[dict[str, Any]] = []
+        self.connections: weakref.WeakSet[HttpProtocol] = weakref.WeakSet()
+        self.budget = BodyBudget(1 << 20)
+        self.limit = ConnectionLimit(8)
+        self.state = ServerState()
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, fault: self.faults.append(fault))
+        config = uvicorn.Config(app, lifespan="off", log_config=None)
+        config.load()
+        config.loaded_app = lambda scope, receive, send: app(scope, receive, send, self.budget)
+        config.timeout_keep_alive = 1
+
+        def connect() -> HttpProtocol:
+            made = HttpProtocol(config, self.state, {}, loop, limit=self.limit, budget=self.budget, write_timeout_s=0.3)
+            self.connections.add(made)
+            return made
+
+        self._server = await loop.create_server(connect, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+
+    async def send(self, data: bytes, *, step: int, reads: bool, waits_s: float) -> None:
+        """Opens a connection, sends what it can of the data, reads or does not, and leaves."""
+        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            reading = asyncio.ensure_future(reader.read(-1)) if reads else asyncio.ensure_future(asyncio.sleep(9))
+            try:
+                async with asyncio.timeout(waits_s):
+                    for start in range(0, len(data), step):
+                        writer.write(data[start : start + step])
+                        await writer.drain()
+                    await reading
+            finally:
+                reading.cancel()
+                writer.transport.abort()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)  # an application that fails is logged, and it fails many times
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, clients: Callable[[Server], Coroutine[Any, Any, None]]) -> None:
+    """Lets clients come and go; then nothing of their connections may be left."""
+
+    async def main() -> None:
+        async with Server(monkeypatch) as server:
+            await clients(server)
+            while server.state.connections or server.state.tasks:  # noqa: ASYNC110  uvicorn's state has no events
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
+            assert not server.faults
+            assert server.budget.held == 0
+            assert len(server.connections) == 0, "a reference cycle holds them"
+            assert server.limit.has_room
+
+    gc.collect()
+    gc.disable()
+    try:
+        uvloop.run(main())
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("reads", [True, False])
+@pytest.mark.parametrize("step", [997, 1 << 20])
+def test_nothing_stays_of_a_connection(monkeypatch: pytest.MonkeyPatch, step: int, reads: bool) -> None:
+    async def clients(server: Server) -> None:
+        for start in range(0, len(STREAMS), 6):
+            streams = STREAMS[start : start + 6]
+            await asyncio.gather(*(server.send(data, step=step, reads=reads, waits_s=0.2) for data in streams))
+
+    run(monkeypatch, clients)
+
+
+def test_nothing_stays_of_random_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def clients(server: Server) -> None:
+        async def come_and_go(seed: int) -> None:
+            dice = random.Random(seed)
+            for _ in range(12):
+                data = bytearray(b"".join(dice.choices(STREAMS, k=dice.choice([1, 1, 2, 4]))))
+                for _ in range(dice.choice([0, 0, 1, 3]) if data else 0):
+                    data[dice.randrange(len(data)) : dice.randrange(len(data) + 1)] = dice.randbytes(2)
+                step = dice.choice([50, 3000, 100_000, 1 << 20])
+                await server.send(
+                    bytes(data),
+                    step=max(step, len(data) // 40),
+                    reads=dice.random() < 0.7,
+                    waits_s=dice.choice([0.002, 0.02, 0.1]),
+                )
+
+        await asyncio.gather(*(come_and_go(seed) for seed in range(20)))
+
+    run(monkeypatch, clients)
