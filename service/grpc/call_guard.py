@@ -22,7 +22,7 @@ from service.declarations import declaration_of
 from service.errors import MalformedRequestError, OverloadedError, TooLargeError
 from service.grpc import open_inference_pb2 as pb
 from service.grpc.keys import read_key
-from service.grpc.message_reader import MessageReader
+from service.grpc.message_reader import SMALL_BYTES, MessageReader
 from service.grpc.statuses import status_of
 from service.grpc.wire import check_parts
 from service.telemetry.failure import Failure
@@ -37,7 +37,6 @@ _Messages: TypeAlias = AsyncIterator[bytes]
 
 _MOST_STREAMS: Final = 64
 _RETRY_STREAM_AFTER_S: Final = 10.0
-_MOST_BYTES_OF_A_QUESTION: Final = 65_536
 _PARTS_BESIDE_IMAGES: Final = 256
 
 
@@ -125,14 +124,18 @@ class CallGuard:
             request = self._parse(handler, await self._reader.read(context, held))
             held.set(held.count // 2)  # the serialised form is freed
             answer: bytes = handler.response_serializer(await handler.unary_unary(request, context))
-            return answer
+        if len(answer) > SMALL_BYTES:  # until it is sent: a client may be slow to read it
+            sending = self._reader.hold()
+            sending.set(len(answer))
+            context.add_done_callback(lambda _: sending.set(0))  # type: ignore[arg-type]  # any callable will do
+        return answer
 
     def _parse(self, handler: Any, message: bytes) -> Any:
-        if len(message) > _MOST_BYTES_OF_A_QUESTION:
+        if len(message) > SMALL_BYTES:
             if handler.request_deserializer != pb.ModelInferRequest.FromString:
                 raise TooLargeError(
                     f"the message has {len(message)} bytes; "
-                    f"at most {_MOST_BYTES_OF_A_QUESTION} are allowed in a call that sends no pictures"
+                    f"at most {SMALL_BYTES} are allowed in a call that sends no pictures"
                 )
             check_parts(message, self._max_parts)
         try:

@@ -24,7 +24,8 @@ from service.http.process_memory import ProcessMemory
 
 _LOOK_EVERY_S: Final = 0.02
 _MOST_WAIT_S: Final = 1.0
-_SMALL_BYTES: Final = 65_536
+SMALL_BYTES: Final = 65_536
+"""Messages and answers up to this length are not counted; the most calls at once bound them."""
 
 
 class HeldBytes:
@@ -112,7 +113,7 @@ class MessageReader:
         message = reading.result()
         if message is None:
             raise MalformedRequestError("the call ended without a message")
-        held.set(2 * len(message) if len(message) > _SMALL_BYTES else 0)
+        held.set(2 * len(message) if len(message) > SMALL_BYTES else 0)
         return message
 
     def _done(self, reading: "asyncio.Task[bytes | None]") -> None:

@@ -37,12 +37,15 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_connection_idle_ms", 600_000),
+    # Nothing else ends a call whose client reads nothing and goes on answering pings.
+    ("grpc.max_connection_age_ms", 1_800_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
 )
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Metadata that is not UTF-8 is no event, and may hold a key."""
-    return not str(record.msg).startswith("Invalid encoding")
+    """Metadata that is not UTF-8, which may hold a key, and a client that leaves while it is answered are no events."""
+    return not str(record.msg).startswith(("Invalid encoding", "ExecuteBatchError"))
 
 
 class GrpcLimits(NamedTuple):

@@ -1,9 +1,11 @@
 """What a call can make grow has a bound: bytes, calls, parts, time. Hostile calls end nothing."""
 
 import asyncio
+import gzip
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -21,7 +23,20 @@ from service.errors import MalformedRequestError, TooLargeError
 from service.grpc.wire import check_parts
 from tests.fixtures.keys import write_keys
 from tests.grpc.address import grpc_address_of
-from tests.grpc.raw_http2 import DATA, END_STREAM, INFER, begin, call_headers, connection, frame, message, read_until
+from tests.grpc.raw_http2 import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    INFER,
+    SETTINGS,
+    begin,
+    call_headers,
+    connection,
+    frame,
+    message,
+    read_until,
+)
 from tests.process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -201,6 +216,25 @@ class TestParts:
     def test_what_is_no_message(self, content: bytes) -> None:
         with pytest.raises(MalformedRequestError):
             check_parts(content, 1280)
+
+
+def test_answers_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    request = pb.ModelInferRequest(model_name="mnist", raw_input_contents=[bytes(800 * 28 * 28)])
+    request.inputs.add(name="image", datatype="UINT8", shape=[800, 28, 28, 1])
+    request.outputs.add(name="probabilities").parameters["classification"].int64_param = 10  # an answer of 120 kB
+    packed = gzip.compress(request.SerializeToString())
+    sent = b"\1" + message(packed)[1:]
+    room = ("--max-body-bytes", "700000", "--max-body-bytes-in-flight", "1700000")
+    with (
+        ServerProcess(tmp_path / "log", *GRPC, *room) as server,
+        connection(grpc_address_of(server)) as client,
+    ):
+        client.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1000)))  # bytes of an answer that it would take
+        headers, told = call_headers(INFER, [(b"grpc-encoding", b"gzip")]), b""
+        for number in range(1, 20, 2):
+            begin(client, number, headers, sent, end=True)
+            told += read_until(client, struct.pack(">BBI", HEADERS, END_HEADERS, number))
+        assert b"in flight fill" in told or b"in flight fill" in read_until(client, b"in flight fill")
 
 
 def test_a_call_in_flight_is_answered_during_the_drain(tmp_path: Path) -> None:
