@@ -81,7 +81,7 @@ GIF_SPARE_BYTES: Final = 4096
 """Beyond."""
 
 WEBP_CHUNKS: Final = 256
-"""Chunks of a WebP that are looked at, and one more for each KiB of the file."""
+"""Chunks of a WebP that are looked at, and one more for each 16 KiB of the file."""
 
 TIFF_STRIPS: Final = 65_536
 """Strips of a TIFF, over all planes: there may be one for each line."""

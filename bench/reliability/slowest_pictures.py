@@ -14,9 +14,9 @@ import time
 from importlib import import_module
 from types import ModuleType
 
+from bench.reliability.hostile_pictures.requests import FORMATS
 from imaging import PictureError, Target, decode, examine, most_cpu_s
 
-FORMATS = ("jpeg", "png", "gif", "bmp", "tiff", "webp", "avif")
 _TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 _REPEATS = 3
 

@@ -2,17 +2,22 @@
 
 import http.client
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 from urllib.parse import urlsplit
 
 from bench.reliability.hostile_bodies import HeavyRequest, heavy_requests
+from bench.reliability.hostile_pictures.requests import picture_requests
 from bench.reliability.probe import LivenessProbe
 from bench.server_process import ServerProcess
 
 _TIMES = 5
+_AT_ONCE = 16
 _IDLE_S = 0.2
 
 
@@ -35,15 +40,33 @@ def stops(log: Path) -> dict[str, object]:
                 idle_s.append(probe.longest_s())
             rows["idle"] = _row(idle_s)
             for request in heavy_requests():
-                longest_s, statuses = [], set()
-                started = time.perf_counter()
-                for _ in range(_TIMES):
-                    probe.longest_s()
-                    statuses.add(send(host, port, request)[0])
-                    longest_s.append(probe.longest_s())
-                seconds = (time.perf_counter() - started) / _TIMES
-                rows[request.name] = {"status": sorted(statuses), "seconds": round(seconds, 3), **_row(longest_s)}
+                rows[request.name] = _beside(probe, partial(_send_once, host, port, request))
+            with ThreadPoolExecutor(_AT_ONCE) as clients:
+                for request in picture_requests():
+                    rows[request.name] = _beside(probe, partial(_send_many, clients, host, port, request))
     return {"longest_stop_ms": rows, "longest_of_medians_ms": max(row["median"] for row in rows.values())}
+
+
+def _beside(probe: LivenessProbe, work: Callable[[], set[int]]) -> dict[str, Any]:
+    """Does some work a few times; returns the statuses that it got, and the longest waits of a probe meanwhile."""
+    longest_s, statuses = [], set[int]()
+    started = time.perf_counter()
+    for _ in range(_TIMES):
+        probe.longest_s()
+        statuses |= work()
+        longest_s.append(probe.longest_s())
+    seconds = (time.perf_counter() - started) / _TIMES
+    return {"status": sorted(statuses), "seconds": round(seconds, 3), **_row(longest_s)}
+
+
+def _send_once(host: str, port: int, request: HeavyRequest) -> set[int]:
+    return {send(host, port, request)[0]}
+
+
+def _send_many(clients: ThreadPoolExecutor, host: str, port: int, request: HeavyRequest) -> set[int]:
+    """Sends a picture on many connections at once: what takes a moment each adds up to a stop."""
+    sent = [clients.submit(send, host, port, request) for _ in range(_AT_ONCE)]
+    return {answer.result()[0] for answer in sent}
 
 
 def send(host: str, port: int, request: HeavyRequest) -> tuple[int, bytes]:

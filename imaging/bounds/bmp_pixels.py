@@ -19,6 +19,6 @@ def measure_bmp(data: bytes) -> Cost:
     """
     layout = layout_of(data)
     if layout.has_runs and layout.width * layout.height:
-        codes = Codes(data[layout.offset :], layout.width, layout.height, layout.bits)
+        codes = Codes(memoryview(data)[layout.offset :], layout.width, layout.height, layout.bits)
         return Cost(data, _RUNS_S + codes.count * _PAIR_S + len(codes.escapes) * _ESCAPE_S, _PIXEL_S)
     return Cost(data, _OPEN_S, _FIELD_PIXEL_S if layout.has_bit_fields else _PIXEL_S)

@@ -16,7 +16,8 @@ class Cost(NamedTuple):
         work_s: estimated CPU time, in seconds, of what has to be decoded whatever size the picture is wanted at.
         pixel_s: estimated CPU time of a pixel that is decoded, converted and resized.
         is_bounded: whether decoding takes no more than some times the estimate, whatever the file holds: its codec
-            works as the headers say, or is ended by a meter. If not, it has to be decoded where it can be ended.
+            works as the headers say, or is ended by a meter, and lets other threads run. If not, it has to be decoded
+            where it can be ended.
     """
 
     data: bytes

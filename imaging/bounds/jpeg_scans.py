@@ -20,7 +20,7 @@ from imaging.errors import UnreadableError
 
 _EOI = 0xD9
 _ENDS_ENTROPY = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_SEARCH_BYTES = 1 << 22  # what is searched at once, while no other thread runs
+_SEARCH_BYTES = 1 << 20  # what is searched at once, while no other thread runs
 _OPEN_S, _PIXEL_S = 90e-6, 7e-9  # a pixel is transformed, upsampled, converted and resized
 
 

@@ -27,6 +27,7 @@ _LOSSLESS_ALPHA, _ALPHA_METHOD = 1, 3
 _FLAGS_AT, _HAS_EXIF, _HAS_XMP = 20, 0x08, 0x04
 _KEPT = {b"ICCP", b"ANIM", b"ALPH"}
 _OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 30e-9, 12e-9
+_MOST_ALONE_S = 5e-3  # this codec lets no other thread run meanwhile
 _LOSSLESS_BYTE_S, _LOSSLESS_MOST_BYTES, _LOSSLESS_PIXEL_S = 4e-9, 2, 20e-9  # bytes of a pixel
 
 
@@ -86,7 +87,7 @@ def _chunks(data: bytes, end: int) -> list[_Chunk]:
     """The chunks behind VP8X, as far as they are looked at."""
     (length,) = struct.unpack_from("<I", data, _HEAD + 4)
     at, found = _HEAD + _CHUNK.size + length + length % 2, []
-    for _ in range(limits.WEBP_CHUNKS + (len(data) >> 10)):
+    for _ in range(limits.WEBP_CHUNKS + (len(data) >> 14)):
         if at + _CHUNK.size > end:
             break
         kind, length = _CHUNK.unpack_from(data, at)
@@ -106,7 +107,9 @@ def _is_lossless(data: bytes, chunk: _Chunk) -> bool:
 
 
 def _cost(data: bytes, *, is_lossless: bool) -> Cost:
+    pixels = webp.read_header(data).pixels
     if is_lossless:
-        size = min(len(data), webp.read_header(data).pixels * _LOSSLESS_MOST_BYTES)
-        return Cost(data, _OPEN_S + size * _LOSSLESS_BYTE_S, _LOSSLESS_PIXEL_S, is_bounded=False)
-    return Cost(data, _OPEN_S + len(data) * _BYTE_S, _PIXEL_S)
+        work_s = _OPEN_S + min(len(data), pixels * _LOSSLESS_MOST_BYTES) * _LOSSLESS_BYTE_S
+        return Cost(data, work_s, _LOSSLESS_PIXEL_S, is_bounded=False)
+    work_s = _OPEN_S + len(data) * _BYTE_S
+    return Cost(data, work_s, _PIXEL_S, is_bounded=work_s + pixels * _PIXEL_S <= _MOST_ALONE_S)

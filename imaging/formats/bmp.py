@@ -114,7 +114,7 @@ def _decode_runs(data: bytes, layout: Layout) -> Image.Image:
     colors = min(1 << layout.bits, max(0, layout.offset - start) // _PALETTE_ENTRY)
     entries = np.frombuffer(data[start:].ljust(_PALETTE_ENTRY * colors, b"\0"), np.uint8, _PALETTE_ENTRY * colors)
     palette = entries.reshape(colors, _PALETTE_ENTRY)[:, 2::-1]  # stored as blue, green, red
-    indices = Codes(data[layout.offset :], layout.width, layout.height, layout.bits).pixels()
+    indices = Codes(memoryview(data)[layout.offset :], layout.width, layout.height, layout.bits).pixels()
     picture = Image.fromarray(indices if layout.is_top_down else indices[::-1])
     picture.putpalette(palette.tobytes())
     return picture

@@ -39,7 +39,7 @@ class Codes:
         UnreadableError: there are more escapes than any encoder writes.
     """
 
-    def __init__(self, data: bytes, width: int, height: int, bits: int) -> None:
+    def __init__(self, data: memoryview, width: int, height: int, bits: int) -> None:
         self._width, self._height, self._bits = width, height, bits
         most = 2 * (width * height + 2 * height) + 64  # a pair for each pixel, and two for each line
         self._bytes: NDArray[np.uint8] = np.frombuffer(data, np.uint8, min(most, len(data) & ~1))

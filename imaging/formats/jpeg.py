@@ -26,10 +26,12 @@ _ARITHMETIC = range(0xC9, 0xD0)
 _START_OF_SCAN = 0xDA
 _FILL, _NO_MARKERS = 0xFF, {0x00, 0xFF}
 _BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # neither a stuffed byte nor a restart
+_SEARCHED_BYTES = 1 << 20  # at once, while no other thread runs
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed byte nor a restart
 _SIZE = struct.Struct(">HH")
 _END, _SCAN, _RESTART_INTERVAL = b"\xff\xd9", b"\xff\xda", b"\xff\xdd"
 _FILLINGS = b"\xaa" * 64, b"\xd5\x2b" * 32  # of 4,013 files cut short, both decoded alike in none
+_COMPARED_PIXELS = 1 << 18
 _READ_AHEAD_BYTES = 16  # the codec reads up to 8
 _COEFFICIENT_BYTES = 2
 _MOST_SCANS = 1000
@@ -69,7 +71,8 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
         picture = _open(data, header, target)
         load(picture)
         return picture
-    completed = _decode_without_end(data, header, target) if _lacks_its_end_only(data) else None
+    is_ordinary = len(data) <= header.pixels * _MOST_PIXEL_BYTES + _SMALL_BYTES
+    completed = _decode_without_end(data, header, target) if is_ordinary and _lacks_its_end_only(data) else None
     if completed is None:
         raise UnreadableError("its pixels are truncated or broken (image file is truncated)")
     return completed
@@ -81,8 +84,6 @@ def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Im
     The codec makes up what is missing. So different bytes are filled in at the end: they are looked at where something
     is missing, and make different pictures. The file is decoded twice, so it has to be an ordinary one.
     """
-    if len(data) > header.pixels * _MOST_PIXEL_BYTES + _SMALL_BYTES:
-        return None
     whole, header = data.rstrip(b"\xff"), header._replace(meter=None)
     first, second = _FILLINGS
     pictures: list[Image.Image | None] = []
@@ -93,7 +94,16 @@ def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Im
         # After a restart marker comes what nothing else reads; without it, what stands before one is passed over.
         fillings = first, _next_restart(whole) + second
         pictures += (_decode_whole(whole + filling + _END, header, target) for filling in fillings)
-    return pictures[0] if pictures and pictures[0] == pictures[1] else None
+    if not pictures or pictures[0] is None or pictures[1] is None:
+        return None
+    return pictures[0] if _are_alike(pictures[0], pictures[1]) else None
+
+
+def _are_alike(first: Image.Image, second: Image.Image) -> bool:
+    """Whether two pictures of one size are the same; some lines at a time, since no other thread runs meanwhile."""
+    lines = max(1, _COMPARED_PIXELS // first.width)
+    bands = ((0, top, first.width, min(top + lines, first.height)) for top in range(0, first.height, lines))
+    return all(first.crop(band) == second.crop(band) for band in bands)
 
 
 def _decode_rows(data: bytes, header: Header, target: Target) -> Image.Image | None:
@@ -147,10 +157,11 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     while at + 3 < end:
         marker = data[at + 1]
         if data[at] != _FILL or marker in _NO_MARKERS:
-            match = _MARKER.search(data, at)
+            match = _MARKER.search(data, at, at + _SEARCHED_BYTES + 1)
             if match is None:
-                return
-            at = match.end() - 2
+                at += _SEARCHED_BYTES
+                continue
+            at = match.start()
             marker = data[at + 1]
         at += 2
         if marker not in _BARE:
