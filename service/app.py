@@ -140,7 +140,7 @@ def _serve_grpc(
         from service.grpc.server import GrpcLimits, serve  # noqa: PLC0415
         from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise SettingError(f"grpc_port needs the extra `grpc`, of which {error.name} is not installed") from error
+        raise _missing("grpc_port", "grpc", error) from error
     return serve(
         InferenceServicer(state.plane, timeout_s=limits.timeout_s),
         HealthServicer(state.classifier.catalog),
@@ -166,7 +166,7 @@ def _make_tracing(settings: Settings) -> "Tracing | None":
     try:
         from service.telemetry.tracing import Tracing  # noqa: PLC0415  an extra, and a second to import
     except ModuleNotFoundError as error:
-        raise SettingError(f"tracing needs the extra `tracing`, of which {error.name} is not installed") from error
+        raise _missing("tracing", "tracing", error) from error
     return Tracing()
 
 
@@ -176,3 +176,10 @@ def _make_access(settings: Settings) -> "AccessControl | None":
     from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
 
     return AccessControl(KeyFile(settings.keys_file))
+
+
+def _missing(setting: str, extra: str, error: ModuleNotFoundError) -> SettingError:
+    return SettingError(
+        f"{setting} needs the extra `{extra}`, of which {error.name} is not installed; "
+        f"in a clone, `pip install '.[{extra}]'` installs it"
+    )
