@@ -43,7 +43,7 @@ class Worker:
 
     is_ready: bool
     has_refused: bool
-    restart_at: float | None
+    restart_at: float | None = None
     _process: SpawnProcess
     _news: Connection
 
@@ -73,8 +73,7 @@ class Worker:
         """Takes in what has happened: ready, dead, or time to start anew."""
         if self.restart_at is not None:
             if time.monotonic() >= self.restart_at:
-                self._metrics.restarted()
-                self._start()
+                self._start_again()
         elif not self._process.is_alive():
             self._bury()
         elif not self.is_ready and self._news.poll():
@@ -96,14 +95,13 @@ class Worker:
         return self._process.exitcode or 0
 
     def _start(self) -> None:
-        self.restart_at = None
         self.is_ready = False
         self.has_refused = False
         self._started_at = time.monotonic()
         self._news, news_writer = self._context.Pipe(duplex=False)
         # The worker reads the end of the parent's life from a pipe that only the parent holds open.
         life_reader, self._life = self._context.Pipe(duplex=False)
-        self._process = self._context.Process(
+        process = self._context.Process(
             target=run_worker,
             args=(self._settings, self._slot, news_writer, life_reader, self._metrics_folder),
             name=f"worker-{self._slot}",
@@ -112,14 +110,27 @@ class Worker:
         # this tracker too, which unblocks them.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
-        self._process.start()
+        process.start()
+        self._process = process
+        self.restart_at = None
         news_writer.close()
         life_reader.close()
 
+    def _start_again(self) -> None:
+        try:
+            self._start()
+        except OSError as error:  # the system has no room for a process or its pipes
+            backoff_s = self._back_off()
+            logger.error("worker %d cannot be started: %s; trying again in %.1f s", self._slot, error, backoff_s)  # noqa: TRY400
+        else:
+            self._metrics.restarted()
+
     def _bury(self) -> None:
         lived_s = time.monotonic() - self._started_at
-        self._young_deaths = self._young_deaths + 1 if lived_s < _YOUNG_S else 0
-        backoff_s = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** (self._young_deaths - 1)) if self._young_deaths else 0.0
+        if lived_s < _YOUNG_S:
+            backoff_s = self._back_off()
+        else:
+            self._young_deaths, backoff_s, self.restart_at = 0, 0.0, time.monotonic()
         logger.error(
             "worker %d (pid %s) died with exit status %s after %.1f s; replacing it in %.1f s",
             self._slot,
@@ -133,4 +144,10 @@ class Worker:
         self._life.close()
         self.is_ready = False
         self.has_refused = (self._process.exitcode or 0) > 0
+
+    def _back_off(self) -> float:
+        """Sets the time of the next start; returns how many seconds it is away."""
+        backoff_s: float = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2**self._young_deaths)
+        self._young_deaths += 1
         self.restart_at = time.monotonic() + backoff_s
+        return backoff_s

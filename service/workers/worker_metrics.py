@@ -3,6 +3,7 @@
 It stands apart from `service/telemetry/metrics/` so that the supervisor's process need not import what that imports.
 """
 
+import struct
 from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter
@@ -30,7 +31,8 @@ class WorkerMetrics:
         if folder is None:
             return
         for ended in list(self._ended):
-            with suppress(OSError):  # there is no room, or a page is being made: tried again after the next end
+            # There is no room, a page is being made, or a file is damaged. It is tried again after the next end.
+            with suppress(OSError, RuntimeError, ValueError, struct.error):
                 retire(folder, ended)
                 self._ended.discard(ended)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -159,6 +160,22 @@ def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: P
     assert len(delays_s) == 3
     first, second = delays_s[1:]  # the victim of the first may have been old already
     assert second == 2 * first > 0
+
+
+def test_a_system_without_room_for_a_process_does_not_end_the_parent(tmp_path: Path, cat: bytes) -> None:
+    with ServerProcess(tmp_path / "log", "--workers", "2") as process:
+        parent, (steady, victim) = psutil.Process(process.process.pid), process.workers()
+        before = resource.prlimit(parent.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, (4, before[1]))  # no descriptor is left for a pipe
+        victim.kill()
+        while "cannot be started: [Errno 24] Too many open files" not in process.log.read_text():
+            psutil.wait_procs([steady], timeout=0.05)
+        assert httpx.post(f"{process.url}/predict", content=cat, headers=PNG).status_code == 200
+        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, before)
+        while len(process.workers()) < 2:
+            psutil.wait_procs([steady], timeout=0.05)
+        assert process.stop() == 0
+    assert "Traceback" not in process.log.read_text()
 
 
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
