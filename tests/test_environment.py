@@ -51,6 +51,7 @@ def test_settings_and_what_is_not_ours_need_no_remark() -> None:
     assert not remarks({**environment, "PATH": "/bin", "OTHER_PORT": "tcp://1.2.3.4:5"}, Settings.model_fields)
 
 
+@pytest.mark.slow
 def test_a_pod_beside_a_service_named_convoy_starts(tmp_path: Path) -> None:
     environment = {**OF_A_SERVICE, "CONVOY_WORKER": "3", "CONVOY_CORS_ORIGINS": "https://a.org, https://b.org"}
     with ServerProcess(tmp_path / "log", "--log-format", "text", env=environment) as process:

@@ -48,6 +48,7 @@ def test_a_missing_environment_is_told_in_one_line(words: str, target: str) -> N
     assert f"/bin/convoy {words.split(maxsplit=1)[0]} uses it" in said.stderr
 
 
+@pytest.mark.slow
 def test_the_script_that_make_writes_serves_with_workers_from_anywhere(tmp_path: Path) -> None:
     environment = tmp_path / "env"
     (environment / "bin").mkdir(parents=True)
