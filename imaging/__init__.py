@@ -11,6 +11,7 @@ cost, is decided by the caller (``service/decoding`` for requests).
 """
 
 from imaging.errors import PictureError, TooManyPixelsError, TooSlowError, UnreadableError
+from imaging.fast_png import FastPng, fast_png
 from imaging.header import Header, Limits, decoded_bytes
 from imaging.meter import most_cpu_s, slowness
 from imaging.reader import Examined, decode, examine, read
@@ -18,6 +19,7 @@ from imaging.target import Target
 
 __all__ = [
     "Examined",
+    "FastPng",
     "Header",
     "Limits",
     "PictureError",
@@ -28,6 +30,7 @@ __all__ = [
     "decode",
     "decoded_bytes",
     "examine",
+    "fast_png",
     "most_cpu_s",
     "read",
     "slowness",

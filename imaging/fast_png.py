@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imaging.bounds.inflation import inflate
 from imaging.errors import TooSlowError, UnreadableError
 from imaging.fit import invert_if_light
+from imaging.limits import PNG_SPARE_BYTES
 from imaging.target import Target
 
 try:
@@ -48,12 +49,16 @@ class FastPng:
         self._mode = _KORNIA_MODES[target.color_mode]
         self._target = target
         self._raw_bytes = height * (1 + width * channels)
+        self._most_bytes = self._raw_bytes + (self._raw_bytes >> 6) + PNG_SPARE_BYTES
         # A picture that is resized or cropped even at its target's size has no short way.
         self._is_open = decode_png is not None and target.is_met_by(width, height)
 
     def takes(self, data: bytes) -> bool:
-        """Whether a file is such a picture: of this size and colour mode, with no chunk that changes its meaning."""
-        return self._is_open and data.startswith(self._prefix) and _is_plain(data)
+        """Whether a file is such a picture: of this size and colour mode, with no chunk that changes its meaning.
+
+        What it takes is so short that its headers bound it.
+        """
+        return self._is_open and data.startswith(self._prefix) and len(data) <= self._most_bytes and _is_plain(data)
 
     def estimate_s(self) -> float:
         """CPU time, in seconds, of decoding what it takes, on the core that :func:`imaging.meter.slowness` knows."""

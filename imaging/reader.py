@@ -94,8 +94,10 @@ def decode(examined: Examined, target: Target) -> NDArray[np.uint8]:
     short_way = fast_png(target)
     if short_way.takes(cost.data) and (known := short_way.decode(cost.data)) is not None:
         return known
+    if header.kind != "JPEG":  # whose codec gets the file at once, and whose scans are counted
+        header = header._replace(meter=Meter(cost.estimate_s(header, target)))
     with Reading("its pixels cannot be used"):
-        return _read(cost.data, header._replace(meter=Meter(cost.estimate_s(header, target))), target)
+        return _read(cost.data, header, target)
 
 
 def _read(data: bytes, header: Header, target: Target) -> NDArray[np.uint8]:

@@ -45,14 +45,17 @@ class Frame:
         self.width: int
         self.components: int
         self.height, self.width, self.components = struct.unpack_from(">HHB", payload, 1)
-        layers = [payload[at : at + 2] for at in range(6, 6 + 3 * self.components, 3)]
-        wide = max((layer[1] >> 4 for layer in layers), default=0)
-        high = max((layer[1] & 15 for layer in layers), default=0)
+        wide = high = 0
+        layers = []
+        for at in range(6, 6 + 3 * self.components, 3):
+            across, down = payload[at + 1] >> 4, payload[at + 1] & 15
+            wide, high = max(wide, across), max(high, down)
+            layers.append((payload[at], across * down))
         if not (self.height and self.width and 1 <= wide <= 4 and 1 <= high <= 4):
             raise UnreadableError("its header is broken (it declares no pixels, or sampling factors that do not exist)")
         units = -(-self.width // (8 * wide)) * -(-self.height // (8 * high))
-        self._blocks: dict[int, int] = {layer[0]: units * (layer[1] >> 4) * (layer[1] & 15) for layer in layers}
-        self._passes: dict[int, list[int]] = {name: [] for name in self._blocks}
+        self._blocks = {name: units * blocks for name, blocks in layers}
+        self._passes: dict[int, list[int]] = {}
         self._visits = 0
         self.is_progressive = kind in {_PROGRESSIVE, _ARITHMETIC_PROGRESSIVE}
         is_arithmetic = kind in {_ARITHMETIC, _ARITHMETIC_PROGRESSIVE}
@@ -84,7 +87,7 @@ class Frame:
             if name not in self._blocks:
                 raise UnreadableError("its header is broken (a scan of a component that is not declared)")
             visits += self._blocks[name]
-            if not _add_pass(self._passes[name], band, most):
+            if not _add_pass(self._passes.setdefault(name, []), band, most):
                 raise UnreadableError(
                     f"its scans send the same coefficients more than {most} times; save the picture anew"
                 )

@@ -67,7 +67,9 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
-    if data.rfind(_END) > next((at for marker, at in _segments(data) if marker == _START_OF_SCAN), 0):
+    if data.endswith(_END) or data.rfind(_END) > next(
+        (at for marker, at in _segments(data) if marker == _START_OF_SCAN), 0
+    ):
         picture = _open(data, header, target)
         load(picture)
         return picture
@@ -84,7 +86,7 @@ def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Im
     The codec makes up what is missing. So different bytes are filled in at the end: they are looked at where something
     is missing, and make different pictures. The file is decoded twice, so it has to be an ordinary one.
     """
-    whole, header = data.rstrip(b"\xff"), header._replace(meter=None)
+    whole = data.rstrip(b"\xff")
     first, second = _FILLINGS
     pictures: list[Image.Image | None] = []
     if header.is_reducible:
