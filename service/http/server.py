@@ -26,6 +26,7 @@ from service.app import run_service
 from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import HttpProtocol
+from service.models.freed_memory import return_large_blocks
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
@@ -60,6 +61,7 @@ def serve(
         ConvoyError: the service cannot start; the message says why.
     """
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+    return_large_blocks()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, listener, ready, signals, worker_slot))
 
