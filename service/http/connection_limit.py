@@ -5,7 +5,7 @@
     a new connection ── the limit is not reached ───────────> served
                      ├─ it is, and some are idle ───────────> served; the longest idle one is asked to end
                      ├─ it is, and all are busy ────────────> health probes and metrics are answered, all else gets 503
-                     └─ 1,024 such connections are open too > closed
+                     └─ 1,024 such connections are open too > as before, and the oldest of these is closed
 """
 
 from typing import Protocol
@@ -14,19 +14,13 @@ MOST_FURTHER_CONNECTIONS = 1024
 
 
 class LimitedConnection(Protocol):
-    """What the limit needs of a connection.
-
-    Attributes:
-        is_surplus: whether only probes are answered on it.
-    """
-
-    is_surplus: bool
+    """What the limit needs of a connection."""
 
     def shutdown(self) -> None:
-        """Ends it after the request that it is busy with or that is already on its way."""
+        """Closes it after the request in progress, or after one that is already on its way."""
 
     def abort(self) -> None:
-        """Ends it at once."""
+        """Closes it at once."""
 
 
 class ConnectionLimit:
@@ -41,43 +35,53 @@ class ConnectionLimit:
         self._open = 0
         self._idle: dict[LimitedConnection, None] = {}  # the longest idle one first
         self._ending: dict[LimitedConnection, None] = {}  # asked to end, and still there
+        self._surplus: dict[LimitedConnection, None] = {}  # accepted while all were busy, the oldest one first
+        self._aborted: set[LimitedConnection] = set()  # closed, and not yet removed
 
     @property
     def has_room(self) -> bool:
-        """Whether the connections, without those that were asked to end, are within the limit."""
-        return self._open - len(self._ending) <= self._most
+        """Whether the connections, without those that are about to end, are within the limit."""
+        return self._open - len(self._ending) - len(self._aborted) <= self._most
 
-    def add(self, connection: LimitedConnection) -> bool:
-        """Counts a new connection, which is idle until its first byte comes.
-
-        Returns:
-            False where it must be closed at once.
-        """
+    def add(self, connection: LimitedConnection) -> None:
+        """Counts a new connection, which is idle until its first byte comes."""
         self._open += 1
         if not self.has_room:
             if self._idle:
                 longest_idle = next(iter(self._idle))
                 del self._idle[longest_idle]
+                self._surplus.pop(longest_idle, None)
                 self._ending[longest_idle] = None
                 longest_idle.shutdown()
             else:
-                connection.is_surplus = True
-        if self._open > self._most + MOST_FURTHER_CONNECTIONS:
-            if not self._ending:
-                return False
-            next(iter(self._ending)).abort()
-        self._idle[connection] = None
-        return True
+                self._surplus[connection] = None
+        if self._open - len(self._aborted) > self._most + MOST_FURTHER_CONNECTIONS:
+            # A new connection is worth more than an old one: it may be a probe.
+            oldest = next(iter(self._ending or self._surplus))
+            self._ending.pop(oldest, None)
+            self._surplus.pop(oldest, None)
+            self._idle.pop(oldest, None)
+            self._aborted.add(oldest)
+            oldest.abort()
+        if connection not in self._aborted:
+            self._idle[connection] = None
 
     def remove(self, connection: LimitedConnection) -> None:
         """Forgets a connection that was lost."""
         self._open -= 1
-        self._idle.pop(connection, None)
-        self._ending.pop(connection, None)
+        self._aborted.discard(connection)
+        for connections in (self._idle, self._ending, self._surplus):
+            connections.pop(connection, None)
+
+    def serves(self, connection: LimitedConnection) -> bool:
+        """Whether all requests of a connection are answered, and not only probes."""
+        if connection in self._surplus and self.has_room:
+            del self._surplus[connection]
+        return connection not in self._surplus
 
     def mark_idle(self, connection: LimitedConnection) -> None:
         """Notes that a connection waits for its next request from now on."""
-        if connection not in self._ending:
+        if connection not in self._ending and connection not in self._aborted:
             self._idle[connection] = None
 
     def mark_busy(self, connection: LimitedConnection) -> None:

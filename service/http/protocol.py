@@ -50,9 +50,6 @@ class HttpProtocol(asyncio.Protocol):
         limit: counts the connections.
         budget: counts the bytes that all requests hold.
         write_timeout_s: how long a client may take to read each MiB of an answer.
-
-    Attributes:
-        is_surplus: whether only probes are answered, because the limit was reached when the connection was accepted.
     """
 
     def __init__(
@@ -86,7 +83,6 @@ class HttpProtocol(asyncio.Protocol):
         self._discarded_bytes = 0
         self._receive_timer = Timer(self._loop)
         self._keep_alive_timer = Timer(self._loop)
-        self.is_surplus = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Counts the connection, and starts the timer for its first head."""
@@ -94,10 +90,8 @@ class HttpProtocol(asyncio.Protocol):
         self._flow = Flow(transport, self._loop, self._budget, self._write_timeout_s)
         self._reader = RequestReader(self, get_local_addr(transport), get_remote_addr(transport))
         self._server.connections.add(self)  # type: ignore[arg-type]  # a union of uvicorn's own protocols
-        if self._limit.add(self):
-            self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
-        else:
-            transport.abort()
+        self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
+        self._limit.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stops the timers, and tells the applications that the client has left."""
@@ -135,12 +129,10 @@ class HttpProtocol(asyncio.Protocol):
         self._receive_timer.stop()
         self._discarded_bytes = 0
         app, keep_alive = self._app, keep_alive and not self._is_ending
-        if self.is_surplus:
-            self.is_surplus = not self._limit.has_room
-            if self.is_surplus:
-                keep_alive = False
-                if not is_probe(scope["method"], scope["path"]):
-                    app = refuse_connection
+        if not self._limit.serves(self):
+            keep_alive = False
+            if not is_probe(scope["method"], scope["path"]):
+                app = refuse_connection
         scope["state"] = self._app_state.copy()
         self._queue(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
 

@@ -56,7 +56,7 @@ def check_head(version: str, framing: Headers) -> None:
         raise HeadError(HTTPStatus.BAD_REQUEST, "the Host header is not a name or an address, with or without a port")
     if codings and version == "1.0":
         raise HeadError(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding; send a Content-Length")
-    if codings and b",".join(codings).lower() != b"chunked":
+    if codings and b",".join(codings).strip().lower() != b"chunked":
         raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "the only transfer coding that is supported is chunked, alone")
 
 

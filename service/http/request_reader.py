@@ -23,8 +23,6 @@ from service.http.request_head import (
     too_long,
 )
 
-_EXPECT = (b"expect", b"100-continue")
-
 
 class RequestSink(Protocol):
     """Receives what was parsed."""
@@ -159,7 +157,8 @@ class RequestReader:
         if self._framing != self._checked or version != "1.1":  # most requests of a connection are alike in these
             check_head(version, self._framing)
             self._checked = self._framing if version == "1.1" else None
-            self._expects_continue = _EXPECT in [(name, value.lower()) for name, value in self._framing]
+            expected = [value.lower() for name, value in self._framing if name == b"expect"]
+            self._expects_continue = expected == [b"100-continue"] and version == "1.1"
         most_bytes = self._first_bytes + self._barren_bytes + self._data_bytes
         if len(self._headers) > MOST_HEADERS or (
             most_bytes > MAX_HEAD_BYTES and head_size(self._url, self._headers) > MAX_HEAD_BYTES

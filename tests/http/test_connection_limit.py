@@ -5,7 +5,6 @@ from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLi
 
 class Counted:
     def __init__(self) -> None:
-        self.is_surplus = False
         self.was_asked_to_end = False
         self.was_aborted = False
 
@@ -19,7 +18,7 @@ class Counted:
 def fill(limit: ConnectionLimit, count: int, *, busy: bool) -> list[Counted]:
     connections = [Counted() for _ in range(count)]
     for connection in connections:
-        assert limit.add(connection)
+        limit.add(connection)
         if busy:
             limit.mark_busy(connection)
     return connections
@@ -32,7 +31,7 @@ def test_the_longest_idle_one_is_asked_to_end_and_the_new_one_served() -> None:
         limit.mark_idle(connection)
     (new,) = fill(limit, 1, busy=False)
     assert [c.was_asked_to_end for c in (first, second, third)] == [False, True, False]
-    assert not new.is_surplus
+    assert limit.serves(new)
     assert limit.has_room
 
 
@@ -43,32 +42,48 @@ def test_a_connection_that_was_asked_to_end_is_not_asked_again_whatever_it_still
     limit.mark_busy(old)
     limit.mark_idle(old)
     (third,) = fill(limit, 1, busy=False)
-    assert third.is_surplus
+    assert limit.serves(old)
+    assert not limit.serves(third)
     limit.remove(old)
     assert not limit.has_room
 
 
-def test_where_all_are_busy_a_thousand_more_may_ask_for_health_and_no_more() -> None:
+def test_where_all_are_busy_a_thousand_more_may_ask_for_health() -> None:
     limit = ConnectionLimit(2)
     busy = fill(limit, 2, busy=True)
     surplus = fill(limit, MOST_FURTHER_CONNECTIONS, busy=True)
-    assert all(connection.is_surplus for connection in surplus)
-    assert not limit.add(Counted())
-    assert not any(connection.was_asked_to_end or connection.was_aborted for connection in busy)
+    assert not any(limit.serves(connection) for connection in surplus)
+    assert all(limit.serves(connection) for connection in busy)
+    assert not any(connection.was_asked_to_end or connection.was_aborted for connection in busy + surplus)
 
 
-def test_past_those_a_new_connection_takes_the_place_of_an_idle_one_at_once() -> None:
+def test_past_those_a_new_connection_takes_the_place_of_the_oldest_of_them() -> None:
+    limit = ConnectionLimit(2)
+    busy = fill(limit, 2, busy=True)
+    surplus = fill(limit, MOST_FURTHER_CONNECTIONS, busy=True)
+    new = fill(limit, 2, busy=True)
+    assert [connection.was_aborted for connection in surplus[:3]] == [True, True, False]
+    assert not any(connection.was_aborted for connection in busy + surplus[2:] + new)
+    for connection in surplus[:2]:
+        limit.remove(connection)
+    fill(limit, 1, busy=True)
+    assert [connection.was_aborted for connection in surplus[2:4]] == [True, False]
+
+
+def test_past_those_a_new_connection_takes_the_place_of_an_idle_one_first() -> None:
     limit = ConnectionLimit(2)
     connections = fill(limit, 2 + MOST_FURTHER_CONNECTIONS, busy=False)
     (new,) = fill(limit, 1, busy=False)
     assert connections[0].was_aborted
     assert not new.was_aborted
+    assert limit.serves(new)
 
 
 def test_what_is_closed_leaves_room() -> None:
     limit = ConnectionLimit(1)
     (first,) = fill(limit, 1, busy=True)
     (second,) = fill(limit, 1, busy=True)
-    assert second.is_surplus
+    assert not limit.serves(second)
     limit.remove(first)
+    assert limit.serves(second)
     assert limit.has_room

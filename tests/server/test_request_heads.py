@@ -72,7 +72,13 @@ def test_what_is_refused_waits_for_the_answers_before_it(server: ServerProcess, 
 
 
 @pytest.mark.parametrize(
-    "head", ["GET / HTTP/1.0\r\n\r\n", "GET http://example.org/health/live HTTP/1.1\r\nHost: example.org\r\n\r\n"]
+    "head",
+    [
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET http://example.org/health/live HTTP/1.1\r\nHost: example.org\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n",
+        "GET /health/live HTTP/1.1\r\nHost:\r\nTransfer-Encoding:  Chunked \r\n\r\n0\r\n\r\n",
+    ],
 )
 def test_what_is_allowed_is_answered(server: ServerProcess, head: str) -> None:
     with wire(server) as connection:
