@@ -74,25 +74,32 @@ class DecodeChildren:
             DeadlineExceededError: the deadline has passed.
             NoChildError: no process can be started.
         """
-        child = self._take()
-        try:
-            wanted = json.dumps(asdict(target)).encode()
-            head = REQUEST.pack(len(wanted), len(data), cpu_s, memory_bytes) + wanted
-            outcome, content = child.ask(head, data, deadline)
-        except BaseException:
-            child.end()
-            raise
-        if outcome in {DECODED, REFUSED, ENDED_BY_TIME}:
-            self._idle.append(child)
-        else:  # by its codec, or by the kernel: who knows what it has read of the next request
-            child.end()
+        wanted = json.dumps(asdict(target)).encode()
+        head = REQUEST.pack(len(wanted), len(data), cpu_s, memory_bytes) + wanted
+        child = self._idle_child()
+        outcome, content = (ENDED, b"") if child is None else self._ask(child, head, data, deadline)
+        if outcome == ENDED:  # an idle process may have ended before this file: only a new one tells of the file
+            outcome, content = self._ask(_Child(), head, data, deadline)
         if outcome == DECODED:
             return np.frombuffer(content, np.uint8).reshape(target.shape)
         if outcome == ENDED_BY_TIME:
             raise TooSlowError
         raise UnreadableError(content.decode() if outcome == REFUSED else "its pixels made the decoder fail")
 
-    def _take(self) -> "_Child":
+    def _ask(self, child: "_Child", head: bytes, data: bytes, deadline: float) -> tuple[int, bytes]:
+        """Asks one process, and keeps it for the next file unless it has ended."""
+        try:
+            outcome, content = child.ask(head, data, deadline)
+        except BaseException:
+            child.end()
+            raise
+        if outcome == ENDED:  # by its codec, or by the kernel: it may have read a part of the next request
+            child.end()
+        else:
+            self._idle.append(child)
+        return outcome, content
+
+    def _idle_child(self) -> "_Child | None":
         while self._idle:
             try:
                 child = self._idle.pop()
@@ -101,7 +108,7 @@ class DecodeChildren:
             if child.is_fresh():
                 return child
             child.end()
-        return _Child()
+        return None
 
     def __enter__(self) -> Self:
         self.threads.__enter__()
