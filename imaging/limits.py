@@ -10,7 +10,7 @@ from typing import Final
 MAX_SLOWDOWN: Final = 3.0
 """How many times the estimate for a file of its kind a decoder may compute before it is ended."""
 
-LEAST_METERED_S: Final = 10e-3
+LEAST_METERED_S: Final = 6e-3
 """Decoding is not ended before it has taken so long, whatever the estimate: small files differ by more than 4 times."""
 
 LEAST_CHILD_S: Final = 5e-3
@@ -65,8 +65,8 @@ PNG_SPARE_BYTES: Final = 4096
 MAX_PNG_PROFILE_BYTES: Final = 1 << 20
 """An ICC profile in PNG, inflated: Pillow's own limit."""
 
-PNG_SMALL_PROFILE_BYTES: Final = 4096
-"""An ICC profile that is so small compressed is left to Pillow to inflate."""
+PNG_PROFILE_RATIO: Final = 32
+"""How many times its compressed bytes an ICC profile in PNG may have: usual ones have 1 to 4."""
 
 BMP_ESCAPE_PIXELS: Final = 6
 """Runs of a BMP may be broken off once for so many pixels, and twice a line, by pixels as they are or jumps."""

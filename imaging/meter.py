@@ -14,6 +14,9 @@ from functools import cache
 from imaging.errors import TooSlowError
 from imaging.limits import LEAST_CHILD_S, LEAST_METERED_S, MAX_SLOWDOWN
 
+METERED_BYTES = 1 << 14
+"""What Pillow is let read at once: the slowest stream of deflate takes 2 ms for it."""
+
 _BLOCK_BYTES = 4096  # a read of less is one of the header's
 _SAMPLE = zlib.compress(bytes(i * i >> 7 & 255 for i in range(1 << 16)), 6)
 _SAMPLE_S = 7e-5  # on the core that the estimates were measured on
@@ -38,8 +41,9 @@ class Meter:
 
     def __init__(self, work_s: float, least_s: float = LEAST_METERED_S) -> None:
         self._most_s = max(least_s, MAX_SLOWDOWN * work_s)
+        most_s = self._most_s * slowness()
         self._started_s = time.thread_time()
-        self._end_s = self._started_s + self._most_s * slowness()
+        self._end_s = self._started_s + most_s
         self._young_collections = _young_collections()
 
     def check(self) -> None:

@@ -2,12 +2,17 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
-from imaging.errors import TooSlowError, UnreadableError
+from imaging.errors import UnreadableError
 from imaging.meter import Meter
 
 _PIECE_BYTES = 4096
 _BYTE_S, _LEAST_S = 15e-9, 5e-4
+
+
+class DamagedError(UnreadableError):
+    """The stream is not one of zlib's, or breaks off in one of its blocks."""
 
 
 def inflate(data: bytes, most: int) -> bytes:
@@ -18,7 +23,8 @@ def inflate(data: bytes, most: int) -> bytes:
         most: bytes that it may hold.
 
     Raises:
-        UnreadableError: it holds more, or is broken.
+        UnreadableError: it holds more.
+        DamagedError: it is broken.
         TooSlowError: it takes many times longer than its bytes let expect.
     """
     content = b"".join(_pieces(data, most + 1))
@@ -34,12 +40,8 @@ def inflate_head(data: bytes, most: int) -> bytes:
         TooSlowError: as :func:`inflate`.
     """
     pieces: list[bytes] = []
-    try:
+    with suppress(DamagedError):
         pieces.extend(_pieces(data, most))
-    except TooSlowError:
-        raise
-    except UnreadableError:
-        pass
     return b"".join(pieces)
 
 
@@ -51,7 +53,7 @@ def _pieces(data: bytes, most: int) -> Iterator[bytes]:
         try:
             piece = inflater.decompress(data[offset : offset + _PIECE_BYTES], room)
         except zlib.error:
-            raise UnreadableError("its header is broken (compressed data that is damaged)") from None
+            raise DamagedError("its header is broken (compressed data that is damaged)") from None
         yield piece
         room -= len(piece)
         if room <= 0 or inflater.eof:

@@ -16,8 +16,8 @@ import zlib
 from imaging import limits
 from imaging.bounds.cost import Cost
 from imaging.bounds.exif import minimal_exif
-from imaging.bounds.inflation import inflate, inflate_head
-from imaging.errors import TooSlowError, UnreadableError
+from imaging.bounds.inflation import DamagedError, inflate, inflate_head
+from imaging.errors import UnreadableError
 from imaging.formats.orientation import orientation_of
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -169,13 +169,9 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 def _plain_profile(content: bytes) -> bytes | None:
     """An iCCP chunk's content, whose profile takes no time to inflate; None where it is damaged."""
     name, _, rest = content.partition(b"\0")
-    if len(content) <= limits.PNG_SMALL_PROFILE_BYTES:
-        return content
     try:
-        profile = inflate(rest[1:], limits.MAX_PNG_PROFILE_BYTES)
-    except TooSlowError:
-        raise
-    except UnreadableError:
+        profile = inflate(rest[1:], min(limits.MAX_PNG_PROFILE_BYTES, limits.PNG_PROFILE_RATIO * len(rest)))
+    except DamagedError:
         return None
     return name + b"\0\0" + zlib.compress(profile, 0)
 

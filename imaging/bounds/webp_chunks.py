@@ -62,8 +62,9 @@ def measure_webp(data: bytes) -> Cost:
     about: dict[str, bytes] = {}
     for chunk in chunks:
         if chunk.kind in {b"EXIF", b"XMP "}:
-            content = data[chunk.start + _CHUNK.size : chunk.end]
-            about.setdefault("exif" if chunk.kind == b"EXIF" else "xmp", content[: limits.MAX_EXIF_BYTES])
+            content = chunk.start + _CHUNK.size
+            key = "exif" if chunk.kind == b"EXIF" else "xmp"
+            about.setdefault(key, data[content : min(chunk.end, content + limits.MAX_EXIF_BYTES)])
         elif frame is None and chunk.kind in {b"VP8 ", b"VP8L", b"ANMF"}:
             frame = chunk
         elif frame is None and chunk.kind in _KEPT:

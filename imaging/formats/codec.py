@@ -6,7 +6,7 @@ from PIL.ImageFile import ImageFile
 
 from imaging.errors import PictureError, UnreadableError
 from imaging.header import Header
-from imaging.meter import MeteredFile
+from imaging.meter import METERED_BYTES, MeteredFile
 
 _MOST_REASON = 120  # characters of a codec's own message
 
@@ -49,6 +49,7 @@ def open_with(plugin: type[ImageFile], data: bytes, header: Header) -> ImageFile
         picture = plugin(io.BytesIO(data) if header.meter is None else MeteredFile(data, header.meter))
     if picture.width * picture.height > header.pixels:
         raise UnreadableError("its header contradicts itself about the picture's size")
+    picture.decodermaxblock = METERED_BYTES
     return picture
 
 

@@ -80,6 +80,7 @@ REFUSED = {
         "pixels in chunks of one byte": "chunks",
         "100,000 empty chunks": "chunks",
         "100,000 unknown chunks": "chunks",
+        "colour profile of 1 MB": "compressed data of more than",
     },
 }
 MAY_BE_REFUSED = {"slow colour profile", "empty blocks, 100% of the pixels"}  # by the time that they take
