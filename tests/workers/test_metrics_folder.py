@@ -64,7 +64,10 @@ def test_workers_whose_parent_is_killed_leave_nothing_behind(temporary: Path, tm
 
 @needs_mount
 def test_without_any_temporary_folder_one_line_says_so(tmp_path: Path, cat: bytes) -> None:
-    mounts = " && ".join(f"mount -t tmpfs -o ro none {path}" for path in ("/tmp", "/var/tmp"))
+    # Read-only and still there, since the project itself may lie below them.
+    mounts = " && ".join(
+        f"mount --bind {path} {path} && mount -o remount,ro,bind {path}" for path in ("/tmp", "/var/tmp")
+    )
     script = f'{mounts} && cd /proc && exec "$@"'
     flags = ("--workers", "2", "--models-dir", str(ROOT / "models"), "--log-format", "text")
     env = {"PYTHONPATH": str(ROOT), "TMPDIR": "/nowhere"}
