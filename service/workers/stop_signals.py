@@ -105,8 +105,8 @@ class StopSignals:
     def _wait(self) -> None:
         signal.sigwait(self._numbers)
         stopped_at = time.monotonic()
-        # It needs no interpreter lock, which a thread in native code may hold until after the limit. So it is set before
-        # anything else learns of the stop and can take that lock.
+        # It needs no interpreter lock, which a thread in native code may hold until after the limit. So it is set
+        # before anything else learns of the stop and can take that lock.
         nowhere = Path(os.devnull).open("w")  # noqa: SIM115  open until the process ends
         faulthandler.dump_traceback_later(self._limit_s + _LAST_RESORT_S, exit=True, file=nowhere)
         self._stop()
