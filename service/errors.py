@@ -19,6 +19,7 @@
     │   ├── UnsupportedMediaTypeError   a kind of body that the service does not read
     │   ├── NotAcceptableError          a kind of answer that the service does not write
     │   ├── TooLargeError               more bytes, pixels or images than allowed
+    │   │   └── TooLargeImagesError         some of the pictures have too many pixels; says which
     │   ├── InvalidImagesError          some of the pictures cannot be used; says which and why
     │   ├── SlowBodyError               the body did not arrive in time
     │   └── ClientGoneError             the client has left; nobody waits for an answer
@@ -119,11 +120,27 @@ class ImageFault:
         index: its place among the request's pictures, from 0.
         filename: as the client named it, or None.
         reason: what is wrong and what would be right.
+        is_too_large: it has more pixels than allowed; otherwise it cannot be read.
     """
 
     index: int
     filename: str | None
     reason: str
+    is_too_large: bool = False
+
+
+class TooLargeImagesError(TooLargeError):
+    """Some of a request's pictures have more pixels than allowed.
+
+    Attributes:
+        faults: each of them, and each picture whose headers cannot be read, in the order sent.
+    """
+
+    def __init__(self, faults: Sequence[ImageFault]) -> None:
+        self.faults = tuple(faults)
+        first = next(fault for fault in self.faults if fault.is_too_large)
+        name = f" ({first.filename})" if first.filename else ""
+        super().__init__(f"image {first.index}{name}: {first.reason}")
 
 
 class InvalidImagesError(RequestError):

@@ -1,23 +1,40 @@
 """Answers of ``/predict``: JSON, or an array where many pictures are sent."""
 
-from service.api.prediction_json import write_predictions
+from collections.abc import Sequence
+
+from service.api.parameters import NO_PARAMETERS, Parameters
+from service.api.prediction_json import Picked, write_predictions
+from service.api.problems import picture_problem
 from service.classifier import Classification
 from service.decoding import NPY_MEDIA_TYPE, write_array
+from service.errors import ImageFault
 from service.http.asgi import Headers, Reply
 
 JSON = b"application/json"
 MEDIA_TYPES = (JSON, NPY_MEDIA_TYPE.encode())
 LOOP_NUMBERS = 32_768
 """Answers with more probabilities take more than about 10 ms, and are written in a thread."""
+MOST_LABELS_IN_FULL = 100
+"""Of models with more labels, the probability of every label is in the answer only where it is asked for."""
+TOP_K = 5
+"""How many labels ``top`` lists where it is there and no number is given."""
 
 
-def answer(result: Classification, media_type: bytes, top_k: int | None) -> Reply:
+def answer(
+    result: Classification,
+    media_type: bytes,
+    parameters: Parameters = NO_PARAMETERS,
+    filenames: Sequence[str | None] | None = None,
+    faults: Sequence[ImageFault] = (),
+) -> Reply:
     """Writes an answer.
 
     Args:
         result: the classification.
         media_type: one of ``MEDIA_TYPES``.
-        top_k: how many labels ``top`` lists; None leaves it out.
+        parameters: of the request; they say what the answer lists.
+        filenames: of the pictures that were classified; None where none has one.
+        faults: pictures that were not classified, each told of in its place among all pictures.
 
     Returns:
         The answer to send.
@@ -26,8 +43,31 @@ def answer(result: Classification, media_type: bytes, top_k: int | None) -> Repl
     if media_type != JSON:
         return Reply(200, write_array(result.probabilities), media_type, headers)
     metadata = result.model.metadata
-    body = write_predictions(metadata.name, metadata.version, metadata.class_names, result.probabilities, top_k)
+    body = write_predictions(
+        metadata.name,
+        metadata.version,
+        metadata.class_names,
+        result.probabilities,
+        _pick(parameters, len(metadata.class_names)),
+        multi_label=metadata.multi_label,
+        filenames=filenames,
+        failures={fault.index: _failed(fault) for fault in faults} if faults else None,
+    )
     return Reply(200, body, JSON, headers)
+
+
+def _pick(parameters: Parameters, labels: int) -> Picked:
+    kind, top_k = parameters.probabilities, parameters.top_k
+    if kind is None:
+        kind = "all" if labels <= MOST_LABELS_IN_FULL else "top"
+    if kind == "top" and top_k is None:
+        top_k = TOP_K
+    return Picked(top_k, kind == "all")
+
+
+def _failed(fault: ImageFault) -> dict[str, object]:
+    named = {"file": fault.filename} if fault.filename else {}
+    return {**named, "error": picture_problem(fault)}
 
 
 def server_timing(result: Classification) -> bytes:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from service.api.forms import read_form
 from service.api.parameters import NO_PARAMETERS, Parameters, read_values
 from service.classifier import Images
-from service.decoding import BoundedJson, LongText, Target, Upload, read_base64, read_images
+from service.decoding import BoundedJson, LongText, Target, Upload, read_each_base64, read_images
 from service.errors import (
     ImageFault,
     InvalidImagesError,
@@ -29,10 +29,20 @@ class Body(NamedTuple):
     Attributes:
         uploads: its pictures, or the whole .npy file, which is read once the model is known.
         parameters: the fields of the form or the members of the JSON that are not pictures.
+        faults: pictures that are not among ``uploads``, since their base64 cannot be read, by their places among all;
+            empty unless they are to be reported.
     """
 
     uploads: list[Upload] | bytes
     parameters: Parameters = NO_PARAMETERS
+    faults: tuple[ImageFault, ...] = ()
+
+    def filenames(self) -> list[str | None] | None:
+        """The name of each picture; None where none has one."""
+        if isinstance(self.uploads, bytes):
+            return None
+        names = [upload.filename for upload in self.uploads]
+        return names if any(names) else None
 
     def images(self, target: Target, max_images: int) -> Images:
         """The pictures to decode, or pixels uint8 [N, H, W, C].
@@ -57,13 +67,14 @@ def takes_long(body: bytes, content_type: bytes) -> bool:
     return len(body) > LOOP_BYTES and _media_type(content_type) in (_FORM, _JSON)
 
 
-def parse_body(body: bytes, content_type: bytes, max_images: int) -> Body:
+def parse_body(body: bytes, content_type: bytes, max_images: int, query: Parameters = NO_PARAMETERS) -> Body:
     """Takes the pictures out of a body.
 
     Args:
         body: whole.
         content_type: the header's value; empty where there is none.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
+        query: the parameters in the query, one of which says whether bad pictures are reported.
 
     Raises:
         UnsupportedMediaTypeError: none of the four kinds.
@@ -83,7 +94,7 @@ def parse_body(body: bytes, content_type: bytes, max_images: int) -> Body:
     if media_type == _FORM:
         return Body(*read_form(body, content_type, max_images))
     if media_type == _JSON:
-        return _read_json(body, max_images)
+        return _read_json(body, max_images, query)
     if media_type == _NPY:
         return Body(body)
     if not media_type:
@@ -127,7 +138,7 @@ def _guess_picture(body: bytes) -> Upload:
     return Upload(body)
 
 
-def _read_json(text: bytes, max_images: int) -> Body:
+def _read_json(text: bytes, max_images: int, query: Parameters) -> Body:
     bounded = BoundedJson(text)
     if bounded.has_more(b"[{", _OTHER_ELEMENTS):
         raise MalformedRequestError(
@@ -153,7 +164,10 @@ def _read_json(text: bytes, max_images: int) -> Body:
     parameters = read_values(document)
     if (name := bounded.repeated_member(document)) is not None:
         raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice")
-    return Body(read_base64(images), parameters)
+    uploads, faults = read_each_base64(images)
+    if faults and (not uploads or not (query.on_error or parameters.on_error)):
+        raise InvalidImagesError(faults)
+    return Body(uploads, parameters, tuple(faults))
 
 
 _OTHER_ELEMENTS = 16

@@ -126,7 +126,7 @@ def _field(name: str, data: bytes) -> str:
 
 
 def _filename(part: MultipartSegment) -> str | None:
-    """The file's name, of any form, since it is only repeated in errors. ``filename*`` has priority (RFC 6266)."""
+    """The file's name, of any form, since it is only repeated in answers. ``filename*`` has priority (RFC 6266)."""
     filename = part.filename
     disposition = next((value for key, value in part.headerlist if key == "Content-Disposition"), "")
     if "*" in disposition and (extended := _EXTENDED_FILENAME.search(disposition)):

@@ -1,4 +1,4 @@
-"""The parameters of a prediction: ``model``, ``version`` and ``top_k``.
+"""The parameters of a prediction: which model answers, what the answer lists, and what happens to bad pictures.
 
 They may stand in the path, in the query, in fields of a form and in members of a JSON body, and mean the same in each.
 """
@@ -12,6 +12,8 @@ from service.errors import MalformedRequestError
 
 MOST_CHARACTERS = 128
 MOST_TOP_K = 999_999_999
+PROBABILITIES = ("all", "top", "none")
+ON_ERROR = ("report",)
 _MOST_PARAMETERS = 16
 
 
@@ -22,11 +24,15 @@ class Parameters(NamedTuple):
         model: name, or None for the default.
         version: or None for the model's own default.
         top_k: how many labels to list, or None.
+        probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
+        on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
     """
 
     model: str | None = None
     version: str | None = None
     top_k: int | None = None
+    probabilities: str | None = None
+    on_error: str | None = None
 
 
 NO_PARAMETERS = Parameters()
@@ -67,7 +73,13 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
     version = values.get("version")
     if type(version) is int:
         version = str(version)
-    return Parameters(_text("model", values.get("model")), _text("version", version), _count(values.get("top_k")))
+    return Parameters(
+        _text("model", values.get("model")),
+        _text("version", version),
+        _count(values.get("top_k")),
+        _choice("probabilities", values.get("probabilities"), PROBABILITIES),
+        _choice("on_error", values.get("on_error"), ON_ERROR),
+    )
 
 
 def merge(sources: Iterable[tuple[str, Parameters]]) -> Parameters:
@@ -97,6 +109,15 @@ def _text(name: str, value: Any) -> str | None:
         raise MalformedRequestError(f"{name} has more than the {MOST_CHARACTERS} characters that are allowed")
     if value is not None and not isinstance(value, str):
         raise MalformedRequestError(f"{name} must be text")
+    return value
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in choices:
+        given = f"{value[:16]!r}" if isinstance(value, str) else "not text"
+        raise MalformedRequestError(f"{name} is {given}; it must be {' or '.join(choices)}")
     return value
 
 

@@ -5,6 +5,7 @@ every other request. It is documented in the app's schema like any other route (
 """
 
 import time
+from collections.abc import Awaitable
 
 from service.api.accept import choose_media_type
 from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
@@ -13,11 +14,13 @@ from service.api.compression import compress
 from service.api.context import context_of
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
+from service.api.partial_answers import NO_FAULTS, classify_good
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
 from service.classifier import Classification
 from service.declarations import declare
-from service.errors import InvalidImagesError, NotAcceptableError
+from service.decoding import Upload
+from service.errors import InvalidImagesError, MalformedRequestError, NotAcceptableError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
 
@@ -40,19 +43,28 @@ class PredictEndpoint(ClassifyingEndpoint):
         data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
 
         def read() -> Body:
-            return parse_body(data, content_type, self._limits.max_images)
+            return parse_body(data, content_type, self._limits.max_images, query)
 
         body = await self._do(read, connection, deadline) if takes_long(data, content_type) else read()
         parameters = query
         if body.parameters is not NO_PARAMETERS or scope["path"] != "/predict":
             parameters = merge((("path", _in_path(scope["path"])), ("query", query), ("body", body.parameters)))
+        filenames, faults = body.filenames(), NO_FAULTS
         try:
-            result = await self._ask(scope, connection, body, parameters, deadline)
+            if parameters.on_error is None:
+                result = await self._ask(scope, connection, body, parameters, deadline)
+            else:
+                uploads = _reportable(body, media_type)
+
+                def ask(some: list[Upload]) -> Awaitable[Classification]:
+                    return self._ask(scope, connection, Body(some), parameters, deadline)
+
+                result, filenames, faults = await classify_good(ask, uploads, body.faults)
         except InvalidImagesError as error:
             raise explain_mangling(error, body, data) from None
 
         def write() -> Reply:
-            reply = answer(result, media_type, parameters.top_k)
+            reply = answer(result, media_type, parameters, filenames, faults)
             return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
 
         is_long = result.probabilities.size > LOOP_NUMBERS
@@ -74,6 +86,15 @@ class PredictEndpoint(ClassifyingEndpoint):
         )
         context.result = result
         return result
+
+
+def _reportable(body: Body, media_type: bytes) -> list[Upload]:
+    """The pictures of a request that wants bad ones reported; an array has no place for a report."""
+    if isinstance(body.uploads, bytes):
+        raise MalformedRequestError("on_error=report needs pictures; the body is an array of pixels, used as a whole")
+    if media_type != JSON:
+        raise MalformedRequestError(f"on_error=report needs an answer in JSON; Accept asks for {media_type.decode()}")
+    return body.uploads
 
 
 def is_prediction(scope: Scope) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.api.forms import FILE_FIELD
 from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
-from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K
+from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K, ON_ERROR, PROBABILITIES
 from service.api.schemas import EncodedImages, PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
 
@@ -22,17 +22,32 @@ _ANSWER: dict[str, Any] = {
 }
 _DESCRIPTION = """\
 Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels. A body
-without a Content-Type is taken for a picture. `model`, `version` and `top_k` may stand in the query, in fields of a
-form or in members of the JSON; where one stands in two places, it must be the same.
-Each picture gets its most probable label and every label's calibrated probability, in the order sent.
+without a Content-Type is taken for a picture. The parameters may stand in the query, in fields of a form or in
+members of the JSON; where one stands in two places, it must be the same.
+Each picture gets its most probable label and, of models with up to 100 labels, every label's calibrated probability, in
+the order sent. With `on_error=report` a bad picture gets an error in its place.
 With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
 
 
-def _query(name: str, description: str, schema: dict[str, Any], example: Any) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema, "example": example}
+def _query(name: str, description: str, schema: dict[str, Any], example: Any = None) -> dict[str, Any]:
+    field = {"name": name, "in": "query", "description": description, "schema": schema}
+    return field if example is None else {**field, "example": example}
 
 
 _TOP_K = _query("top_k", "Adds the `top_k` most probable labels.", _COUNT, 3)
+_PROBABILITIES = _query(
+    "probabilities",
+    "Which probabilities are listed: `all`; `top`, the most probable 5 or `top_k`; `none`. Where left out, `all` of "
+    "models with up to 100 labels, otherwise `top`.",
+    {**TEXT, "enum": list(PROBABILITIES)},
+)
+_ON_ERROR = _query(
+    "on_error",
+    "`report`: a bad picture gets an error in its place, and the others are classified. Where left out, the request "
+    "is refused for one bad picture.",
+    {**TEXT, "enum": list(ON_ERROR)},
+)
+_LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR)
 _MODEL = _query("model", "Name of the model; the default model where left out.", _NAME, "cifar10")
 _VERSION = _query("version", "Version of the model; its default version where left out.", _NAME, "1")
 
@@ -48,7 +63,11 @@ def _body(*query: dict[str, Any]) -> dict[str, Any]:
         },
         # With the examples of the query: the docs page fills in both, and they must be the same.
         **{
-            field["name"]: {**field["schema"], "description": field["description"], "examples": [field["example"]]}
+            field["name"]: {
+                **field["schema"],
+                "description": field["description"],
+                **({"examples": [field["example"]]} if "example" in field else {}),
+            }
             for field in query
         },
     }
@@ -82,12 +101,12 @@ def _operation(path: str, operation_id: str, summary: str, *query: dict[str, Any
 
 
 PREDICT_OPERATIONS = (
-    _operation("/predict", "predict", "Classify pictures", _TOP_K, _MODEL, _VERSION),
-    _operation("/models/{name}/predict", "predict_with_model", "Classify pictures with a model", _TOP_K, _VERSION),
+    _operation("/predict", "predict", "Classify pictures", *_LISTING, _MODEL, _VERSION),
+    _operation("/models/{name}/predict", "predict_with_model", "Classify pictures with a model", *_LISTING, _VERSION),
     _operation(
         "/models/{name}/versions/{version}/predict",
         "predict_with_version",
         "Classify pictures with a version of a model",
-        _TOP_K,
+        *_LISTING,
     ),
 )

@@ -1,6 +1,7 @@
 """A model's answers as JSON. A number is the shortest text that is the same float32."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -9,9 +10,32 @@ from numpy.typing import NDArray
 from service.api.json_writing import STEP_NUMBERS, join_lists, write
 from service.decision import most_probable, rank
 
+THRESHOLD = 0.5
+"""Of a model of several labels: those that are at least so probable are a picture's ``labels``."""
+
+
+class Picked(NamedTuple):
+    """What a prediction lists beside the most probable label.
+
+    Attributes:
+        top_k: how many labels ``top`` lists; None leaves it out.
+        has_probabilities: whether the probability of every label is there.
+    """
+
+    top_k: int | None = None
+    has_probabilities: bool = True
+
 
 def write_predictions(
-    name: str, version: str, labels: tuple[str, ...], probabilities: NDArray[np.float32], top_k: int | None
+    name: str,
+    version: str,
+    labels: tuple[str, ...],
+    probabilities: NDArray[np.float32],
+    picked: Picked,
+    *,
+    multi_label: bool = False,
+    filenames: Sequence[str | None] | None = None,
+    failures: Mapping[int, dict[str, Any]] | None = None,
 ) -> bytes:
     """Writes an answer.
 
@@ -20,37 +44,91 @@ def write_predictions(
         version: of it.
         labels: in column order, each once.
         probabilities: float32 [N, K].
-        top_k: how many labels ``top`` lists; None leaves it out.
+        picked: what a prediction lists.
+        multi_label: each probability stands for itself, so that a picture may have several labels or none.
+        filenames: of the N pictures; None where none has one.
+        failures: what stands in place of a prediction, by its place among all pictures; None where all N are good.
 
     Returns:
-        The JSON: model, version, and for each row its most probable label and the probability of every one.
+        The JSON: model, version, and in the order sent a prediction for each row, or what stands in its place.
     """
     step = max(1, STEP_NUMBERS // len(labels))
-    predictions: list[dict[str, Any]] | orjson.Fragment = _predictions(labels, probabilities[:step], top_k)
-    if len(probabilities) > step:
-        rows = (probabilities[at : at + step] for at in range(0, len(probabilities), step))
-        predictions = join_lists(_predictions(labels, some, top_k) for some in rows)
+    predictions: list[dict[str, Any]] | orjson.Fragment
+    if failures is None and len(probabilities) <= step:
+        predictions = _predictions(labels, probabilities, picked, multi_label, filenames)
+    else:
+        lists: Iterable[list[dict[str, Any]]] = (
+            _predictions(
+                labels, probabilities[at : at + step], picked, multi_label, filenames and filenames[at : at + step]
+            )
+            for at in range(0, len(probabilities), step)
+        )
+        predictions = join_lists(lists if failures is None else _with_failures(lists, failures))
     return write({"model": name, "version": version, "predictions": predictions})
 
 
 def _predictions(
-    labels: tuple[str, ...], probabilities: NDArray[np.float32], top_k: int | None
+    labels: tuple[str, ...],
+    probabilities: NDArray[np.float32],
+    picked: Picked,
+    multi_label: bool,
+    filenames: Sequence[str | None] | None,
 ) -> list[dict[str, Any]]:
     predictions: list[dict[str, Any]] = []
+    top_k, has_probabilities = picked
     for row, index in zip(probabilities, most_probable(probabilities).tolist(), strict=True):
-        numbers = list(row)
-        predictions.append(
-            {
-                "label": labels[index],
-                "index": index,
-                "probability": numbers[index],
-                "probabilities": dict(zip(labels, numbers, strict=True)),
-            }
-        )
+        if has_probabilities:
+            numbers = list(row)
+            predictions.append(
+                {
+                    "label": labels[index],
+                    "index": index,
+                    "probability": numbers[index],
+                    "probabilities": dict(zip(labels, numbers, strict=True)),
+                }
+            )
+        else:
+            predictions.append({"label": labels[index], "index": index, "probability": row[index]})
     if top_k is not None:
         ranked = rank(probabilities, top_k).tolist()
         for row, prediction, columns in zip(probabilities, predictions, ranked, strict=True):
             prediction["top"] = [
                 {"label": labels[index], "index": index, "probability": row[index]} for index in columns
             ]
+    if multi_label:
+        _name_several(predictions, labels, probabilities)
+    if filenames is not None:
+        for filename, prediction in zip(filenames, predictions, strict=True):
+            if filename:
+                prediction["file"] = filename
     return predictions
+
+
+def _name_several(
+    predictions: list[dict[str, Any]], labels: tuple[str, ...], probabilities: NDArray[np.float32]
+) -> None:
+    """Adds ``labels``, the most probable first; where there is none, no label is said to be the picture's."""
+    for row, prediction in zip(probabilities, predictions, strict=True):
+        columns = np.flatnonzero(row >= THRESHOLD)
+        columns = columns[np.argsort(-row[columns], kind="stable")]
+        prediction["labels"] = [labels[index] for index in columns.tolist()]
+        if not len(columns):
+            prediction["label"] = prediction["index"] = prediction["probability"] = None
+
+
+def _with_failures(
+    lists: Iterable[list[dict[str, Any]]], failures: Mapping[int, dict[str, Any]]
+) -> Iterator[list[dict[str, Any]]]:
+    """Puts failures into their places among the predictions."""
+    place = 0
+    for some in lists:
+        merged = []
+        for prediction in some:
+            while place in failures:
+                merged.append(failures[place])
+                place += 1
+            merged.append(prediction)
+            place += 1
+        yield merged
+    if last := [failures[at] for at in sorted(failures) if at >= place]:
+        yield last

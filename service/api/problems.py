@@ -12,6 +12,7 @@ from service.errors import (
     ConvoyError,
     DeadlineExceededError,
     ForbiddenError,
+    ImageFault,
     InferenceFailedError,
     InvalidImagesError,
     MalformedRequestError,
@@ -177,10 +178,20 @@ def reply(
     Returns:
         The answer to send.
     """
-    document = {
+    body = orjson.dumps(_document(status, detail) | (extra or {}))
+    return Reply(status.value, body, MEDIA_TYPE.encode(), headers or [])
+
+
+def picture_problem(fault: ImageFault) -> dict[str, Any]:
+    """The problem document of one picture, which stands in the place of its prediction."""
+    kind = TooLargeError if fault.is_too_large else InvalidImagesError
+    return _document(FAILURES[kind].status, fault.reason)
+
+
+def _document(status: HTTPStatus, detail: str) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": status.phrase,
         "status": status.value,
         "detail": shorten(detail, LONGEST_DETAIL),
     }
-    return Reply(status.value, orjson.dumps(document | (extra or {})), MEDIA_TYPE.encode(), headers or [])

@@ -1,6 +1,6 @@
 """The JSON documents of the API, as the OpenAPI schema describes them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -45,11 +45,43 @@ class RankedLabel(BaseModel):
 class Prediction(BaseModel):
     """What the model says about one picture."""
 
-    label: str = Field(description="The most probable label.", examples=["cat"])
-    index: int = Field(description="Its column, from 0.", examples=[3])
-    probability: float = Field(ge=0, le=1, description="Its calibrated probability.", examples=[0.97])
-    probabilities: dict[str, float] = Field(description="Every label's probability, in label order; they sum to 1.")
-    top: list[RankedLabel] | None = Field(None, description="The `top_k` most probable labels; only where asked for.")
+    label: str | None = Field(
+        description="The most probable label; null: a picture without any, of a model of several labels.",
+        examples=["cat"],
+    )
+    index: int | None = Field(description="Its column, from 0.", examples=[3])
+    probability: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        description="Its calibrated probability.", examples=[0.97]
+    )
+    probabilities: dict[str, float] | None = Field(
+        None,
+        description="Every label's probability, in label order; they sum to 1 unless the model is of several labels. "
+        "Of models with more than 100 labels only where asked for.",
+    )
+    top: list[RankedLabel] | None = Field(
+        None, description="The most probable labels; only where asked for, or where the model has more than 100 labels."
+    )
+    labels: list[str] | None = Field(
+        None,
+        description="Of a model of several labels: those with a probability of at least 0.5, the highest first.",
+    )
+    file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["cat.jpg"])
+
+
+class PictureProblem(BaseModel):
+    """Why one picture has no prediction (RFC 9457)."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What was wrong and what would be right.")
+
+
+class FailedPrediction(BaseModel):
+    """Stands in the place of a bad picture's prediction, with `on_error=report`."""
+
+    file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["notes.txt"])
+    error: PictureProblem
 
 
 class PredictionAnswer(BaseModel):
@@ -59,7 +91,7 @@ class PredictionAnswer(BaseModel):
 
     model: str = Field(examples=["cifar10"])
     version: str = Field(examples=["1"])
-    predictions: list[Prediction]
+    predictions: list[Prediction | FailedPrediction]
 
 
 class EncodedImages(BaseModel):
@@ -79,6 +111,12 @@ class EncodedImages(BaseModel):
     )
     top_k: Annotated[int, Field(ge=1, le=MOST_TOP_K)] | None = Field(
         None, description="Adds the `top_k` most probable labels."
+    )
+    probabilities: Literal["all", "top", "none"] | None = Field(
+        None, description="Which probabilities are listed; `all` up to 100 labels where left out, otherwise `top`."
+    )
+    on_error: Literal["report"] | None = Field(
+        None, description="`report`: a bad picture gets an error in its place, and the others are classified."
     )
 
 

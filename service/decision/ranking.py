@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+_SELECTING_COLUMNS = 512
+
 
 def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
     """The column of the highest probability in each row; the first of them where several are equal.
@@ -23,10 +25,19 @@ def rank(probabilities: NDArray[np.float32], top_k: int) -> NDArray[np.intp]:
     Of equal ones the first column comes first, so that :func:`most_probable` is always the first of the ranking.
 
     Args:
-        probabilities: float32 [N, K].
+        probabilities: float32 [N, K], finite.
         top_k: how many, from 1 up; all K where it is more.
 
     Returns:
         intp [N, min(top_k, K)].
     """
-    return np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    columns = probabilities.shape[1]
+    if columns < _SELECTING_COLUMNS or 4 * top_k > columns:
+        return np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    # Sorting only what reaches the last probability that is listed is several times faster than sorting all.
+    least = np.partition(probabilities, columns - top_k, axis=1)[:, columns - top_k]
+    ranked = np.empty((len(probabilities), top_k), np.intp)
+    for place, (row, bound) in enumerate(zip(probabilities, least, strict=True)):
+        reaching = np.flatnonzero(row >= bound)
+        ranked[place] = reaching[np.argsort(-row[reaching], kind="stable")[:top_k]]
+    return ranked

@@ -8,7 +8,7 @@
 """
 
 from imaging import Target
-from service.decoding.base64_files import read_base64
+from service.decoding.base64_files import read_base64, read_each_base64
 from service.decoding.bounded_json import BoundedJson, LongText, NumberList
 from service.decoding.decode_children import DecodeChildren
 from service.decoding.decode_threads import DecodeThreads
@@ -27,6 +27,7 @@ __all__ = [
     "Target",
     "Upload",
     "read_base64",
+    "read_each_base64",
     "read_images",
     "read_json_pixels",
     "write_array",

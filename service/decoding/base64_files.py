@@ -20,11 +20,10 @@ _MOST_HEAD_CHARACTERS = 256  # in which a data URL says what it holds
 
 
 def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
-    """Decodes files.
+    """Decodes files, all or none. As :func:`read_each_base64` otherwise.
 
     Args:
-        texts: base64 each, in one line or several, in the ordinary or the URL-safe alphabet, with or without padding;
-            or data URLs, as the canvases of browsers make them.
+        texts: the files.
 
     Returns:
         The files, in the order sent.
@@ -32,7 +31,24 @@ def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
     Raises:
         InvalidImagesError: some texts are not base64; names each of them.
     """
-    uploads, faults = [], []
+    uploads, faults = read_each_base64(texts)
+    if faults:
+        raise InvalidImagesError(faults)
+    return uploads
+
+
+def read_each_base64(texts: Iterable[str | LongText]) -> tuple[list[Upload], list[ImageFault]]:
+    """Decodes those files that can be decoded.
+
+    Args:
+        texts: base64 each, in one line or several, in the ordinary or the URL-safe alphabet, with or without padding;
+            or data URLs, as the canvases of browsers make them.
+
+    Returns:
+        The files, in the order sent, without those that are not base64, and a fault for each of these.
+    """
+    uploads: list[Upload] = []
+    faults: list[ImageFault] = []
     for index, text in enumerate(texts):
         try:
             uploads.append(Upload(_read_file(text)))
@@ -40,9 +56,7 @@ def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
             faults.append(ImageFault(index, None, str(error)))
         except ValueError:
             faults.append(ImageFault(index, None, "it is not base64, or a part of it is missing"))
-    if faults:
-        raise InvalidImagesError(faults)
-    return uploads
+    return uploads, faults
 
 
 class _NotBase64Error(Exception):

@@ -2,7 +2,7 @@
 
 ::
 
-    headers ─ more work than any encoder asks for ──> InvalidImagesError, TooLargeError
+    headers ─ more work than any encoder asks for ──> InvalidImagesError, TooLargeImagesError
        │
        ├─ moments, by the headers ──> :meth:`Decoder.decode_soon`: in the event loop, when the request's batch is formed
        │
@@ -36,7 +36,7 @@ from imaging import (
 from service.decoding.decode_children import DecodeChildren, NoChildError
 from service.decoding.decode_memory import DecodeMemory, MemoryBudget
 from service.decoding.decode_threads import DecodeThreads
-from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError, TooLargeError
+from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError, TooLargeImagesError
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class Decoder:
 
         Raises:
             InvalidImagesError: the only picture cannot be used.
-            TooLargeError: one has more pixels than allowed.
+            TooLargeImagesError: some have more pixels than allowed; names every one of them.
         """
         if len(uploads) == 1:
             return self._decode_one_soon(uploads[0], target)
@@ -110,6 +110,8 @@ class Decoder:
                 work_s += picture.estimate_s(target)
                 if work_s > self._loop_work_s or not picture.cost.is_bounded:
                     return None
+            elif picture.is_too_large:
+                _refuse_too_large(self._examine_all(uploads, target, _no_check))
             pictures.append(picture)
         return partial(_decode_all, uploads, pictures, target)
 
@@ -122,6 +124,7 @@ class Decoder:
             return None
         picture = self._examine(0, upload, target)
         if isinstance(picture, ImageFault):
+            _refuse_too_large([picture])
             raise InvalidImagesError([picture])
         if picture.estimate_s(target) > self._loop_work_s or not picture.cost.is_bounded:
             return None
@@ -158,6 +161,7 @@ class Decoder:
                 raise DeadlineExceededError("the time limit passed before the pictures were decoded")
 
         pictures = await self._threads.run(partial(self._examine_all, uploads, target, check))
+        _refuse_too_large(pictures)
         memory_bytes = max(
             (decoded_bytes(picture.header, target) for picture in pictures if isinstance(picture, Examined)), default=0
         )
@@ -201,9 +205,11 @@ class Decoder:
 
         Raises:
             InvalidImagesError: some cannot be read; names every one of them.
-            TooLargeError: one has more pixels than allowed.
+            TooLargeImagesError: some have more pixels than allowed; names every one of them.
         """
-        return _decode_all(uploads, self._examine_all(uploads, target, _no_check), target)
+        pictures = self._examine_all(uploads, target, _no_check)
+        _refuse_too_large(pictures)
+        return _decode_all(uploads, pictures, target)
 
     def _examine_all(
         self, uploads: Sequence[Upload], target: Target, check: Callable[[], None]
@@ -222,13 +228,19 @@ class Decoder:
         except UnreadableError as error:
             return ImageFault(index, upload.filename, str(error))
         except TooManyPixelsError as error:
-            name = f" ({upload.filename})" if upload.filename else ""
-            raise TooLargeError(f"a picture{name} {error}") from None
+            return ImageFault(index, upload.filename, f"it {error}", is_too_large=True)
         return picture
 
 
 def _no_check() -> None:
     pass
+
+
+def _refuse_too_large(pictures: Sequence[Examined | ImageFault]) -> None:
+    """Refuses pictures with too many pixels before any of the request's pictures is decoded."""
+    faults = [picture for picture in pictures if isinstance(picture, ImageFault)]
+    if any(fault.is_too_large for fault in faults):
+        raise TooLargeImagesError(faults)
 
 
 def _is_bounded(picture: Examined | ImageFault) -> bool:

@@ -96,6 +96,8 @@ def test_every_body_and_every_path_gives_the_same_answer(
     expected = kinds["raw"](client, path).json()
     answer = kinds[body](client, path)
     assert answer.status_code == 200, answer.text
+    if body == "multipart":
+        expected["predictions"][0]["file"] = "cat.png"  # the only body that names its file
     assert answer.json() == expected
     if path.endswith("versions/1/predict"):
         assert expected["version"] == "1"
