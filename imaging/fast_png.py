@@ -39,6 +39,10 @@ class FastPng:
 
     Args:
         target: what the model wants.
+
+    Attributes:
+        estimate_s: CPU time, in seconds, of decoding what it takes, on the core that :func:`imaging.meter.slowness`
+            knows.
     """
 
     def __init__(self, target: Target) -> None:
@@ -49,6 +53,7 @@ class FastPng:
         self._mode = _KORNIA_MODES[target.color_mode]
         self._target = target
         self._raw_bytes = height * (1 + width * channels)
+        self.estimate_s = _OPEN_S + self._raw_bytes * _RAW_BYTE_S
         self._most_bytes = self._raw_bytes + (self._raw_bytes >> 6) + PNG_SPARE_BYTES
         # A picture that is resized or cropped even at its target's size has no short way.
         self._is_open = decode_png is not None and target.is_met_by(width, height)
@@ -59,10 +64,6 @@ class FastPng:
         What it takes is so short that its headers bound it.
         """
         return self._is_open and data.startswith(self._prefix) and len(data) <= self._most_bytes and _is_plain(data)
-
-    def estimate_s(self) -> float:
-        """CPU time, in seconds, of decoding what it takes, on the core that :func:`imaging.meter.slowness` knows."""
-        return _OPEN_S + self._raw_bytes * _RAW_BYTE_S
 
     def decode(self, data: bytes) -> NDArray[np.uint8] | None:
         """Decodes a file that :meth:`takes` takes.

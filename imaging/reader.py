@@ -39,7 +39,7 @@ class Examined(NamedTuple):
     def estimate_s(self, target: Target) -> float:
         """CPU time, in seconds, of :func:`decode`, on the core that :func:`imaging.meter.slowness` knows."""
         short_way = fast_png(target)
-        return short_way.estimate_s() if short_way.takes(self.cost.data) else self.cost.estimate_s(self.header, target)
+        return short_way.estimate_s if short_way.takes(self.cost.data) else self.cost.estimate_s(self.header, target)
 
 
 def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:

@@ -1,12 +1,14 @@
 """What a model wants a picture to become."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from contract import ColorMode, CropRounding, Fit, Interpolation, ModelMetadata
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: each request looks something up by its target
 class Target:
     """The input of one model, as far as decoding is concerned; the words are those of :class:`contract.ModelMetadata`.
 
@@ -56,10 +58,15 @@ class Target:
             icc=metadata.icc,
         )
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of the array that a picture becomes."""
         return self.height, self.width, 3 if self.color_mode == "RGB" else 1
+
+    @cached_property
+    def pixel_bytes(self) -> int:
+        """Length of that array in bytes."""
+        return math.prod(self.shape)
 
     @property
     def edge(self) -> int:

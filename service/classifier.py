@@ -6,7 +6,6 @@
 """
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -85,13 +84,13 @@ class Classifier:
         """
         batcher, count, decode_s = model.batcher, len(images), 0.0
         batcher.admit(count)
-        pixel_bytes = 0
+        pixel_bytes = 0  # of pixels that were sent none: they are the body, or less
         try:
-            pixel_bytes = self._hold_pixels(images, model)
             pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | None
             if isinstance(images, np.ndarray):
                 pixels = images
             else:
+                pixel_bytes = self._hold(count * model.target.pixel_bytes)
                 started = time.perf_counter()
                 pixels = self._decoder.decode_soon(images, model.target)
                 if pixels is None:
@@ -108,11 +107,8 @@ class Classifier:
         model.metrics.classified(count, decode_s, entry.queue_s)
         return Classification(model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size)
 
-    def _hold_pixels(self, images: Images, model: ServedModel) -> int:
+    def _hold(self, pixel_bytes: int) -> int:
         """Counts the pixels that files will be decoded to; returns how many bytes were counted."""
-        if isinstance(images, np.ndarray):
-            return 0  # they are the body, or less
-        pixel_bytes = len(images) * math.prod(model.target.shape)
         if pixel_bytes <= UNCOUNTED_BYTES:
             return 0
         self._budget.take(pixel_bytes)

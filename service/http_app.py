@@ -9,6 +9,7 @@
       └─ everything else ───> HeadMiddleware ─ PageSecurity ─ gzip ─ FastAPI
 """
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -118,12 +119,9 @@ class HttpApp:
 def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:
     """Calls the two endpoints that classify without the app's routing, and the app for the rest."""
 
-    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+    def front(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if is_prediction(scope):
-            await predict(scope, receive, send)
-        elif is_inference(scope):
-            await inference(scope, receive, send)
-        else:
-            await app(scope, receive, send)
+            return predict(scope, receive, send)
+        return (inference if is_inference(scope) else app)(scope, receive, send)
 
     return front

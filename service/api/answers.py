@@ -16,6 +16,7 @@ LOOP_NUMBERS = 32_768
 """Answers with more probabilities take more than about 10 ms, and are written in a thread."""
 MOST_LABELS_IN_FULL = 100
 """Of models with more labels, the probability of every label is in the answer only where it is asked for."""
+_IN_FULL = Picked()
 TOP_K = 5
 """How many labels ``top`` lists where it is there and no number is given."""
 
@@ -57,6 +58,8 @@ def answer(
 
 
 def _pick(parameters: Parameters, labels: int) -> Picked:
+    if parameters is NO_PARAMETERS and labels <= MOST_LABELS_IN_FULL:
+        return _IN_FULL
     kind, top_k = parameters.probabilities, parameters.top_k
     if kind is None:
         kind = "all" if labels <= MOST_LABELS_IN_FULL else "top"

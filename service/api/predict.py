@@ -17,7 +17,7 @@ from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
-from service.classifier import Classification
+from service.classifier import Classification, Classifier
 from service.declarations import declare
 from service.decoding import Upload
 from service.errors import InvalidImagesError, MalformedRequestError, NotAcceptableError
@@ -49,19 +49,22 @@ class PredictEndpoint(ClassifyingEndpoint):
         parameters = query
         if body.parameters is not NO_PARAMETERS or scope["path"] != "/predict":
             parameters = merge((("path", _in_path(scope["path"])), ("query", query), ("body", body.parameters)))
+        context = context_of(scope)
+        classifier = context.app.classifier
         filenames, faults = body.filenames(), NO_FAULTS
         try:
             if parameters.on_error is None:
-                result = await self._ask(scope, connection, body, parameters, deadline)
+                result = await self._ask(classifier, connection, body, parameters, deadline)
             else:
                 uploads = _reportable(body, media_type)
 
                 def ask(some: list[Upload]) -> Awaitable[Classification]:
-                    return self._ask(scope, connection, Body(some), parameters, deadline)
+                    return self._ask(classifier, connection, Body(some), parameters, deadline)
 
                 result, filenames, faults = await classify_good(ask, uploads, body.faults)
         except InvalidImagesError as error:
             raise explain_mangling(error, body, data) from None
+        context.result = result
 
         def write() -> Reply:
             reply = answer(result, media_type, parameters, filenames, faults)
@@ -70,22 +73,18 @@ class PredictEndpoint(ClassifyingEndpoint):
         is_long = result.probabilities.size > LOOP_NUMBERS
         return await self._do(write, connection, deadline) if is_long else write()
 
-    async def _ask(
-        self, scope: Scope, connection: Connection, body: Body, parameters: Parameters, deadline: float
-    ) -> Classification:
-        context = context_of(scope)
-        classifier = context.app.classifier
+    def _ask(
+        self, classifier: Classifier, connection: Connection, body: Body, parameters: Parameters, deadline: float
+    ) -> Awaitable[Classification]:
         # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = classifier.catalog.find(parameters.model, parameters.version)
-        result = await classifier.classify(
+        return classifier.classify(
             model,
             body.images(model.target, self._limits.max_images),
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
         )
-        context.result = result
-        return result
 
 
 def _reportable(body: Body, media_type: bytes) -> list[Upload]:

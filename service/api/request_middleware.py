@@ -4,6 +4,7 @@ import itertools
 import re
 import secrets
 import time
+from collections.abc import Awaitable
 
 from service.api.context import context_of
 from service.api.request_log import RequestLog
@@ -39,12 +40,12 @@ class RequestMiddleware:
         self._requests.in_flight += 1
         status = 499
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_with_id)

@@ -118,7 +118,7 @@ class Decoder:
     def _decode_one_soon(self, upload: Upload, target: Target) -> Callable[[], NDArray[np.uint8]] | None:
         """As :meth:`decode_soon`, for the commonest request."""
         short_way = fast_png(target)
-        if short_way.takes(upload.data) and short_way.estimate_s() <= self._loop_work_s:
+        if short_way.takes(upload.data) and short_way.estimate_s <= self._loop_work_s:
             return partial(self._decode_short, short_way, upload, target)
         if len(upload.data) > _LOOP_BYTES:
             return None

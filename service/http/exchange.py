@@ -23,26 +23,6 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_COPIED_BYTES = 65_536  # longer bodies are written beside their head, not joined to it
 
 
-class Arrival:
-    """Wakes one waiting task when something has come. Costs nothing while none waits."""
-
-    __slots__ = ("_waiter",)
-
-    def __init__(self) -> None:
-        self._waiter: asyncio.Future[None] | None = None
-
-    def set(self) -> None:
-        """Wakes the task that waits, if there is one."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def wait(self) -> None:
-        """Waits for the next :meth:`set`."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-        self._waiter = None
-
-
 class Exchange:
     """One request and its answer.
 
@@ -65,7 +45,6 @@ class Exchange:
         response_started: whether the application has sent a head.
         response_complete: whether the kernel has taken the whole answer.
         refused: whether the answer is 503.
-        message_event: set by the connection when something has come.
     """
 
     __slots__ = (
@@ -83,10 +62,10 @@ class Exchange:
         "_scope",
         "_tasks",
         "_transport",
+        "_waiter",
         "body",
         "disconnected",
         "keep_alive",
-        "message_event",
         "more_body",
         "refused",
         "response_complete",
@@ -128,7 +107,7 @@ class Exchange:
         self.response_started = False
         self.response_complete = False
         self.refused = False
-        self.message_event = Arrival()
+        self._waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None]
 
     @property
@@ -171,7 +150,12 @@ class Exchange:
                 self._counted_bytes = length
         if not self._has_overflowed:
             self.body = self.body + data if self.body else data
-        self.message_event.set()
+        self._wake()
+
+    def end_body(self) -> None:
+        """Notes that no more of the body is to come."""
+        self.more_body = False
+        self._wake()
 
     def take_body(self) -> bytes:
         """The whole body; only where :attr:`is_body_here`."""
@@ -187,7 +171,7 @@ class Exchange:
         """Tells the application that the client has gone."""
         if not self.response_complete:
             self.disconnected = True
-        self.message_event.set()
+        self._wake()
 
     async def receive(self) -> Message:
         """ASGI's ``receive``.
@@ -205,7 +189,9 @@ class Exchange:
                 self._received_all = not self.more_body
                 return {"type": "http.request", "body": self._take(), "more_body": self.more_body}
             self._flow.resume_reading()
-            await self.message_event.wait()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+            self._waiter = None
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -230,6 +216,11 @@ class Exchange:
                 self._complete()
         else:
             raise RuntimeError(f"{kind} is out of turn")
+
+    def _wake(self) -> None:
+        """Lets :meth:`receive` look again, where it waits."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _take(self) -> bytes:
         body, self.body = self.body, b""
@@ -270,7 +261,7 @@ class Exchange:
         if self.disconnected:
             return
         self.response_complete = True
-        self.message_event.set()
+        self._wake()
         self._on_answered(self)
 
     async def _give_up(self) -> None:

@@ -134,7 +134,7 @@ class HttpProtocol(asyncio.Protocol):
             if not is_probe(scope["method"], scope["path"]):
                 app = refuse_connection
         scope["state"] = self._app_state.copy()
-        self._queue(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
+        self._begin_in_turn(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
 
     def take_body(self, data: bytes) -> None:
         """Hands a part of a body to its request, or drops it where the request is answered already."""
@@ -153,8 +153,7 @@ class HttpProtocol(asyncio.Protocol):
         """Notes that the body of a request is complete."""
         if (last := self._last) is None:
             return
-        last.more_body = False
-        last.message_event.set()
+        last.end_body()
         if last.response_complete:
             self._receive_timer.stop()
             self._become_idle()
@@ -193,7 +192,7 @@ class HttpProtocol(asyncio.Protocol):
         )
         return self._last
 
-    def _queue(self, exchange: Exchange, app: ASGIApp) -> None:
+    def _begin_in_turn(self, exchange: Exchange, app: ASGIApp) -> None:
         if self._answering is None:
             self._begin(exchange, app)
             return
@@ -223,7 +222,7 @@ class HttpProtocol(asyncio.Protocol):
             else:
                 self._pipeline.pop()
         scope = {"type": "http", "method": self._reader.method}
-        self._queue(self._exchange(scope, keep_alive=False, expects_continue=False), refuse_head(error))
+        self._begin_in_turn(self._exchange(scope, keep_alive=False, expects_continue=False), refuse_head(error))
 
     def _on_answered(self, exchange: Exchange) -> None:
         """Begins the next request, or the idle time; called when the kernel has taken a whole answer."""

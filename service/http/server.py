@@ -82,6 +82,7 @@ async def _serve(
         )
         config = uvicorn.Config(
             service.app,
+            interface="asgi3",  # uvicorn would guess it, and take an app that is no coroutine function for an older one
             http=cast("type[asyncio.Protocol]", protocol),
             ws="none",
             lifespan="off",

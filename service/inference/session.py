@@ -107,7 +107,7 @@ class ModelSession:
         return self._threads.run((images,))
 
     def run_briefly(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Computes one batch in the event loop; interrupted where it takes longer than about 20 ms.
+        """Computes one batch in the event loop; interrupted where it takes longer than 16 to 32 ms.
 
         Args:
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
