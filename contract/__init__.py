@@ -9,7 +9,7 @@ What a graph cannot say (labels, how a picture of another size becomes an input,
 learned from) stands in the file's ``metadata_props``, which :mod:`contract.props` reads and writes.
 """
 
-from contract.errors import ContractError
+from contract.errors import ContractError, NoMetadataError
 from contract.golden import GoldenImage
 from contract.measured import Evaluation, Reference
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
@@ -42,6 +42,7 @@ __all__ = [
     "Interpolation",
     "JpegDecode",
     "ModelMetadata",
+    "NoMetadataError",
     "Polarity",
     "Reference",
     "is_model_name",

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from contract import fields
-from contract.errors import ContractError
+from contract.errors import ContractError, NoMetadataError
 from contract.golden import GoldenImage, read_golden, write_golden
 from contract.measured import read_evaluation, read_reference
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
@@ -80,8 +80,11 @@ def read_props(props: Mapping[str, str]) -> dict[str, Any]:
         The arguments of :class:`contract.ModelMetadata`; ``data`` still as a dictionary.
 
     Raises:
+        NoMetadataError: there is none.
         ContractError: a field is missing, malformed, or contradicts another.
     """
+    if not any(name.startswith(_KEY_PREFIX) for name in props):
+        raise NoMetadataError
     schema = _value(props, "schema_version")
     if schema not in KNOWN_SCHEMA_VERSIONS or isinstance(schema, bool):
         fields.refuse(schema, "schema_version", " or ".join(map(str, KNOWN_SCHEMA_VERSIONS)))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from contract import NAME_RULE, VERSION_RULE, ModelMetadata, is_model_name, is_version
+from contract import NAME_RULE, VERSION_RULE, ModelMetadata, NoMetadataError, is_model_name, is_version
 from service.errors import ConvoyError, ModelLoadFailedError, ModelRefusedError, ProviderUnavailableError
+from service.inference.foreign_files import import_command
 from service.inference.gpu_options import GpuPolicy
 from service.inference.known_models import KnownModels, Outcome, fingerprint
 from service.inference.model_check import check_answers
@@ -129,7 +130,10 @@ class ModelRepository:
         content = read_model(self.root / name / version / MODEL_FILE, origin, self.limits.memory_bytes)
         file = ModelFile(name, version, content)
         if self._known is not None:
-            self._try(file, self._known)
+            try:
+                self._try(file, self._known)
+            except ModelRefusedError as error:
+                raise self._explained(file, error) from None
         return file
 
     def open(self, file: ModelFile) -> LoadedModel:
@@ -141,6 +145,8 @@ class ModelRepository:
         """
         try:
             return self._open_checked(file)
+        except ModelRefusedError as error:
+            raise self._explained(file, error) from error
         except ConvoyError:
             raise
         except MemoryError as error:
@@ -148,6 +154,15 @@ class ModelRepository:
         except Exception as error:
             logger.exception("%s: loading it failed in a way that is not foreseen", file.origin)
             raise ModelRefusedError(f"{file.origin}: it cannot be loaded; the service's log says why") from error
+
+    def _explained(self, file: ModelFile, error: ModelRefusedError) -> ModelRefusedError:
+        """Adds the command that takes a file in, where another program made it."""
+        if NoMetadataError.MESSAGE not in str(error):
+            return error
+        path = self.root / file.name / file.version / MODEL_FILE
+        return ModelRefusedError(
+            f"{error}. Take it in with: {import_command(path, self.root, file.name, file.version)}"
+        )
 
     def _open_checked(self, file: ModelFile) -> LoadedModel:
         session = self._open(file.content, file.origin)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
+from service.inference.foreign_files import foreign_files
 
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"
@@ -30,10 +31,12 @@ class Survey(NamedTuple):
     Attributes:
         files: each model file with its state, sorted by name and number of version.
         default_versions: what the file ``default_version`` of a model says, for those models that have one.
+        foreign: what another program made and lies beside the models.
     """
 
     files: dict[ModelKey, FileState]
     default_versions: dict[str, str]
+    foreign: tuple[Path, ...] = ()
 
 
 def survey(root: Path) -> Survey:
@@ -46,6 +49,7 @@ def survey(root: Path) -> Survey:
     """
     files: dict[ModelKey, FileState] = {}
     default_versions: dict[str, str] = {}
+    foreign = foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
         name = _shown(model.name)
         versions = {_shown(version.name): Path(version.path) for version in _readable_folders(model)}
@@ -53,10 +57,13 @@ def survey(root: Path) -> Survey:
             state = _state(versions[version] / MODEL_FILE)
             if state is not None:
                 files[name, version] = state
+            else:
+                foreign += foreign_files(versions[version])
+        foreign += foreign_files(Path(model.path))
         said = _default_version(Path(model.path) / DEFAULT_VERSION_FILE)
         if said is not None:
             default_versions[name] = said
-    return Survey(files, default_versions)
+    return Survey(files, default_versions, tuple(foreign))
 
 
 def read_model(path: Path, origin: str, most_bytes: int) -> bytes:

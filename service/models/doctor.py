@@ -2,11 +2,13 @@
 
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 from service import __version__
 from service.errors import ConvoyError, ProviderUnavailableError
 from service.inference import Provider, choose_provider
 from service.inference.driver import read_driver
+from service.inference.foreign_files import import_command
 from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_built_in
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from service.inference.runtime import onnxruntime
@@ -36,27 +38,29 @@ def doctor(settings: Settings) -> int:
     reason = f", because {provider.fallback_reason}" if provider.fallback_reason else ""
     print(f"{'provider':12}{provider.name} (execution_provider={settings.execution_provider}){reason}")
     print(f"{'settings':12}{_hint(is_gpu=provider.is_gpu, settings=settings)}")
-    found, refusals = _load_models(settings, provider)
+    found, refusals, foreign = _load_models(settings, provider)
     print(f"{'models':12}{found - len(refusals)} of {found} in {settings.models_dir} can be served")
     for refusal in refusals:
         print(f"{'refused':12}{refusal}")
+    for file in foreign:
+        print(f"{'not served':12}{file}; take it in with: {import_command(file, settings.models_dir)}")
     return 0 if found > len(refusals) else 1
 
 
-def _load_models(settings: Settings, provider: Provider) -> tuple[int, list[str]]:
-    """Loads each model as the service would; returns how many there are, and why some cannot be loaded."""
+def _load_models(settings: Settings, provider: Provider) -> tuple[int, list[str], tuple[Path, ...]]:
+    """Loads each model as the service would; returns how many there are, refusals, and what another program made."""
     repository = make_repository(settings, provider)
     try:
-        keys = list(repository.survey().files)
+        found = repository.survey()
     except OSError as error:
-        return 0, [f"{settings.models_dir}: {error.strerror}"]
+        return 0, [f"{settings.models_dir}: {error.strerror}"], ()
     refusals = []
-    for name, version in keys:
+    for name, version in found.files:
         try:
             repository.load(name, version).session.close()
         except ConvoyError as error:
             refusals.append(str(error))
-    return len(keys), refusals
+    return len(found.files), refusals, found.foreign
 
 
 def _machine() -> Iterator[tuple[str, str]]:

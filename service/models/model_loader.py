@@ -13,10 +13,12 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
 from service.inference import LoadedModel, ModelKey, ModelRepository, Survey
+from service.inference.foreign_files import import_command
 from service.models.catalog import ModelCatalog
 from service.models.daemon_thread import run_in_daemon_thread
 from service.models.freed_memory import return_freed_memory
@@ -85,6 +87,7 @@ class ModelLoader:
         self._unloaded: set[ModelKey] = set()
         self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
         self._start_patience_s = start_patience_s
+        self._foreign: set[Path] = set()
 
     async def load_all(self) -> Survey:
         """Loads every version of every model; those that fail are logged by name and the others serve.
@@ -183,12 +186,24 @@ class ModelLoader:
             ModelNotFoundError: it cannot be read.
         """
         try:
-            return await run_in_daemon_thread(self._repository.survey, name="survey", timeout_s=_LOOK_TIMEOUT_S)
+            found = await run_in_daemon_thread(self._repository.survey, name="survey", timeout_s=_LOOK_TIMEOUT_S)
         except TimeoutError:
             reason = "it does not answer"
         except OSError as error:
             reason = error.strerror or "it cannot be read"
+        else:
+            self._name_foreign(found.foreign)
+            return found
         raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
+
+    def _name_foreign(self, files: tuple[Path, ...]) -> None:
+        """Says once of each file that another program made how it is taken in."""
+        for file in files:
+            if file not in self._foreign:
+                logger.warning(
+                    "%s is not served; take it in with: %s", file, import_command(file, self._repository.root)
+                )
+        self._foreign = set(files)
 
     async def index(self) -> list[IndexEntry]:
         """Every version that answers or lies in the repository, sorted."""
