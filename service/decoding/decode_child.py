@@ -2,7 +2,7 @@
 
 ::
 
-    parent ── request ──> worker ── reply ──> parent
+    parent ── request ──> worker ── begun, reply ──> parent
                              │ ended by a limit of CPU time, or by its codec
                           watcher ── reply in its place; and it forks the next worker, within a millisecond
 """
@@ -22,9 +22,10 @@ REQUEST: Final = struct.Struct("<IQdQ")
 """Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
 
 REPLY: Final = struct.Struct("<BI")
-"""The outcome, and the bytes that follow: pixels, the reason of a refusal, or nothing."""
+"""What happened, and the bytes that follow: pixels, the reason of a refusal, or nothing."""
 
-DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(4)
+BEGUN, DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(5)
+"""A request was read as a whole; its outcome; the worker has ended."""
 
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a whole group may get them; the parent still answers
 _READ_BYTES: Final = 1 << 20
@@ -59,6 +60,7 @@ def _work(replies: int) -> NoReturn:
         data = _read(file_bytes)
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + memory_bytes, resource.RLIM_INFINITY))
+        os.write(replies, REPLY.pack(BEGUN, 0))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, native code or not
         try:
             outcome, content = DECODED, read(data, target, _admit).tobytes()

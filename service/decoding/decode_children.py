@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 import service
 from imaging import Target, TooSlowError, UnreadableError
-from service.decoding.decode_child import DECODED, ENDED, ENDED_BY_TIME, REFUSED, REPLY, REQUEST
+from service.decoding.decode_child import BEGUN, DECODED, ENDED, ENDED_BY_TIME, REFUSED, REPLY, REQUEST
 from service.decoding.decode_threads import DecodeThreads
 from service.errors import DeadlineExceededError
 
@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 _RUN_CHILD: Final = "from service.decoding.decode_child import main; main()"
 # NumPy's library of linear algebra would make a thread for each core, and a process with threads should not be forked.
 _CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+_FAILED: Final = -1  # the codec has ended the worker
 
 
 class NoChildError(Exception):
@@ -78,7 +81,7 @@ class DecodeChildren:
         head = REQUEST.pack(len(wanted), len(data), cpu_s, memory_bytes) + wanted
         child = self._idle_child()
         outcome, content = (ENDED, b"") if child is None else self._ask(child, head, data, deadline)
-        if outcome == ENDED:  # an idle process may have ended before this file: only a new one tells of the file
+        if outcome == ENDED:  # before it had read the request: it was idle, and the kernel was short of memory
             outcome, content = self._ask(_Child(), head, data, deadline)
         if outcome == DECODED:
             return np.frombuffer(content, np.uint8).reshape(target.shape)
@@ -93,7 +96,7 @@ class DecodeChildren:
         except BaseException:
             child.end()
             raise
-        if outcome == ENDED:  # by its codec, or by the kernel: it may have read a part of the next request
+        if outcome == ENDED:  # it may have read a part of the request
             child.end()
         else:
             self._idle.append(child)
@@ -155,10 +158,19 @@ class _Child:
                 view = memoryview(part)
                 while view:
                     view = view[os.write(self._write_to, view) :]
-            outcome, length = REPLY.unpack(self._read(REPLY.size, deadline))
+            outcome, length = self._reply(deadline)
+            if outcome == BEGUN:
+                outcome, length = self._reply(deadline)
+                if outcome == ENDED:
+                    outcome = _FAILED
             return outcome, self._read(length, deadline)
         except (BrokenPipeError, EOFError):
             return ENDED, b""
+
+    def _reply(self, deadline: float) -> tuple[int, int]:
+        """The next thing that it says, and the bytes that follow."""
+        outcome, length = REPLY.unpack(self._read(REPLY.size, deadline))
+        return outcome, length
 
     def end(self) -> None:
         """Ends it, whatever it does."""

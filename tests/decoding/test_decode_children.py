@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -83,6 +84,26 @@ def test_a_child_that_was_killed_is_replaced(children: DecodeChildren, number: s
     worker.send_signal(number)
     worker.wait()
     children.decode(LOSSLESS, TARGET, **GENEROUS)
+
+
+def test_a_codec_that_fails_ends_its_worker_only(children: DecodeChildren) -> None:
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    (watcher,) = processes()
+    (worker,) = watcher.children()
+    ended = threading.Thread(target=_end_when_it_computes, args=(worker,))
+    ended.start()
+    with pytest.raises(UnreadableError, match="made the decoder fail"):
+        children.decode(slow_file(512), TARGET, **GENEROUS)
+    ended.join()
+    children.decode(LOSSLESS, TARGET, **GENEROUS)
+    assert processes() == [watcher]
+
+
+def _end_when_it_computes(worker: psutil.Process) -> None:
+    before = worker.cpu_times().user
+    while worker.cpu_times().user < before + 0.02:
+        pass
+    worker.send_signal(signal.SIGSEGV)
 
 
 def test_a_stop_of_the_whole_group_does_not_reach_it(children: DecodeChildren) -> None:
