@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imaging.bounds import Cost, measure
 from imaging.color_profile import to_srgb, transform_of
+from imaging.errors import UnreadableError
 from imaging.fast_png import fast_png
 from imaging.fit import invert_if_light, pad, resize
 from imaging.formats import FORMATS
@@ -74,7 +75,10 @@ def examine(data: bytes) -> Examined:
     """
     kind = kind_of(data)
     cost = measure(kind, data)
-    return Examined(FORMATS[kind].read_header(cost.data), cost)
+    header = FORMATS[kind].read_header(cost.data)
+    if header.width < 1 or header.height < 1:
+        raise UnreadableError("its header is broken (it declares no pixels)")
+    return Examined(header, cost)
 
 
 def decode(examined: Examined, target: Target) -> NDArray[np.uint8]:

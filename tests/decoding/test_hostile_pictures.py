@@ -42,7 +42,8 @@ REFUSED = {
         "5 MB of comments": "too many extensions",
         "8 MB of cleared tables": "truncated",
     },
-    "bmp": {
+    "bmp": {"RLE8: a billion lines of no pixels": "no pixels"}
+    | {
         f"{coding}: {name}": reason
         for coding in ("RLE8", "RLE4")
         for name, reason in (

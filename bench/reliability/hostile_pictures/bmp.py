@@ -40,6 +40,7 @@ def hostile(width: int, height: int) -> Iterator[HostileFile]:
     def flood(code: bytes) -> bytes:
         return code * (most // len(code))
 
+    yield HostileFile("RLE8: a billion lines of no pixels", "RLE8", file_of(0, 1 << 30, _RLE8, b"\0\0" * 20))
     for name, compression in (("RLE8", _RLE8), ("RLE4", _RLE4)):
         make = _maker(name, compression, width, height)
         yield make("runs of one pixel", b"\1\5" * min(pixels, most // 2))
