@@ -136,7 +136,8 @@ class Settings(BaseSettings):
     )
 
     max_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
-        None, description="Most images in one run. Not set: 32 on a CPU, where more gain nothing; 256 on a GPU."
+        None,
+        description="Most images in one run. Not set: 256 on a GPU; up to 32 on a CPU, as measured for each model.",
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0,

@@ -26,7 +26,7 @@ from service.inference.trial import DEFAULT_LIMITS, LoadLimits, TrialImpossibleE
 logger = logging.getLogger(__name__)
 
 CPU_BATCH_SIZE: Final = 32
-"""Most images in one run on a CPU, where nothing is gained above it (measured)."""
+"""Most images in one run on a CPU, where nothing is gained above it (measured); fewer of a large model."""
 GPU_BATCH_SIZE: Final = 256
 """The same on a GPU, which has thousands of cores to fill (not measured yet, see docs/gpu.md)."""
 
@@ -76,7 +76,7 @@ class ModelRepository:
         root: the repository's folder.
         provider: to run all models on.
         intra_op_threads: threads of one run on the CPU.
-        max_batch_size: most images in one run; None takes what suits the provider.
+        max_batch_size: most images in one run; None takes what suits the provider and the model.
         gpu: what one session may take of a GPU.
         limits: of loading one model.
         known: the files that need no trial; None: none is tried, and a file can then end or block this process.
@@ -103,6 +103,7 @@ class ModelRepository:
         self._intra_op_threads = intra_op_threads
         self._max_batch_size = max_batch_size or (GPU_BATCH_SIZE if provider.is_gpu else CPU_BATCH_SIZE)
         self._cpu_batch_size = max_batch_size or CPU_BATCH_SIZE
+        self._fits_batch_size = max_batch_size is None
         self._gpu = gpu
         self._known = known
         self._refused: dict[ModelKey, tuple[str, str]] = {}
@@ -209,7 +210,7 @@ class ModelRepository:
             return self._open_on(Provider("cpu"), model, origin, self._cpu_batch_size)
 
     def _open_on(self, provider: Provider, model: bytes, origin: str, max_batch_size: int) -> ModelSession:
-        return ModelSession(
+        session = ModelSession(
             model,
             origin=origin,
             provider=provider,
@@ -217,3 +218,6 @@ class ModelRepository:
             max_batch_size=max_batch_size,
             gpu=self._gpu,
         )
+        if self._fits_batch_size and not provider.is_gpu:
+            session.fit_batch_size()
+        return session

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
+from service.inference.batch_size import useful_batch_size
 from service.inference.cpu_run import CpuRun
 from service.inference.gpu_options import GpuPolicy, provider_list
 from service.inference.gpu_streams import open_streams
@@ -128,20 +129,28 @@ class ModelSession:
         """Computes one batch in a thread; see :meth:`service.inference.inference_threads.InferenceThreads.start`."""
         return self._threads.start(parts, done)
 
+    def fit_batch_size(self) -> None:
+        """Lowers ``max_batch_size`` to what is worth a run on the CPU; see :mod:`service.inference.batch_size`."""
+        self.max_batch_size = useful_batch_size(self._measure, self.max_batch_size)
+
     def warm_up(self) -> float:
         """Runs the smallest batch and the largest one, so that no request pays for a first run.
 
         Returns:
-            Seconds per image of a run of the largest batch, which is filled with black images.
+            Seconds per image of a run of the largest batch.
         """
-        images = np.zeros((self.max_batch_size, *self.metadata.input_shape), np.uint8)
-        self.run(images[:1])
+        self._measure(1)
+        return self._measure(self.max_batch_size) / self.max_batch_size
+
+    def _measure(self, size: int) -> float:
+        """The least seconds of a few runs of ``size`` black images."""
+        images = np.zeros((size, *self.metadata.input_shape), np.uint8)
         fastest_s = float("inf")
         for _ in range(_WARM_UP_RUNS):
             started = time.perf_counter()
             self.run(images)
             fastest_s = min(fastest_s, time.perf_counter() - started)
-        return fastest_s / self.max_batch_size
+        return fastest_s
 
     def close(self) -> None:
         """Frees what ONNX Runtime holds for this model, even while others refer to this object. It runs no more."""

@@ -107,10 +107,11 @@ class ModelPublisher:
         )
         metrics.watch(batcher)
         logger.info(
-            "serving %s version %s on %s, %.0f images/s",
+            "serving %s version %s on %s, %.0f images/s in batches of up to %d",
             metadata.name,
             metadata.version,
             loaded.session.provider,
             1 / loaded.seconds_per_image,
+            loaded.session.max_batch_size,
         )
         return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics)
