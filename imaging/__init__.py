@@ -14,6 +14,7 @@ from imaging.errors import PictureError, TooManyPixelsError, TooSlowError, Unrea
 from imaging.fast_png import FastPng, fast_png
 from imaging.header import Header, Limits, decoded_bytes
 from imaging.meter import most_cpu_s, slowness
+from imaging.observation import Observation
 from imaging.reader import Examined, decode, examine, read
 from imaging.target import Target
 
@@ -22,6 +23,7 @@ __all__ = [
     "FastPng",
     "Header",
     "Limits",
+    "Observation",
     "PictureError",
     "Target",
     "TooManyPixelsError",

@@ -14,6 +14,7 @@ from imaging.bounds.inflation import inflate
 from imaging.errors import TooSlowError, UnreadableError
 from imaging.fit import invert_if_light
 from imaging.limits import PNG_SPARE_BYTES
+from imaging.observation import Observation, is_blank, observe_small
 from imaging.target import Target
 
 try:
@@ -31,6 +32,8 @@ _CHUNK = struct.Struct(">I4s")
 _PLAIN_CHUNKS = {b"IDAT", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"bKGD", b"sBIT"}
 _CHUNK_OVERHEAD = 12
 _UNMETERED_BYTES = 1 << 14  # of pixels, whose slowest stream of deflate takes 2 ms
+_BLANK_SPARE_BYTES = 200
+_NEAR = [bytes(range(max(0, level - 16), min(256, level + 17))) for level in range(256)]
 _OPEN_S, _RAW_BYTE_S = 10e-6, 6e-9
 
 
@@ -54,6 +57,7 @@ class FastPng:
         self._target = target
         self._raw_bytes = height * (1 + width * channels)
         self.estimate_s = _OPEN_S + self._raw_bytes * _RAW_BYTE_S
+        self._blank_bytes = self._raw_bytes // 2 + _BLANK_SPARE_BYTES
         self._most_bytes = self._raw_bytes + (self._raw_bytes >> 6) + PNG_SPARE_BYTES
         # A picture that is resized or cropped even at its target's size has no short way.
         self._is_open = decode_png is not None and target.is_met_by(width, height)
@@ -65,8 +69,12 @@ class FastPng:
         """
         return self._is_open and data.startswith(self._prefix) and len(data) <= self._most_bytes and _is_plain(data)
 
-    def decode(self, data: bytes) -> NDArray[np.uint8] | None:
+    def decode(self, data: bytes, seen: list[Observation] | None = None) -> NDArray[np.uint8] | None:
         """Decodes a file that :meth:`takes` takes.
+
+        Args:
+            data: the whole file.
+            seen: gets what was found out, where there is something to say.
 
         Returns:
             uint8 [H, W, C], or None for the long way to try.
@@ -83,9 +91,18 @@ class FastPng:
         except BaseException:  # noqa: BLE001  a panic in Rust is not an Exception; Pillow says what is wrong, or forgives
             return None
         if not self._target.light_on_dark:
+            # Pixels within 16 levels take half a byte at most, unless they are stored as they are.
+            if not self._blank_bytes < len(data) <= self._raw_bytes and seen is not None and is_blank(pixels):
+                seen.append(observe_small(self._target, is_blank=True))
             return pixels
-        grey = invert_if_light(pixels.tobytes(), self._target.width)
-        return np.frombuffer(grey, np.uint8).reshape(self._target.shape)
+        stored = pixels.tobytes()
+        grey = invert_if_light(stored, self._target.width)
+        light = np.frombuffer(grey, np.uint8).reshape(self._target.shape)
+        if seen is not None and (grey is not stored or not grey.lstrip(_NEAR[grey[0]])):
+            has_nothing = is_blank(light)
+            if grey is not stored or has_nothing:
+                seen.append(observe_small(self._target, is_inverted=grey is not stored, is_blank=has_nothing))
+        return light
 
     def _is_quick(self, data: bytes) -> bool:
         """Inflates the pixels once before, which can be ended: kornia-rs takes the whole file at once."""

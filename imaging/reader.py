@@ -16,14 +16,18 @@ from imaging.formats.codec import Reading
 from imaging.formats.orientation import orientation_of, turned
 from imaging.header import Header, Limits
 from imaging.meter import Meter
+from imaging.observation import Observation, is_blank, is_transparent, seen_box
 from imaging.picture import flatten, plain
 from imaging.signature import kind_of
+from imaging.strokes import center_strokes
 from imaging.target import Target
 
 Admit = Callable[[Header, Target], None]
 """Decides, by what its header says, whether a picture is decoded for a target; raises where it is not."""
 
 _DEFAULT_LIMITS = Limits()
+_ON_ITS_SIDE = 5
+"""From this EXIF orientation on, width and height change places."""
 
 
 class Examined(NamedTuple):
@@ -81,12 +85,13 @@ def examine(data: bytes) -> Examined:
     return Examined(header, cost)
 
 
-def decode(examined: Examined, target: Target) -> NDArray[np.uint8]:
+def decode(examined: Examined, target: Target, seen: list[Observation] | None = None) -> NDArray[np.uint8]:
     """Decodes a picture whose headers were read, and makes it what a model takes.
 
     Args:
         examined: from :func:`examine`.
         target: what the model wants.
+        seen: gets what was found out on the way. Nothing where the short way was taken and there is nothing to say.
 
     Returns:
         uint8 [H, W, C].
@@ -96,25 +101,51 @@ def decode(examined: Examined, target: Target) -> NDArray[np.uint8]:
     """
     header, cost = examined
     short_way = fast_png(target)
-    if short_way.takes(cost.data) and (known := short_way.decode(cost.data)) is not None:
+    if short_way.takes(cost.data) and (known := short_way.decode(cost.data, seen)) is not None:
         return known
     if header.kind != "JPEG":  # whose codec gets the file at once, and whose scans are counted
         header = header._replace(meter=Meter(cost.estimate_s(header, target)))
     with Reading("its pixels cannot be used"):
-        return _read(cost.data, header, target)
+        return _read(cost.data, header, target, seen)
 
 
-def _read(data: bytes, header: Header, target: Target) -> NDArray[np.uint8]:
+def _read(data: bytes, header: Header, target: Target, seen: list[Observation] | None) -> NDArray[np.uint8]:
     picture = FORMATS[header.kind].decode(data, header, target)
     transform = transform_of(picture) if target.icc else None
-    if target.exif:
-        picture = turned(picture, orientation_of(picture.info))
-    picture = resize(plain(picture, target, keeps_colors=transform is not None), target)
+    orientation = orientation_of(picture.info) if target.exif else 1
+    picture = turned(picture, orientation)
+    picture = plain(picture, target, keeps_colors=transform is not None)
+    if not target.centers_strokes:
+        picture = resize(picture, target)
     if transform is not None:
         picture = to_srgb(picture, transform)
+    has_alpha = seen is not None and is_transparent(picture)
     picture = flatten(picture, target)
-    pixels = picture.tobytes()
-    if target.light_on_dark:
-        pixels = invert_if_light(pixels, picture.width)
-    _, _, channels = target.shape
-    return pad(np.frombuffer(pixels, np.uint8).reshape(picture.height, picture.width, channels), target)
+    width, height = (header.height, header.width) if orientation >= _ON_ITS_SIDE else (header.width, header.height)
+    box = seen_box(width, height, target)
+    if target.centers_strokes:
+        across, down = width / picture.width, height / picture.height
+        cut, region, is_inverted = center_strokes(picture, target)
+        if region is not None:
+            box = region[0] * across, region[1] * down, region[2] * across, region[3] * down
+    else:
+        pixels = picture.tobytes()
+        upright = invert_if_light(pixels, picture.width) if target.light_on_dark else pixels
+        is_inverted = upright is not pixels
+        cut = np.frombuffer(upright, np.uint8).reshape(picture.height, picture.width, target.shape[2])
+    if seen is not None:
+        has_profile, has_nothing = transform is not None, is_blank(cut)
+        seen.append(
+            Observation(
+                target,
+                width,
+                height,
+                box,
+                orientation,
+                has_profile,
+                has_alpha,
+                is_inverted=is_inverted,
+                is_blank=has_nothing,
+            )
+        )
+    return pad(cut, target)

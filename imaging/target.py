@@ -1,7 +1,7 @@
 """What a model wants a picture to become."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -25,6 +25,8 @@ class Target:
         is_reduced: large pictures are decoded, or reduced, at a whole fraction of their size before the resize.
         exif: whether a picture is turned as its EXIF orientation says.
         icc: whether an embedded colour profile is converted to sRGB.
+        centers_strokes: whether light or dark strokes are brought to the convention of digits, see
+            :mod:`imaging.strokes`; grey only.
     """
 
     height: int
@@ -39,6 +41,7 @@ class Target:
     is_reduced: bool = True
     exif: bool = True
     icc: bool = True
+    centers_strokes: bool = False
 
     @classmethod
     def of(cls, metadata: ModelMetadata) -> Self:
@@ -68,6 +71,11 @@ class Target:
         """Length of that array in bytes."""
         return math.prod(self.shape)
 
+    @cached_property
+    def of_strokes(self) -> Self:
+        """The same for a drawn digit: a part of the picture can be all that matters, so it is decoded in full."""
+        return replace(self, centers_strokes=True, is_reduced=False)
+
     @property
     def edge(self) -> int:
         """What the shorter side is scaled to before a crop, in pixels."""
@@ -75,6 +83,6 @@ class Target:
 
     def is_met_by(self, width: int, height: int) -> bool:
         """Whether a picture of this size is taken as it is: no resize, no crop."""
-        if (width, height) != (self.width, self.height):
+        if (width, height) != (self.width, self.height) or self.centers_strokes:
             return False
         return self.crop_fraction == 1 and (self.fit != "shortest-edge" or width == height)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.decoding import Decoder, Upload
+from imaging import Observation
+from service.decoding import Decoder, Target, Upload
 from service.errors import DeadlineExceededError
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.models.catalog import ModelCatalog, ServedModel
@@ -31,6 +32,7 @@ class Classification(NamedTuple):
         queue_s: seconds waited for a batch.
         inference_s: seconds of the runs that it rode in.
         batch_size: images in the largest of these runs.
+        seen: what was found out about the pictures where there is something to find; empty where pixels were sent.
     """
 
     model: ServedModel
@@ -39,6 +41,7 @@ class Classification(NamedTuple):
     queue_s: float
     inference_s: float
     batch_size: int
+    seen: Sequence[Observation] = ()
 
 
 class Classifier:
@@ -64,6 +67,7 @@ class Classifier:
         is_abandoned: Callable[[], bool],
         is_alone: bool = False,
         origin: object = None,
+        centers_strokes: bool = False,
     ) -> Classification:
         """Classifies the pictures of one request.
 
@@ -74,6 +78,7 @@ class Classifier:
             is_abandoned: tells whether the client has gone.
             is_alone: no other request is in sight.
             origin: by which the observers of batches know the request.
+            centers_strokes: the pictures are drawn digits, to be brought to the convention of their data set.
 
         Returns:
             The answer, with the time of each stage.
@@ -83,6 +88,7 @@ class Classifier:
             RefusedError: no answer can be given now.
         """
         batcher, count, decode_s = model.batcher, len(images), 0.0
+        seen: list[Observation] = []
         batcher.admit(count)
         pixel_bytes = 0  # of pixels that were sent none: they are the body, or less
         try:
@@ -92,9 +98,10 @@ class Classifier:
             else:
                 pixel_bytes = self._hold(count * model.target.pixel_bytes)
                 started = time.perf_counter()
-                pixels = self._decoder.decode_soon(images, model.target)
+                target = model.target.of_strokes if centers_strokes else model.target
+                pixels = self._decoder.decode_soon(images, target, seen)
                 if pixels is None:
-                    pixels = await self._decode(images, model, deadline, is_abandoned)
+                    pixels = await self._decode(images, target, seen, deadline, is_abandoned)
                     is_alone = False  # others may have come meanwhile
                 decode_s = time.perf_counter() - started
             entry = await batcher.submit(
@@ -105,7 +112,9 @@ class Classifier:
             self._budget.give_back(pixel_bytes)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
-        return Classification(model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size)
+        return Classification(
+            model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen
+        )
 
     def _hold(self, pixel_bytes: int) -> int:
         """Counts the pixels that files will be decoded to; returns how many bytes were counted."""
@@ -115,11 +124,16 @@ class Classifier:
         return pixel_bytes
 
     async def _decode(
-        self, uploads: Sequence[Upload], model: ServedModel, deadline: float, is_abandoned: Callable[[], bool]
+        self,
+        uploads: Sequence[Upload],
+        target: Target,
+        seen: list[Observation],
+        deadline: float,
+        is_abandoned: Callable[[], bool],
     ) -> NDArray[np.uint8]:
         """Decodes in a thread, and not at all where the turn comes too late."""
         try:
             async with asyncio.timeout(deadline - time.perf_counter()):
-                return await self._decoder.decode(uploads, model.target, deadline=deadline, is_abandoned=is_abandoned)
+                return await self._decoder.decode(uploads, target, seen, deadline=deadline, is_abandoned=is_abandoned)
         except TimeoutError:
             raise DeadlineExceededError("the time limit passed before the pictures were decoded") from None

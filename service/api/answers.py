@@ -6,6 +6,7 @@ from service.api.parameters import NO_PARAMETERS, Parameters
 from service.api.prediction_json import Picked, write_predictions
 from service.api.problems import picture_problem
 from service.classifier import Classification
+from service.decision.warnings import warn
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import ImageFault
 from service.http.asgi import Headers, Reply
@@ -44,6 +45,7 @@ def answer(
     if media_type != JSON:
         return Reply(200, write_array(result.probabilities), media_type, headers)
     metadata = result.model.metadata
+    warnings = _warn(result) if result.seen else None
     body = write_predictions(
         metadata.name,
         metadata.version,
@@ -53,6 +55,7 @@ def answer(
         multi_label=metadata.multi_label,
         filenames=filenames,
         failures={fault.index: _failed(fault) for fault in faults} if faults else None,
+        warnings=warnings,
     )
     return Reply(200, body, JSON, headers)
 
@@ -66,6 +69,11 @@ def _pick(parameters: Parameters, labels: int) -> Picked:
     if kind == "top" and top_k is None:
         top_k = TOP_K
     return Picked(top_k, kind == "all")
+
+
+def _warn(result: Classification) -> dict[int, list[dict[str, str]]]:
+    found = {seen.place: [warning._asdict() for warning in warn(seen)] for seen in result.seen}
+    return {index: warnings for index, warnings in found.items() if warnings}
 
 
 def _failed(fault: ImageFault) -> dict[str, object]:

@@ -14,6 +14,7 @@ MOST_CHARACTERS = 128
 MOST_TOP_K = 999_999_999
 PROBABILITIES = ("all", "top", "none")
 ON_ERROR = ("report",)
+PREPARE = ("digit",)
 _MOST_PARAMETERS = 16
 
 
@@ -26,6 +27,7 @@ class Parameters(NamedTuple):
         top_k: how many labels to list, or None.
         probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
+        prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None takes pictures as they are.
     """
 
     model: str | None = None
@@ -33,6 +35,7 @@ class Parameters(NamedTuple):
     top_k: int | None = None
     probabilities: str | None = None
     on_error: str | None = None
+    prepare: str | None = None
 
 
 NO_PARAMETERS = Parameters()
@@ -79,6 +82,7 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
         _count(values.get("top_k")),
         _choice("probabilities", values.get("probabilities"), PROBABILITIES),
         _choice("on_error", values.get("on_error"), ON_ERROR),
+        _choice("prepare", values.get("prepare"), PREPARE),
     )
 
 

@@ -23,6 +23,7 @@ from service.decoding import Upload
 from service.errors import InvalidImagesError, MalformedRequestError, NotAcceptableError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
+from service.models.catalog import ServedModel
 
 
 @declare(key_scope="predict", errors=(*CLASSIFYING_ERRORS, NotAcceptableError))
@@ -84,6 +85,7 @@ class PredictEndpoint(ClassifyingEndpoint):
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
+            centers_strokes=parameters.prepare is not None and _is_drawing(model, body),
         )
 
 
@@ -94,6 +96,22 @@ def _reportable(body: Body, media_type: bytes) -> list[Upload]:
     if media_type != JSON:
         raise MalformedRequestError(f"on_error=report needs an answer in JSON; Accept asks for {media_type.decode()}")
     return body.uploads
+
+
+def _is_drawing(model: ServedModel, body: Body) -> bool:
+    """Checks that drawn digits can be prepared.
+
+    Raises:
+        MalformedRequestError: the model is of other pictures, or pixels were sent.
+    """
+    metadata = model.metadata
+    if metadata.polarity != "light-on-dark":
+        raise MalformedRequestError(
+            f"prepare=digit is for models of light strokes on a dark ground, which {metadata.name} is not; leave it out"
+        )
+    if isinstance(body.uploads, bytes):
+        raise MalformedRequestError("prepare=digit needs pictures; the body is an array of pixels, used as it is")
+    return True
 
 
 def is_prediction(scope: Scope) -> bool:

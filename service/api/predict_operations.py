@@ -4,7 +4,7 @@ from typing import Any
 
 from service.api.forms import FILE_FIELD
 from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
-from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K, ON_ERROR, PROBABILITIES
+from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K, ON_ERROR, PREPARE, PROBABILITIES
 from service.api.schemas import EncodedImages, PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
 
@@ -26,6 +26,8 @@ without a Content-Type is taken for a picture. The parameters may stand in the q
 members of the JSON; where one stands in two places, it must be the same.
 Each picture gets its most probable label and, of models with up to 100 labels, every label's calibrated probability, in
 the order sent. With `on_error=report` a bad picture gets an error in its place.
+What was done to a picture that a person should know, or what may be wrong with it, stands in `warnings`, only where
+there is something to say.
 With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
 
 
@@ -47,7 +49,13 @@ _ON_ERROR = _query(
     "is refused for one bad picture.",
     {**TEXT, "enum": list(ON_ERROR)},
 )
-_LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR)
+_PREPARE = _query(
+    "prepare",
+    "`digit`: the strokes of a drawn or photographed digit are scaled and centred as those of MNIST are; for models of "
+    "light strokes on a dark ground.",
+    {**TEXT, "enum": list(PREPARE)},
+)
+_LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR, _PREPARE)
 _MODEL = _query("model", "Name of the model; the default model where left out.", _NAME, "cifar10")
 _VERSION = _query("version", "Version of the model; its default version where left out.", _NAME, "1")
 

@@ -36,6 +36,7 @@ def write_predictions(
     multi_label: bool = False,
     filenames: Sequence[str | None] | None = None,
     failures: Mapping[int, dict[str, Any]] | None = None,
+    warnings: Mapping[int, list[dict[str, str]]] | None = None,
 ) -> bytes:
     """Writes an answer.
 
@@ -47,6 +48,7 @@ def write_predictions(
         picked: what a prediction lists.
         multi_label: each probability stands for itself, so that a picture may have several labels or none.
         filenames: of the N pictures; None where none has one.
+        warnings: of the N pictures, by their places among them; None where there are none.
         failures: what stands in place of a prediction, by its place among all pictures; None where all N are good.
 
     Returns:
@@ -56,6 +58,8 @@ def write_predictions(
     predictions: list[dict[str, Any]] | orjson.Fragment
     if failures is None and len(probabilities) <= step:
         predictions = _predictions(labels, probabilities, picked, multi_label, filenames)
+        if warnings is not None:
+            predictions = _with_warnings(predictions, warnings, 0)
     else:
         lists: Iterable[list[dict[str, Any]]] = (
             _predictions(
@@ -63,6 +67,8 @@ def write_predictions(
             )
             for at in range(0, len(probabilities), step)
         )
+        if warnings is not None:
+            lists = (_with_warnings(some, warnings, step * part) for part, some in enumerate(lists))
         predictions = join_lists(lists if failures is None else _with_failures(lists, failures))
     return write({"model": name, "version": version, "predictions": predictions})
 
@@ -114,6 +120,16 @@ def _name_several(
         prediction["labels"] = [labels[index] for index in columns.tolist()]
         if not len(columns):
             prediction["label"] = prediction["index"] = prediction["probability"] = None
+
+
+def _with_warnings(
+    predictions: list[dict[str, Any]], warnings: Mapping[int, list[dict[str, str]]], start: int
+) -> list[dict[str, Any]]:
+    """Adds warnings to the predictions of the pictures from ``start`` on."""
+    for place, prediction in enumerate(predictions, start):
+        if place in warnings:
+            prediction["warnings"] = warnings[place]
+    return predictions
 
 
 def _with_failures(

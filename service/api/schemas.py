@@ -42,6 +42,13 @@ class RankedLabel(BaseModel):
     probability: float = Field(ge=0, le=1, examples=[0.97])
 
 
+class PictureWarning(BaseModel):
+    """What was done to a picture, or what may be wrong with it."""
+
+    code: Literal["blank", "inverted", "upscaled", "cropped", "stretched", "transparent", "turned", "color-profile"]
+    detail: str = Field(description="What was seen, for people.")
+
+
 class Prediction(BaseModel):
     """What the model says about one picture."""
 
@@ -66,6 +73,7 @@ class Prediction(BaseModel):
         description="Of a model of several labels: those with a probability of at least 0.5, the highest first.",
     )
     file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["cat.jpg"])
+    warnings: list[PictureWarning] | None = Field(None, description="Only where there is something to say.")
 
 
 class PictureProblem(BaseModel):
@@ -117,6 +125,9 @@ class EncodedImages(BaseModel):
     )
     on_error: Literal["report"] | None = Field(
         None, description="`report`: a bad picture gets an error in its place, and the others are classified."
+    )
+    prepare: Literal["digit"] | None = Field(
+        None, description="`digit`: the strokes of a drawn or photographed digit are scaled and centred as MNIST's are."
     )
 
 

@@ -16,13 +16,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from imaging import PictureError, Target, read
+from imaging import Observation, PictureError, Target, decode, examine
 
 REQUEST: Final = struct.Struct("<IQdQ")
 """Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
 
 REPLY: Final = struct.Struct("<BI")
-"""What happened, and the bytes that follow: pixels, the reason of a refusal, or nothing."""
+"""What happened, and the bytes that follow: pixels and the observation as JSON, the reason of a refusal, or nothing."""
 
 BEGUN, DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(5)
 """A request was read as a whole; its outcome; the worker has ended."""
@@ -63,16 +63,15 @@ def _work(replies: int) -> NoReturn:
         os.write(replies, REPLY.pack(BEGUN, 0))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, native code or not
         try:
-            outcome, content = DECODED, read(data, target, _admit).tobytes()
+            seen: list[Observation] = []
+            pixels = decode(examine(data), target, seen).tobytes()  # the parent has looked at the header already
+            said = [seen[0]._asdict() | {"target": None}] if seen else []
+            outcome, content = DECODED, pixels + json.dumps(said).encode()
         except PictureError as error:
             outcome, content = REFUSED, str(error).encode()
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(replies, REPLY.pack(outcome, len(content)) + content)
     os._exit(0)
-
-
-def _admit(_header: object, _target: object) -> None:
-    """The parent has looked at the header already."""
 
 
 def _read(count: int) -> bytes:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import service
-from imaging import Target, TooSlowError, UnreadableError
+from imaging import Observation, Target, TooSlowError, UnreadableError
 from service.decoding.decode_child import BEGUN, DECODED, ENDED, ENDED_BY_TIME, REFUSED, REPLY, REQUEST
 from service.decoding.decode_threads import DecodeThreads
 from service.errors import DeadlineExceededError
@@ -58,7 +58,14 @@ class DecodeChildren:
         self._idle: deque[_Child] = deque()
 
     def decode(
-        self, data: bytes, target: Target, *, cpu_s: float, memory_bytes: int, deadline: float
+        self,
+        data: bytes,
+        target: Target,
+        seen: list[Observation] | None = None,
+        *,
+        cpu_s: float,
+        memory_bytes: int,
+        deadline: float,
     ) -> NDArray[np.uint8]:
         """Decodes one file, and waits for it.
 
@@ -68,6 +75,7 @@ class DecodeChildren:
             cpu_s: CPU time that it may take, in seconds.
             memory_bytes: that it may take.
             deadline: when nobody waits any longer, on the clock of ``time.perf_counter``, in seconds.
+            seen: gets what was found out on the way.
 
         Returns:
             uint8 [H, W, C].
@@ -84,7 +92,10 @@ class DecodeChildren:
         if outcome == ENDED:  # before it had read the request: it was idle, and the kernel was short of memory
             outcome, content = self._ask(_Child(), head, data, deadline)
         if outcome == DECODED:
-            return np.frombuffer(content, np.uint8).reshape(target.shape)
+            if seen is not None:
+                said = json.loads(content[target.pixel_bytes :])
+                seen += [Observation(**{**one, "target": target, "box": tuple(one["box"])}) for one in said]
+            return np.frombuffer(content, np.uint8, target.pixel_bytes).reshape(target.shape)
         if outcome == ENDED_BY_TIME:
             raise TooSlowError
         raise UnreadableError(content.decode() if outcome == REFUSED else "its pixels made the decoder fail")

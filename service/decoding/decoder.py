@@ -23,6 +23,7 @@ from imaging import (
     Examined,
     FastPng,
     Limits,
+    Observation,
     Target,
     TooManyPixelsError,
     UnreadableError,
@@ -85,12 +86,15 @@ class Decoder:
         self._children = children
         self._memory = DecodeMemory(budget)
 
-    def decode_soon(self, uploads: Sequence[Upload], target: Target) -> Callable[[], NDArray[np.uint8]] | None:
+    def decode_soon(
+        self, uploads: Sequence[Upload], target: Target, seen: list[Observation]
+    ) -> Callable[[], NDArray[np.uint8]] | None:
         """Reads headers, and decodes nothing yet.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
+            seen: gets what is found out about them, once they are decoded.
 
         Returns:
             What decodes them in the event loop, as :meth:`decode_now` does; None where that would take too long.
@@ -100,7 +104,7 @@ class Decoder:
             TooLargeImagesError: some have more pixels than allowed; names every one of them.
         """
         if len(uploads) == 1:
-            return self._decode_one_soon(uploads[0], target)
+            return self._decode_one_soon(uploads[0], target, seen)
         if sum(len(upload.data) for upload in uploads) > _LOOP_BYTES:
             return None
         pictures, work_s = [], 0.0
@@ -113,13 +117,15 @@ class Decoder:
             elif picture.is_too_large:
                 _refuse_too_large(self._examine_all(uploads, target, _no_check))
             pictures.append(picture)
-        return partial(_decode_all, uploads, pictures, target)
+        return partial(_decode_all, uploads, pictures, target, seen)
 
-    def _decode_one_soon(self, upload: Upload, target: Target) -> Callable[[], NDArray[np.uint8]] | None:
+    def _decode_one_soon(
+        self, upload: Upload, target: Target, seen: list[Observation]
+    ) -> Callable[[], NDArray[np.uint8]] | None:
         """As :meth:`decode_soon`, for the commonest request."""
         short_way = fast_png(target)
         if short_way.takes(upload.data) and short_way.estimate_s <= self._loop_work_s:
-            return partial(self._decode_short, short_way, upload, target)
+            return partial(self._decode_short, short_way, upload, target, seen)
         if len(upload.data) > _LOOP_BYTES:
             return None
         picture = self._examine(0, upload, target)
@@ -128,24 +134,33 @@ class Decoder:
             raise InvalidImagesError([picture])
         if picture.estimate_s(target) > self._loop_work_s or not picture.cost.is_bounded:
             return None
-        return partial(_decode_one, upload, picture, target)
+        return partial(_decode_one, upload, picture, target, seen)
 
-    def _decode_short(self, short_way: FastPng, upload: Upload, target: Target) -> NDArray[np.uint8]:
+    def _decode_short(
+        self, short_way: FastPng, upload: Upload, target: Target, seen: list[Observation]
+    ) -> NDArray[np.uint8]:
         """Decodes a picture whose headers need not be read twice."""
         try:
-            pixels = short_way.decode(upload.data)
+            pixels = short_way.decode(upload.data, seen)
         except UnreadableError as error:
             raise InvalidImagesError([ImageFault(0, upload.filename, str(error))]) from None
-        return self.decode_now([upload], target) if pixels is None else pixels[np.newaxis]
+        return self.decode_now([upload], target, seen) if pixels is None else pixels[np.newaxis]
 
     async def decode(
-        self, uploads: Sequence[Upload], target: Target, *, deadline: float, is_abandoned: Callable[[], bool]
+        self,
+        uploads: Sequence[Upload],
+        target: Target,
+        seen: list[Observation] | None = None,
+        *,
+        deadline: float,
+        is_abandoned: Callable[[], bool],
     ) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
+            seen: gets what is found out about them.
             deadline: after which no further picture is begun, on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
 
@@ -170,35 +185,39 @@ class Decoder:
             threads, decode_one = self._children.threads, partial(self._decode_bounded, self._children, deadline)
         held_bytes = await self._memory.take(memory_bytes)
         return await threads.run(
-            partial(_decode_all, uploads, pictures, target, check, decode_one),
+            partial(_decode_all, uploads, pictures, target, seen, check=check, decode_one=decode_one),
             partial(self._memory.give_back, held_bytes),
         )
 
     @staticmethod
     def _decode_bounded(
-        children: DecodeChildren, deadline: float, picture: Examined, target: Target
+        children: DecodeChildren, deadline: float, picture: Examined, target: Target, seen: list[Observation] | None
     ) -> NDArray[np.uint8]:
         """Decodes a picture where it can be ended, if its headers do not bound the time that it takes."""
         if picture.cost.is_bounded:
-            return decode(picture, target)
+            return decode(picture, target, seen)
         try:
             return children.decode(
                 picture.cost.data,
                 target,
+                seen,
                 cpu_s=most_cpu_s(picture.estimate_s(target)),
                 memory_bytes=decoded_bytes(picture.header, target) + len(picture.cost.data) + _CHILD_BYTES,
                 deadline=deadline,
             )
         except NoChildError as error:
             logger.warning("no process can be started to decode a picture in, so a thread does: %s", error)
-            return decode(picture, target)
+            return decode(picture, target, seen)
 
-    def decode_now(self, uploads: Sequence[Upload], target: Target) -> NDArray[np.uint8]:
+    def decode_now(
+        self, uploads: Sequence[Upload], target: Target, seen: list[Observation] | None = None
+    ) -> NDArray[np.uint8]:
         """Decodes all pictures of a request in the calling thread.
 
         Args:
             uploads: one or more pictures.
             target: what the model wants.
+            seen: gets what is found out about them.
 
         Returns:
             uint8 [N, H, W, C], in the order sent.
@@ -209,7 +228,7 @@ class Decoder:
         """
         pictures = self._examine_all(uploads, target, _no_check)
         _refuse_too_large(pictures)
-        return _decode_all(uploads, pictures, target)
+        return _decode_all(uploads, pictures, target, seen)
 
     def _examine_all(
         self, uploads: Sequence[Upload], target: Target, check: Callable[[], None]
@@ -247,9 +266,9 @@ def _is_bounded(picture: Examined | ImageFault) -> bool:
     return isinstance(picture, ImageFault) or picture.cost.is_bounded
 
 
-def _decode_one(upload: Upload, picture: Examined, target: Target) -> NDArray[np.uint8]:
+def _decode_one(upload: Upload, picture: Examined, target: Target, seen: list[Observation]) -> NDArray[np.uint8]:
     try:
-        return decode(picture, target)[np.newaxis]
+        return decode(picture, target, seen)[np.newaxis]
     except UnreadableError as error:
         raise InvalidImagesError([ImageFault(0, upload.filename, str(error))]) from None
 
@@ -258,8 +277,10 @@ def _decode_all(
     uploads: Sequence[Upload],
     pictures: Sequence[Examined | ImageFault],
     target: Target,
+    seen: list[Observation] | None,
+    *,
     check: Callable[[], None] = _no_check,
-    decode_one: Callable[[Examined, Target], NDArray[np.uint8]] = decode,
+    decode_one: Callable[[Examined, Target, list[Observation] | None], NDArray[np.uint8]] = decode,
 ) -> NDArray[np.uint8]:
     """Decodes pictures one after the other; ``check`` ends it between two of them."""
     images = np.empty((len(uploads), *target.shape), np.uint8)
@@ -270,7 +291,10 @@ def _decode_all(
             faults.append(picture)
             continue
         try:
-            images[index] = decode_one(picture, target)
+            found: list[Observation] | None = None if seen is None else []
+            images[index] = decode_one(picture, target, found)
+            if seen is not None and found:
+                seen.append(found[0]._replace(place=index))
         except UnreadableError as error:
             faults.append(ImageFault(index, upload.filename, str(error)))
     if faults:

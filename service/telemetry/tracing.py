@@ -91,6 +91,7 @@ class TracedClassifier(Classifier):
         is_abandoned: Callable[[], bool],
         is_alone: bool = False,
         origin: object = None,
+        centers_strokes: bool = False,
     ) -> Classification:
         """Classifies the pictures of one request; see :meth:`Classifier.classify`."""
         del origin
@@ -108,6 +109,7 @@ class TracedClassifier(Classifier):
                 is_abandoned=is_abandoned,
                 is_alone=is_alone,
                 origin=span.get_span_context(),
+                centers_strokes=centers_strokes,
             )
             span.set_attribute("convoy.batch_size", result.batch_size)
             queued_ns = started_ns + int(result.decode_s * 1e9)

@@ -122,7 +122,7 @@ async def test_the_decoder_gives_children_what_no_header_bounds(children: Decode
     with DecodeThreads(1) as threads:
         budget = BodyBudget(1 << 30)
         decoder = Decoder(max_pixels=1 << 22, loop_work_s=1, threads=threads, children=children, budget=budget)
-        assert decoder.decode_soon([good], TARGET) is None
+        assert decoder.decode_soon([good], TARGET, []) is None
         wait = {"deadline": time.perf_counter() + 1e5, "is_abandoned": lambda: False}
         assert np.array_equal((await decoder.decode([good], TARGET, **wait))[0], read(good.data, TARGET))
         with pytest.raises(InvalidImagesError) as refusal:

@@ -224,9 +224,9 @@ def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str)
         decoder = Decoder(
             max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
         )
-        assert decoder.decode_soon([file], COLOR) is None
-        assert decoder.decode_soon([small, file], COLOR) is None
-        both = decoder.decode_soon([small, small], COLOR)
+        assert decoder.decode_soon([file], COLOR, []) is None
+        assert decoder.decode_soon([small, file], COLOR, []) is None
+        both = decoder.decode_soon([small, small], COLOR, [])
         assert both is not None
         assert both().shape == (2, 32, 32, 3)
         assert decoder.decode_now([small, file], COLOR).shape == (2, 32, 32, 3)

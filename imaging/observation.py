@@ -1,0 +1,88 @@
+"""What was found out about a picture on its way to a network's pixels, beside the pixels themselves."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from imaging.target import Target
+
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom) in pixels of the upright picture."""
+
+_BLANK_LEVELS = 16
+
+
+class Observation(NamedTuple):
+    """What happened to one picture.
+
+    Attributes:
+        target: what the model wants.
+        width: of the upright picture in the file, in pixels.
+        height: likewise.
+        box: the part of it that the network gets.
+        orientation: by EXIF; 1 where the picture was not turned.
+        has_profile: an embedded colour profile was applied.
+        is_transparent: a part was transparent, and was laid on white.
+        is_inverted: dark strokes on a light ground were inverted.
+        is_blank: in each channel, no two pixels that the network gets differ by more than 16 of 255 levels.
+        place: its place in its request.
+    """
+
+    target: Target
+    width: int
+    height: int
+    box: Box
+    orientation: int = 1
+    has_profile: bool = False
+    is_transparent: bool = False
+    is_inverted: bool = False
+    is_blank: bool = False
+    place: int = 0
+
+
+def observe_small(target: Target, *, is_inverted: bool = False, is_blank: bool = False) -> Observation:
+    """What is said of a picture that already had the size and mode that the model wants."""
+    height, width, _ = target.shape
+    box = (0.0, 0.0, float(width), float(height))
+    return Observation(target, width, height, box, is_inverted=is_inverted, is_blank=is_blank)
+
+
+def is_blank(pixels: NDArray[np.uint8]) -> bool:
+    """Whether there is nearly nothing to see; a single pixel is never blank.
+
+    Args:
+        pixels: uint8 [h, w, C], before it is padded.
+    """
+    return pixels[..., 0].size > 1 and bool((np.ptp(pixels, axis=(0, 1)) <= _BLANK_LEVELS).all())
+
+
+def is_transparent(picture: Image.Image) -> bool:
+    """Whether some pixel of a picture lets its ground through.
+
+    Args:
+        picture: in mode RGB, RGBA, RGBa, L or LA.
+    """
+    if picture.mode not in {"RGBA", "RGBa", "LA"}:
+        return False
+    least, _ = picture.getchannel(len(picture.getbands()) - 1).getextrema()
+    return isinstance(least, int) and least < 255
+
+
+def seen_box(width: int, height: int, target: Target) -> Box:
+    """The part of a picture that :func:`imaging.fit.resize` keeps.
+
+    Args:
+        width: of the upright picture, in pixels.
+        height: likewise.
+        target: what the model wants.
+    """
+    if target.fit not in {"cover", "shortest-edge"}:
+        return 0.0, 0.0, float(width), float(height)
+    scale = min(width / target.width, height / target.height) * target.crop_fraction
+    if target.fit == "shortest-edge":
+        scale = min(width, height) / target.edge
+    across, down = min(target.width * scale, width), min(target.height * scale, height)
+    left, top = (width - across) / 2, (height - down) / 2
+    return left, top, left + across, top + down

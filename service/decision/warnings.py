@@ -1,0 +1,83 @@
+"""What a person should know before believing a prediction: what was done to the picture, and what may be wrong with it.
+
+The rules are those of `docs/api.md`; a picture that arrives as the model takes it gets no warning.
+"""
+
+from typing import NamedTuple
+
+from imaging import Observation
+
+_CUTS = ("cover", "shortest-edge")
+_EXTREME = 2.0
+
+
+class PictureWarning(NamedTuple):
+    """One thing to know.
+
+    Attributes:
+        code: names the rule.
+        detail: what was seen, for people.
+    """
+
+    code: str
+    detail: str
+
+
+def warn(seen: Observation) -> list[PictureWarning]:
+    """Decides what a picture's sender is warned of.
+
+    Args:
+        seen: what was found out about the picture.
+
+    Returns:
+        The warnings, in a fixed order; empty where there is nothing to say.
+    """
+    target, warnings = seen.target, []
+    if seen.is_blank:
+        warnings.append(
+            PictureWarning("blank", "the picture is nearly blank: its pixels differ by at most 16 of 255 levels")
+        )
+    if seen.is_inverted:
+        warnings.append(
+            PictureWarning("inverted", "dark strokes on a light ground were inverted, as the model expects")
+        )
+    if not target.centers_strokes:
+        warnings += _shape_warnings(seen)
+    if seen.is_transparent:
+        warnings.append(PictureWarning("transparent", "the picture has transparent parts, which were laid on white"))
+    if seen.orientation != 1:
+        warnings.append(
+            PictureWarning("turned", f"the picture was turned upright, by its EXIF orientation {seen.orientation}")
+        )
+    if seen.has_profile:
+        warnings.append(PictureWarning("color-profile", "the picture's colour profile was converted to sRGB"))
+    return warnings
+
+
+def _shape_warnings(seen: Observation) -> list[PictureWarning]:
+    target, warnings = seen.target, []
+    size = f"{seen.width} x {seen.height} pixels"
+    across, down = target.width / seen.width, target.height / seen.height
+    if target.fit == "stretch":
+        scale = max(across, down)
+    elif target.fit == "contain":
+        scale = min(across, down)
+    else:
+        left, top, right, bottom = seen.box
+        scale = max(target.width / (right - left), target.height / (bottom - top))
+    if scale > 1.001:
+        warnings.append(
+            PictureWarning(
+                "upscaled", f"the picture has {size} and was enlarged for an input of {target.width} x {target.height}"
+            )
+        )
+    if max(across, down) / min(across, down) >= _EXTREME:
+        if target.fit in _CUTS:
+            left, top, right, bottom = seen.box
+            share = (right - left) * (bottom - top) / (seen.width * seen.height)
+            text = f"of {size} only the middle was used, {share:.0%} of the picture"
+            warnings.append(PictureWarning("cropped", text))
+        elif target.fit == "stretch":
+            text = f"{size} were stretched to {target.width} x {target.height}, of other proportions"
+            warnings.append(PictureWarning("stretched", text))
+    return warnings
