@@ -84,11 +84,13 @@ image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the comm
 	IMAGE_TEST="$(IMAGE_TEST)" $(DEV)/bin/python -m pytest -s -rs tests/image
 
 .PHONY: import-test
-import-test: $(DEV)/.ready  ## Import what transformers, timm and keras.applications make; brings PyTorch (4 GB), takes minutes
+import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications make, and the client for Node; brings PyTorch (4 GB), takes minutes
 	test -e $(FRAMEWORKS)/.ready || ($(PYTHON) -m venv --clear $(FRAMEWORKS) && $(FRAMEWORKS)/bin/pip install --quiet \
 	  --disable-pip-version-check torch torchvision timm transformers onnxscript && touch $(FRAMEWORKS)/.ready)
 	$(FRAMEWORKS)/bin/python tests/frameworks/make_sources.py build/import-sources
-	IMPORT_SOURCES=build/import-sources $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
+	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix build/node-clients @huggingface/inference@4
+	IMPORT_SOURCES=build/import-sources NODE_CLIENTS=$$(command -v node >/dev/null && echo build/node-clients) \
+	  $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
 
 .PHONY: format
 format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them

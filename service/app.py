@@ -104,7 +104,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
         plane = DataPlane(
             classifier, loader, metrics, drain, version=__version__, limits=limits, model_control=settings.model_control
         )
-        state = AppState(classifier, plane, metrics, drain, http.document, budget)
+        state = AppState(classifier, plane, metrics, drain, http.document, budget, http.dialects)
         await stack.enter_async_context(folding(metrics, settings.workers))
         stack.push_async_callback(loader.close)
         if settings.grpc_port is not None:

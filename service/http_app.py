@@ -20,6 +20,7 @@ from service import __version__
 from service.api.auth_middleware import AuthMiddleware, KeyRules
 from service.api.compression import LEVEL, MIN_BYTES
 from service.api.context import AppState
+from service.api.dialects.choice import choose_dialects
 from service.api.handlers import answer_errors
 from service.api.head_middleware import HeadMiddleware
 from service.api.openapi import ApiDocument
@@ -56,6 +57,7 @@ class HttpApp:
 
     Attributes:
         document: the OpenAPI document, not made yet.
+        dialects: that are on; None where none is.
 
     Raises:
         SettingError: ``root_path`` is one of the service's own paths.
@@ -81,8 +83,11 @@ class HttpApp:
             redirect_slashes=False,
             openapi_url=None,  # the document and its page are routes of `service/api/pages.py`
         )
-        app.router.routes += all_routes(predict, inference)
-        self.document = ApiDocument(app, (ModelControlRequest, RepositoryIndexRequest), has_keys=access is not None)
+        self.dialects = choose_dialects(settings)
+        routes = () if self.dialects is None else self.dialects.routes(limits, budget, work_thread)
+        app.router.routes += all_routes(predict, inference, routes)
+        bodies = (ModelControlRequest, RepositoryIndexRequest)
+        self.document = ApiDocument(app, bodies, has_keys=access is not None, dialects=self.dialects)
         self._settings = settings
         self._own_steps = first_steps(app.routes)
         check_distinct(settings.root_path, self._own_steps)
@@ -94,7 +99,9 @@ class HttpApp:
             front = tracing.app(front)
         if access is not None:
             front = AuthMiddleware(front, access, KeyRules(app.routes))
-        self._layers: ASGIApp = RequestMiddleware(front, metrics, RequestLog(every_request=settings.access_log))
+        self._layers: ASGIApp = RequestMiddleware(
+            front, metrics, RequestLog(every_request=settings.access_log), self.dialects
+        )
         if settings.cors_origins:
             self._layers = CORSMiddleware(
                 self._layers,

@@ -24,6 +24,7 @@ MEBIBYTE = 1 << 20
 _LONGEST_SHOWN = 100
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
+DialectName = Literal["huggingface"]
 LogFormat = Literal["auto", "json", "text"]
 
 
@@ -86,6 +87,10 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)] = Field(
         (), description="Origins whose web pages may call the service, such as https://example.org; * is any."
+    )
+
+    dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_split_list)] = Field(
+        (), description="APIs of other servers that are answered too, docs/dialects.md: huggingface."
     )
 
     models_dir: Path = Field(

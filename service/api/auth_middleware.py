@@ -34,24 +34,33 @@ class KeyRules:
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
-        self._fixed: dict[str, KeyScope | None] = {}
+        self._fixed: dict[str, dict[str, KeyScope | None]] = {}  # by path and method
         self._others: list[tuple[BaseRoute, KeyScope | None]] = []
         for route in routes:
             needed = declaration_of(getattr(route, "endpoint", None) or getattr(route, "app", None)).key_scope
             if isinstance(route, Route) and not route.param_convertors:
-                self._fixed.setdefault(route.path, needed)
+                methods = self._fixed.setdefault(route.path, {})
+                for method in route.methods or ():
+                    methods.setdefault(method, needed)
             else:
                 self._others.append((route, needed))
 
     def needed(self, scope: Scope) -> KeyScope | None:
         """The scope that a request needs; None where it needs no key."""
-        path = scope["path"]
-        if path in self._fixed:
-            return self._fixed[path]
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        methods = self._fixed.get(scope["path"])
+        if methods is not None:
+            # Another method is answered with 405; which key that answer needs is the first route's choice.
+            return methods[method] if method in methods else next(iter(methods.values()))
+        first: KeyScope | None = _UNKNOWN_PATH
+        is_known = False
         for route, needed in self._others:
-            if route.matches(scope)[0] is not Match.NONE:
+            match = route.matches({**scope, "method": method})[0]
+            if match is Match.FULL:
                 return needed
-        return _UNKNOWN_PATH
+            if match is Match.PARTIAL and not is_known:
+                first, is_known = needed, True
+        return first
 
 
 class AuthMiddleware:

@@ -12,6 +12,7 @@ from service.telemetry.failure import Failure
 from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from service.api.dialects.chosen import Dialects
     from service.api.openapi import ApiDocument
 
 _KEY: Final = "context"
@@ -28,6 +29,7 @@ class AppState:
         drain: set once the process is told to stop.
         document: the OpenAPI document.
         budget: of the bytes that all bodies hold.
+        dialects: that are on; None where none is.
     """
 
     classifier: Classifier
@@ -36,6 +38,7 @@ class AppState:
     drain: asyncio.Event
     document: "ApiDocument"
     budget: BodyBudget
+    dialects: "Dialects | None" = None
 
 
 @dataclass(slots=True)

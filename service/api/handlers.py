@@ -1,17 +1,21 @@
 """Error handlers of the FastAPI app: below /v2 they answer the protocol's document, elsewhere a problem document."""
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from service.api.context import context_of
-from service.api.problems import is_open_inference, problem, reply
+from service.api.problems import Explanation, explain, is_open_inference, problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ConvoyError
 from service.http.asgi import Headers, Reply, Scope
 from service.telemetry.failure import Failure
+
+if TYPE_CHECKING:
+    from service.api.dialects.dialect import Dialect
 
 
 def answer_errors(app: FastAPI) -> None:
@@ -44,13 +48,22 @@ def answer_errors(app: FastAPI) -> None:
 
 def failure(scope: Scope, error: Exception) -> Reply:
     """Tells of an error in the document that belongs to a request's path."""
+    if (dialect := _dialect(scope)) is not None:
+        return dialect.tell(explain(error))
     return error_reply(error) if is_open_inference(scope["path"]) else problem(error)
 
 
 def _told(request: Request, status: HTTPStatus, detail: str, headers: Headers) -> Reply:
+    if (dialect := _dialect(request.scope)) is not None:
+        return dialect.tell(Explanation(status, detail, headers))
     if is_open_inference(request.scope["path"]):
         return error_document(status, detail, headers)
     return reply(status, detail, headers=headers)
+
+
+def _dialect(scope: Scope) -> "Dialect | None":
+    dialects = context_of(scope).app.dialects
+    return None if dialects is None else dialects.find(scope["method"], scope["path"])
 
 
 def _response(answer: Reply) -> Response:

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import FastAPI
@@ -23,6 +23,9 @@ from service.api.schemas import Problem
 from service.api.v2.schemas import InferenceError
 from service.declarations import Declaration, declaration_of
 from service.errors import ConvoyError, ForbiddenError, RateLimitedError, UnauthenticatedError
+
+if TYPE_CHECKING:
+    from service.api.dialects.chosen import Dialects
 
 _REFERENCE = "#/components/schemas/{model}"
 _UNUSED = ("HTTPValidationError", "ValidationError")
@@ -48,12 +51,16 @@ class ApiDocument:
         app: whose routes are described.
         bodies: models that the app's own routes read by themselves.
         has_keys: whether keys are asked for.
+        dialects: whose errors have documents of their own; None where none is on.
     """
 
-    def __init__(self, app: FastAPI, bodies: Iterable[type[BaseModel]], *, has_keys: bool) -> None:
+    def __init__(
+        self, app: FastAPI, bodies: Iterable[type[BaseModel]], *, has_keys: bool, dialects: "Dialects | None" = None
+    ) -> None:
         self._app = app
         self._bodies = tuple(bodies)
         self._has_keys = has_keys
+        self._dialects = dialects
         self._document: dict[str, Any] = {}
         self._serialised: dict[str, bytes] = {}
 
@@ -66,17 +73,22 @@ class ApiDocument:
         paths, schemas = document["paths"], document["components"]["schemas"]
         described = [route for route in routes if isinstance(route, OperationRoute)]
         for route in described:
-            paths[route.operation.path] = {"post": route.operation.to_json()}
+            paths.setdefault(route.operation.path, {}).update(route.operation.to_json())
         schemas |= _schemas(
             self._bodies + tuple(body for route in described for body in route.operation.bodies),
-            (Problem, InferenceError, *(answer for route in described for answer in route.operation.answers)),
+            (
+                Problem,
+                InferenceError,
+                *(dialect.error for dialect in self._dialects or ()),
+                *(answer for route in described for answer in route.operation.answers),
+            ),
         )
         for name in _UNUSED:
             schemas.pop(name, None)
         for found in routes:
             if isinstance(found, Route) and found.path in paths:
                 for method in {method.lower() for method in found.methods or ()} & paths[found.path].keys():
-                    self._complete(paths[found.path][method], found)
+                    self._complete(paths[found.path][method], found, method.upper())
         if self._has_keys:
             document["components"]["securitySchemes"] = _SECURITY_SCHEMES
         self._document = document
@@ -96,7 +108,7 @@ class ApiDocument:
             self._serialised[server] = orjson.dumps({**self._document, "servers": [{"url": server}]})
         return self._serialised[server]
 
-    def _complete(self, operation: dict[str, Any], route: Route) -> None:
+    def _complete(self, operation: dict[str, Any], route: Route, method: str) -> None:
         declared, responses = declaration_of(route.endpoint), operation["responses"]
         content = responses.get("422", {}).get("content", {}).get("application/json", {})
         if content.get("schema", {}).get("$ref") == _REFERENCE.format(model=_UNUSED[0]):
@@ -105,12 +117,21 @@ class ApiDocument:
         if self._has_keys and declared.key_scope is not None:
             operation["security"] = _SECURITY
             errors = (*errors, *_KEY_ERRORS)
-        responses |= _failures(errors, declared, is_v2=is_open_inference(route.path))
+        dialect = None if self._dialects is None else self._dialects.find(method, route.path)
+        if dialect is not None:
+            document: tuple[type[BaseModel], str] = (dialect.error, "application/json")
+        elif is_open_inference(route.path):
+            document = (InferenceError, "application/json")
+        else:
+            document = (Problem, MEDIA_TYPE)
+        responses |= _failures(errors, declared, *document)
         for response in responses.values():
             response["headers"] = response.get("headers", {}) | _REQUEST_ID
 
 
-def _failures(errors: Iterable[type[ConvoyError]], declared: Declaration, *, is_v2: bool) -> dict[str, dict[str, Any]]:
+def _failures(
+    errors: Iterable[type[ConvoyError]], declared: Declaration, kind: type[BaseModel], media_type: str
+) -> dict[str, dict[str, Any]]:
     """OpenAPI's Response Objects of some errors, by status; errors of one status share one."""
     texts: dict[str, list[str]] = {}
     for error in errors:
@@ -119,7 +140,6 @@ def _failures(errors: Iterable[type[ConvoyError]], declared: Declaration, *, is_
         if error is ForbiddenError:
             text = f"{text} It needs the scope `{declared.key_scope}`."
         texts.setdefault(str(failure.status.value), []).append(text)
-    kind, media_type = (InferenceError, "application/json") if is_v2 else (Problem, MEDIA_TYPE)
     return {
         status: {"description": " Or: ".join(said), "content": {media_type: {"schema": reference(kind)}}}
         for status, said in sorted(texts.items())

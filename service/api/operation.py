@@ -23,7 +23,7 @@ _EXAMPLES = {"name": "cifar10", "version": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One POST route.
+    """One route, of POST where it says nothing else.
 
     Attributes:
         path: as FastAPI writes paths.
@@ -36,6 +36,7 @@ class Operation:
         answer: OpenAPI's Response Object of status 200.
         bodies: models that the body refers to.
         answers: models that the answer refers to.
+        methods: of the route. Operations of further methods have the method before their id.
     """
 
     path: str
@@ -48,9 +49,17 @@ class Operation:
     answer: dict[str, Any]
     bodies: tuple[type[BaseModel], ...]
     answers: tuple[type[BaseModel], ...]
+    methods: tuple[str, ...] = ("POST",)
 
     def to_json(self) -> dict[str, Any]:
-        """OpenAPI's Operation Object, without what every operation has."""
+        """OpenAPI's Operation Object for each method, without what every operation has."""
+        first, *others = self.methods
+        return {
+            first.lower(): self._describe(self.id),
+            **{method.lower(): self._describe(f"{method.lower()}_{self.id}") for method in others},
+        }
+
+    def _describe(self, operation_id: str) -> dict[str, Any]:
         in_path = [
             {"name": name, "in": "path", "required": True, "schema": TEXT, "example": example}
             for name, example in _EXAMPLES.items()
@@ -60,7 +69,7 @@ class Operation:
             "tags": [self.tag],
             "summary": self.summary,
             "description": self.description,
-            "operationId": self.id,
+            "operationId": operation_id,
             "parameters": [*in_path, *self.parameters],
             "requestBody": self.body,
             "responses": {"200": self.answer},
@@ -76,7 +85,7 @@ class OperationRoute(Route):
     """
 
     def __init__(self, operation: Operation, endpoint: ASGIApp) -> None:
-        super().__init__(operation.path, endpoint, methods=["POST"])
+        super().__init__(operation.path, endpoint, methods=list(operation.methods))
         self.operation = operation
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable
 
 from service.api.context import context_of
+from service.api.dialects.chosen import Dialects
 from service.api.request_log import RequestLog
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.telemetry.metrics import Metrics
@@ -23,12 +24,14 @@ class RequestMiddleware:
         app: what answers.
         metrics: where answers are counted.
         log: where they are written down.
+        dialects: whose answers are counted by dialect too; None where none is on.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, dialects: Dialects | None) -> None:
         self._app = app
         self._requests = metrics.requests
         self._log = log
+        self._dialects = dialects
         self._prefix = secrets.token_hex(6).encode()
         self._serial = itertools.count()
 
@@ -52,6 +55,8 @@ class RequestMiddleware:
         finally:
             seconds = time.perf_counter() - started
             self._requests.answered(scope["method"], status, seconds)
+            if self._dialects is not None and (dialect := self._dialects.find(scope["method"], scope["path"])):
+                self._requests.answered_in(dialect.name, status)
             if status >= 400:
                 self._requests.failed(context.failure, status)
             if status == 500 or self._log.every_request:

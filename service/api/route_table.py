@@ -1,5 +1,7 @@
 """Every route of the service in one flat list, which is walked for the keys that they need and for the document."""
 
+from collections.abc import Sequence
+
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.api.operation import OperationRoute
@@ -13,14 +15,16 @@ from service.api.v2.routes import router as v2
 from service.http.asgi import ASGIApp
 
 
-def all_routes(predict: ASGIApp, inference: ASGIApp) -> list[BaseRoute]:
+def all_routes(predict: ASGIApp, inference: ASGIApp, dialects: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
     """The routes, in the order in which they are tried.
 
     Args:
         predict: answers ``/predict`` and its kind.
         inference: answers ``/v2/.../infer``.
+        dialects: the routes of the dialects that are on.
     """
     return [
+        *dialects,
         *(route for part in (pages, router, v2, repository) for route in part.routes),
         *(OperationRoute(operation, predict) for operation in PREDICT_OPERATIONS),
         *(OperationRoute(operation, inference) for operation in INFER_OPERATIONS),

@@ -89,16 +89,16 @@ class BoundedJson:
 
     Args:
         text: a byte order mark at its start is ignored.
-        numbers_key: the key whose lists of numbers are cut out; None where there is none.
+        numbers_keys: the keys whose lists of numbers are cut out.
     """
 
-    def __init__(self, text: bytes, numbers_key: str | None = None) -> None:
+    def __init__(self, text: bytes, *numbers_keys: str) -> None:
         self._parts: list[LongText | NumberList] = []
         self._text = text.removeprefix(_BYTE_ORDER_MARK)
         if len(text) > _SMALL_TEXT_BYTES:
             self._cut_strings()
-        if numbers_key is not None:
-            self._cut_numbers(b'"%b"' % numbers_key.encode())
+        for key in numbers_keys:
+            self._cut_numbers(b'"%b"' % key.encode())
 
     def is_long(self, most_strings: int) -> bool:
         """Whether the rest is longer than this number of short strings: it is mostly blanks, or one long number."""

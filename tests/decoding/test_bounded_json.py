@@ -45,7 +45,7 @@ def whole(value: Any) -> Any:
 def test_nothing_is_lost(members: dict[str, Any], indent: int | None, ascii_only: bool) -> None:
     document = members | {"padding": " " * LONG}  # short texts are not cut at all
     text = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
-    bounded = BoundedJson(text, numbers_key="data")
+    bounded = BoundedJson(text, "data")
     parsed = bounded.parse()
     assert whole(parsed) == document
     assert bounded.repeated_member(parsed) is None
@@ -56,13 +56,13 @@ def test_nothing_is_lost(members: dict[str, Any], indent: int | None, ascii_only
     ['[1,"a"]', '[[1],"a"]', '[{"a":1}]', '[1,{"a":1}]', '[[1],{"data":[1]}]', '["a",1]', "[[]]", "[]", "[ ]", "1"],
 )
 def test_a_list_of_other_things_is_parsed_as_ever(value: str) -> None:
-    document = BoundedJson(f'{{"data": {value}, "a": "b"}}'.encode(), numbers_key="data").parse()
+    document = BoundedJson(f'{{"data": {value}, "a": "b"}}'.encode(), "data").parse()
     assert whole(document) == {"data": json.loads(value), "a": "b"}
 
 
 def test_long_strings_and_lists_of_numbers_are_cut_out_and_the_rest_is_counted() -> None:
     text = b'{"images":["%b","short"],"data":[%b]}' % (b"A" * LONG, b"1," * LONG + b"1")
-    bounded = BoundedJson(text, numbers_key="data")
+    bounded = BoundedJson(text, "data")
     assert not bounded.is_long(10)
     assert not bounded.has_more(b",[{", 6)
     assert bounded.has_more(b",[{", 3)
@@ -145,6 +145,6 @@ def test_a_text_that_is_made_to_cost_much_ends_soon() -> None:
         b'{"a": "' + b'\\"' * (size // 2) + b'"}',
     ):
         started = time.process_time()
-        bounded = BoundedJson(text, numbers_key="data")
+        bounded = BoundedJson(text, "data")
         assert bounded.has_more(b",[{", 3000) or bounded.is_long(100)
         assert time.process_time() - started < 0.5  # without bounds: minutes

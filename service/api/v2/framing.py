@@ -42,7 +42,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
         TooLargeError: more elements than a request needs.
     """
     text, raw = _split(body, json_length)
-    bounded = BoundedJson(text, numbers_key="data")
+    bounded = BoundedJson(text, "data")
     # Each picture may be in a list of its own, and may be a data URL, which contains a comma.
     if bounded.has_more(b",[{", 3 * max_images + _OTHER_ELEMENTS):
         raise TooLargeError(

@@ -30,6 +30,9 @@ class RequestMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.in_flight = 0
         self._requests = Counter("convoy_requests", "Requests answered.", ("method", "status"), registry=registry)
+        self._of_dialects = Counter(
+            "convoy_dialect_requests", "Requests answered in a dialect.", ("dialect", "status"), registry=registry
+        )
         self._errors = Counter("convoy_errors", "Requests that ended in an error.", ("reason",), registry=registry)
         seconds = BulkHistogram(
             "convoy_request_seconds",
@@ -59,6 +62,15 @@ class RequestMetrics:
         answers.append(seconds)
         if len(answers) >= _FOLD_AT:
             self.fold()
+
+    def answered_in(self, dialect: str, status: int) -> None:
+        """Counts a request of a dialect, which :meth:`answered` counts too.
+
+        Args:
+            dialect: its name.
+            status: of its answer.
+        """
+        self._of_dialects.labels(dialect, str(status)).inc()
 
     def failed(self, failure: Failure | None, status: int) -> None:
         """Counts an error.

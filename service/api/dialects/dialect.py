@@ -1,0 +1,77 @@
+"""What makes a dialect: how its requests are read, and how it tells of errors."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from service.api.operation import Operation
+from service.api.problems import Explanation
+from service.classifier import Classification
+from service.decoding import NumberList, Upload
+from service.http.asgi import Reply
+
+
+class DialectRequest(NamedTuple):
+    """A request whose body is here.
+
+    Attributes:
+        steps: the variable steps of its path, by name.
+        headers: names in lower case.
+        body: whole.
+        max_images: most pictures allowed.
+    """
+
+    steps: Mapping[str, str]
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    max_images: int
+
+    def header(self, name: bytes) -> str:
+        """A header's value; empty where there is none."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+class Question(NamedTuple):
+    """What a request asks.
+
+    Attributes:
+        pictures: files; lists of numbers, each one picture or several; or a whole .npy file.
+        write: makes the answer.
+        model: name, or None for the default model.
+        version: or None for its default version.
+    """
+
+    pictures: list[Upload] | list[NumberList] | bytes
+    write: Callable[[Classification], Reply]
+    model: str | None = None
+    version: str | None = None
+
+
+Reader = Callable[[DialectRequest], Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One dialect.
+
+    Attributes:
+        name: as the setting ``dialects`` says it.
+        tag: its group in the OpenAPI document.
+        own: matches the requests that are of this dialect, whatever becomes of them, as ``POST /models/cifar10``.
+        tell: makes its error document.
+        error: the schema of that document.
+        operations: what classifies, with the reader of each.
+        router: its other routes.
+    """
+
+    name: str
+    tag: str
+    own: re.Pattern[str]
+    tell: Callable[[Explanation], Reply]
+    error: type[BaseModel]
+    operations: tuple[tuple[Operation, Reader], ...]
+    router: APIRouter

@@ -1,0 +1,167 @@
+"""Hugging Face's inference API for image classification, as its endpoints and its clients speak it.
+
+Source: https://huggingface.co/docs/inference-providers/tasks/image-classification; huggingface_hub 2.4 and
+@huggingface/inference 4.13 as seen on the wire: the file itself, or JSON where there are parameters.
+"""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter
+
+from service.api.dialects.dialect import Dialect, DialectRequest, Question
+from service.api.dialects.documents import (
+    Document,
+    Ranked,
+    each,
+    only,
+    read_document,
+    read_object,
+    reject_others,
+    reply,
+    tell_error,
+)
+from service.api.operation import BINARY, NUMBER, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
+from service.api.parameters import read_values
+from service.api.v2.schemas import InferenceError
+from service.classifier import Classification
+from service.decoding import LongText, Upload, read_base64
+from service.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from service.http.asgi import Reply
+
+_TAG = "dialect: Hugging Face"
+_TOP_K = 5
+_MEMBERS = ("inputs", "parameters", "options")
+_PARAMETERS = ("top_k", "function_to_apply")
+_UNSAID_TYPES = ("", "application/x-www-form-urlencoded")  # the second is what curl says for anything
+_BINARY_TYPES = ("application/octet-stream", "binary/octet-stream", *_UNSAID_TYPES)
+_RIGHT = 'send the picture itself, or the JSON {"inputs": "<base64>", "parameters": {"top_k": 3}}'
+
+
+def read(request: DialectRequest) -> Question:
+    """Reads a request: a picture, or JSON with one or several."""
+    steps = request.steps
+    content_type = request.header(b"content-type").partition(";")[0].strip().lower()
+    if content_type == "application/json" or (content_type in _UNSAID_TYPES and request.body[:64].lstrip()[:1] == b"{"):
+        return read_json(request, steps.get("name"), steps.get("version"))
+    if content_type not in _BINARY_TYPES and not content_type.startswith("image/"):
+        raise UnsupportedMediaTypeError(f"{content_type[:80]!r} is not accepted; {_RIGHT}")
+    return Question([Upload(request.body)], _write_one, steps.get("name"), steps.get("version"))
+
+
+def read_json(request: DialectRequest, model: str | None, version: str | None) -> Question:
+    """Reads ``{"inputs": ..., "parameters": {...}}``."""
+    document = read_document(request.body, request.max_images, f"the JSON is not of the right form; {_RIGHT}")
+    reject_others(document, _MEMBERS, "member")
+    parameters = read_object(document, "parameters")
+    reject_others(parameters, _PARAMETERS, "parameter")
+    top_k = read_values({"top_k": parameters.get("top_k")}).top_k or _TOP_K
+    function = parameters.get("function_to_apply")
+    inputs = document.get("inputs")
+    texts: list[Any] = inputs if isinstance(inputs, list) else [inputs]
+    if not texts or not all(isinstance(text, str | LongText) for text in texts):
+        raise MalformedRequestError(f"`inputs` must be a picture in base64; {_RIGHT}")
+    if len(texts) > request.max_images:
+        raise TooLargeError(f"{len(texts)} images in one request; at most {request.max_images} are allowed")
+
+    def write(result: Classification) -> Reply:
+        _check_function(function, result)
+        return reply((each if isinstance(inputs, list) else only)(result, _tell, top_k))
+
+    return Question(read_base64(texts), write, model, version)
+
+
+def _check_function(function: Any, result: Classification) -> None:
+    applied = "sigmoid" if result.model.metadata.multi_label else "softmax"
+    if function not in (None, applied):
+        given = f"{function[:16]!r}" if isinstance(function, str) else "not text"
+        raise MalformedRequestError(
+            f"function_to_apply is {given}; this model has {applied} inside, and no other can be applied"
+        )
+
+
+def _write_one(result: Classification) -> Reply:
+    return reply(only(result, _tell, _TOP_K))
+
+
+def _tell(ranked: Ranked) -> list[Document]:
+    return [{"label": label, "score": probability} for label, probability in ranked]
+
+
+_SCORES: Document = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["label", "score"],
+        "properties": {"label": TEXT, "score": {"type": "number", "minimum": 0, "maximum": 1}},
+    },
+    "example": [{"label": "cat", "score": 0.9655014}, {"label": "dog", "score": 0.03247791}],
+}
+_BASE64: Document = {"type": "string", "format": "byte"}
+_REQUEST: Document = {
+    "type": "object",
+    "required": ["inputs"],
+    "additionalProperties": False,
+    "properties": {
+        "inputs": {"oneOf": [_BASE64, {"type": "array", "items": _BASE64, "minItems": 1}]},
+        "parameters": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {"top_k": NUMBER, "function_to_apply": {**TEXT, "enum": ["softmax", "sigmoid"]}},
+        },
+        "options": {"type": "object", "description": "Passed over."},
+    },
+}
+_DESCRIPTION = """\
+The labels with their probabilities, the highest first: 5, or `top_k`. A list of `inputs` gets a list of such lists.
+`function_to_apply` may only be the one that the model has inside."""
+
+
+def _operation(path: str, operation_id: str, summary: str) -> Operation:
+    return Operation(
+        path,
+        operation_id,
+        summary,
+        _DESCRIPTION,
+        tag=_TAG,
+        parameters=(TIMEOUT_HEADER,),
+        body={
+            "required": True,
+            "content": {
+                "application/json": {"schema": _REQUEST},
+                "image/*": {"schema": BINARY},
+                "application/octet-stream": {"schema": BINARY},
+            },
+        },
+        answer={
+            "description": "The most probable labels.",
+            "content": {
+                "application/json": {"schema": {"oneOf": [_SCORES, {"type": "array", "items": {"type": "array"}}]}}
+            },
+            "headers": SERVER_TIMING,
+        },
+        bodies=(),
+        answers=(),
+    )
+
+
+HUGGING_FACE = Dialect(
+    name="huggingface",
+    tag=_TAG,
+    own=re.compile(r"POST (/|/models/[^/]+|/models/[^/]+/versions/[^/]+)"),
+    tell=tell_error,
+    error=InferenceError,
+    operations=(
+        (_operation("/", "hf_classify", "Classify a picture with the default model"), read),
+        (_operation("/models/{name}", "hf_classify_with_model", "Classify a picture with a model"), read),
+        (
+            _operation(
+                "/models/{name}/versions/{version}",
+                "hf_classify_with_version",
+                "Classify a picture with a version of a model",
+            ),
+            read,
+        ),
+    ),
+    router=APIRouter(),
+)

@@ -1,0 +1,94 @@
+"""What all dialects have in common: off where they are not named, keys, metrics, the OpenAPI document."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service.api.dialects.choice import choose_dialects
+from service.settings import read_settings
+from tests.api.dialects.conftest import DIALECTS
+from tests.fixtures.keys import bearer, write_keys
+from tests.process import ROOT, ServerProcess
+
+ASKED = {
+    "huggingface": ("POST", "/models/cifar10"),
+}
+"""A request of each dialect that classifies, with one picture as its whole body where that is enough."""
+OPEN: tuple[str, ...] = ()
+
+
+def test_no_dialect_is_on_where_none_is_named() -> None:
+    assert choose_dialects(read_settings([])) is None
+
+
+def test_a_dialect_that_is_not_known_is_refused() -> None:
+    command = [sys.executable, "-m", "service", "--dialects", "klingon"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "huggingface" in done.stderr
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_requests_are_counted_by_dialect(client: httpx.Client, name: str) -> None:
+    method, path = ASKED[name]
+    path = path.replace("cifar10", "nothing")
+    counted = f'convoy_dialect_requests_total{{dialect="{name}",status="4'
+    before = sum(line.startswith(counted) for line in client.get("/metrics").text.splitlines())
+    assert 400 <= client.request(method, path, content=b"nothing").status_code < 500
+    lines = [line for line in client.get("/metrics").text.splitlines() if line.startswith(counted)]
+    assert len(lines) >= max(1, before)
+
+
+def test_the_document_describes_every_dialect_under_a_tag_of_its_own(client: httpx.Client) -> None:
+    answer = client.get("/openapi.json")
+    document = answer.json()
+    referred = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
+    assert referred <= set(document["components"]["schemas"])
+    tags: dict[str, int] = {}
+    identifiers: list[str] = []
+    for path in document["paths"].values():
+        for operation in path.values():
+            identifiers.append(operation["operationId"])
+            for tag in operation["tags"]:
+                tags[tag] = tags.get(tag, 0) + 1
+    assert len(set(identifiers)) == len(identifiers)
+    dialects = choose_dialects(read_settings(["--dialects", ",".join(DIALECTS)]))
+    assert dialects is not None
+    assert all(tags[dialect.tag] for dialect in dialects)
+    assert "get" in document["paths"]["/models/{name}"]  # of the service's own API, beside a dialect's POST
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder: Path = tmp_path_factory.mktemp("guarded")
+    flags, keys = write_keys(folder, predict=("predict",))
+    with ServerProcess(folder / "log", "--dialects", ",".join(DIALECTS), *flags) as process:
+        process.key = keys["predict"]  # type: ignore[attr-defined]
+        yield process
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_with_keys_every_dialect_asks_for_one(guarded: ServerProcess, name: str, cat: bytes) -> None:
+    method, path = ASKED[name]
+    refused = httpx.request(method, guarded.url + path, content=cat)
+    assert refused.status_code == 401
+    document = refused.json()
+    assert "needs a key" in str(document.get("error", document.get("message")))
+    headers = bearer(guarded.key)  # type: ignore[attr-defined]
+    assert httpx.request(method, guarded.url + path, content=cat, headers=headers).status_code != 401
+
+
+@pytest.mark.parametrize("path", OPEN)
+def test_the_pings_need_no_key(guarded: ServerProcess, path: str) -> None:
+    assert httpx.get(guarded.url + path).status_code == 200
+
+
+def test_the_root_needs_a_key_only_for_classifying(guarded: ServerProcess, cat: bytes) -> None:
+    assert httpx.get(guarded.url).status_code == 200
+    assert httpx.head(guarded.url).status_code == 200
+    assert httpx.post(guarded.url, content=cat).status_code == 401
