@@ -43,7 +43,7 @@ async def root(request: Request) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})
     links = {name: base + path for name, path in _LINKS.items()}
-    document = {"name": "convoy", "version": request.app.version, "links": links}
+    document = {"name": "convoy", "version": request.app.version, "status": "alive", "links": links}  # as KServe V1
     return Response(orjson.dumps(document), media_type="application/json", headers={"Vary": "Accept"})
 
 

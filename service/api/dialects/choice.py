@@ -2,9 +2,10 @@
 
 from service.api.dialects.chosen import Dialects
 from service.api.dialects.hugging_face import HUGGING_FACE
+from service.api.dialects.tf_serving import TF_SERVING
 from service.settings import Settings
 
-_KNOWN = {dialect.name: dialect for dialect in (HUGGING_FACE,)}
+_KNOWN = {dialect.name: dialect for dialect in (HUGGING_FACE, TF_SERVING)}
 
 
 def choose_dialects(settings: Settings) -> Dialects | None:

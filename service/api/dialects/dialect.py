@@ -35,17 +35,29 @@ class DialectRequest(NamedTuple):
         return self.headers.get(name, b"").decode("latin-1")
 
 
+class PixelList(NamedTuple):
+    """Pixels as a list of numbers.
+
+    Attributes:
+        numbers: not yet read.
+        is_batch: several pictures, [N, H, W, C]; otherwise one, [H, W, C].
+    """
+
+    numbers: NumberList
+    is_batch: bool
+
+
 class Question(NamedTuple):
     """What a request asks.
 
     Attributes:
-        pictures: files; lists of numbers, each one picture or several; or a whole .npy file.
+        pictures: files, lists of numbers, or a whole .npy file.
         write: makes the answer.
         model: name, or None for the default model.
         version: or None for its default version.
     """
 
-    pictures: list[Upload] | list[NumberList] | bytes
+    pictures: list[Upload] | list[PixelList] | bytes
     write: Callable[[Classification], Reply]
     model: str | None = None
     version: str | None = None

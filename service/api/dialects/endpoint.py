@@ -9,14 +9,14 @@ from service.api.answers import LOOP_NUMBERS, server_timing
 from service.api.bodies import LOOP_BYTES
 from service.api.compression import compress
 from service.api.context import context_of
-from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
+from service.api.dialects.dialect import Dialect, DialectRequest, PixelList, Question, Reader
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.problems import explain
 from service.api.requests import read_body, read_timeout_s
 from service.api.work_thread import WorkThread
 from service.classifier import Images
 from service.declarations import declare
-from service.decoding import NumberList, Target, Upload, read_images, read_json_pixels
+from service.decoding import Target, Upload, read_images, read_json_pixels
 from service.errors import MalformedRequestError, TooLargeError
 from service.http.asgi import Reply, Scope
 from service.http.body_budget import BodyBudget
@@ -99,31 +99,30 @@ def _images(question: Question, target: Target, max_images: int) -> Images:
     elif isinstance(pictures[0], Upload):
         images = [picture for picture in pictures if isinstance(picture, Upload)]
     else:
-        lists = [picture for picture in pictures if isinstance(picture, NumberList)]
-        images = np.concatenate([_pixels(numbers, target, max_images) for numbers in lists])
+        lists = [picture for picture in pictures if isinstance(picture, PixelList)]
+        images = np.concatenate([_pixels(pixels, target, max_images) for pixels in lists])
     if len(images) > max_images:
         raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
     return images
 
 
-def _pixels(numbers: NumberList, target: Target, max_images: int) -> NDArray[np.uint8]:
-    """One picture or several, as a list of numbers: uint8 [N, H, W, C]."""
-    height, width, channels = target.shape
-    most = max_images * height * width * channels
-    if sum(step.count(b",") + 1 for step in numbers.steps()) > most:
-        raise TooLargeError(f"more numbers than {max_images} images of this model have are in one list")
-    wanted = f"{height}, {width}, {channels}"
+def _pixels(pixels: PixelList, target: Target, max_images: int) -> NDArray[np.uint8]:
+    """Reads a list of numbers: uint8 [N, H, W, C]."""
+    most = (max_images if pixels.is_batch else 1) * target.pixel_bytes
+    if sum(step.count(b",") + 1 for step in pixels.numbers.steps()) > most:
+        raise TooLargeError(f"a list has more than the {most} numbers that it may have with this model")
+    wanted = ", ".join(map(str, ("N", *target.shape) if pixels.is_batch else target.shape))
     try:
-        array = read_json_pixels(numbers, most, "the list of numbers")
+        array = read_json_pixels(pixels.numbers, most, "the list of numbers")
     except MalformedRequestError as error:
         raise MalformedRequestError(
-            f"{error}. This model takes pixels as they are in the picture, [N, {wanted}], and scales them itself"
+            f"{error}. This model takes pixels as they are in the picture, [{wanted}], and scales them itself"
         ) from None
-    shape = array.shape
-    if channels == 1 and shape[-2:] == (height, width):
+    shape = array.shape if pixels.is_batch else (1, *array.shape)
+    if shape[-2:] == target.shape[:2] and target.shape[2] == 1:
         shape = (*shape, 1)  # grey pictures may leave out the axis of channels
-    if shape[-3:] != target.shape or len(shape) not in (3, 4):
+    if shape[1:] != target.shape or not array.size:
         raise MalformedRequestError(
-            f"the list of numbers is nested as {list(array.shape)}; this model takes [N, {wanted}]"
+            f"the list of numbers is nested as {list(array.shape)}; this model takes pixels as [{wanted}]"
         )
-    return array.reshape((-1, *target.shape))
+    return array.reshape(shape)

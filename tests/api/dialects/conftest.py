@@ -7,7 +7,7 @@ import pytest
 
 from tests.process import ServerProcess
 
-DIALECTS = ("huggingface",)
+DIALECTS = ("huggingface", "tfserving")
 
 
 @pytest.fixture(scope="session")

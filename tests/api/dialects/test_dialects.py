@@ -17,6 +17,7 @@ from tests.process import ROOT, ServerProcess
 
 ASKED = {
     "huggingface": ("POST", "/models/cifar10"),
+    "tfserving": ("POST", "/v1/models/cifar10:predict"),
 }
 """A request of each dialect that classifies, with one picture as its whole body where that is enough."""
 OPEN: tuple[str, ...] = ()

@@ -1,0 +1,91 @@
+"""Pictures in lists of instances, as TF Serving, KServe and Vertex AI take them.
+
+::
+
+    {"instances": [{"b64": "..."}, ...]}             files
+    {"instances": [{"image": {"b64": "..."}}, ...]}  files, each under the name of an input, whatever it is
+    {"instances": [[[[0, 255, ...]]], ...]}          numbers, [N, H, W, C]
+    {"instances": [{"image": [[[0, ...]]]}, ...]}    numbers, each [H, W, C]
+"""
+
+import re
+from typing import Any
+
+from service.api.dialects.dialect import PixelList
+from service.decoding import LongText, NumberList, Upload, read_base64
+from service.errors import MalformedRequestError, TooLargeError
+
+_FIRST_BYTES = 4096
+_INPUT_NAME = re.compile(rb"\"(?:instances|inputs|examples)\"\s{0,64}:\s{0,64}\[?\s{0,64}\{\s{0,64}\"([^\"\\]{1,64})\"")
+_PICTURE = 'a picture as {"b64": "<base64>"}, or as numbers [H, W, C]'
+
+Pictures = list[Upload] | list[PixelList]
+
+
+def numbers_keys(body: bytes) -> tuple[str, ...]:
+    """The members of a body that may hold lists of numbers, the name of the client's input among them."""
+    found = _INPUT_NAME.search(body[:_FIRST_BYTES])
+    named = () if found is None else (found[1].decode("latin-1"),)
+    return tuple(dict.fromkeys(("instances", "inputs", *named)))
+
+
+def read_rows(value: Any, what: str, max_images: int) -> Pictures:
+    """Reads a list with one picture in each element.
+
+    Args:
+        value: of the member.
+        what: its name.
+        max_images: most pictures allowed.
+
+    Raises:
+        MalformedRequestError: another form; says what would be right.
+        InvalidImagesError: some texts are not base64.
+        TooLargeError: more than ``max_images``.
+    """
+    if isinstance(value, NumberList):
+        return [PixelList(value, is_batch=True)]
+    if not isinstance(value, list) or not value:
+        raise MalformedRequestError(f"`{what}` must be a list with {_PICTURE}, in each element")
+    if len(value) > max_images:
+        raise TooLargeError(f"{len(value)} images in one request; at most {max_images} are allowed")
+    elements = [_open(element, what) for element in value]
+    texts = [element for element in elements if not isinstance(element, NumberList)]
+    if len(texts) == len(elements):
+        return read_base64(texts)
+    if texts:
+        raise MalformedRequestError(f"`{what}` has files and lists of numbers; send one kind in a request")
+    return [PixelList(element, is_batch=False) for element in elements if isinstance(element, NumberList)]
+
+
+def read_column(value: Any, what: str, max_images: int) -> Pictures:
+    """Reads all pictures of an input: the list itself, or an object that has it under the input's name.
+
+    Args:
+        value: of the member.
+        what: its name.
+        max_images: most pictures allowed.
+
+    Raises:
+        MalformedRequestError: another form; says what would be right.
+        InvalidImagesError: some texts are not base64.
+        TooLargeError: more than ``max_images``.
+    """
+    if isinstance(value, dict):
+        if len(value) != 1:
+            raise MalformedRequestError(f"`{what}` must have one input, since the model has one: image")
+        value = next(iter(value.values()))
+    return read_rows(value, what, max_images)
+
+
+def _open(element: Any, what: str) -> str | LongText | NumberList:
+    """What one element holds: base64 or numbers."""
+    for _ in range(2):  # {"image": {"b64": "..."}}
+        if not isinstance(element, dict):
+            break
+        if len(element) != 1:
+            names = ", ".join(str(name)[:32] for name in list(element)[:8]) or "none"
+            raise MalformedRequestError(f"each of `{what}` must be {_PICTURE}; one has the members {names}")
+        element = next(iter(element.values()))
+    if not isinstance(element, str | LongText | NumberList):
+        raise MalformedRequestError(f"each of `{what}` must be {_PICTURE}, all in one form")
+    return element

@@ -1,0 +1,248 @@
+"""TensorFlow Serving's REST API, which is KServe's V1 protocol too.
+
+Sources: https://www.tensorflow.org/tfx/serving/api_rest; https://kserve.github.io/website/docs/concepts/architecture/
+data-plane/v1-protocol; the client of kserve 0.21 as seen on the wire. The content type is not looked at, since the
+examples of TensorFlow Serving send JSON as curl does, which says that it is a form.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from contract import OUTPUT_NAME
+from service.api.context import context_of
+from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
+from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
+from service.api.dialects.instances import numbers_keys, read_column, read_rows
+from service.api.operation import SERVER_TIMING, TIMEOUT_HEADER, Operation
+from service.api.v2.schemas import InferenceError
+from service.classifier import Classification
+from service.declarations import declare
+from service.errors import MalformedRequestError, ModelNotFoundError
+from service.http.asgi import Reply
+from service.models.catalog import ModelCatalog, ServedModel
+
+_TAG = "dialect: TF Serving, KServe V1"
+_SIGNATURE = "serving_default"
+_INPUT = "image"
+_PREDICT_RIGHT = 'send {"instances": [{"b64": "<base64>"}, ...]}'
+_CLASSIFY_RIGHT = 'send {"examples": [{"image": {"b64": "<base64>"}}, ...]}'
+
+router = APIRouter(prefix="/v1/models", tags=[_TAG])
+
+
+def read_predict(request: DialectRequest) -> Question:
+    """Reads ``:predict``: rows in ``instances``, or columns in ``inputs``."""
+    document = _read(request, ("instances", "inputs"), _PREDICT_RIGHT)
+    in_rows = "instances" in document
+    if in_rows == ("inputs" in document):
+        raise MalformedRequestError(f"send either `instances` or `inputs`; {_PREDICT_RIGHT}")
+    if in_rows:
+        pictures = read_rows(document["instances"], "instances", request.max_images)
+    else:
+        pictures = read_column(document["inputs"], "inputs", request.max_images)
+
+    def write(result: Classification) -> Reply:
+        return reply({"predictions" if in_rows else "outputs": rows(result)})
+
+    return Question(pictures, write, *_model(request))
+
+
+def read_classify(request: DialectRequest) -> Question:
+    """Reads ``:classify``: a picture in each of ``examples``."""
+    document = _read(request, ("examples", "context"), _CLASSIFY_RIGHT)
+    pictures = read_rows(document.get("examples"), "examples", request.max_images)
+
+    def write(result: Classification) -> Reply:
+        return reply({"result": each(result, _tell, len(result.model.metadata.class_names))})
+
+    return Question(pictures, write, *_model(request))
+
+
+def _tell(ranked: Ranked) -> list[Any]:
+    return [list(pair) for pair in ranked]
+
+
+def _read(request: DialectRequest, members: tuple[str, ...], right: str) -> Document:
+    document = read_document(
+        request.body, request.max_images, f"the body is not of the right form; {right}", numbers_keys(request.body)
+    )
+    known = ("signature_name", *members)
+    if unknown := [name for name in document if name not in known]:
+        raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(known)}")
+    signature = document.get("signature_name")
+    if signature not in (None, "", _SIGNATURE):
+        given = repr(signature[:32]) if isinstance(signature, str) else "not text"
+        raise MalformedRequestError(f"signature_name is {given}; the model has one signature, {_SIGNATURE}")
+    return document
+
+
+def _model(request: DialectRequest) -> tuple[str, str | None]:
+    steps = request.steps
+    return steps["name"], _version(steps.get("version"), steps.get("label"))
+
+
+def _version(version: str | None, label: str | None) -> str | None:
+    """The version that a path names. A label is a name for a version, so it is no number."""
+    if label is not None and label.isdecimal():
+        raise ModelNotFoundError(
+            f"{label[:16]!r} is no label of a version; .../versions/{label[:16]} names the version"
+        )
+    return version if label is None else label
+
+
+def _catalog(request: Request) -> ModelCatalog:
+    return context_of(request.scope).app.classifier.catalog
+
+
+Catalog = Annotated[ModelCatalog, Depends(_catalog)]
+Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
+Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
+
+
+@router.get("", operation_id="tf_list_models", summary="Which models answer?")
+@declare(key_scope="predict")
+async def list_models(catalog: Catalog) -> dict[str, list[str]]:
+    """The names of the models (KServe V1)."""
+    return {"models": sorted({model.metadata.name for model in catalog})}
+
+
+@router.get("/{name}", operation_id="tf_model_status", summary="Does a model answer?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def model_status(request: Request, response: Response, catalog: Catalog, name: Name) -> dict[str, Any]:
+    """The state of each version (TF Serving), and whether requests should be sent here (KServe V1)."""
+    return _status(request, response, name, catalog.versions(name))
+
+
+@router.get("/{name}/versions/{version}", operation_id="tf_version_status", summary="Does a version answer?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def version_status(
+    request: Request, response: Response, catalog: Catalog, name: Name, version: Version
+) -> dict[str, Any]:
+    """The state of a version."""
+    return _status(request, response, name, [catalog.find(name, version)])
+
+
+@router.get("/{name}/metadata", operation_id="tf_model_metadata", summary="What does a model take and give?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def model_metadata(catalog: Catalog, name: Name) -> dict[str, Any]:
+    """The signature of the default version."""
+    return _metadata(catalog.find(name))
+
+
+@router.get(
+    "/{name}/versions/{version}/metadata",
+    operation_id="tf_version_metadata",
+    summary="What does a version take and give?",
+)
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def version_metadata(catalog: Catalog, name: Name, version: Version) -> dict[str, Any]:
+    """The signature of a version."""
+    return _metadata(catalog.find(name, version))
+
+
+def _status(request: Request, response: Response, name: str, models: list[ServedModel]) -> Document:
+    is_ready = context_of(request.scope).app.plane.is_ready()
+    response.status_code = 200 if is_ready else 503
+    return {
+        "name": name,
+        "ready": is_ready,
+        "model_version_status": [
+            {
+                "version": model.metadata.version,
+                "state": "AVAILABLE",
+                "status": {"error_code": "OK", "error_message": ""},
+            }
+            for model in reversed(models)
+        ],
+    }
+
+
+def _metadata(model: ServedModel) -> Document:
+    metadata = model.metadata
+    signature = {
+        "inputs": {_INPUT: _tensor(_INPUT, "DT_UINT8", (-1, *model.target.shape))},
+        "outputs": {OUTPUT_NAME: _tensor(OUTPUT_NAME, "DT_FLOAT", (-1, len(metadata.class_names)))},
+        "method_name": "tensorflow/serving/predict",
+    }
+    return {
+        "model_spec": {"name": metadata.name, "signature_name": "", "version": metadata.version},
+        "metadata": {"signature_def": {"signature_def": {_SIGNATURE: signature}}},
+    }
+
+
+def _tensor(name: str, data_type: str, shape: tuple[int, ...]) -> Document:
+    dimensions = [{"size": str(size), "name": ""} for size in shape]
+    return {"dtype": data_type, "tensor_shape": {"dim": dimensions, "unknown_rank": False}, "name": name}
+
+
+_ANYTHING: Document = {"type": "array", "items": {}, "minItems": 1}
+_ROWS: Document = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
+_PREDICT_DESCRIPTION = """\
+The probabilities of each picture, in the order of the model's labels, which `GET /models/{name}` lists.
+An instance is `{"b64": "<base64>"}`, the same under the name of an input, or pixels as numbers.
+`inputs` in place of `instances` gets `outputs`."""
+_VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
+    "predict": (
+        read_predict,
+        _PREDICT_DESCRIPTION,
+        {
+            "type": "object",
+            "properties": {"signature_name": {"type": "string"}, "instances": _ANYTHING, "inputs": {}},
+            "example": {"instances": [{"b64": _PIXEL}]},
+        },
+        {"type": "object", "properties": {"predictions": _ROWS, "outputs": _ROWS}},
+    ),
+    "classify": (
+        read_classify,
+        "The labels of each picture with their probabilities, the highest first.",
+        {
+            "type": "object",
+            "required": ["examples"],
+            "properties": {"signature_name": {"type": "string"}, "examples": _ANYTHING, "context": {}},
+            "example": {"examples": [{"image": {"b64": _PIXEL}}]},
+        },
+        {"type": "object", "properties": {"result": {"type": "array", "items": {"type": "array", "items": {}}}}},
+    ),
+}
+_PLACES = {"": "", "/versions/{version}": "_version", "/labels/{label}": "_label"}
+
+
+def _operations() -> tuple[tuple[Operation, Callable[[DialectRequest], Question]], ...]:
+    return tuple(
+        (
+            Operation(
+                f"/v1/models/{{name}}{place}:{verb}",
+                f"tf_{verb}{suffix}",
+                f"{verb.capitalize()} pictures",
+                description,
+                tag=_TAG,
+                parameters=(TIMEOUT_HEADER,),
+                body={"required": True, "content": {"application/json": {"schema": body}}},
+                answer={
+                    "description": "An entry for each picture.",
+                    "content": {"application/json": {"schema": answer}},
+                    "headers": SERVER_TIMING,
+                },
+                bodies=(),
+                answers=(),
+            ),
+            read,
+        )
+        for verb, (read, description, body, answer) in _VERBS.items()
+        for place, suffix in _PLACES.items()
+    )
+
+
+TF_SERVING = Dialect(
+    name="tfserving",
+    tag=_TAG,
+    own=re.compile(r"\w+ /v1/models(/.*)?", re.DOTALL),
+    tell=tell_error,
+    error=InferenceError,
+    operations=_operations(),
+    router=router,
+)

@@ -1,0 +1,214 @@
+"""The dialect of TF Serving and KServe V1: KServe's client, and requests as TF Serving's documentation shows them."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from kserve import InferenceRESTClient, RESTConfig
+from PIL import Image
+
+Predicted = Callable[..., dict[str, float]]
+
+
+def b64(picture: bytes) -> dict[str, str]:
+    return {"b64": base64.b64encode(picture).decode()}
+
+
+def pixels(path: Path) -> Any:
+    array = np.asarray(Image.open(path))
+    return (array if array.ndim == 3 else array[:, :, None]).tolist()
+
+
+@pytest.fixture
+def labels(client: httpx.Client) -> list[str]:
+    names: list[str] = client.get("/models/cifar10").json()["versions"][-1]["labels"]
+    return names
+
+
+@pytest.fixture
+def row(cat: bytes, predicted: Predicted, labels: list[str]) -> list[float]:
+    """What the model says about the cat, in the order of its labels."""
+    probabilities = predicted(cat)
+    return [probabilities[label] for label in labels]
+
+
+class TestKServe:
+    @pytest.fixture
+    def base(self, client: httpx.Client) -> str:
+        return str(client.base_url)
+
+    async def test_its_client_predicts(self, base: str, cat: bytes, row: list[float]) -> None:
+        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
+            answer = await kserve.infer(base, {"instances": [{"image": b64(cat)}]}, model_name="cifar10")
+        assert answer == {"predictions": [row]}
+
+    async def test_its_client_asks_whether_server_and_model_answer(self, base: str) -> None:
+        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
+            assert await kserve.is_server_live(base)
+            assert await kserve.is_model_ready(base, "mnist")
+            with pytest.raises(httpx.HTTPStatusError, match="no model 'dog' is served"):
+                await kserve.is_model_ready(base, "dog")
+
+    async def test_its_client_is_told_what_is_wrong(self, base: str) -> None:
+        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
+            with pytest.raises(httpx.HTTPStatusError, match="addresses are not fetched"):
+                await kserve.infer(base, {"instances": ["http://a/b.png"]}, model_name="cifar10")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the documentation's requests are made with curl")
+def test_a_request_as_its_documentation_shows_it(client: httpx.Client, cat: bytes, row: list[float]) -> None:
+    body = json.dumps({"instances": [b64(cat)]})
+    url = f"{client.base_url}/v1/models/cifar10:predict"
+    done = subprocess.run(["curl", "-s", "-d", body, "-X", "POST", url], capture_output=True, check=True)
+    assert json.loads(done.stdout) == {"predictions": [row]}
+
+
+@pytest.mark.parametrize("place", ["", "/versions/2"])
+@pytest.mark.parametrize("form", ["b64", "named", "text", "numbers", "named numbers"])
+def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[float], place: str, form: str) -> None:
+    path = next(path for path in samples["cifar10"] if path.name == "cifar10_cat_0.png")
+    file = b64(path.read_bytes())
+    instance = {
+        "b64": file,
+        "named": {"input_1": file},
+        "text": file["b64"],
+        "numbers": pixels(path),
+        "named numbers": {"conv2d_input": pixels(path)},
+    }[form]
+    document = {"signature_name": "serving_default", "instances": [instance, instance]}
+    answer = client.post(f"/v1/models/cifar10{place}:predict", json=document)
+    assert answer.json() == {"predictions": [row, row]}
+    assert "inference;dur=" in answer.headers["server-timing"]
+
+
+@pytest.mark.parametrize("name", [None, "anything"])
+@pytest.mark.parametrize("form", ["b64", "numbers"])
+def test_columns(
+    client: httpx.Client, samples: dict[str, list[Path]], row: list[float], name: str | None, form: str
+) -> None:
+    path = next(path for path in samples["cifar10"] if path.name == "cifar10_cat_0.png")
+    column = [b64(path.read_bytes()) if form == "b64" else pixels(path)]
+    inputs = column if name is None else {name: column}
+    answer = client.post("/v1/models/cifar10:predict", json={"inputs": inputs})
+    assert answer.json() == {"outputs": [row]}
+
+
+def test_grey_pictures_may_leave_out_the_axis_of_channels(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+    with_axis = [pixels(path) for path in samples["mnist"]]
+    without = np.array(with_axis)[..., 0].tolist()
+    answers = [
+        client.post("/v1/models/mnist:predict", json={"instances": sent}).json() for sent in (with_axis, without)
+    ]
+    assert len(answers[0]["predictions"]) == 20
+    assert answers[0] == answers[1]
+
+
+def test_classify_lists_every_label(client: httpx.Client, cat: bytes, predicted: Predicted) -> None:
+    document = {"examples": [{"image": b64(cat)}, {"image": b64(cat)}]}
+    answer = client.post("/v1/models/cifar10:classify", json=document).json()["result"]
+    assert answer == [[list(pair) for pair in predicted(cat).items()]] * 2
+
+
+def test_status_and_metadata(client: httpx.Client) -> None:
+    status = client.get("/v1/models/cifar10").json()
+    assert [(version["version"], version["state"]) for version in status["model_version_status"]] == [
+        ("2", "AVAILABLE"),
+        ("1", "AVAILABLE"),
+    ]
+    assert len(client.get("/v1/models/cifar10/versions/1").json()["model_version_status"]) == 1
+    assert client.get("/v1/models").json() == {"models": ["cifar10", "mnist"]}
+    metadata = client.get("/v1/models/mnist/versions/1/metadata").json()
+    assert metadata["model_spec"] == {"name": "mnist", "signature_name": "", "version": "1"}
+    signature = metadata["metadata"]["signature_def"]["signature_def"]["serving_default"]
+    sizes = [dimension["size"] for dimension in signature["inputs"]["image"]["tensor_shape"]["dim"]]
+    assert sizes == ["-1", "28", "28", "1"]
+    assert client.get("/v1/models/mnist/metadata").json()["model_spec"]["version"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/models/dog", "no model 'dog' is served"),
+        ("/v1/models/dog/metadata", "no model 'dog' is served"),
+        ("/v1/models/mnist/versions/9", "has no version '9'; it has 1, 2"),
+        ("/v1/models/mnist/some/where", "there is no /v1/models/mnist/some/where"),
+    ],
+)
+def test_what_is_not_there_is_told_in_its_form(client: httpx.Client, path: str, said: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("/labels/stable", "has no version 'stable'"), ("/labels/1", "is no label of a version")],
+)
+def test_labels_of_versions(client: httpx.Client, cat: bytes, place: str, said: str) -> None:
+    answer = client.post(f"/v1/models/cifar10{place}:predict", json={"instances": [b64(cat)]})
+    assert answer.status_code == 404
+    assert said in answer.json()["error"]
+
+
+BLANK = np.zeros((32, 32, 3), int)
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({}, "send either `instances` or `inputs`"),
+        ({"instances": ["AAAA"], "inputs": ["AAAA"]}, "send either `instances` or `inputs`"),
+        ({"instances": []}, "nested as [0]"),
+        ({"instances": {}}, "`instances` must be a list"),
+        ({"instances": [{}]}, "one has the members none"),
+        ({"instances": [{"data": "AAAA", "target": 0}]}, "one has the members data, target"),
+        ({"instances": [1.5]}, "This model takes pixels as they are in the picture, [N, 32, 32, 3]"),
+        ({"instances": (BLANK[None] / 255.0).tolist()}, "and scales them itself"),
+        ({"instances": (BLANK[None] - 1).tolist()}, "whole numbers from 0 to 255"),
+        ({"instances": BLANK.tolist()}, "nested as [32, 32, 3]; this model takes pixels as [N, 32, 32, 3]"),
+        ({"instances": BLANK[None, 1:].tolist()}, "nested as [1, 31, 32, 3]"),
+        ({"instances": [{"image": BLANK[1:].tolist()}]}, "nested as [31, 32, 3]"),
+        ({"instances": [{"image": BLANK[None].tolist()}]}, "nested as [1, 32, 32, 3]"),
+        ({"instances": [{"image": BLANK.tolist()}, {"image": {"b64": "AAAA"}}]}, "send one kind in a request"),
+        ({"instances": [{"a": {"b": {"c": "AAAA"}}}]}, "each of `instances` must be a picture"),
+        ({"inputs": {"a": ["AAAA"], "b": ["AAAA"]}}, "must have one input"),
+        ({"instances": ["AAAA"], "signature_name": "other"}, "signature_name is 'other'; the model has one signature"),
+        ({"instances": ["AAAA"], "signature_name": {}}, "signature_name is not text"),
+        ({"instances": ["AAAA"], "output_filter": []}, "unknown member 'output_filter'"),
+        ({"instances": ["AAAA"] * 1025}, "1025 images in one request"),
+        ({"instances": np.zeros((1025, 28, 28, 3), int).tolist()}, "nested as [1025, 28, 28, 3]"),
+        ({"instances": np.zeros((1025, 32, 32, 3), int).tolist()}, "more than the 3145728 numbers"),
+        ({"instances": [{"a": [{}] * 20_000}]}, "more elements than 1024 images need"),
+    ],
+)
+def test_other_json_is_refused_with_what_would_be_right(client: httpx.Client, document: Any, said: str) -> None:
+    answer = client.post("/v1/models/cifar10:predict", json=document)
+    assert 400 <= answer.status_code < 500
+    assert said in answer.json()["error"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"instances": [1', b'{"instances": [NaN]}', b"\xff"])
+def test_what_is_no_json_object_is_refused(client: httpx.Client, body: bytes) -> None:
+    answer = client.post("/v1/models/cifar10:predict", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_member_that_is_given_twice_is_refused(client: httpx.Client) -> None:
+    body = b'{"instances": ["AAAA"], "instances": ["BBBB"]}'
+    answer = client.post("/v1/models/cifar10:predict", content=body)
+    assert "`instances`" in answer.text.replace("'", "`")
+    assert "twice" in answer.json()["error"]
+
+
+def test_classify_needs_examples(client: httpx.Client) -> None:
+    answer = client.post("/v1/models/cifar10:classify", json={"instances": ["AAAA"]})
+    assert answer.status_code == 400
+    assert "known: signature_name, examples, context" in answer.json()["error"]
