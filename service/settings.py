@@ -24,7 +24,7 @@ MEBIBYTE = 1 << 20
 _LONGEST_SHOWN = 100
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
-DialectName = Literal["huggingface", "tfserving"]
+DialectName = Literal["huggingface", "tfserving", "torchserve"]
 LogFormat = Literal["auto", "json", "text"]
 
 
@@ -90,7 +90,8 @@ class Settings(BaseSettings):
     )
 
     dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_split_list)] = Field(
-        (), description="APIs of other servers that are answered too, docs/dialects.md: huggingface, tfserving."
+        (),
+        description="APIs of other servers that are answered too, docs/dialects.md: huggingface, tfserving, torchserve.",
     )
 
     models_dir: Path = Field(

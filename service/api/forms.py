@@ -5,7 +5,7 @@ Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send th
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -52,14 +52,11 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
         MalformedRequestError: not a form, a field that is not known or is given twice, or no picture.
         TooLargeError: more parts than ``max_images`` pictures need, or headers or fields that are too long.
     """
-    boundary = parse_options_header(content_type.decode("latin-1"))[1].get("boundary")
-    if not boundary:
-        raise MalformedRequestError("multipart/form-data without a boundary parameter")
     uploads: list[Upload] = []
     fields: dict[str, str | None] = {}
     unknown: list[str] = []
     blank_inputs = 0
-    for part, data in _parts(body, boundary.encode("latin-1"), max_images + _OTHER_PARTS):
+    for part, data in _parts(body, _boundary(content_type), max_images + _OTHER_PARTS):
         name = _as_utf8(part.name or "")
         if name == FILE_FIELD and part.filename == "" and not data:
             blank_inputs += 1
@@ -79,6 +76,40 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
     if unknown:
         raise MalformedRequestError(f"unknown form field {unknown[0]!r}; known: {', '.join(FIELDS)}")
     return Form(uploads, read_values(fields))
+
+
+def read_files(body: bytes, content_type: bytes, max_images: int, fields: Sequence[str]) -> list[Upload]:
+    """Parses a form that holds nothing but pictures.
+
+    Args:
+        body: whole.
+        content_type: the header's value, which names the boundary.
+        max_images: most pictures allowed.
+        fields: the names that the parts of pictures may have.
+
+    Returns:
+        One picture or more, in the order sent.
+
+    Raises:
+        MalformedRequestError: not a form, a field that is not known, or no picture.
+        TooLargeError: more parts than ``max_images`` pictures need, or headers that are too long.
+    """
+    uploads: list[Upload] = []
+    for part, data in _parts(body, _boundary(content_type), max_images + _OTHER_PARTS):
+        name = _as_utf8(part.name or "")
+        if name not in fields:
+            raise MalformedRequestError(f"unknown form field {name[:64]!r}; known: {', '.join(fields)}")
+        uploads.append(Upload(data, _filename(part)))
+    if not uploads:
+        raise MalformedRequestError(f"the form has no part named `{'` or `'.join(fields)}`")
+    return uploads
+
+
+def _boundary(content_type: bytes) -> bytes:
+    boundary: str | None = parse_options_header(content_type.decode("latin-1"))[1].get("boundary")
+    if not boundary:
+        raise MalformedRequestError("multipart/form-data without a boundary parameter")
+    return boundary.encode("latin-1")
 
 
 def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[MultipartSegment, bytes]]:

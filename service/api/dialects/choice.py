@@ -3,9 +3,10 @@
 from service.api.dialects.chosen import Dialects
 from service.api.dialects.hugging_face import HUGGING_FACE
 from service.api.dialects.tf_serving import TF_SERVING
+from service.api.dialects.torchserve import TORCHSERVE
 from service.settings import Settings
 
-_KNOWN = {dialect.name: dialect for dialect in (HUGGING_FACE, TF_SERVING)}
+_KNOWN = {dialect.name: dialect for dialect in (HUGGING_FACE, TF_SERVING, TORCHSERVE)}
 
 
 def choose_dialects(settings: Settings) -> Dialects | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from service.api.dialects.content import kind_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import (
     Document,
@@ -33,19 +34,17 @@ _TAG = "dialect: Hugging Face"
 _TOP_K = 5
 _MEMBERS = ("inputs", "parameters", "options")
 _PARAMETERS = ("top_k", "function_to_apply")
-_UNSAID_TYPES = ("", "application/x-www-form-urlencoded")  # the second is what curl says for anything
-_BINARY_TYPES = ("application/octet-stream", "binary/octet-stream", *_UNSAID_TYPES)
 _RIGHT = 'send the picture itself, or the JSON {"inputs": "<base64>", "parameters": {"top_k": 3}}'
 
 
 def read(request: DialectRequest) -> Question:
     """Reads a request: a picture, or JSON with one or several."""
     steps = request.steps
-    content_type = request.header(b"content-type").partition(";")[0].strip().lower()
-    if content_type == "application/json" or (content_type in _UNSAID_TYPES and request.body[:64].lstrip()[:1] == b"{"):
+    kind = kind_of(request, _RIGHT)
+    if kind == "json":
         return read_json(request, steps.get("name"), steps.get("version"))
-    if content_type not in _BINARY_TYPES and not content_type.startswith("image/"):
-        raise UnsupportedMediaTypeError(f"{content_type[:80]!r} is not accepted; {_RIGHT}")
+    if kind == "form":
+        raise UnsupportedMediaTypeError(f"forms are not accepted; {_RIGHT}")
     return Question([Upload(request.body)], _write_one, steps.get("name"), steps.get("version"))
 
 

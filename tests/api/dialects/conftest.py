@@ -7,7 +7,7 @@ import pytest
 
 from tests.process import ServerProcess
 
-DIALECTS = ("huggingface", "tfserving")
+DIALECTS = ("huggingface", "tfserving", "torchserve")
 
 
 @pytest.fixture(scope="session")
