@@ -116,6 +116,30 @@ class Classifier:
             model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen
         )
 
+    async def decode(
+        self,
+        model: ServedModel,
+        images: Sequence[Upload],
+        *,
+        deadline: float,
+        is_abandoned: Callable[[], bool],
+        centers_strokes: bool = False,
+    ) -> tuple[NDArray[np.uint8], list[Observation]]:
+        """Makes pictures what a model takes, and computes nothing from them; see :meth:`classify`.
+
+        Returns:
+            uint8 [N, H, W, C], and what was found out about the pictures.
+        """
+        seen: list[Observation] = []
+        target = model.target.of_strokes if centers_strokes else model.target
+        pixel_bytes = self._hold(len(images) * target.pixel_bytes)
+        try:
+            make = self._decoder.decode_soon(images, target, seen)
+            pixels = await self._decode(images, target, seen, deadline, is_abandoned) if make is None else make()
+        finally:
+            self._budget.give_back(pixel_bytes)
+        return pixels, seen
+
     def _hold(self, pixel_bytes: int) -> int:
         """Counts the pixels that files will be decoded to; returns how many bytes were counted."""
         if pixel_bytes <= UNCOUNTED_BYTES:

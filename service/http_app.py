@@ -25,6 +25,7 @@ from service.api.handlers import answer_errors
 from service.api.head_middleware import HeadMiddleware
 from service.api.openapi import ApiDocument
 from service.api.page_security import PageSecurity
+from service.api.picture_operations import picture_routes
 from service.api.predict import PredictEndpoint, is_prediction
 from service.api.proxy_middleware import ProxyMiddleware, check_distinct
 from service.api.request_log import RequestLog
@@ -85,7 +86,8 @@ class HttpApp:
         )
         self.dialects = choose_dialects(settings)
         routes = () if self.dialects is None else self.dialects.routes(limits, budget, work_thread)
-        app.router.routes += all_routes(predict, inference, routes)
+        pictures = picture_routes(limits, budget, work_thread)
+        app.router.routes += [*all_routes(predict, inference, routes, has_page=settings.page), *pictures]
         bodies = (ModelControlRequest, RepositoryIndexRequest)
         self.document = ApiDocument(app, bodies, has_keys=access is not None, dialects=self.dialects)
         self._settings = settings

@@ -204,6 +204,8 @@ class Settings(BaseSettings):
         description="File of API keys, as made by `convoy keys new`. With it, all but health and docs needs a key.",
     )
 
+    page: bool = Field(True, description="Serve the page at /, where people try the models in a browser.")
+
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least severe level that is logged."
     )

@@ -55,7 +55,8 @@ class PageSecurity:
 def _secure_page(headers: MutableHeaders, page: bytes) -> None:
     digests = (hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(page))
     scripts = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
-    headers["Content-Security-Policy"] = _POLICY.format(scripts=scripts)
+    if "Content-Security-Policy" not in headers:  # a page may have a stricter one of its own
+        headers["Content-Security-Policy"] = _POLICY.format(scripts=scripts)
     headers["X-Frame-Options"] = "DENY"
     headers["Referrer-Policy"] = "no-referrer"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -38,7 +38,7 @@ class PageAssets(StaticFiles):
 @router.get("/")
 @declare(key_scope=None)
 async def root(request: Request) -> Response:
-    """Leads browsers to the docs page, and tells other clients where things are."""
+    """Leads browsers to the docs page where there is no page of its own, and tells other clients where things are."""
     base = base_address(request.scope)
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})

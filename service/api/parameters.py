@@ -14,7 +14,7 @@ MOST_CHARACTERS = 128
 MOST_TOP_K = 999_999_999
 PROBABILITIES = ("all", "top", "none")
 ON_ERROR = ("report",)
-PREPARE = ("digit",)
+PREPARE = ("none", "digit")
 _MOST_PARAMETERS = 16
 
 
@@ -27,7 +27,7 @@ class Parameters(NamedTuple):
         top_k: how many labels to list, or None.
         probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
-        prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None takes pictures as they are.
+        prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: pictures are taken as they are.
     """
 
     model: str | None = None
@@ -131,7 +131,9 @@ def _count(value: Any) -> int | None:
     if isinstance(value, str):
         number = int(value) if value.isascii() and value.isdecimal() and len(value) <= 9 else 0
     else:
-        number = value if type(value) is int else 0
+        # In JSON, 3.0 is a whole number too (JSON Schema, section 6.1.1).
+        is_whole = type(value) is int or (type(value) is float and value.is_integer())
+        number = int(value) if is_whole else 0
     if not 1 <= number <= MOST_TOP_K:
         raise MalformedRequestError(f"top_k is {str(value)[:16]!r}; it must be a whole number from 1 up")
     return number

@@ -12,6 +12,7 @@ from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
 from service.api.bodies import Body, explain_mangling, parse_body, takes_long
 from service.api.compression import compress
 from service.api.context import context_of
+from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
@@ -23,7 +24,6 @@ from service.decoding import Upload
 from service.errors import InvalidImagesError, MalformedRequestError, NotAcceptableError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
-from service.models.catalog import ServedModel
 
 
 @declare(key_scope="predict", errors=(*CLASSIFYING_ERRORS, NotAcceptableError))
@@ -85,7 +85,7 @@ class PredictEndpoint(ClassifyingEndpoint):
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
-            centers_strokes=parameters.prepare is not None and _is_drawing(model, body),
+            centers_strokes=parameters.prepare == "digit" and is_drawing(model, body),
         )
 
 
@@ -96,22 +96,6 @@ def _reportable(body: Body, media_type: bytes) -> list[Upload]:
     if media_type != JSON:
         raise MalformedRequestError(f"on_error=report needs an answer in JSON; Accept asks for {media_type.decode()}")
     return body.uploads
-
-
-def _is_drawing(model: ServedModel, body: Body) -> bool:
-    """Checks that drawn digits can be prepared.
-
-    Raises:
-        MalformedRequestError: the model is of other pictures, or pixels were sent.
-    """
-    metadata = model.metadata
-    if metadata.polarity != "light-on-dark":
-        raise MalformedRequestError(
-            f"prepare=digit is for models of light strokes on a dark ground, which {metadata.name} is not; leave it out"
-        )
-    if isinstance(body.uploads, bytes):
-        raise MalformedRequestError("prepare=digit needs pictures; the body is an array of pixels, used as it is")
-    return True
 
 
 def is_prediction(scope: Scope) -> bool:

@@ -77,6 +77,7 @@ def _body(*query: dict[str, Any]) -> dict[str, Any]:
                 **({"examples": [field["example"]]} if "example" in field else {}),
             }
             for field in query
+            if field is not _PREPARE  # suits some models only, so the docs page offers it once, in the query
         },
     }
     form = {"type": "object", "required": [FILE_FIELD], "properties": fields, "additionalProperties": False}

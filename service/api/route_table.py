@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.api.operation import OperationRoute
+from service.api.page.routes import page_routes
 from service.api.pages import ASSETS_PATH, PageAssets
 from service.api.pages import router as pages
 from service.api.predict_operations import PREDICT_OPERATIONS
@@ -15,15 +16,19 @@ from service.api.v2.routes import router as v2
 from service.http.asgi import ASGIApp
 
 
-def all_routes(predict: ASGIApp, inference: ASGIApp, dialects: Sequence[BaseRoute] = ()) -> list[BaseRoute]:
+def all_routes(
+    predict: ASGIApp, inference: ASGIApp, dialects: Sequence[BaseRoute] = (), *, has_page: bool = True
+) -> list[BaseRoute]:
     """The routes, in the order in which they are tried.
 
     Args:
         predict: answers ``/predict`` and its kind.
         inference: answers ``/v2/.../infer``.
         dialects: the routes of the dialects that are on.
+        has_page: whether the page at ``/`` is served.
     """
     return [
+        *(page_routes() if has_page else ()),
         *dialects,
         *(route for part in (pages, router, v2, repository) for route in part.routes),
         *(OperationRoute(operation, predict) for operation in PREDICT_OPERATIONS),

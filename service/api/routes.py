@@ -112,4 +112,5 @@ def _version(model: ServedModel) -> ModelVersion:
         citation=metadata.data.citation,
         created=metadata.created,
         commit=metadata.commit,
+        samples=len(metadata.golden),
     )

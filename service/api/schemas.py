@@ -30,7 +30,7 @@ _ANSWER: dict[str, Any] = {
         }
     ],
 }
-_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
 _Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
 
@@ -105,9 +105,7 @@ class PredictionAnswer(BaseModel):
 class EncodedImages(BaseModel):
     """Pictures inside JSON."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"images": [_PIXEL], "model": "cifar10"}]}
-    )
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"images": [PIXEL], "model": "cifar10"}]})
 
     images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
         min_length=1,
@@ -126,7 +124,7 @@ class EncodedImages(BaseModel):
     on_error: Literal["report"] | None = Field(
         None, description="`report`: a bad picture gets an error in its place, and the others are classified."
     )
-    prepare: Literal["digit"] | None = Field(
+    prepare: Literal["none", "digit"] | None = Field(
         None, description="`digit`: the strokes of a drawn or photographed digit are scaled and centred as MNIST's are."
     )
 
@@ -173,6 +171,7 @@ class ModelVersion(BaseModel):
     citation: str
     created: str
     commit: str
+    samples: int = Field(description="Golden images: inputs whose answers are known.", examples=[4])
 
 
 class ModelDescription(BaseModel):

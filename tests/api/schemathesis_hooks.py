@@ -51,7 +51,7 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if case.operation.path.endswith("/infer"):
         _make_inference(case)
         return
-    if case.operation.path.endswith("/predict"):
+    if case.operation.path.endswith(("/predict", "/preprocess", "/explain", "/layers")):
         _make_prediction(case)
 
 

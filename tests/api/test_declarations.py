@@ -15,7 +15,7 @@ from service.declarations import UNDECLARED, declaration_of, declare
 from tests.process import ROOT
 
 HEALTH = {"/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"}
-OPEN = {"/", "/docs", "/openapi.json", "/static-offline-docs", *HEALTH}
+OPEN = {"/", "/docs", "/openapi.json", "/page", "/static-offline-docs", *HEALTH}
 CONTROL = {"/v2/repository/models/{name}/load", "/v2/repository/models/{name}/unload"}
 
 

@@ -88,7 +88,7 @@ def test_an_empty_page_is_blank_and_a_dot_is_no_error(client: httpx.Client, leve
     ("query", "part"),
     [
         ("model=cifar10&prepare=digit", "light strokes on a dark ground"),
-        ("model=mnist&prepare=all", "it must be digit"),
+        ("model=mnist&prepare=all", "it must be none or digit"),
     ],
 )
 def test_what_cannot_be_prepared_is_said(client: httpx.Client, cat: bytes, query: str, part: str) -> None:

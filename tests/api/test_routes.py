@@ -1,8 +1,11 @@
 """Health, models, docs and the schema."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.process import ServerProcess
 
 
 def test_health(client: httpx.Client) -> None:
@@ -26,11 +29,38 @@ def test_head_is_get_without_a_body(client: httpx.Client) -> None:
 
 
 def test_the_root_leads_on(client: httpx.Client) -> None:
-    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"}, follow_redirects=True)
-    assert page.url.path == "/docs"
+    page = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert 'data-base="./"' in page.text
     links = client.get("/").json()["links"]
     assert client.get(client.base_url.join(links["models"])).status_code == 200
     assert client.post(client.base_url.join(links["predict"]), content=b"?").status_code >= 400
+
+
+def test_without_the_page_the_root_leads_to_the_docs(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "log", "--page", "false") as process, httpx.Client(base_url=process.url) as http:
+        page = http.get("/", headers={"Accept": "text/html"}, follow_redirects=True)
+        assert (page.status_code, page.url.path) == (200, "/docs")
+        assert http.get("/page/main.js").status_code == 404
+        assert http.get("/models/mnist/versions/2/samples/0").status_code == 404
+        assert "links" in http.get("/").json()
+
+
+def test_the_page_runs_its_own_scripts_only(client: httpx.Client) -> None:
+    policy = client.get("/", headers={"Accept": "text/html"}).headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+
+
+def test_samples_are_the_golden_images(client: httpx.Client) -> None:
+    [version] = client.get("/models/mnist").json()["versions"][1:]
+    answer = client.get(f"/models/mnist/versions/2/samples/{version['samples'] - 1}")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert client.post("/predict?model=mnist", content=answer.content).status_code == 200
+    missing = client.get(f"/models/mnist/versions/2/samples/{version['samples']}")
+    assert (missing.status_code, "counted from 0" in missing.json()["detail"]) == (404, True)
+    assert client.get("/models/mnist/versions/2/samples/-1").status_code == 422
+    assert client.get("/models/mnist/versions/9/samples/0").status_code == 404
 
 
 def test_models_say_what_they_are(client: httpx.Client) -> None:

@@ -1,0 +1,54 @@
+// Asks the service. Addresses begin where the page itself was found, so that they work behind any prefix.
+
+const base = new URL(document.documentElement.dataset.base, location.href);
+const STORED = "convoy-key";
+
+/** What the service refused, in its own words. */
+export class Problem extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export const setKey = (key) => sessionStorage.setItem(STORED, key);
+export const address = (path) => new URL(path, base).href;
+
+/** Asks, and returns the Response; a refusal becomes a Problem. */
+export async function ask(path, { body, type, accept = "application/json", signal } = {}) {
+  const headers = { Accept: accept };
+  const key = sessionStorage.getItem(STORED);
+  if (key) headers["X-API-Key"] = key;
+  if (type) headers["Content-Type"] = type;
+  let answer;
+  try {
+    answer = await fetch(address(path), { method: body ? "POST" : "GET", body, headers, signal });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, "The service does not answer. Is it still running?");
+  }
+  if (answer.ok) return answer;
+  const said = await answer.json().catch(() => ({}));
+  if (answer.status === 401) document.dispatchEvent(new CustomEvent("key-needed"));
+  throw new Problem(answer.status, said.detail ?? `The service answered ${answer.status}.`);
+}
+
+export const askJson = async (path, options) => (await ask(path, options)).json();
+
+/** The query that names a model and, where given, other parameters. */
+export const query = (chosen, others = {}) =>
+  `?${new URLSearchParams({ model: chosen.name, version: chosen.version, ...others })}`;
+
+/** Sends one picture. A file without a known type is sent as bytes; the service looks at them anyway. */
+export const send = (path, picture, options = {}) =>
+  ask(path, { ...options, body: picture, type: picture.type.startsWith("image/") ? picture.type : "application/octet-stream" });
+
+/** The stages of an answer: milliseconds by name, and the batch that it rode in. */
+export function timing(answer) {
+  const stages = {};
+  for (const part of (answer.headers.get("server-timing") ?? "").split(",")) {
+    const found = /(\w+);(?:dur|desc)=([\d.]+)/.exec(part);
+    if (found) stages[found[1]] = Number(found[2]);
+  }
+  return stages;
+}

@@ -1,0 +1,55 @@
+// Bars of probability, and a model's warnings.
+
+import { make, percent } from "./dom.js";
+
+const SHORT = 5;
+
+/** The probabilities of a prediction, highest first: [label, probability]. */
+export function ranked(prediction) {
+  const listed = prediction.probabilities
+    ? Object.entries(prediction.probabilities)
+    : (prediction.top ?? []).map((entry) => [entry.label, entry.probability]);
+  return listed.sort((one, other) => other[1] - one[1]);
+}
+
+/** The five most probable labels, and a button for all. */
+export function bars(prediction, isOther = false) {
+  const all = ranked(prediction);
+  const list = make("ol", { class: "bars" });
+  const show = (count) =>
+    list.replaceChildren(
+      ...all.slice(0, count).map(([label, share]) => {
+        const bar = make("span", { class: isOther ? "bar other" : "bar", "aria-hidden": "true" });
+        bar.style.width = percent(share, 2).replace(" ", "");
+        return make("li", {}, bar, make("span", {}, label), make("span", {}, percent(share, 2)));
+      }),
+    );
+  show(SHORT);
+  if (all.length <= SHORT) return list;
+  const more = make(
+    "button",
+    {
+      type: "button",
+      class: "plain",
+      "aria-expanded": "false",
+      click: () => {
+        const isOpen = more.getAttribute("aria-expanded") === "true";
+        more.setAttribute("aria-expanded", String(!isOpen));
+        more.textContent = isOpen ? `All ${all.length}` : "Only the first five";
+        show(isOpen ? SHORT : all.length);
+      },
+    },
+    `All ${all.length}`,
+  );
+  return make("div", {}, list, more);
+}
+
+/** The warnings of a prediction; null where there are none. */
+export const warnings = (prediction) =>
+  prediction.warnings?.length
+    ? make("ul", { class: "warnings", "aria-label": "Warnings" }, ...prediction.warnings.map((one) => make("li", {}, `Note: ${one.detail}.`)))
+    : null;
+
+/** The first words about a prediction. */
+export const headline = (prediction) =>
+  prediction.label === null ? "no label" : `${prediction.label}, ${percent(prediction.probability)}`;

@@ -1,0 +1,44 @@
+// The models that can be chosen, in every list of the page.
+
+import { askJson } from "./api.js";
+import { byId, make } from "./dom.js";
+
+let all = [];
+
+/** Asks which models are served, and fills the lists. */
+export async function loadModels() {
+  const { models } = await askJson("models");
+  all = models.flatMap((model) =>
+    model.versions.map((version) => ({
+      ...version,
+      name: model.name,
+      id: `${model.name}/${version.version}`,
+      isDefault: version.version === model.default_version,
+    })),
+  );
+  const drawn = all.filter(isDrawn);
+  fill("model", all);
+  fill("beside", all, "nothing");
+  fill("network-model", all);
+  fill("draw-model", drawn);
+  byId("draw-link").hidden = drawn.length === 0;
+  return all;
+}
+
+export const models = () => all;
+export const isDrawn = (model) => model.input.polarity === "light-on-dark";
+
+/** The model that a list shows; undefined where it shows none. */
+export const chosen = (list) => all.find((model) => model.id === byId(list).value);
+
+function fill(list, models, nothing) {
+  const select = byId(list);
+  const before = select.value;
+  const options = models.map((model) =>
+    make("option", { value: model.id }, `${model.name}, version ${model.version}${model.isDefault ? " (default)" : ""}`),
+  );
+  if (nothing) options.unshift(make("option", { value: "" }, nothing));
+  select.replaceChildren(...options);
+  const preferred = models.find((model) => model.id === before) ?? models.find((model) => model.isDefault);
+  select.value = nothing && !before ? "" : (preferred?.id ?? models[0]?.id ?? "");
+}

@@ -1,0 +1,114 @@
+// Draw: each stroke asks anew; the newest drawing wins, and at most one question is on its way.
+
+import { query, send } from "./api.js";
+import { bars, headline, warnings } from "./bars.js";
+import { chosen } from "./choices.js";
+import { byId, make } from "./dom.js";
+
+const STEP = 8;
+const pad = byId("pad");
+const pen = pad.getContext("2d");
+let last = null;
+let isDown = false;
+let cursor = { x: 140, y: 60 };
+let isAsking = false;
+let isStale = false;
+let drawing = 0;
+
+export function prepare() {
+  pad.addEventListener("pointerdown", (event) => {
+    pad.setPointerCapture(event.pointerId);
+    last = place(event);
+    line(last, last);
+  });
+  pad.addEventListener("pointermove", (event) => {
+    if (!last) return;
+    for (const step of event.getCoalescedEvents?.() ?? [event]) {
+      const next = place(step);
+      line(last, next);
+      last = next;
+    }
+  });
+  for (const name of ["pointerup", "pointercancel"]) pad.addEventListener(name, () => (last = null));
+  pad.addEventListener("keydown", byKeyboard);
+  byId("clear").addEventListener("click", clear);
+  byId("draw-model").addEventListener("change", update);
+  clear();
+}
+
+export async function enter() {}
+
+function place(event) {
+  const box = pad.getBoundingClientRect();
+  return { x: ((event.clientX - box.left) * pad.width) / box.width, y: ((event.clientY - box.top) * pad.height) / box.height };
+}
+
+function byKeyboard(event) {
+  const moves = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
+  if (event.key === " ") {
+    isDown = !isDown;
+    byId("pen").textContent = isDown ? "The pen is down." : "The pen is up.";
+    if (isDown) line(cursor, cursor);
+  } else if (moves[event.key]) {
+    const [across, down] = moves[event.key];
+    const next = { x: clamp(cursor.x + across), y: clamp(cursor.y + down) };
+    if (isDown) line(cursor, next);
+    cursor = next;
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+const clamp = (number) => Math.min(270, Math.max(10, number));
+
+function line(from, to) {
+  pen.lineWidth = 20;
+  pen.lineCap = pen.lineJoin = "round";
+  pen.strokeStyle = "#000";
+  pen.beginPath();
+  pen.moveTo(from.x, from.y);
+  pen.lineTo(to.x, to.y);
+  pen.stroke();
+  update();
+}
+
+function clear() {
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, pad.width, pad.height);
+  last = null;
+  isDown = false;
+  drawing += 1;
+  isStale = false;
+  byId("pen").textContent = "The pen is up.";
+  byId("draw-result").replaceChildren(make("p", { class: "quiet" }, "Nothing is drawn yet."));
+  byId("draw-status").textContent = "";
+}
+
+/** Asks about the drawing as it is, or once the question that is on its way has been answered. */
+async function update() {
+  isStale = true;
+  if (isAsking) return;
+  isAsking = true;
+  try {
+    while (isStale) {
+      isStale = false;
+      const mine = drawing;
+      const model = chosen("draw-model");
+      const picture = await new Promise((done) => pad.toBlob(done, "image/png"));
+      const answer = await send(`predict${query(model, { prepare: "digit" })}`, picture);
+      const [prediction] = (await answer.json()).predictions;
+      if (mine === drawing) show(prediction);
+    }
+  } catch (error) {
+    document.dispatchEvent(new CustomEvent("problem", { detail: error }));
+  } finally {
+    isAsking = false;
+  }
+}
+
+function show(prediction) {
+  const told = { ...prediction, warnings: prediction.warnings?.filter((one) => one.code !== "inverted") };
+  byId("draw-result").replaceChildren(make("h2", {}, headline(prediction)), warnings(told) ?? "", bars(prediction));
+  byId("draw-status").textContent = `This reads as ${headline(prediction)}.`;
+}

@@ -1,0 +1,74 @@
+// Starts the page: shows the part that the address names, and asks for a key where one is needed.
+
+import { Problem, setKey } from "./api.js";
+import { loadModels } from "./choices.js";
+import { byId } from "./dom.js";
+import * as draw from "./draw.js";
+import * as models from "./models.js";
+import * as network from "./network.js";
+import * as trial from "./trial.js";
+
+const parts = { try: trial, draw, network, models };
+let shown = null;
+let isLoaded = false;
+
+/** Shows what went wrong, in the words of the service; nothing clears it. */
+export function tell(error) {
+  const box = byId("problem");
+  box.replaceChildren();
+  if (!error || error.name === "AbortError") return;
+  const text = document.createElement("p");
+  text.className = "problem";
+  text.textContent = error instanceof Problem ? error.message : "This page failed; the browser's console says how.";
+  if (!(error instanceof Problem)) console.error(error);
+  box.append(text);
+}
+
+async function show() {
+  const name = location.hash.slice(1);
+  if (name === "main") return;
+  const part = parts[name] ? name : "try";
+  if (shown !== part) parts[shown]?.leave?.();
+  shown = part;
+  for (const other of Object.keys(parts)) byId(other).hidden = other !== part || !isLoaded;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${part}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  if (!isLoaded) return;
+  tell(null);
+  await parts[part].enter().catch(tell);
+}
+
+async function start() {
+  tell(null);
+  try {
+    await loadModels();
+    isLoaded = true;
+    byId("key-form").hidden = true;
+  } catch (error) {
+    if (error.status !== 401) tell(error);
+    return;
+  }
+  await show();
+}
+
+document.addEventListener("key-needed", () => {
+  isLoaded = false;
+  for (const part of Object.keys(parts)) byId(part).hidden = true;
+  byId("key-form").hidden = false;
+  byId("key").focus();
+});
+
+byId("key-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  setKey(byId("key").value.trim());
+  byId("key").value = "";
+  await start();
+  if (!isLoaded) tell(new Problem(401, "This key is not known here."));
+});
+
+document.addEventListener("problem", (event) => tell(event.detail));
+window.addEventListener("hashchange", show);
+for (const part of Object.values(parts)) part.prepare();
+start();

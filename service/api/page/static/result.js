@@ -1,0 +1,99 @@
+// The answer for one picture: bars, what the network saw, time by stage, and why.
+
+import { query, send, timing } from "./api.js";
+import { bars, headline, warnings } from "./bars.js";
+import { facts, loadImage, make } from "./dom.js";
+import { whyButton } from "./why.js";
+
+const SIDE = 240;
+
+/** Classifies one picture with one model or two; returns what to show and its summary. */
+export async function showOne(file, model, other) {
+  const answers = [await classify(file, model)];
+  if (other && other.id !== model.id) answers.push(await classify(file, other));
+  const cards = await Promise.all(answers.map((answer, index) => card(file, answer, index > 0)));
+  const summary = answers.map(({ model, prediction }) => `${model.name} ${model.version}: ${headline(prediction)}`).join("; ");
+  return { element: make("div", { class: cards.length > 1 ? "answers two" : "answers" }, ...cards), summary };
+}
+
+async function classify(file, model) {
+  const started = performance.now();
+  const answer = await send(`predict${query(model, { probabilities: "all" })}`, file);
+  const { predictions } = await answer.json();
+  return { model, prediction: predictions[0], stages: timing(answer), total: performance.now() - started };
+}
+
+async function card(file, { model, prediction, stages, total }, isOther) {
+  const seen = await (await send(`preprocess${query(model)}`, file)).json();
+  const pictures = make("div", { class: "pictures" }, await original(file, seen), input(seen));
+  const times = facts([
+    ["Decode", milliseconds(stages.decode)],
+    ["Wait in the queue", milliseconds(stages.queue)],
+    ["Network", milliseconds(stages.inference)],
+    ["Way there and back", milliseconds(total - stages.decode - stages.queue - stages.inference)],
+    ["Images in its batch", stages.batch],
+  ]);
+  return make(
+    "article",
+    { class: "card" },
+    make("h2", {}, `${model.name}, version ${model.version}: ${headline(prediction)}`),
+    warnings(prediction),
+    make(
+      "div",
+      { class: "pair" },
+      make("div", {}, pictures, whyButton(file, model, prediction, seen)),
+      make("div", {}, bars(prediction, isOther), make("h3", {}, "Time by stage"), times),
+    ),
+  );
+}
+
+const milliseconds = (number) => `${Math.max(0, number).toFixed(2)} ms`;
+
+/** The picture with the part that the network gets drawn on it. */
+async function original(file, seen) {
+  const address = URL.createObjectURL(file);
+  let image;
+  try {
+    image = await loadImage(address);
+  } catch {
+    return make("p", { class: "quiet" }, "This browser cannot show the picture itself.");
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+  const scale = shownSide(seen) / Math.max(image.naturalWidth, image.naturalHeight);
+  const canvas = make("canvas", {
+    width: Math.max(1, Math.round(image.naturalWidth * scale)),
+    height: Math.max(1, Math.round(image.naturalHeight * scale)),
+    role: "img",
+    "aria-label": "The picture, with the part that the network gets in a frame",
+  });
+  const pen = canvas.getContext("2d");
+  pen.imageSmoothingEnabled = scale < 1;
+  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const across = canvas.width / seen.source.width;
+  const down = canvas.height / seen.source.height;
+  const { left, top, right, bottom } = seen.box;
+  const frame = [left * across + 1.5, top * down + 1.5, (right - left) * across - 3, (bottom - top) * down - 3];
+  for (const [color, width] of [["#000", 5], ["#ffd23f", 2]]) {
+    pen.strokeStyle = color;
+    pen.lineWidth = width;
+    pen.strokeRect(...frame);
+  }
+  return make("figure", {}, canvas, make("figcaption", {}, `Sent: ${seen.source.width} × ${seen.source.height} pixels; the frame is what the network gets.`));
+}
+
+const times = (seen) => Math.max(1, Math.floor(SIDE / Math.max(seen.input.width, seen.input.height)));
+const shownSide = (seen) => times(seen) * Math.max(seen.input.width, seen.input.height);
+
+function input(seen) {
+  const factor = times(seen);
+  const image = make("img", {
+    src: seen.image,
+    class: "seen",
+    alt: "The picture as the network gets it",
+    width: seen.input.width * factor,
+    height: seen.input.height * factor,
+  });
+  const text = `What the network sees: ${seen.input.width} × ${seen.input.height} pixels, ${factor} times as large.`;
+  return make("figure", {}, image, make("figcaption", {}, text));
+}

@@ -1,0 +1,126 @@
+"""Base class of the endpoints that say more about one picture: what the network saw, and why it answered so.
+
+::
+
+    body ─> one picture ─> decoded as for /predict ─> Picture ─> the endpoint's own answer
+"""
+
+import time
+from abc import abstractmethod
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import Observation
+from service.api.accept import choose_media_type
+from service.api.bodies import explain_mangling, parse_body, takes_long
+from service.api.context import context_of
+from service.api.drawings import is_drawing
+from service.api.endpoint import ClassifyingEndpoint
+from service.api.parameters import MOST_CHARACTERS, Parameters, merge, read_query
+from service.api.problems import problem
+from service.api.requests import read_body, read_timeout_s
+from service.errors import InvalidImagesError, MalformedRequestError, UnsupportedMediaTypeError
+from service.http.asgi import Reply, Scope
+from service.http.connection import Connection
+from service.models.catalog import ServedModel
+
+_MOST_PARAMETERS = 16
+_NOT_HERE = ("top_k", "probabilities", "on_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of a request, ready for a network.
+
+    Attributes:
+        model: that shall look at it.
+        pixels: uint8 [1, H, W, C].
+        seen: what was found out about it; None where there is nothing to say.
+        media_type: that the answer shall have.
+        own: values of the endpoint's own parameters, by name.
+        deadline: on the clock of ``time.perf_counter``, in seconds.
+        connection: that it came by.
+    """
+
+    model: ServedModel
+    pixels: NDArray[np.uint8]
+    seen: Observation | None
+    media_type: bytes
+    own: dict[str, str]
+    deadline: float
+    connection: Connection
+
+
+class PictureEndpoint(ClassifyingEndpoint):
+    """Reads one picture, and decodes it as ``/predict`` does.
+
+    Attributes:
+        media_types: that the answer may have, the default first.
+        own_parameters: names in the query that are this endpoint's own.
+    """
+
+    media_types: tuple[bytes, ...]
+    own_parameters: tuple[str, ...] = ()
+
+    def _failure(self, error: Exception) -> Reply:
+        return problem(error)
+
+    async def _classify(self, scope: Scope, connection: Connection) -> Reply:
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
+        deadline = started + timeout_s
+        media_type = choose_media_type(headers.get(b"accept", b""), self.media_types)
+        content_type = headers.get(b"content-type", b"")
+        query, own = self._read_query(scope["query_string"])
+        data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
+        most = self._limits.max_images
+        if takes_long(data, content_type):
+            body = await self._do(lambda: parse_body(data, content_type, most, query), connection, deadline)
+        else:
+            body = parse_body(data, content_type, most, query)
+        parameters = merge((("query", query), ("body", body.parameters)))
+        for name in _NOT_HERE:
+            if getattr(parameters, name) is not None:
+                raise MalformedRequestError(f"{name} has no meaning for {scope['path'][:32]}; leave it out")
+        classifier = context_of(scope).app.classifier
+        model = classifier.catalog.find(parameters.model, parameters.version)
+        if isinstance(body.uploads, bytes):
+            raise UnsupportedMediaTypeError(
+                "this takes a picture, not an array; pixels can be sent as they are in a PNG"
+            )
+        if len(body.uploads) != 1:
+            raise MalformedRequestError(f"this takes one picture a request, not {len(body.uploads)}")
+        try:
+            pixels, seen = await classifier.decode(
+                model,
+                body.uploads,
+                deadline=deadline,
+                is_abandoned=connection.is_gone,
+                centers_strokes=parameters.prepare == "digit" and is_drawing(model, body),
+            )
+        except InvalidImagesError as error:
+            raise explain_mangling(error, body, data) from None
+        picture = Picture(model, pixels, seen[0] if seen else None, media_type, own, deadline, connection)
+        return await self._answer(picture)
+
+    def _read_query(self, query: bytes) -> tuple[Parameters, dict[str, str]]:
+        try:
+            pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+        except ValueError as error:
+            raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
+        own = {name: value for name, value in pairs if name in self.own_parameters}
+        others = [(name, value) for name, value in pairs if name not in own]
+        if len(own) + len(others) < len(pairs):
+            raise MalformedRequestError("a parameter is given twice")
+        for name, value in own.items():
+            if len(value) > MOST_CHARACTERS:
+                raise MalformedRequestError(f"{name} has more than the {MOST_CHARACTERS} characters that are allowed")
+        return read_query(urlencode(others).encode()), own
+
+    @abstractmethod
+    async def _answer(self, picture: Picture) -> Reply:
+        """Makes the answer."""

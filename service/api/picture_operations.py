@@ -1,0 +1,87 @@
+"""The routes that say more about one picture, and how they stand in the OpenAPI document."""
+
+from typing import Any
+
+from pydantic import BaseModel
+from starlette.routing import BaseRoute
+
+from service.api.forms import FILE_FIELD
+from service.api.operation import BINARY, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
+from service.api.parameters import MOST_CHARACTERS, PREPARE
+from service.api.picture_schemas import EncodedImage, SeenInput
+from service.api.preprocess import PreprocessEndpoint
+from service.api.work_thread import WorkThread
+from service.decoding import NPY_MEDIA_TYPE
+from service.http.body_budget import BodyBudget
+from service.limits import RequestLimits
+
+_NAME: dict[str, Any] = {**TEXT, "maxLength": MOST_CHARACTERS}
+_PARAMETERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "model": ("Name of the model; the default model where left out.", _NAME),
+    "version": ("Version of the model; its default version where left out.", _NAME),
+    "prepare": ("`digit`: as for `/predict`.", {**TEXT, "enum": list(PREPARE)}),
+}
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": [FILE_FIELD],
+    "properties": {
+        FILE_FIELD: {**BINARY, "description": "One picture."},
+        **{name: {**schema, "description": text} for name, (text, schema) in _PARAMETERS.items() if name != "prepare"},
+    },
+    "additionalProperties": False,
+}
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": "One picture of any size.",
+    "content": {
+        "image/*": {"schema": BINARY},
+        "application/octet-stream": {"schema": BINARY},
+        "multipart/form-data": {"schema": _FORM},
+        "application/json": {"schema": reference(EncodedImage)},
+    },
+}
+
+
+def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _operation(
+    path: str, summary: str, description: str, answer: type[BaseModel], others: dict[str, str], *own: dict[str, Any]
+) -> Operation:
+    content: dict[str, Any] = {"application/json": {"schema": reference(answer)}}
+    content |= {kind: {"schema": {**BINARY, "description": text}} for kind, text in others.items()}
+    shared = [_query(name, text, schema) for name, (text, schema) in _PARAMETERS.items()]
+    return Operation(
+        path,
+        path.removeprefix("/"),
+        summary,
+        description,
+        tag="explain",
+        parameters=(*shared, *own, TIMEOUT_HEADER),
+        body=_BODY,
+        answer={"description": "Of the one picture.", "content": content},
+        bodies=(EncodedImage,),
+        answers=(answer,),
+    )
+
+
+_PREPROCESS = _operation(
+    "/preprocess",
+    "See what the network sees",
+    "The pixels that the network gets, and which part of the picture they are. As PNG or as uint8 [1, H, W, C], which "
+    "`/predict` takes as it is, where `Accept` asks for it.",
+    SeenInput,
+    {"image/png": "The pixels.", NPY_MEDIA_TYPE: "uint8 [1, H, W, C]"},
+)
+
+
+def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> list[BaseRoute]:
+    """The routes.
+
+    Args:
+        limits: of a request.
+        budget: of the bytes that all bodies hold.
+        work_thread: for what would stop the event loop for too long.
+    """
+    return [OperationRoute(_PREPROCESS, PreprocessEndpoint(limits, budget, work_thread))]

@@ -1,0 +1,61 @@
+"""The JSON documents of the routes that say more about one picture, as the OpenAPI schema describes them."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.api.parameters import MOST_CHARACTERS
+from service.api.schemas import PIXEL, PictureWarning
+
+_Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
+
+
+class EncodedImage(BaseModel):
+    """One picture inside JSON."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"images": [PIXEL]}]})
+
+    images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
+        min_length=1, max_length=1, description="A file in base64, plain or as a data URL."
+    )
+    model: _Text | None = Field(None, description="Name of the model; the default model where left out.")
+    version: _Text | Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Version of the model; its default version where left out."
+    )
+    prepare: Literal["none", "digit"] | None = Field(None, description="`digit`: as for `/predict`.")
+
+
+class InputSize(BaseModel):
+    """The input of a network."""
+
+    width: int
+    height: int
+    channels: int
+
+
+class SourceSize(BaseModel):
+    """The upright picture, in pixels."""
+
+    width: int
+    height: int
+
+
+class SourceBox(BaseModel):
+    """A part of the upright picture, in its pixels."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class SeenInput(BaseModel):
+    """What the network sees of a picture."""
+
+    model: str
+    version: str
+    input: InputSize
+    source: SourceSize
+    box: SourceBox = Field(description="The part of the picture that the network gets.")
+    warnings: list[PictureWarning] = Field(description="As in a prediction; empty where there is nothing to say.")
+    image: str = Field(description="The pixels that the network gets, as PNG in a data URL.")

@@ -1,0 +1,79 @@
+"""Drives the page at ``/`` as a person does."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+SEVEN = ((0.28, 0.2), (0.72, 0.2), (0.62, 0.42), (0.5, 0.62), (0.42, 0.85))
+
+
+class Page:
+    """The page in a browser."""
+
+    def __init__(self, browser: webdriver.Chrome, address: str) -> None:
+        self.browser = browser
+        self.address = address
+
+    def open(self, part: str = "try") -> "Page":
+        self.browser.get("about:blank")
+        self.browser.get(f"{self.address}#{part}")
+        return self
+
+    def find(self, selector: str) -> WebElement:
+        found: WebElement = self.wait(lambda: self.browser.find_elements(By.CSS_SELECTOR, selector))[0]
+        return found
+
+    def all(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        return WebDriverWait(self.browser, 20, poll_frequency=0.05).until(lambda _browser: condition())
+
+    def says(self, selector: str, text: str) -> None:
+        """Waits until some element has this text."""
+
+        def is_there() -> bool:
+            script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent).join(' ')"
+            return text in self.browser.execute_script(script, selector)
+
+        try:
+            self.wait(is_there)
+        except Exception as error:
+            seen = [element.text for element in self.all(f"{selector}, #problem")]
+            raise AssertionError(f"{text!r} is not in {seen}") from error
+
+    def choose(self, identity: str, value: str) -> None:
+        self.wait(lambda: self.all(f"#{identity} option[value='{value}']"))
+        Select(self.find(f"#{identity}")).select_by_value(value)
+
+    def upload(self, *paths: Path) -> None:
+        self.find("#samples button")
+        self.find("#files").send_keys("\n".join(map(str, paths)))
+
+    def draw(self, points: tuple[tuple[float, float], ...] = SEVEN) -> None:
+        """Draws one line with pointer events, through shares of the drawing area's sides."""
+        pad = self.find("#pad")
+        self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
+        box = self.browser.execute_script(
+            "const b = arguments[0].getBoundingClientRect(); return [b.x, b.y, b.width, b.height]", pad
+        )
+        places = [(round(box[0] + x * box[2]), round(box[1] + y * box[3])) for x, y in points]
+        builder = ActionBuilder(self.browser, mouse=PointerInput("pen", "pen"), duration=20)
+        pointer = builder.pointer_action
+        pointer.move_to_location(*places[0])
+        pointer.pointer_down()
+        for place in places[1:]:
+            pointer.move_to_location(*place)
+        pointer.pointer_up()
+        builder.perform()
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.browser).send_keys(*keys).perform()

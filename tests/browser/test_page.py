@@ -1,0 +1,175 @@
+"""The page at ``/`` in a real browser, against the real service."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_core_python.selenium import Axe
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.chromium import CHROMIUM, DRIVER, chromium, console_errors, hosts
+from tests.browser.page import Page
+from tests.fixtures.keys import write_keys
+from tests.fixtures.nginx import nginx
+from tests.process import ROOT, SAMPLES, ServerProcess
+
+pytestmark = pytest.mark.slow
+
+FILES = ROOT / "service" / "api" / "page" / "static"
+MOST_BYTES, MOST_LINES = 150_000, 200
+
+
+@pytest.fixture(scope="module")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    if not (CHROMIUM and DRIVER):
+        pytest.skip("chromium and chromedriver are not installed")
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(one_browser: webdriver.Chrome, server: ServerProcess) -> Iterator[Page]:
+    """The page on a wide and light screen; it is checked at the end that nothing went wrong on the way."""
+    one_browser.set_window_size(1200, 1400)
+    console_errors(one_browser), hosts(one_browser)
+    yield Page(one_browser, f"{server.url}/")
+    assert console_errors(one_browser) == []
+    assert hosts(one_browser) <= {server.url.removeprefix("http://")}
+
+
+def barriers(page: Page) -> list[str]:
+    """What axe-core finds."""
+    found = Axe().run(page.browser)["violations"]
+    return [f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}" for one in found]
+
+
+def test_a_sample_is_uploaded_and_answered_as_the_api_does(page: Page, client: httpx.Client, cat: bytes) -> None:
+    page.open().upload(SAMPLES / "cifar10_cat_0.png")
+    expected = client.post("/predict?probabilities=all", content=cat).json()["predictions"][0]
+    page.says("#result h2", f"{expected['label']}, {100 * expected['probability']:.1f} %")
+    first = sorted(expected["probabilities"].values(), reverse=True)[:5]
+    shown = [line.text for line in page.all("#result .bars li")]
+    assert [text.rsplit(None, 2)[-2] for text in shown] == [f"{100 * share:.2f}" for share in first]
+    page.says("#result dl", "Images in its batch")
+    assert page.find("#result img.seen").get_attribute("naturalWidth") == "32"
+    page.find("#result button[aria-expanded]").click()
+    assert len(page.all("#result .bars li")) == 10
+    assert barriers(page) == []
+
+
+def test_samples_can_be_clicked_and_two_versions_stand_side_by_side(page: Page) -> None:
+    page.open()
+    page.choose("model", "mnist/2")
+    page.choose("beside", "mnist/1")
+    page.wait(lambda: page.all("#samples img[alt='Sample 1']"))
+    page.find("#samples button").click()
+    page.wait(lambda: len(page.all("#result article")) == 2)
+    page.says("#status", "mnist 1:")
+
+
+def test_several_pictures_become_a_table_that_sorts_and_a_csv(page: Page, tmp_path: Path) -> None:
+    bad = tmp_path / "=bad.png"
+    bad.write_bytes(b"no picture")
+    page.open().upload(*(SAMPLES / f"cifar10_{name}_0.png" for name in ("ship", "cat", "dog")), bad)
+    page.says("#status", "3 of 4 pictures")
+    page.says("#result td.problem", "picture")
+    for direction in ("ascending", "descending"):
+        page.find("#result th:nth-child(3) button").click()
+        assert page.find("#result th[aria-sort]").get_attribute("aria-sort") == direction
+        labels = [cell.text for cell in page.all("#result tbody td:nth-child(3):not(.problem)")]
+        assert labels == sorted(labels, reverse=direction == "descending")
+    behaviour = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    page.find("#result a[download]").click()
+    page.wait((tmp_path / "predictions.csv").exists)
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["ship", "cat", "dog", ""]
+    assert (rows[3]["file"], rows[3]["model"]) == ("'=bad.png", "cifar10")
+    assert barriers(page) == []
+
+
+def test_a_drawn_seven_reads_seven(page: Page) -> None:
+    page.open("draw")
+    page.wait(lambda: page.find("#draw-model").get_attribute("value"))
+    page.draw()
+    page.says("#draw-result h2", "7, ")
+    assert barriers(page) == []
+    page.find("#clear").click()
+    page.says("#draw-result", "Nothing is drawn yet")
+
+
+def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
+    page.open("draw")
+    page.wait(lambda: page.find("#draw-model").get_attribute("value"))
+    page.browser.execute_script("document.activeElement.blur()")
+    for _ in range(30):
+        page.press(Keys.TAB)
+        if page.browser.switch_to.active_element.get_attribute("id") == "pad":
+            break
+    # A 1: the pen goes down, moves downwards, and is lifted.
+    page.press(Keys.SPACE, *[Keys.ARROW_DOWN] * 20, Keys.SPACE)
+    page.says("#draw-result h2", "1, ")
+    page.open("try")
+    page.wait(lambda: page.all("#samples button"))
+    page.browser.execute_script("document.activeElement.blur()")
+    for _ in range(30):
+        page.press(Keys.TAB)
+        if page.browser.execute_script("return document.activeElement.closest('#samples') !== null"):
+            break
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.all("#result article"))
+
+
+@pytest.mark.parametrize("part", ["try", "draw", "network", "models"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_each_part_fits_a_phone_and_has_no_barriers(page: Page, part: str, scheme: str) -> None:
+    emulated = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
+    page.browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": False}
+    )
+    try:
+        page.open(part)
+        page.wait(lambda: page.all(f"#{part}:not([hidden])"))
+        if part == "try":
+            page.upload(SAMPLES / "cifar10_cat_0.png")
+            page.wait(lambda: page.all("#result article"))
+        assert page.browser.execute_script("return document.documentElement.scrollWidth") <= 360
+        assert barriers(page) == []
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chrome, tmp_path: Path) -> None:
+    flags, keys = write_keys(tmp_path, somebody=("predict",))
+    key = keys["somebody"]
+    with (
+        ServerProcess(tmp_path / "log", *flags) as process,
+        nginx(tmp_path / "nginx", f"location /apis/classify/ {{ proxy_pass {process.url}/; }}") as url,
+    ):
+        page = Page(one_browser, f"{url}/apis/classify/").open()
+        page.wait(lambda: page.all("#key-form:not([hidden])"))
+        assert barriers(page) == []
+        page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
+        page.says("#problem", "This key is not known here.")
+        page.find("#key").send_keys(key, Keys.ENTER)
+        page.wait(lambda: page.all("#samples button"))
+        assert key not in page.browser.page_source
+        page.find("#samples button").click()
+        page.wait(lambda: page.all("#result article"))
+        assert page.browser.execute_script("return Object.keys(localStorage).length + document.cookie.length") == 0
+        assert hosts(one_browser) == {url.removeprefix("http://")}
+        refused = [message for message in console_errors(one_browser) if "401" not in message]
+        assert refused == []
+
+
+def test_the_page_is_small_and_its_modules_short() -> None:
+    files = [path for path in FILES.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+    lines = {path.name: len(path.read_text().splitlines()) for path in files if path.suffix in {".js", ".html"}}
+    assert not {name: count for name, count in lines.items() if count >= MOST_LINES}
