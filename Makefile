@@ -120,7 +120,7 @@ lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu --extra import -o requirements/import.txt
 	$(LOCK) --extra cpu --extra training -o requirements/train.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
-	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra training --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra parquet --extra training --extra dev -o requirements/dev.txt
 
 .PHONY: grpc
 grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the oldest protobuf that is supported

@@ -2,7 +2,7 @@
 
 ::
 
-    convoy WORD ... ─┬─ serve, doctor, keys, health ──────────────> service      (never imports TensorFlow)
+    convoy WORD ... ─┬─ serve, score, doctor, keys, health ───────> service      (never imports TensorFlow)
                      └─ train, import, describe, evaluate,
                         convert, submit ─────────────────────────> training
 
@@ -36,6 +36,7 @@ class Command(NamedTuple):
 
 COMMANDS: Final = {
     "serve": Command("service", "install", "serve the models over HTTP; --help lists the settings"),
+    "score": Command("service", "install", "score a folder, an archive or a list of pictures: a table of predictions"),
     "doctor": Command("service", "install", "say what this machine can serve, and what to do where it cannot"),
     "keys": Command("service", "install", "make an API key: convoy keys new --name NAME"),
     "health": Command("service", "install", "ask the service that runs here whether it is ready"),

@@ -1,7 +1,8 @@
 """``python -m service``: serves the model repository over HTTP.
 
-``python -m service doctor`` explains the machine, ``python -m service keys new`` makes an API key, and ``python -m
-service health`` asks the service of this container whether it is ready. Each imports only what it needs.
+``python -m service doctor`` explains the machine, ``python -m service keys new`` makes an API key, ``python -m service
+score`` scores folders of pictures, and ``python -m service health`` asks the service of this container whether it is
+ready. Each imports only what it needs.
 """
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
@@ -34,6 +35,10 @@ def main(arguments: Sequence[str]) -> int:
         from service.health_check import main as health
 
         return health(rest)
+    if command == "score":
+        from service.scoring.command import main as score
+
+        return score(rest)
     if command == "keys":
         from service.access.command import main as keys
 

@@ -9,6 +9,7 @@
     │   └── ModelLoadFailedError        it could not be loaded for a reason that may pass
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
     ├── SettingError                a setting that this installation cannot honour
+    ├── ScoringError                pictures that cannot be scored, or a table that cannot be written, and why
     ├── KeyFileError                the file of API keys cannot be used, and why
     ├── AccessError                 the key that came with a request does not let it in
     │   ├── UnauthenticatedError        no key, or none that is known
@@ -62,6 +63,10 @@ class ProviderUnavailableError(ConvoyError):
 
 class SettingError(ConvoyError):
     """A setting asks for what this installation does not have. The message says what to install."""
+
+
+class ScoringError(ConvoyError):
+    """``convoy score`` cannot read its input or write its table. The message names the file."""
 
 
 class KeyFileError(ConvoyError):

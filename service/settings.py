@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_split_list)] = Field(
         (),
-        description="APIs of other servers that are answered too, docs/dialects.md: huggingface, tfserving, torchserve.",
+        description="APIs of other servers that are answered too: huggingface, tfserving, torchserve.",
     )
 
     models_dir: Path = Field(

@@ -1,0 +1,137 @@
+"""``convoy score`` beside processes that do nothing but read, decode and run: what the rest of it costs.
+
+::
+
+    python -m bench.score                       10,000 PNGs of 32x32, 1,000 JPEGs of 640x480, 100 of 12 megapixels
+    python -m bench.score --rounds 5 --rows png
+
+Both do the same work on the same cores: `imaging` and ONNX Runtime with one thread a process. Rounds alternate, and
+each starts its processes anew; the time that they take to load the model is measured on one picture and taken off.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from bench.server_process import ROOT, SAMPLES
+from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
+from imaging import Target, read
+
+_BATCH: Final = 32
+_SIZES: Final = {"png": (32, 32, 10_000), "jpeg": (640, 480, 1_000), "12mp": (4000, 3000, 100)}
+_MODEL: Final = ROOT / "models" / "cifar10" / "2" / "model.onnx"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures, and prints one JSON line for each kind of picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", default=",".join(_SIZES))
+    options = parser.parse_args(arguments)
+    cores = len(os.sched_getaffinity(0))
+    for row in options.rows.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            paths = _make_pictures(Path(folder) / "pictures", row)
+            least = Path(folder) / "one"
+            least.mkdir()
+            (least / paths[0].name).write_bytes(paths[0].read_bytes())
+            rates: dict[str, list[float]] = {"score": [], "alone": []}
+            for _ in range(options.rounds):
+                for name, run in (("score", _score), ("alone", _alone)):
+                    started = run(least, cores)
+                    seconds = run(paths[0].parent, cores) - started
+                    rates[name].append(len(paths) / seconds)
+            ratios = [ours / theirs for ours, theirs in zip(rates["score"], rates["alone"], strict=True)]
+            print(
+                json.dumps(
+                    {
+                        "row": row,
+                        "pictures": len(paths),
+                        "processes": cores,
+                        "a_second": {name: round(median(found)) for name, found in rates.items()},
+                        "ratio": round(median(ratios), 3),
+                        "ratios": [round(ratio, 3) for ratio in ratios],
+                    }
+                ),
+                flush=True,
+            )
+    return 0
+
+
+def _make_pictures(folder: Path, row: str) -> list[Path]:
+    width, height, count = _SIZES[row]
+    folder.mkdir()
+    samples = sorted(SAMPLES.glob("cifar10_*.png"))
+    made = []
+    for sample in samples:
+        with Image.open(sample) as picture:
+            large = picture.convert("RGB").resize((width, height), Image.Resampling.BICUBIC)
+        path = folder / f"{sample.stem}.{'png' if row == 'png' else 'jpg'}"
+        large.save(path, quality=90)
+        made.append(path)
+    while len(made) < count:
+        copy = folder / f"{len(made):06}{made[0].suffix}"
+        copy.write_bytes(made[len(made) % len(samples)].read_bytes())
+        made.append(copy)
+    return made
+
+
+def _score(folder: Path, _cores: int) -> float:
+    out = folder.parent / f"{folder.name}.csv"
+    command = [
+        sys.executable,
+        "-m",
+        "convoy",
+        "score",
+        str(folder),
+        "--model",
+        "cifar10",
+        "--out",
+        str(out),
+        "--overwrite",
+    ]
+    started = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return time.perf_counter() - started
+
+
+def _alone(folder: Path, cores: int) -> float:
+    started = time.perf_counter()
+    paths = sorted(map(str, folder.iterdir()))
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_work, args=(paths[core::cores],)) for core in range(cores)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return time.perf_counter() - started
+
+
+def _work(paths: list[str]) -> None:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(_MODEL), options, providers=["CPUExecutionProvider"])
+    target = Target.of(ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map))
+    images = np.empty((_BATCH, *target.shape), np.uint8)
+    for start in range(0, len(paths), _BATCH):
+        batch = paths[start : start + _BATCH]
+        for place, path in enumerate(batch):
+            images[place] = read(Path(path).read_bytes(), target)
+        session.run((OUTPUT_NAME,), {INPUT_NAME: images[: len(batch)]})
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,97 @@
+"""How often predictions were right, where the folder of a picture is its label."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.decision import most_probable
+from service.errors import ScoringError
+
+_Z95 = 1.959964  # of the normal distribution, for 95 %
+
+
+class Truth:
+    """The labels that folders name.
+
+    Args:
+        labels: of the model, in column order.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._labels = labels
+        self._index = {label: index for index, label in enumerate(labels)}
+
+    def compare(self, names: Iterable[str], probabilities: NDArray[np.float32]) -> list[list[int]]:
+        """Counts predictions by true label.
+
+        Args:
+            names: of N pictures, with their folders.
+            probabilities: float32 [N, K].
+
+        Returns:
+            [truth, prediction, count], by index of the label.
+
+        Raises:
+            ScoringError: a folder has the name of no label.
+        """
+        pairs = Counter(zip(map(self._of, names), most_probable(probabilities).tolist(), strict=True))
+        return [[truth, predicted, count] for (truth, predicted), count in sorted(pairs.items())]
+
+    def _of(self, name: str) -> int:
+        folder = PurePosixPath(name).parent.name
+        if folder not in self._index:
+            known = ", ".join(self._labels[:20]) + (", ..." if len(self._labels) > 20 else "")
+            raise ScoringError(f"{name}: its folder {folder!r} is no label of the model; labels are {known}")
+        return self._index[folder]
+
+
+class Confusion:
+    """Predictions by true label, of all parts of a run.
+
+    Args:
+        counts: [truth, prediction, count], several of one pair are added.
+    """
+
+    def __init__(self, counts: Iterable[Sequence[int]]) -> None:
+        self._counts: Counter[tuple[int, int]] = Counter()
+        for truth, predicted, count in counts:
+            self._counts[truth, predicted] += count
+
+    @property
+    def total(self) -> int:
+        """All predictions."""
+        return self._counts.total()
+
+    @property
+    def right(self) -> int:
+        """Those that are the true label."""
+        return sum(count for (truth, predicted), count in self._counts.items() if truth == predicted)
+
+    def accuracy(self) -> str:
+        """The share that is right, with its interval of 95 % (Wilson, 1927), for people."""
+        low, high = wilson_interval(self.right, self.total)
+        return f"{self.right / self.total:.2%} ({self.right} of {self.total}; 95 % interval {low:.2%} to {high:.2%})"
+
+    def columns(self, labels: Sequence[str]) -> dict[str, list[str]]:
+        """The matrix: a row for each true label that occurs, a column for each label that was predicted."""
+        truths = sorted({truth for truth, _ in self._counts})
+        predictions = sorted({predicted for _, predicted in self._counts})
+        table = {"truth": [labels[truth] for truth in truths]}
+        for predicted in predictions:
+            table[labels[predicted]] = [str(self._counts[truth, predicted]) for truth in truths]
+        return table
+
+
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """The interval that holds a share with a confidence of 95 %.
+
+    Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    share, square = right / total, _Z95 * _Z95
+    middle = share + square / (2 * total)
+    half = _Z95 * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
+    return max(0.0, (middle - half) / (1 + square / total)), min(1.0, (middle + half) / (1 + square / total))

@@ -1,0 +1,69 @@
+"""The columns of the table of predictions, the same in every format.
+
+==========  =====================================================================================
+label       file, label
+top         file, label, probability; of further ones label_2, probability_2 and so on
+all         file, label, probability, and p_<label> for each label
+==========  =====================================================================================
+
+For a model of several labels a picture, ``labels`` stands in place of ``label``: those from 0.5 on, separated by ``|``.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.decision import rank
+from service.scoring.pictures import shown
+
+Output = Literal["label", "top", "all"]
+OUTPUTS: Final[tuple[Output, ...]] = get_args(Output)
+THRESHOLD: Final = 0.5
+
+Column = Sequence[str] | NDArray[np.float32]
+
+
+class Columns:
+    """Turns probabilities into columns.
+
+    Args:
+        labels: of the model, in column order, each once.
+        output: which columns.
+        top_k: labels that are listed.
+        multi_label: whether a picture may have several labels or none.
+    """
+
+    def __init__(self, labels: Sequence[str], output: Output, top_k: int, *, multi_label: bool) -> None:
+        self._labels = labels
+        self._output = output
+        self._top_k = min(top_k, len(labels))
+        self._multi_label = multi_label
+
+    def fill(self, names: Sequence[str], probabilities: NDArray[np.float32]) -> dict[str, Column]:
+        """The columns of some rows.
+
+        Args:
+            names: of N pictures.
+            probabilities: float32 [N, K].
+
+        Returns:
+            Columns of N values by name, in the order of the table. Without pictures they are empty, and all there.
+        """
+        columns: dict[str, Column] = {"file": [shown(name) for name in names]}
+        if self._multi_label:
+            columns["labels"] = [self._several(row) for row in probabilities]
+        ranked = rank(probabilities, self._top_k)
+        for place in range(0 if self._multi_label else ranked.shape[1]):
+            suffix = "" if place == 0 else f"_{place + 1}"
+            columns[f"label{suffix}"] = [self._labels[index] for index in ranked[:, place].tolist()]
+            if self._output != "label":
+                columns[f"probability{suffix}"] = np.take_along_axis(probabilities, ranked[:, place, None], 1)[:, 0]
+        if self._output == "all":
+            columns |= {f"p_{label}": probabilities[:, index] for index, label in enumerate(self._labels)}
+        return columns
+
+    def _several(self, row: NDArray[np.float32]) -> str:
+        best_first = np.argsort(-row, kind="stable").tolist()
+        return "|".join(self._labels[index] for index in best_first if row[index] >= THRESHOLD)

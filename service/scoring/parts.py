@@ -1,0 +1,175 @@
+"""What a run has finished, kept beside its table until the table is whole: a run that was killed goes on from there.
+
+::
+
+    predictions.csv.parts/run.json                 what decides the answers: model, input, columns
+                          000000.csv               predictions of some thousand pictures
+                          000000.errors.csv        those that could not be scored
+                          000000.json              written last: with it the part counts as finished
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from service.errors import ScoringError
+from service.scoring.columns import Column
+from service.scoring.formats import CsvFormat, Format
+from service.scoring.pictures import shown
+from service.scoring.worker import Fault
+
+_RUN: Final = "run.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """What a finished part holds.
+
+    Attributes:
+        scored: pictures with a prediction.
+        faults: pictures without one.
+        names: SHA-256 of the names of all its pictures, in the order of the input.
+        confusion: how often pictures of one label (index) were given another: [truth, prediction, count].
+    """
+
+    scored: int
+    faults: int
+    names: str
+    confusion: list[list[int]]
+
+    @property
+    def pictures(self) -> int:
+        """All of them."""
+        return self.scored + self.faults
+
+
+class NamesHash:
+    """A hash of names in their order."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, name: str) -> None:
+        """Adds the next name."""
+        self._hash.update(os.fsencode(name) + b"\0")
+
+    def value(self) -> str:
+        """Of all names so far, as hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+class Parts:
+    """The folder of a run's parts. Only one process at a time can have it.
+
+    Args:
+        out: the table.
+        table_format: of it.
+        run: what decides the answers, as JSON has it.
+        resume: whether to go on with what is there.
+
+    Attributes:
+        finished: the records of the parts that are there.
+
+    Raises:
+        ScoringError: parts are there and ``resume`` is False, or they are of another run; or nothing can be written.
+    """
+
+    def __init__(self, out: Path, table_format: Format, run: Mapping[str, object], *, resume: bool) -> None:
+        self._out = out
+        self._format = table_format
+        self._folder = out.with_name(f"{out.name}.parts")
+        self.finished: list[PartRecord] = []
+        try:
+            self._begin(json.loads(json.dumps(run)), resume=resume)
+        except OSError as error:
+            raise ScoringError(f"{error.filename or self._folder}: {error.strerror}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._lock)
+
+    def write(self, columns: Mapping[str, Column], faults: Sequence[Fault], record: PartRecord) -> None:
+        """Writes the next part.
+
+        Raises:
+            ScoringError: it cannot be written.
+        """
+        number = len(self.finished)
+        table, errors, said = self._paths(number)
+        try:
+            self._format.write(table, columns)
+            CsvFormat().write(errors, _error_columns(faults))
+            temporary = said.with_suffix(".tmp")
+            temporary.write_text(json.dumps(asdict(record)))
+            temporary.replace(said)
+        except OSError as error:
+            raise ScoringError(
+                f"{error.filename or table}: {error.strerror}; what is finished is kept: go on with --resume"
+            ) from error
+        self.finished.append(record)
+
+    def join(self, errors: Path) -> None:
+        """Makes the table, and the list of errors where there are any, and removes the parts.
+
+        Raises:
+            ScoringError: they cannot be written.
+        """
+        paths = [self._paths(number) for number in range(len(self.finished))]
+        try:
+            whole = self._folder / "whole"
+            self._format.join([table for table, _, _ in paths], whole)
+            if any(record.faults for record in self.finished):
+                all_errors = self._folder / "whole.errors"
+                CsvFormat().join([faults for _, faults, _ in paths], all_errors)
+                all_errors.replace(errors)
+            else:
+                errors.unlink(missing_ok=True)  # of a run before
+            whole.replace(self._out)
+            shutil.rmtree(self._folder)
+        except OSError as error:
+            raise ScoringError(
+                f"{error.filename or self._out}: {error.strerror}; what is finished is kept: go on with --resume"
+            ) from error
+
+    def _begin(self, run: object, *, resume: bool) -> None:
+        is_new = not (self._folder / _RUN).exists()
+        if not is_new and not resume:
+            raise ScoringError(
+                f"a run that was stopped left {self._folder}: go on with --resume, or remove it to begin anew"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ScoringError(f"another run is writing {self._out}") from None
+        if is_new:
+            (self._folder / _RUN).write_text(json.dumps(run, indent=1))
+            return
+        before = json.loads((self._folder / _RUN).read_text())
+        changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]  # type: ignore[dict-item, attr-defined]
+        if changed:
+            told = "; ".join(f"{key} was {before.get(key)}" for key in changed)
+            raise ScoringError(f"the run in {self._folder} was another one: {told}. Remove it to begin anew")
+        while (said := self._paths(len(self.finished))[2]).exists():
+            self.finished.append(PartRecord(**json.loads(said.read_text())))
+
+    def _paths(self, number: int) -> tuple[Path, Path, Path]:
+        name = f"{number:06}"
+        return (
+            self._folder / f"{name}{self._out.suffix}",
+            self._folder / f"{name}.errors.csv",
+            self._folder / f"{name}.json",
+        )
+
+
+def _error_columns(faults: Sequence[Fault]) -> dict[str, Column]:
+    return {"file": [shown(fault.name) for fault in faults], "error": [fault.reason for fault in faults]}

@@ -1,0 +1,120 @@
+"""A picture to score: where it lies, so that a worker process can read it.
+
+A picture goes to a worker by name and place. Only what can be read in no other order than that of its archive goes as
+bytes.
+"""
+
+import os
+import stat
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Protocol
+
+from service.errors import ScoringError
+
+MOST_FILE_BYTES: Final = 256 << 20
+"""Longer files are no pictures that can be read; an archive may announce any length."""
+
+
+class Picture(Protocol):
+    """One picture that can be read in another process."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in the table."""
+
+    def read(self) -> bytes:
+        """The whole file.
+
+        Raises:
+            OSError: it cannot be read.
+            ScoringError: it is too long, or damaged inside its archive.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class FilePicture:
+    """A file."""
+
+    name: str
+    path: str
+
+    def read(self) -> bytes:
+        """See :class:`Picture`."""
+        with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ScoringError("it is not a regular file")
+            _check_length(status.st_size)
+            return file.readall()
+
+
+@dataclass(frozen=True, slots=True)
+class ZipPicture:
+    """A member of a zip archive."""
+
+    name: str
+    archive: str
+
+    def read(self) -> bytes:
+        """See :class:`Picture`."""
+        try:
+            archive = _open_zip(self.archive)
+            _check_length(archive.getinfo(self.name).file_size)
+            return archive.read(self.name)
+        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+            raise ScoringError(f"it cannot be taken out of the archive: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SlicePicture:
+    """A part of a file: a member of a tar archive that is not compressed."""
+
+    name: str
+    archive: str
+    offset: int
+    size: int
+
+    def read(self) -> bytes:
+        """See :class:`Picture`."""
+        _check_length(self.size)
+        with open(self.archive, "rb", buffering=0) as file:  # noqa: PTH123  as fast as it gets: once for each picture
+            data = os.pread(file.fileno(), self.size, self.offset)
+        if len(data) < self.size:
+            raise ScoringError("the archive ends before it does")
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class SentPicture:
+    """A picture whose bytes are here already: a member of a compressed archive, which can only be read in order."""
+
+    name: str
+    data: bytes
+
+    def read(self) -> bytes:
+        """See :class:`Picture`."""
+        _check_length(len(self.data))
+        return self.data
+
+
+def shown(name: str) -> str:
+    """A file's name as text that can be written, whatever its bytes are."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens a file, and does not wait where it is a pipe that nobody writes to."""
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
+@lru_cache(maxsize=4)
+def _open_zip(path: str) -> zipfile.ZipFile:
+    """An archive stays open in a worker: its directory is read as a whole, which takes long for many pictures."""
+    return zipfile.ZipFile(path)
+
+
+def _check_length(size: int) -> None:
+    if size > MOST_FILE_BYTES:
+        raise ScoringError(f"it has {size} bytes; at most {MOST_FILE_BYTES} are read")

@@ -1,0 +1,129 @@
+"""Spreads chunks of pictures over worker processes, and gives their results back in order.
+
+::
+
+    pictures ─> chunks of 8 to 512 ─> so many in flight as keep all workers busy ─> results, the oldest first
+
+A chunk is as large as takes a worker a fraction of a second: small pictures cost little each, and of large ones the
+next result is not waited for long. Where a picture ends the process that reads it, the chunks in flight are scored
+again picture by picture, so that the one is named and all others are scored.
+"""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from itertools import islice
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from service.scoring.pictures import Picture
+from service.scoring.worker import ChunkResult, Fault
+
+Score = Callable[[Sequence[Picture]], ChunkResult]
+
+_LEAST_CHUNK: Final = 8
+_MOST_CHUNK: Final = 512
+_SHORT_CHUNK_S: Final = 0.1
+_LONG_CHUNK_S: Final = 0.5
+_CHUNKS_A_WORKER: Final = 3
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class WorkerPool:
+    """Worker processes for one run.
+
+    Args:
+        score: scores a chunk; is sent to the workers.
+        workers: processes.
+        classes: K.
+    """
+
+    def __init__(self, score: Score, workers: int, classes: int) -> None:
+        self._score = score
+        self._workers = workers
+        self._classes = classes
+        self._executor = self._start(workers)
+        self._chunk = _LEAST_CHUNK
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def results(self, pictures: Iterator[Picture]) -> Iterator[ChunkResult]:
+        """Scores pictures.
+
+        Yields:
+            The result of each chunk, in the order of the pictures.
+        """
+        in_flight: deque[tuple[list[Picture], Future[ChunkResult]]] = deque()
+        while True:
+            while len(in_flight) < _CHUNKS_A_WORKER * self._workers:
+                chunk = list(islice(pictures, self._chunk))
+                if not chunk:
+                    break
+                in_flight.append((chunk, self._submit(chunk)))
+            if not in_flight:
+                return
+            chunk, scoring = in_flight.popleft()
+            try:
+                result = scoring.result()
+            except BrokenProcessPool:
+                yield from self._score_singly([chunk, *(later for later, _ in in_flight)])
+                in_flight.clear()
+                self._executor = self._start(self._workers)
+                continue
+            self._fit_chunk(result.seconds)
+            yield result
+
+    @staticmethod
+    def _start(workers: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_follow, initargs=(os.getpid(),)
+        )
+
+    def _submit(self, chunk: list[Picture]) -> "Future[ChunkResult]":
+        try:
+            return self._executor.submit(self._score, chunk)
+        except BrokenProcessPool as error:  # it ends between two results
+            failed: Future[ChunkResult] = Future()
+            failed.set_exception(error)
+            return failed
+
+    def _score_singly(self, chunks: list[list[Picture]]) -> Iterator[ChunkResult]:
+        executor = self._start(1)
+        for chunk in chunks:
+            for picture in chunk:
+                try:
+                    yield executor.submit(self._score, [picture]).result()
+                except BrokenProcessPool:
+                    fault = Fault(picture.name, "the process that read it ended: an error in native code, or no memory")
+                    yield ChunkResult([picture.name], [], np.empty((0, self._classes), np.float32), [fault], 0.0)
+                    executor = self._start(1)
+        executor.shutdown()
+
+    def _fit_chunk(self, seconds: float) -> None:
+        if seconds < _SHORT_CHUNK_S:
+            self._chunk = min(2 * self._chunk, _MOST_CHUNK)
+        elif seconds > _LONG_CHUNK_S:
+            self._chunk = max(self._chunk // 2, _LEAST_CHUNK)
+
+
+def _follow(parent: int) -> None:
+    """Prepares a worker: it leaves Ctrl-C to its parent, and ends when that does, however that happens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before it could be watched
+            os._exit(1)

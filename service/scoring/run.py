@@ -1,0 +1,169 @@
+"""One run of ``convoy score``, from the input to the table.
+
+::
+
+    begin: model, columns, parts that are there ─> skip what they hold ─> pool ─> parts ─> join
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from contract import ModelMetadata
+from service.errors import ScoringError
+from service.scoring.accuracy import Confusion, Truth
+from service.scoring.columns import Columns, Output
+from service.scoring.formats import CsvFormat, format_of
+from service.scoring.parts import NamesHash, PartRecord, Parts
+from service.scoring.pictures import Picture
+from service.scoring.pool import WorkerPool
+from service.scoring.sources import find_pictures
+from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
+
+_PART_PICTURES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """What is to be done.
+
+    Attributes:
+        source: the input, see :mod:`service.scoring.sources`.
+        column: of a CSV.
+        out: the table.
+        errors: list of the pictures that could not be scored.
+        output: which columns.
+        top_k: labels that are listed.
+        labels_from_folders: whether the folder of a picture is its label.
+        resume: whether to go on with a run that was stopped.
+        workers: processes.
+    """
+
+    source: str
+    column: str | None
+    out: Path
+    errors: Path
+    output: Output
+    top_k: int
+    labels_from_folders: bool
+    resume: bool
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What was done.
+
+    Attributes:
+        scored: pictures in the table.
+        faults: pictures in the list of errors.
+        confusion: where labels were known.
+    """
+
+    scored: int
+    faults: int
+    confusion: Confusion | None
+
+
+class ScoreRun:
+    """One run.
+
+    Args:
+        job: what is to be done.
+        spec: the model, for the workers.
+        metadata: of the model.
+        digest: SHA-256 of the model's file, as hexadecimal digits.
+    """
+
+    def __init__(self, job: ScoreJob, spec: WorkerSpec, metadata: ModelMetadata, digest: str) -> None:
+        self._job = job
+        self._spec = spec
+        self._labels = metadata.class_names
+        self._columns = Columns(self._labels, job.output, job.top_k, multi_label=metadata.multi_label)
+        self._truth = Truth(self._labels) if job.labels_from_folders else None
+        if self._truth is not None and metadata.multi_label:
+            raise ScoringError("--labels-from-folders needs a model that gives each picture one label")
+        self._about = {
+            "input": job.source,
+            "column": job.column,
+            "model": f"{spec.name} version {spec.version}",
+            "model file": digest,
+            "columns": f"{job.output}, top {job.top_k}",
+            "labels from folders": job.labels_from_folders,
+        }
+
+    def run(self, told: Callable[[int], object]) -> Summary:
+        """Scores all pictures.
+
+        Args:
+            told: is called with the number of pictures that are finished, again and again.
+
+        Raises:
+            ScoringError: the input cannot be read, or the table cannot be written.
+        """
+        job, table_format = self._job, format_of(self._job.out)
+        with Parts(job.out, table_format, self._about, resume=job.resume) as parts:
+            pictures = find_pictures(job.source, job.column)
+            for number, record in enumerate(parts.finished):
+                self._skip(pictures, number, record)
+                told(record.pictures)
+            with WorkerPool(partial(score_chunk, self._spec), job.workers, len(self._labels)) as pool:
+                for part in _gather(pool.results(pictures), told):
+                    self._write(parts, part)
+            if not parts.finished:
+                self._write(parts, [])
+            parts.join(job.errors)
+            confusion = None
+            if self._truth is not None:
+                confusion = Confusion(counts for record in parts.finished for counts in record.confusion)
+                if confusion.total:
+                    CsvFormat().write(job.out.with_suffix(".confusion.csv"), confusion.columns(self._labels))
+            return Summary(
+                sum(record.scored for record in parts.finished),
+                sum(record.faults for record in parts.finished),
+                confusion,
+            )
+
+    def _skip(self, pictures: Iterator[Picture], number: int, record: PartRecord) -> None:
+        """Passes over the pictures of a finished part, and checks that they are the same ones."""
+        names = NamesHash()
+        for picture in islice(pictures, record.pictures):
+            names.add(picture.name)
+        if names.value() != record.names:
+            raise ScoringError(
+                f"{self._job.source} is not what it was: other pictures stand where those of part {number} stood. "
+                f"Remove {self._job.out}.parts to begin anew"
+            )
+
+    def _write(self, parts: Parts, chunks: list[ChunkResult]) -> None:
+        names = [name for chunk in chunks for name in chunk.names]
+        empty = np.empty((0, len(self._labels)), np.float32)
+        probabilities = np.concatenate([empty, *(chunk.probabilities for chunk in chunks)])
+        faults = [fault for chunk in chunks for fault in chunk.faults]
+        confusion = [] if self._truth is None else self._truth.compare(names, probabilities)
+        hashed = NamesHash()
+        for chunk in chunks:
+            for name in chunk.order:
+                hashed.add(name)
+        record = PartRecord(len(names), len(faults), hashed.value(), confusion)
+        parts.write(self._columns.fill(names, probabilities), faults, record)
+
+
+def _gather(results: Iterator[ChunkResult], told: Callable[[int], object]) -> Iterator[list[ChunkResult]]:
+    """Puts chunks together to parts."""
+    part: list[ChunkResult] = []
+    pictures = 0
+    for result in results:
+        part.append(result)
+        pictures += len(result.order)
+        told(len(result.order))
+        if pictures >= _PART_PICTURES:
+            yield part
+            part, pictures = [], 0
+    if part:
+        yield part

@@ -1,0 +1,137 @@
+"""What a worker process does: reads, decodes and runs a chunk of pictures, with a session of its own.
+
+Processes, and not threads, since reading a file and decoding a small picture hold Python's global lock. Each runs its
+network on one core: pictures that are computed beside each other need less time than one that is spread over cores.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imaging import Limits, PictureError, Target, read
+from service.errors import ScoringError
+from service.inference import GpuPolicy, ModelRepository, ModelSession, Provider
+from service.scoring.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker needs to know; the same for all of a run.
+
+    Attributes:
+        models_dir: the model repository.
+        name: of the model.
+        version: of it.
+        provider: that runs it.
+        batch_size: most images in one run; None takes what is measured to suit the model.
+        limits: of a picture.
+        gpu: what a session may take of a GPU.
+    """
+
+    models_dir: Path
+    name: str
+    version: str
+    provider: Provider
+    batch_size: int | None
+    limits: Limits
+    gpu: GpuPolicy
+
+
+class Fault(NamedTuple):
+    """A picture that could not be scored.
+
+    Attributes:
+        name: of the picture.
+        reason: why.
+    """
+
+    name: str
+    reason: str
+
+
+class ChunkResult(NamedTuple):
+    """What became of a chunk.
+
+    Attributes:
+        order: names of all its pictures, in the order of the input.
+        names: of those that were scored, in the same order.
+        probabilities: float32 [N, K], of these.
+        faults: the others.
+        seconds: that it took.
+    """
+
+    order: list[str]
+    names: list[str]
+    probabilities: NDArray[np.float32]
+    faults: list[Fault]
+    seconds: float
+
+
+def open_session(spec: WorkerSpec) -> ModelSession:
+    """Loads and checks the model.
+
+    Raises:
+        ModelNotFoundError: there is no such file.
+        ModelRefusedError: it may not be used.
+    """
+    repository = ModelRepository(
+        spec.models_dir,
+        provider=spec.provider,
+        intra_op_threads=1,
+        max_batch_size=spec.batch_size,
+        gpu=spec.gpu,
+    )
+    return repository.load(spec.name, spec.version).session
+
+
+def score_chunk(spec: WorkerSpec, pictures: Sequence[Picture]) -> ChunkResult:
+    """Scores pictures; called in a worker process, which keeps its session from chunk to chunk."""
+    return _worker(spec).score(pictures)
+
+
+@lru_cache(maxsize=1)
+def _worker(spec: WorkerSpec) -> "_Worker":
+    return _Worker(open_session(spec), spec.limits)
+
+
+class _Worker:
+    def __init__(self, session: ModelSession, limits: Limits) -> None:
+        self._session = session
+        self._target = Target.of(session.metadata)
+        self._classes = len(session.metadata.labels)
+        self._limits = limits
+        self._images = np.empty((session.max_batch_size, *self._target.shape), np.uint8)
+
+    def score(self, pictures: Sequence[Picture]) -> ChunkResult:
+        started = time.perf_counter()
+        names: list[str] = []
+        faults: list[Fault] = []
+        rows: list[NDArray[np.float32]] = []
+        filled = 0
+        for picture in pictures:
+            try:
+                self._images[filled] = read(picture.read(), self._target, self._limits.check)
+            except (OSError, PictureError, ScoringError) as error:
+                reason = error.strerror if isinstance(error, OSError) else str(error)
+                faults.append(Fault(picture.name, reason or "it cannot be read"))
+                continue
+            names.append(picture.name)
+            filled += 1
+            if filled == len(self._images):
+                rows.append(self._session.run(self._images))
+                filled = 0
+        if filled:
+            rows.append(self._session.run(self._images[:filled]))
+        probabilities = np.concatenate([np.empty((0, self._classes), np.float32), *rows])
+        is_finite = np.isfinite(probabilities).all(axis=1)
+        if not is_finite.all():
+            faults += [Fault(names[at], "the model's answer is not finite") for at in np.flatnonzero(~is_finite)]
+            names = [names[at] for at in np.flatnonzero(is_finite)]
+        order = [picture.name for picture in pictures]
+        return ChunkResult(order, names, probabilities[is_finite], faults, time.perf_counter() - started)

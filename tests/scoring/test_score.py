@@ -1,0 +1,175 @@
+"""``convoy score`` as a person runs it: tables, errors, resuming, and the same answers as over HTTP."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import numpy as np
+import orjson
+import pyarrow.parquet
+import pytest
+from PIL import Image
+
+from service.scoring.pictures import Picture, SentPicture
+from service.scoring.pool import WorkerPool
+from service.scoring.worker import ChunkResult
+from tests.process import ROOT, SAMPLES, ServerProcess
+
+pytestmark = pytest.mark.slow
+
+CIFAR10 = sorted(SAMPLES.glob("cifar10_*.png"))
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "convoy", "score", *map(str, arguments)]
+
+
+def score(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples of CIFAR-10 in a folder for each label, a large JPEG, and two files that are no pictures."""
+    root = tmp_path_factory.mktemp("photos")
+    for path in CIFAR10:
+        (root / path.name.split("_")[1]).mkdir(exist_ok=True)
+        (root / path.name.split("_")[1] / path.name).write_bytes(path.read_bytes())
+    with Image.open(CIFAR10[0]) as picture:
+        picture.convert("RGB").resize((640, 480)).save(root / "airplane" / "large.jpg")
+    (root / "cat" / "a_damaged.png").write_bytes(CIFAR10[0].read_bytes()[:100])
+    (root / "cat" / "b_empty.png").write_bytes(b"")
+    return root
+
+
+def test_the_answers_are_those_of_the_service(folder: Path, tmp_path: Path) -> None:
+    answer = score(folder, "--model", "cifar10", "--out", tmp_path / "p.csv", "--output", "all")
+    assert answer.returncode == 3, answer.stderr
+    rows = rows_of(tmp_path / "p.csv")
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and "cat/" not in f"{path}")
+    assert [row["file"] for row in rows if "cat/" not in row["file"]] == [
+        str(path.relative_to(folder)) for path in paths
+    ]
+    errors = rows_of(tmp_path / "errors.csv")
+    assert [row["file"] for row in errors] == ["cat/a_damaged.png", "cat/b_empty.png"]
+    assert all(row["error"] for row in errors)
+    with ServerProcess(tmp_path / "log") as server:
+        files = [("file", (row["file"], (folder / row["file"]).read_bytes())) for row in rows]
+        document = httpx.post(f"{server.url}/predict", files=files).raise_for_status().json()
+    for row, prediction in zip(rows, document["predictions"], strict=True):
+        assert (row["file"], row["label"]) == (prediction["file"], prediction["label"])
+        for label, probability in prediction["probabilities"].items():
+            assert abs(float(row[f"p_{label}"]) - probability) <= 1e-6
+
+
+def test_the_formats_hold_the_same(folder: Path, tmp_path: Path) -> None:
+    for name in ("p.csv", "p.jsonl", "p.parquet"):
+        answer = score(folder / "dog", "--model", "cifar10", "--out", tmp_path / name, "--topk", "2")
+        assert answer.returncode == 0, answer.stderr
+    rows = rows_of(tmp_path / "p.csv")
+    assert list(rows[0]) == ["file", "label", "probability", "label_2", "probability_2"]
+    lines = [orjson.loads(line) for line in (tmp_path / "p.jsonl").read_bytes().splitlines()]
+    assert [{name: str(value) for name, value in line.items()}["label"] for line in lines] == [
+        row["label"] for row in rows
+    ]
+    table = pyarrow.parquet.read_table(tmp_path / "p.parquet")
+    for name in ("probability", "probability_2"):
+        numbers = np.array([row[name] for row in rows], np.float32)
+        assert np.array_equal(numbers, np.array([line[name] for line in lines], np.float32))
+        assert np.array_equal(numbers, table[name].to_numpy())
+
+
+def test_folders_as_labels_give_accuracy_and_confusion(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "p.csv"
+    answer = score(folder, "--model", "cifar10", "--out", out, "--labels-from-folders", "--output", "label")
+    rows = rows_of(out)
+    right = sum(row["file"].startswith(f"{row['label']}/") for row in rows)
+    assert f"accuracy {right / len(rows):.2%} ({right} of {len(rows)}; 95 % interval" in answer.stdout
+    matrix = {row.pop("truth"): row for row in rows_of(tmp_path / "p.confusion.csv")}
+    assert sum(int(matrix[label][label]) for label in matrix if label in matrix[label]) == right
+    assert sum(int(count) for row in matrix.values() for count in row.values()) == len(rows)
+
+
+def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
+    names = [str(CIFAR10[n % len(CIFAR10)]) for n in range(12_000)]
+    listed, out = tmp_path / "list.txt", tmp_path / "p.csv"
+    listed.write_text("\n".join(names))
+    arguments = (listed, "--model", "cifar10", "--out", out)
+    with subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True) as running:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "p.csv.parts" / "000000.json").exists():
+            assert time.monotonic() < deadline
+            assert running.poll() is None
+            time.sleep(0.005)
+        os.killpg(running.pid, signal.SIGKILL)
+    assert not out.exists()
+    assert "go on with --resume" in score(*arguments).stderr
+    other = score(listed, "--model", "mnist", "--out", out, "--resume")
+    assert "was another one: model was cifar10 version 2" in other.stderr
+    listed.write_text("\n".join(reversed(names)))
+    assert "is not what it was" in score(*arguments, "--resume").stderr
+    listed.write_text("\n".join(names))
+    assert score(*arguments, "--resume").returncode == 0
+    rows = rows_of(out)
+    assert [row["file"] for row in rows] == names
+    by_name = {row["file"]: row for row in rows[:20]}
+    assert all(row == by_name[row["file"]] for row in rows)
+    assert list(tmp_path.glob("*.parts")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--model", "lion", "--out", "p.csv"), "has no such model; it has cifar10, mnist"),
+        (("--model", "cifar10", "--version", "9", "--out", "p.csv"), "model cifar10 has 1, 2"),
+        (("--model", "cifar10", "--out", "p.xlsx"), "ends in .csv, .jsonl or .parquet"),
+        (("--model", "mnist", "--out", "p.csv", "--labels-from-folders"), "is no label of the model; labels are 0, 1"),
+    ],
+)
+def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str], said: str) -> None:
+    placed = [str(tmp_path / word) if word.startswith("p.") else word for word in arguments]
+    answer = score(folder, *placed)
+    assert answer.returncode == 2
+    assert said in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert (
+        "there are no pictures in it"
+        in score(tmp_path / "empty", "--model", "mnist", "--out", tmp_path / "p.csv").stderr
+    )
+    (tmp_path / "there.csv").write_text("mine")
+    answer = score(SAMPLES, "--model", "mnist", "--out", tmp_path / "there.csv")
+    assert (answer.returncode, (tmp_path / "there.csv").read_text()) == (2, "mine")
+    assert "--overwrite replaces it" in answer.stderr
+
+
+def length_of(pictures: Sequence[Picture]) -> ChunkResult:
+    """Scores by the length of the bytes; one name ends the process."""
+    names = [picture.name for picture in pictures]
+    if "deadly" in names:
+        os._exit(1)
+    return ChunkResult(names, names, np.array([[len(picture.read())] for picture in pictures], np.float32), [], 0.01)
+
+
+def test_a_picture_that_ends_the_process_is_named_and_the_others_are_scored() -> None:
+    pictures = [SentPicture("deadly" if n == 21 else f"{n}", bytes(n)) for n in range(40)]
+    with WorkerPool(length_of, workers=1, classes=1) as pool:
+        results = list(pool.results(iter(pictures)))
+    assert [name for result in results for name in result.order] == [picture.name for picture in pictures]
+    assert [fault.name for result in results for fault in result.faults] == ["deadly"]
+    lengths = np.concatenate([result.probabilities for result in results])[:, 0].tolist()
+    assert lengths == [n for n in range(40) if n != 21]

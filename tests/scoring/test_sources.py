@@ -1,0 +1,109 @@
+"""Where pictures come from: each kind of input, in its order, and each wrong one with its message."""
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from service.errors import ScoringError
+from service.scoring.pictures import FilePicture
+from service.scoring.sources import count_pictures, find_pictures
+
+NAMES = ["b.PNG", "c.jpeg", "a/1.webp", "a/2.png", "z/0.tiff"]
+OTHERS = ["Thumbs.db", ".hidden.png", "a/notes.txt", ".git/x.png"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Files whose content is their name."""
+    root = tmp_path / "photos"
+    for name in (*reversed(NAMES), *OTHERS):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(name.encode())
+    return root
+
+
+def zip_of(folder: Path, out: Path) -> Path:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in (*OTHERS, *NAMES):
+            archive.write(folder / name, name)
+    return out
+
+
+def tar_of(folder: Path, out: Path, mode: str) -> Path:
+    with tarfile.open(out, mode) as archive:  # type: ignore[call-overload]
+        for name in (*OTHERS, *NAMES):
+            archive.add(folder / name, name)
+    return out
+
+
+def found(source: Path | str, column: str | None = None) -> dict[str, bytes]:
+    return {picture.name: picture.read() for picture in find_pictures(str(source), column)}
+
+
+EXPECTED = {name: name.encode() for name in NAMES}
+
+
+def test_a_folder_with_all_below_it_files_first(folder: Path) -> None:
+    assert list(found(folder).items()) == list(EXPECTED.items())
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tgz", "tar.xz"])
+def test_archives_in_their_own_order(folder: Path, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / f"photos.{kind}"
+    mode = {"tar": "w:", "tar.xz": "w:xz"}.get(kind, "w:gz")
+    archive = zip_of(folder, out) if kind == "zip" else tar_of(folder, out, mode)
+    assert list(found(archive).items()) == list(EXPECTED.items())
+    assert count_pictures(str(archive)) == (len(NAMES) if kind in ("zip", "tar") else None)
+
+
+def test_a_pattern(folder: Path) -> None:
+    assert list(found(f"{folder}/**/*.png")) == [f"{folder}/a/2.png"]
+
+
+def test_a_list_and_standard_input(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "".join(f"{folder / name}\r\n" for name in NAMES) + "\n"
+    (tmp_path / "list.txt").write_text(text)
+    expected = [str(folder / name) for name in NAMES]
+    assert list(found(tmp_path / "list.txt")) == expected
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert list(found("-")) == expected
+
+
+def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
+    table = folder / "table.csv"
+    table.write_text('id,where,path\n1,here,b.PNG\n2,"x\ny",a/2.png\n3,,\n', encoding="utf-8-sig")
+    assert found(table) == {name: EXPECTED[name] for name in ("b.PNG", "a/2.png")}
+    assert found(table, "path") == found(table)
+    with pytest.raises(ScoringError, match="--column must say which column holds the paths: id, where, path"):
+        found(table, "file")
+
+
+def test_one_picture(folder: Path) -> None:
+    assert list(found(folder / "b.PNG").values()) == [b"b.PNG"]
+
+
+def test_a_name_that_is_not_utf8_is_found(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    assert list(found(tmp_path).values()) == [b"x"]
+
+
+def test_what_is_wrong_with_an_input_is_said(tmp_path: Path) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"PK nothing")
+    (tmp_path / "broken.tar.gz").write_bytes(b"nothing")
+    with pytest.raises(ScoringError, match="there is no such file or folder"):
+        found(tmp_path / "gone")
+    for name in ("broken.zip", "broken.tar.gz"):
+        with pytest.raises(ScoringError, match="damaged, or not what its name says"):
+            found(tmp_path / name)
+
+
+def test_a_pipe_and_a_missing_file_are_faults_of_one_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ScoringError, match="not a regular file"):
+        FilePicture("pipe", str(tmp_path / "pipe.png")).read()
+    with pytest.raises(FileNotFoundError):
+        FilePicture("gone", str(tmp_path / "gone.png")).read()
