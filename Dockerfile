@@ -16,8 +16,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
     CONVOY_HOST=0.0.0.0 \
-    CONVOY_PORT=8000 \
-    CONVOY_MODELS_DIR=/models \
+    CONVOY_PORT_VARIABLE=PORT \
     CONVOY_KNOWN_MODELS_DIR=/app/known-models
 WORKDIR /app
 USER 10001:10001
@@ -45,7 +44,8 @@ COPY imaging /app/imaging
 COPY service /app/service
 RUN python -m compileall -q /app
 
-# The doctor loads every model and keeps which have passed, so that the first start need not try them.
+# The doctor loads every model and keeps which have passed, so that the first start need not try them. The default of
+# models_dir leads to /models by a link, so that a host can name another folder and CONVOY_MODELS_DIR still wins.
 FROM runtime AS gpu
 ENV CONVOY_EXECUTION_PROVIDER=cuda \
     NVIDIA_VISIBLE_DEVICES=all \
@@ -54,7 +54,7 @@ COPY --from=gpu-dependencies /opt/venv /opt/venv
 COPY models /models
 COPY --from=application /app /app
 USER 0
-RUN install -d -m 755 /app/known-models \
+RUN install -d -m 755 /app/known-models && ln -s /models /app/models \
  && python -m service doctor --execution-provider cpu --max-batch-size 256
 USER 10001:10001
 
@@ -63,6 +63,6 @@ COPY --from=cpu-dependencies /opt/venv /opt/venv
 COPY models /models
 COPY --from=application /app /app
 USER 0
-RUN install -d -m 755 /app/known-models \
+RUN install -d -m 755 /app/known-models && ln -s /models /app/models \
  && python -m service doctor
 USER 10001:10001

@@ -63,6 +63,10 @@ def main(arguments: Sequence[str]) -> int:
     configure_logs(settings.log_level, settings.log_format)
     for remark in remarks(os.environ, Settings.model_fields):
         logger.warning(remark)
+    if settings.dialects:
+        logger.info(
+            "dialects that are on: %s; models are looked for in %s", ", ".join(settings.dialects), settings.models_dir
+        )
     return _serve(settings, signals)
 
 

@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+from service.hosting import HostingError, host_settings
+
 _PROCESSES: Final = Path("/proc")
 _TIMEOUT_S: Final = 2.0
 _EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  not listened on here
@@ -34,6 +36,13 @@ def main(arguments: Sequence[str]) -> int:
     flags = [*flags, *arguments]
     host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")
     port = _flag(flags, "--port") or environment.get("CONVOY_PORT", "")
+    if not port.isdecimal():
+        port_variable = _flag(flags, "--port-variable") or environment.get("CONVOY_PORT_VARIABLE")
+        try:
+            port = str(host_settings(flags, environment, port_variable).get("port", ""))
+        except HostingError as error:
+            print(error, file=sys.stderr)
+            return 1
     host = _EVERY_INTERFACE.get(host, host)
     connection = http.client.HTTPConnection(host, int(port) if port.isdecimal() else 8000, timeout=_TIMEOUT_S)
     try:

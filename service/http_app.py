@@ -96,7 +96,7 @@ class HttpApp:
         answer_errors(app)
         app.add_middleware(PageSecurity)
         app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
-        front = _front(predict, inference, HeadMiddleware(app))
+        front = _front(predict, inference, HeadMiddleware(app), self._taken_paths())
         if tracing is not None:
             front = tracing.app(front)
         if access is not None:
@@ -113,6 +113,12 @@ class HttpApp:
                 expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
             )
 
+    def _taken_paths(self) -> frozenset[str]:
+        """The paths of the two endpoints at which a dialect answers in their place, as Vertex AI may ask for."""
+        paths = (operation.path for dialect in self.dialects or () for operation, _ in dialect.operations)
+        requests = ({"method": "POST", "path": path} for path in paths)
+        return frozenset(asked["path"] for asked in requests if is_prediction(asked) or is_inference(asked))
+
     def over(self, state: AppState) -> ASGIApp:
         """The whole app, over the parts that answer."""
         settings = self._settings
@@ -125,12 +131,14 @@ class HttpApp:
         )
 
 
-def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp) -> ASGIApp:
-    """Calls the two endpoints that classify without the app's routing, and the app for the rest."""
+def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp, taken: frozenset[str]) -> ASGIApp:
+    """Calls the two endpoints that classify without the app's routing, and the app for the rest and what is taken."""
 
     def front(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if is_prediction(scope):
             return predict(scope, receive, send)
         return (inference if is_inference(scope) else app)(scope, receive, send)
 
-    return front
+    if not taken:
+        return front
+    return lambda scope, receive, send: (app if scope["path"] in taken else front)(scope, receive, send)

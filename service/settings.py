@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, CliApp, EnvSettingsSource, NoDecode,
 
 from service.environment import PREFIX, is_of_a_service
 from service.errors import SettingError
+from service.hosting import SAGEMAKER_WORD, HostingError, check_route, host_settings
 from service.http.addresses import check_addresses, check_prefix
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MEBIBYTE = 1 << 20
 _LONGEST_SHOWN = 100
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
-DialectName = Literal["huggingface", "tfserving", "torchserve"]
+DialectName = Literal["huggingface", "sagemaker", "tfserving", "torchserve", "vertex"]
 LogFormat = Literal["auto", "json", "text"]
 
 
@@ -68,6 +69,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = Field(
         8000, description="TCP port; 0 takes a free port and prints it."
     )
+    port_variable: str | None = Field(
+        None,
+        description="A variable that holds the port where neither --port nor CONVOY_PORT is given; PORT in the image.",
+    )
     share_port: bool = Field(
         False, description="Let a second service listen on the same port, so that a restart leaves no gap."
     )
@@ -90,8 +95,14 @@ class Settings(BaseSettings):
     )
 
     dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_split_list)] = Field(
-        (),
-        description="APIs of other servers that are answered too: huggingface, tfserving, torchserve.",
+        (), description="APIs of other servers and hosts that are answered too; docs/dialects.md lists their names."
+    )
+    vertex_health_route: Annotated[str, AfterValidator(check_route)] = Field(
+        "/vertex/health",
+        description="Where the dialect vertex answers for health; AIP_HEALTH_ROUTE says it on Vertex AI.",
+    )
+    vertex_predict_route: Annotated[str, AfterValidator(check_route)] = Field(
+        "/vertex/predict", description="Where the dialect vertex classifies; AIP_PREDICT_ROUTE says it on Vertex AI."
     )
 
     models_dir: Path = Field(
@@ -276,11 +287,23 @@ def read_settings(arguments: Sequence[str]) -> Settings:
         SettingError: a value cannot be used; names it, and the flag or variable that it came from.
         SystemExit: a flag is unknown, or help was asked for.
     """
+    words = list(arguments)
     try:
-        return CliApp.run(Settings, cli_args=list(arguments))
+        settings = CliApp.run(Settings, cli_args=words[1:] if words[:1] == [SAGEMAKER_WORD] else words)
+        return _follow_host(settings, host_settings(words, os.environ, settings.port_variable))
+    except HostingError as error:
+        raise SettingError(str(error)) from None
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
         raise SettingError("\n".join(_tell(fault, arguments) for fault in faults)) from None
+
+
+def _follow_host(settings: Settings, asked: dict[str, Any]) -> Settings:
+    """Sets what the host of this container asks for, where no flag and no variable of our own says it."""
+    changes = {name: value for name, value in asked.items() if name not in settings.model_fields_set}
+    if "dialects" in asked:
+        changes["dialects"] = tuple(dict.fromkeys((*settings.dialects, *asked["dialects"])))
+    return settings.model_copy(update=changes) if changes else settings
 
 
 def _tell(fault: "ErrorDetails", arguments: Sequence[str]) -> str:

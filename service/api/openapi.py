@@ -73,7 +73,9 @@ class ApiDocument:
         paths, schemas = document["paths"], document["components"]["schemas"]
         described = [route for route in routes if isinstance(route, OperationRoute)]
         for route in described:
-            paths.setdefault(route.operation.path, {}).update(route.operation.to_json())
+            operations = paths.setdefault(route.operation.path, {})
+            for method, operation in route.operation.to_json().items():
+                operations.setdefault(method, operation)
         schemas |= _schemas(
             self._bodies + tuple(body for route in described for body in route.operation.bodies),
             (

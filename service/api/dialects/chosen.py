@@ -44,11 +44,14 @@ class Dialects:
             budget: of the bytes that all bodies hold.
             work_thread: for what would stop the event loop for too long.
         """
+        others = {  # SageMaker and TorchServe share /ping
+            getattr(route, "path", ""): route for dialect in reversed(self._dialects) for route in dialect.router.routes
+        }
         return [
             *(
                 OperationRoute(operation, DialectEndpoint(dialect, read, limits, budget, work_thread))
                 for dialect in self._dialects
                 for operation, read in dialect.operations
             ),
-            *(route for dialect in self._dialects for route in dialect.router.routes),
+            *others.values(),
         ]

@@ -79,9 +79,9 @@ def _read(request: DialectRequest, members: tuple[str, ...], right: str) -> Docu
     return document
 
 
-def _model(request: DialectRequest) -> tuple[str, str | None]:
+def _model(request: DialectRequest) -> tuple[str | None, str | None]:
     steps = request.steps
-    return steps["name"], _version(steps.get("version"), steps.get("label"))
+    return steps.get("name"), _version(steps.get("version"), steps.get("label"))
 
 
 def _version(version: str | None, label: str | None) -> str | None:

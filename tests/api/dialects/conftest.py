@@ -7,7 +7,7 @@ import pytest
 
 from tests.process import ServerProcess
 
-DIALECTS = ("huggingface", "tfserving", "torchserve")
+DIALECTS = ("huggingface", "sagemaker", "tfserving", "torchserve", "vertex")
 
 
 @pytest.fixture(scope="session")

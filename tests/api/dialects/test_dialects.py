@@ -17,11 +17,13 @@ from tests.process import ROOT, ServerProcess
 
 ASKED = {
     "huggingface": ("POST", "/models/cifar10"),
+    "sagemaker": ("POST", "/invocations"),
+    "vertex": ("POST", "/vertex/predict"),
     "tfserving": ("POST", "/v1/models/cifar10:predict"),
     "torchserve": ("PUT", "/predictions/cifar10"),
 }
 """A request of each dialect that classifies, with one picture as its whole body where that is enough."""
-OPEN = ("/ping",)
+OPEN = ("/ping", "/vertex/health")
 
 
 def test_no_dialect_is_on_where_none_is_named() -> None:

@@ -1,0 +1,91 @@
+"""The bodies that ``/predict`` takes, for hosts that pass any body on: SageMaker, and Vertex AI's raw predictions."""
+
+from collections.abc import Iterator
+
+import orjson
+
+from service.api.accept import choose_media_type
+from service.api.answers import JSON, MEDIA_TYPES, answer
+from service.api.bodies import parse_body
+from service.api.dialects.content import media_type_of
+from service.api.dialects.dialect import DialectRequest, Question
+from service.api.dialects.documents import read_document
+from service.api.dialects.instances import read_rows
+from service.api.json_writing import STEP_NUMBERS
+from service.api.parameters import Parameters, merge
+from service.classifier import Classification
+from service.errors import MalformedRequestError
+from service.http.asgi import Reply
+
+JSON_LINES = b"application/jsonlines"
+_JSON_LINES_TYPES = ("application/jsonlines", "application/jsonl", "application/x-jsonlines", "application/x-ndjson")
+_PICTURE_TYPES = ("application/x-image",)  # what SageMaker's own image classification calls any picture
+_RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
+
+
+def read_own(request: DialectRequest, parameters: Parameters) -> Question:
+    """Reads a body as ``/predict`` does.
+
+    Args:
+        request: that it came with.
+        parameters: from elsewhere in the request.
+    """
+    accepted = choose_media_type(request.headers.get(b"accept", b""), (*MEDIA_TYPES, JSON_LINES))
+    content_type = request.headers.get(b"content-type", b"")
+    if media_type_of(request) in _PICTURE_TYPES:
+        content_type = b"application/octet-stream"
+    body = parse_body(request.body, content_type, request.max_images)
+    merged = merge((("custom attributes", parameters), ("body", body.parameters)))
+    if merged.on_error is not None:
+        raise MalformedRequestError("on_error works with /predict only; leave it out")
+    filenames = body.filenames()
+
+    def write(result: Classification) -> Reply:
+        if accepted == JSON_LINES:
+            return _write_lines(result, merged)
+        return answer(result, accepted, merged, filenames)._replace(headers=[])
+
+    return Question(body.uploads, write, merged.model, merged.version)
+
+
+def is_json_lines(request: DialectRequest) -> bool:
+    """Whether a body has a JSON value in each line."""
+    return media_type_of(request) in _JSON_LINES_TYPES
+
+
+def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
+    """Reads a picture in each line; the answer has a prediction in each line.
+
+    Args:
+        request: that it came with.
+        parameters: from elsewhere in the request.
+    """
+    accepted = choose_media_type(request.headers.get(b"accept", b""), (JSON_LINES, JSON))
+    lines = [line for line in request.body.split(b"\n", request.max_images + 1) if line.strip()]
+    joined = b'{"lines":[%b]}' % b",".join(lines)
+    document = read_document(joined, request.max_images, _RIGHT_LINE, ("lines",))
+    if not lines or len(document) != 1:
+        raise MalformedRequestError(_RIGHT_LINE)
+    pictures = read_rows(document["lines"], "lines", request.max_images)
+
+    def write(result: Classification) -> Reply:
+        if len(result.probabilities) != len(lines):
+            raise MalformedRequestError(_RIGHT_LINE)
+        if accepted == JSON:
+            return answer(result, JSON, parameters)._replace(headers=[])
+        return _write_lines(result, parameters)
+
+    return Question(pictures, write, parameters.model, parameters.version)
+
+
+def _write_lines(result: Classification, parameters: Parameters) -> Reply:
+    """One prediction of ``/predict`` in each line."""
+    step = max(1, STEP_NUMBERS // result.probabilities.shape[1])
+
+    def lines() -> Iterator[bytes]:
+        for at in range(0, len(result.probabilities), step):
+            part = result._replace(probabilities=result.probabilities[at : at + step])
+            for prediction in orjson.loads(answer(part, JSON, parameters).body)["predictions"]:
+                yield orjson.dumps(prediction) + b"\n"
+
+    return Reply(200, b"".join(lines()), JSON_LINES, [])

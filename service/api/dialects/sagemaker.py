@@ -1,0 +1,146 @@
+"""Amazon SageMaker's contract with a container: ``/ping`` and ``/invocations``, for endpoints and for batch transform.
+
+What ``/invocations`` takes is the container's choice, so it takes what clients have: the bodies of ``/predict``, JSON
+as TF Serving's and Hugging Face's containers take it, and for batch transform a picture in each line.
+
+Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
+"""
+
+import re
+from difflib import get_close_matches
+
+from service.api.dialects import hugging_face, tf_serving
+from service.api.dialects.content import media_type_of
+from service.api.dialects.dialect import Dialect, DialectRequest, Question
+from service.api.dialects.documents import Document, tell_error
+from service.api.dialects.own_bodies import is_json_lines, read_lines, read_own
+from service.api.dialects.ping import ping_router
+from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
+from service.api.parameters import Parameters, read_values
+from service.api.v2.schemas import InferenceError
+from service.classifier import Classification
+from service.errors import MalformedRequestError
+from service.http.asgi import Reply
+
+_TAG = "dialect: SageMaker"
+_ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+_KNOWN = ("model", "version", "top_k", "probabilities")
+_FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
+_FIRST_BYTES = 4096
+_LIKE = 0.75  # topk is like top_k, trace-id is like none
+
+
+def read(request: DialectRequest) -> Question:
+    """Reads a request of any kind that the container takes."""
+    parameters = read_attributes(request.header(_ATTRIBUTES))
+    question = _read(request, parameters)
+
+    def write(result: Classification) -> Reply:
+        answer = question.write(result)
+        metadata = result.model.metadata
+        answer.headers.append((_ATTRIBUTES, f"model={metadata.name},version={metadata.version}".encode()))
+        return answer
+
+    return question._replace(write=write)
+
+
+def _read(request: DialectRequest, parameters: Parameters) -> Question:
+    if is_json_lines(request):
+        return read_lines(request, parameters)
+    if media_type_of(request) == "application/json":
+        member = _FIRST_MEMBER.search(request.body[:_FIRST_BYTES]) or _FIRST_MEMBER.search(request.body[-_FIRST_BYTES:])
+        kind = b"images" if member is None else member[1]
+        if kind != b"images":
+            _refuse_listing(parameters, kind.decode())
+        if kind == b"instances":
+            question = tf_serving.read_predict(request)
+            return question._replace(model=parameters.model, version=parameters.version)
+        if kind == b"inputs":
+            return hugging_face.read_json(request, parameters.model, parameters.version)
+    return read_own(request, parameters)
+
+
+def read_attributes(text: str) -> Parameters:
+    """Reads ``model=NAME,version=2,top_k=3`` from the custom attributes.
+
+    SageMaker passes them on as they are, and a client may use them for ids of its own: text that names none of the
+    parameters is passed over.
+
+    Raises:
+        MalformedRequestError: a parameter is misspelt, given twice or invalid.
+    """
+    pairs = [
+        (name.strip(), value.strip()) for name, sign, value in (word.partition("=") for word in text.split(",")) if sign
+    ]
+    names = [name for name, _ in pairs]
+    others = [name for name in names if name not in _KNOWN]
+    if len(others) < len(names):
+        if others:
+            raise MalformedRequestError(f"unknown custom attribute {others[0][:64]!r}; known: {', '.join(_KNOWN)}")
+        if len(set(names)) < len(names):
+            raise MalformedRequestError("a custom attribute is given twice")
+        return read_values(dict(pairs))
+    for name in others[:16]:
+        if near := get_close_matches(name.lower()[:64], _KNOWN, 1, _LIKE):
+            raise MalformedRequestError(f"unknown custom attribute {name[:64]!r}; is {near[0]} meant?")
+    return Parameters()
+
+
+def _refuse_listing(parameters: Parameters, member: str) -> None:
+    if parameters.top_k is not None or parameters.probabilities is not None:
+        raise MalformedRequestError(
+            f"the custom attributes top_k and probabilities do not work with `{member}`, whose answer has its own form"
+        )
+
+
+_JSON: Document = {
+    "type": "object",
+    "description": "`images` as /predict takes them, `instances` as TF Serving does, or `inputs` as Hugging Face does; "
+    "the answer has the same form.",
+}
+_BODY: Document = {
+    "required": True,
+    "content": {
+        "image/*": {"schema": BINARY},
+        "application/x-image": {"schema": BINARY},
+        "application/octet-stream": {"schema": BINARY},
+        "application/json": {"schema": _JSON},
+        "application/jsonlines": {"schema": {**TEXT, "description": 'A picture a line: {"b64": "<base64>"}'}},
+    },
+}
+_ANSWER: Document = {
+    "description": "As /predict answers; of JSON lines, a prediction a line.",
+    "content": {"application/json": {"schema": {}}, "application/jsonlines": {"schema": TEXT}},
+    "headers": SERVER_TIMING,
+}
+_ATTRIBUTES_HEADER: Document = {
+    "name": "X-Amzn-SageMaker-Custom-Attributes",
+    "in": "header",
+    "description": "`model=cifar10,version=2,top_k=3,probabilities=top`; all may be left out.",
+    "schema": TEXT,
+}
+SAGEMAKER = Dialect(
+    name="sagemaker",
+    tag=_TAG,
+    own=re.compile(r"\w+ /(ping|invocations)"),
+    tell=tell_error,
+    error=InferenceError,
+    operations=(
+        (
+            Operation(
+                "/invocations",
+                "sagemaker_invoke",
+                "Classify pictures",
+                "The bodies of `/predict`, of TF Serving's and Hugging Face's containers, and JSON lines.",
+                tag=_TAG,
+                parameters=(_ATTRIBUTES_HEADER, TIMEOUT_HEADER),
+                body=_BODY,
+                answer=_ANSWER,
+                bodies=(),
+                answers=(),
+            ),
+            read,
+        ),
+    ),
+    router=ping_router(_TAG),
+)

@@ -1,0 +1,164 @@
+"""Vertex AI's contract with a container: a route for health, and one for predictions, which it names by variables.
+
+``instances`` are answered as TF Serving's containers answer them, with rows of probabilities; those with ``content`` as
+AutoML's image classification does, with names and confidences. Raw predictions take any body of ``/predict``.
+
+Sources: https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements,
+https://cloud.google.com/vertex-ai/docs/image-data/classification/get-predictions
+"""
+
+import re
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.context import context_of
+from service.api.dialects.content import media_type_of
+from service.api.dialects.dialect import Dialect, DialectRequest, Question
+from service.api.dialects.documents import (
+    Document,
+    Ranked,
+    each,
+    read_document,
+    read_object,
+    reject_others,
+    reply,
+    rows,
+    tell_error,
+)
+from service.api.dialects.instances import numbers_keys, read_rows
+from service.api.dialects.own_bodies import read_own
+from service.api.operation import BINARY, SERVER_TIMING, TIMEOUT_HEADER, Operation
+from service.api.parameters import NO_PARAMETERS
+from service.api.v2.schemas import InferenceError
+from service.classifier import Classification
+from service.declarations import declare
+from service.errors import MalformedRequestError
+from service.http.asgi import Reply
+
+_TAG = "dialect: Vertex AI"
+_RIGHT = 'send {"instances": [{"b64": "<base64>"}, ...]} or {"instances": [{"content": "<base64>"}, ...]}'
+_CONTENT = ("content", "mimeType", "mime_type")
+_MOST = ("maxPredictions", "max_predictions")
+_LEAST = ("confidenceThreshold", "confidence_threshold")
+_MOST_PREDICTIONS = 10  # as AutoML, where none is given
+
+
+def read(request: DialectRequest) -> Question:
+    """Reads a request: ``instances``, or any body of ``/predict``."""
+    if media_type_of(request) not in ("", "application/json") or request.body[:64].lstrip()[:1] != b"{":
+        return read_own(request, NO_PARAMETERS)
+    document = read_document(request.body, request.max_images, _RIGHT, numbers_keys(request.body))
+    if "images" in document:
+        return read_own(request, NO_PARAMETERS)
+    reject_others(document, ("instances", "parameters"), "member")
+    instances, parameters = document.get("instances"), read_object(document, "parameters")
+    if isinstance(instances, list) and _has_content(instances):
+        return _read_content(instances, parameters, request.max_images)
+    if parameters:
+        raise MalformedRequestError('`parameters` work with instances as {"content": "<base64>"} only; leave them out')
+
+    def write(result: Classification) -> Reply:
+        return reply({"predictions": rows(result)})
+
+    return Question(read_rows(instances, "instances", request.max_images), write)
+
+
+def _has_content(instances: list[Any]) -> bool:
+    return any(isinstance(instance, dict) and "content" in instance for instance in instances)
+
+
+def _read_content(instances: list[Any], parameters: Document, max_images: int) -> Question:
+    """Reads a request as AutoML's clients send it."""
+    for instance in instances:
+        if not isinstance(instance, dict) or "content" not in instance:
+            raise MalformedRequestError("each of `instances` must have `content`, since one has it")
+        reject_others(instance, _CONTENT, "member of an instance")
+    reject_others(parameters, (*_MOST, *_LEAST), "parameter")
+    most = next((parameters[name] for name in _MOST if name in parameters), _MOST_PREDICTIONS)
+    least = next((parameters[name] for name in _LEAST if name in parameters), 0.0)
+    if type(most) is float and most.is_integer():
+        most = int(most)  # Vertex AI's client sends every number as one with a fraction
+    if type(most) is not int or not 1 <= most <= 1_000_000:
+        raise MalformedRequestError("maxPredictions must be a whole number from 1 up")
+    if type(least) not in (int, float) or not 0 <= least <= 1:
+        raise MalformedRequestError("confidenceThreshold must be a number from 0 to 1")
+
+    def write(result: Classification) -> Reply:
+        indices = {label: str(index) for index, label in enumerate(result.model.metadata.class_names)}
+
+        def tell(ranked: Ranked) -> Document:
+            kept = [pair for pair in ranked if pair[1] >= least]
+            return {
+                "ids": [indices[label] for label, _ in kept],
+                "displayNames": [label for label, _ in kept],
+                "confidences": [confidence for _, confidence in kept],
+            }
+
+        return reply({"predictions": each(result, tell, most)})
+
+    contents = [instance["content"] for instance in instances]
+    return Question(read_rows(contents, "instances", max_images), write)
+
+
+def vertex_ai(health_route: str, predict_route: str) -> Dialect:
+    """The dialect.
+
+    Args:
+        health_route: path by which health is asked for.
+        predict_route: path of predictions.
+    """
+    router = APIRouter(tags=[_TAG])
+
+    @router.get(health_route, operation_id="vertex_health", summary="Should requests be sent here?")
+    @declare(key_scope=None)
+    async def health(request: Request, response: Response) -> dict[str, str]:
+        """Healthy; with 503 Unhealthy, from the moment that the process is told to stop."""
+        is_ready = context_of(request.scope).app.plane.is_ready()
+        response.status_code = 200 if is_ready else 503
+        return {"status": "Healthy" if is_ready else "Unhealthy"}
+
+    operation = Operation(
+        predict_route,
+        "vertex_predict",
+        "Classify pictures",
+        'A row of probabilities for each instance; for `{"content": ...}`, names and confidences as AutoML has them.',
+        tag=_TAG,
+        parameters=(TIMEOUT_HEADER,),
+        body={
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "instances": {"type": "array", "items": {}, "minItems": 1},
+                            "parameters": {"type": "object"},
+                        },
+                    }
+                },
+                "image/*": {"schema": BINARY},
+                "application/octet-stream": {"schema": BINARY},
+            },
+        },
+        answer={
+            "description": "An entry for each picture.",
+            "content": {
+                "application/json": {
+                    "schema": {"type": "object", "properties": {"predictions": {"type": "array", "items": {}}}}
+                }
+            },
+            "headers": SERVER_TIMING,
+        },
+        bodies=(),
+        answers=(),
+    )
+    return Dialect(
+        name="vertex",
+        tag=_TAG,
+        own=re.compile(rf"GET {re.escape(health_route)}|\w+ {re.escape(predict_route)}"),
+        tell=tell_error,
+        error=InferenceError,
+        operations=((operation, read),),
+        router=router,
+    )

@@ -1,0 +1,117 @@
+"""The SageMaker dialect: what a host of its kind sends to a container. The container itself: tests/image."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+Predicted = Callable[..., dict[str, float]]
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+PNG = {"Content-Type": "image/png"}
+LINES = {"Content-Type": "application/jsonlines"}
+
+
+@pytest.mark.parametrize("media_type", ["image/png", "application/x-image", "application/octet-stream"])
+def test_a_picture_is_answered_as_predict_answers_it(client: httpx.Client, cat: bytes, media_type: str) -> None:
+    answer = client.post("/invocations", content=cat, headers={"Content-Type": media_type})
+    assert answer.json() == client.post("/predict", content=cat, headers=PNG).json()
+    assert answer.headers[ATTRIBUTES] == "model=cifar10,version=2"
+    assert answer.headers.get_list("server-timing")[0].startswith("decode")
+    assert len(answer.headers.get_list("server-timing")) == 1
+
+
+def test_custom_attributes_name_the_model(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+    picture = samples["mnist"][14].read_bytes()
+    attributes = {ATTRIBUTES: "model=mnist, version=1,top_k=2,probabilities=none"}
+    answer = client.post("/invocations", content=picture, headers=PNG | attributes)
+    assert answer.headers[ATTRIBUTES] == "model=mnist,version=1"
+    (prediction,) = answer.json()["predictions"]
+    assert len(prediction["top"]) == 2
+    assert "probabilities" not in prediction
+
+
+@pytest.mark.parametrize("text", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace-id=5f91,span=1", "=,=", ",,"])
+def test_attributes_of_the_client_s_own_are_passed_over(client: httpx.Client, cat: bytes, text: str) -> None:
+    answer = client.post("/invocations", content=cat, headers=PNG | {ATTRIBUTES: text})
+    assert answer.json()["predictions"][0]["label"] == "cat"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model=dog", "no model 'dog' is served"),
+        ("modle=mnist", "unknown custom attribute 'modle'; is model meant?"),
+        ("topk=3", "is top_k meant?"),
+        ("model=mnist,color=red", "unknown custom attribute 'color'; known: model, version, top_k, probabilities"),
+        ("model=mnist,model=cifar10", "given twice"),
+        ("top_k=0", "top_k is '0'"),
+    ],
+)
+def test_wrong_attributes_are_refused(client: httpx.Client, cat: bytes, text: str, said: str) -> None:
+    answer = client.post("/invocations", content=cat, headers=PNG | {ATTRIBUTES: text})
+    assert answer.status_code in (400, 404)
+    assert said in answer.json()["error"]
+
+
+def test_json_of_other_containers_gets_their_answers(client: httpx.Client, cat: bytes, predicted: Predicted) -> None:
+    text = base64.b64encode(cat).decode()
+    probabilities = predicted(cat)
+    predictions = client.post("/invocations", json={"instances": [{"b64": text}]}).json()["predictions"]
+    assert sorted(predictions[0], reverse=True) == list(probabilities.values())
+    scores = client.post("/invocations", json={"parameters": {"top_k": 1}, "inputs": text}).json()
+    assert scores == [{"label": "cat", "score": probabilities["cat"]}]
+    own = client.post("/invocations", json={"images": [text], "top_k": 1}).json()
+    assert own["predictions"][0]["top"][0]["label"] == "cat"
+    named = client.post("/invocations", json={"instances": [{"b64": text}]}, headers={ATTRIBUTES: "version=1"})
+    assert named.headers[ATTRIBUTES] == "model=cifar10,version=1"
+
+
+def test_batch_transform_sends_a_picture_a_line(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+    pictures = [path.read_bytes() for path in samples["cifar10"]]
+    texts = [base64.b64encode(picture).decode() for picture in pictures]
+    lines = [json.dumps({"b64": text}) if at % 2 else json.dumps(text) for at, text in enumerate(texts)]
+    answer = client.post("/invocations", content="\n".join(lines) + "\n", headers=LINES)
+    assert answer.headers["content-type"] == "application/jsonlines"
+    wanted = client.post("/predict", files=[("file", ("", picture)) for picture in pictures]).json()["predictions"]
+    assert [json.loads(line) for line in answer.text.splitlines()] == wanted
+    answer = client.post("/invocations", content="\n".join(lines), headers=LINES | {"Accept": "application/json"})
+    assert answer.json()["predictions"] == wanted
+
+
+def test_batch_transform_sends_a_file(client: httpx.Client, cat: bytes) -> None:
+    headers = PNG | {"Accept": "application/jsonlines", ATTRIBUTES: "probabilities=none"}
+    answer = client.post("/invocations", content=cat, headers=headers)
+    assert json.loads(answer.text)["label"] == "cat"
+    assert answer.text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ({"content": b"", "headers": LINES}, 400, "each line must be a picture as JSON"),
+        ({"content": b'"AAAA"], "x": ["AAAA"', "headers": LINES}, 400, "each line must be a picture as JSON"),
+        ({"content": b'"AAAA", "AAAA"', "headers": LINES}, 422, "not a picture in a known format"),
+        ({"content": b"{\n{", "headers": LINES}, 400, "the body is not JSON"),
+        ({"content": b'"AAAA"\n' * 1025, "headers": LINES}, 413, "1025 images in one request"),
+        ({"content": b"a,b", "headers": {"Content-Type": "text/csv"}}, 415, "'text/csv' is not accepted"),
+        ({"json": {"anything": 1}}, 400, "unknown member 'anything'"),
+        ({"json": {"images": ["AAAA"], "on_error": "report"}}, 400, "on_error works with /predict only"),
+        ({"json": {"instances": ["AAAA"]}, "headers": {ATTRIBUTES: "top_k=2"}}, 400, "do not work with `instances`"),
+        ({"content": b"a", "headers": PNG | {"Accept": "text/csv"}}, 406, "application/jsonlines"),
+    ],
+)
+def test_other_bodies_are_refused_with_what_would_be_right(
+    client: httpx.Client, sent: dict[str, Any], status: int, said: str
+) -> None:
+    answer = client.post("/invocations", **sent)
+    assert (answer.status_code, said in answer.json()["error"]) == (status, True), answer.text
+
+
+def test_two_pictures_in_a_line_are_refused(client: httpx.Client, cat: bytes) -> None:
+    text = json.dumps(base64.b64encode(cat).decode())
+    answer = client.post("/invocations", content=f"{text},{text}", headers=LINES)
+    assert (answer.status_code, "each line must be" in answer.json()["error"]) == (400, True)
