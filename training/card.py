@@ -61,7 +61,7 @@ def write_card(
         _training(model, made),
         _data(model),
         _limits(model),
-        _figures(captions),
+        figure_section(captions),
     ]
     return "\n".join(sections)
 
@@ -162,7 +162,12 @@ def _limits(model: ModelMetadata) -> str:
     )
 
 
-def _figures(figures: Mapping[str, str]) -> str:
+def figure_section(figures: Mapping[str, str]) -> str:
+    """The section of a card that shows figures.
+
+    Args:
+        figures: captions, by file name without ``.png``.
+    """
     return "## Figures\n\n" + "\n".join(
         f"{caption}\n\n![{caption}](figures/{name}.png)\n" for name, caption in figures.items()
     )

