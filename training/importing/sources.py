@@ -4,7 +4,7 @@ from pathlib import Path
 
 from training.errors import ImportRefusedError
 from training.importing.onnx_source import open_onnx
-from training.importing.sidecars import huggingface, timm
+from training.importing.sidecars import huggingface, timm, triton
 from training.importing.source import Source
 from training.importing.stated import Stated
 
@@ -12,7 +12,8 @@ CHOICES = """\
   my_model.keras, my_model.h5       saved by Keras
   saved_model/                      a folder with saved_model.pb (model.export, Keras 2 and 3)
   model.onnx                        exported by anything; files of Hugging Face or timm beside it are read
-  hf-folder/                        config.json, preprocessor_config.json and model.onnx"""
+  hf-folder/                        config.json, preprocessor_config.json and model.onnx
+  triton-model/                     config.pbtxt, and model.onnx or model.savedmodel in a folder of a version"""
 
 _ONNX_PLACES = ("model.onnx", "onnx/model.onnx")
 _PICKLES = {
@@ -54,6 +55,8 @@ def open_source(path: Path, flags: Stated) -> Source:
 
 
 def _open_folder(path: Path, flags: Stated) -> Source:
+    if (found := triton.read(path)) is not None:
+        return _open_triton(found, flags)
     if (path / "saved_model.pb").exists():
         from training.importing.saved_model_source import open_saved_model  # noqa: PLC0415  TensorFlow, seconds
 
@@ -72,6 +75,14 @@ def _open_folder(path: Path, flags: Stated) -> Source:
         f"{path}: neither saved_model.pb nor model.onnx lies there (ONNX files: {named}). A folder with weights of "
         "PyTorch only is exported first: optimum-cli export onnx --model FOLDER OUT"
     )
+
+
+def _open_triton(found: triton.TritonModel, flags: Stated) -> Source:
+    if found.file.is_dir():
+        from training.importing.saved_model_source import open_saved_model  # noqa: PLC0415  TensorFlow, seconds
+
+        return open_saved_model(found.file, Stated.merged([flags, found.stated]))
+    return open_onnx(found.file, flags, [found.stated, *_sidecars(found.file.parent, flags)])
 
 
 def _sidecars(folder: Path, flags: Stated) -> list[Stated]:
