@@ -9,6 +9,7 @@
     python -m bench.reliability hasty --requests 20000
     python -m bench.reliability stops
     python -m bench.reliability fuzz --seconds 1800
+    python -m bench.reliability batches --seconds 240
 
 Each prints one JSON line. A request *fails* when it gets no answer, a wrong answer, or a status that is neither 200 nor
 an announced refusal (503).
@@ -21,6 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench.reliability.batches import batches
 from bench.reliability.fuzz import fuzz
 from bench.reliability.hasty import hasty
 from bench.reliability.overload import overload
@@ -34,7 +36,7 @@ _REPLACEMENTS = 5
 def main() -> int:
     """Runs one of the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("overload", "rolling", "soak", "replace", "hasty", "stops", "fuzz"))
+    parser.add_argument("what", choices=("overload", "rolling", "soak", "replace", "hasty", "stops", "fuzz", "batches"))
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--clients", type=int, default=16)
@@ -53,7 +55,7 @@ def main() -> int:
         elif options.what == "replace":
             result = asyncio.run(replace(log, _REPLACEMENTS))
         else:
-            measure = overload if options.what == "overload" else soak
+            measure = {"overload": overload, "soak": soak, "batches": batches}[options.what]
             result = asyncio.run(measure(log, options.seconds, options.clients))
     print(json.dumps({"measurement": options.what, **result}))
     return 0

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.reliability.client import PICTURES, load, until, watch_memory
+from bench.reliability.client import PICTURES, Client, load, until, watch_memory
+from bench.reliability.hasty import hasty_request
+from bench.reliability.hostile_bodies import hostile_requests
+from bench.reliability.hostile_pictures.requests import picture_requests
+from bench.reliability.stops import send
 from bench.server_process import ServerProcess
 
 _CAT = PICTURES["cifar10"]
+_MOST_HOSTILE_BYTES = 1 << 20
 
 
 async def kill_workers(
@@ -55,28 +60,55 @@ async def send_damaged(address: tuple[str, int], goes_on: Callable[[], bool], fa
         await asyncio.sleep(0.01)
 
 
+async def send_hostile(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+    """Bodies and pictures that are made to cost much, one after the other."""
+    kinds = [*hostile_requests(_MOST_HOSTILE_BYTES), *picture_requests()]
+    while goes_on():
+        request = random.choice(kinds)
+        try:
+            status, _ = await asyncio.to_thread(send, *address, request)
+        except OSError:
+            faults["hostile request: connection lost"] += 1
+        else:
+            faults[f"hostile request: {status}"] += 1
+        await asyncio.sleep(0.05)
+
+
+async def send_hasty(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
+    """Requests that must be answered within a millisecond."""
+    client = Client(address, "cifar10", faults, hasty_request())
+    while goes_on():
+        await client.ask()
+    client.close()
+
+
 async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Load on two workers while one of them is killed now and then, clients leave in the middle, and strangers call.
+    """Load on two workers while one of them is killed now and then, clients leave in the middle, and others attack.
 
     A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
     """
     with ServerProcess(log, "--workers", "2") as process:
-        pid, going, faults = process.process.pid, until(seconds), Counter[str]()
+        pid, going, faults, hasty = process.process.pid, until(seconds), Counter[str](), Counter[str]()
         address = urlsplit(process.url)
         where = (str(address.hostname), int(address.port or 0))
-        cifar10, mnist, memory, *_ = await asyncio.gather(
-            load(process, "cifar10", clients, going),
-            load(process, "mnist", 2, going),
-            watch_memory(pid, seconds / 10, going),
+        loads = asyncio.gather(load(process, "cifar10", clients, going), load(process, "mnist", 2, going))
+        memory = asyncio.ensure_future(watch_memory(pid, seconds / 10, going))
+        await asyncio.gather(
+            loads,
+            memory,
             kill_workers(process, min(20.0, seconds / 4), going, faults),
             leave_early(where, going, faults),
             send_damaged(where, going, faults),
+            send_hostile(where, going, faults),
+            send_hasty(where, going, hasty),
         )
         status = process.stop()
+    cifar10, mnist = loads.result()
     return {
         "cifar10": dict(cifar10),
         "mnist": dict(mnist),
         "faults": dict(faults),
-        "memory_mib_at_s": memory,
+        "hasty": dict(hasty),
+        "memory_mib_at_s": memory.result(),
         "exit": status,
     }

@@ -1,0 +1,54 @@
+"""Clients that send batches of all sizes, of which a part is refused: what the service holds of them afterwards."""
+
+import asyncio
+import io
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from bench.reliability.client import Client, until, watch_memory
+from bench.server_process import ServerProcess
+
+_MOST_IMAGES: Final = 1024
+_SAMPLES: Final = 24
+_CAPACITY: Final = "5000"  # of 16 clients with 512 images each on average: some find no room
+
+
+async def batches(log: Path, seconds: float, clients: int) -> dict[str, object]:
+    """Sends arrays of 1 to 1,024 pictures for a while.
+
+    Returns:
+        Outcomes by name, and [seconds, MiB] over the time.
+    """
+    counts = Counter[str]()
+    with ServerProcess(log, "--queue-capacity", _CAPACITY) as process:
+        url, going = urlsplit(process.url), until(seconds)
+        address = str(url.hostname), int(url.port or 0)
+
+        async def run(seed: int) -> None:
+            source = random.Random(seed)
+            while going():
+                client = Client(
+                    address, "cifar10", counts, _request(source.randint(1, _MOST_IMAGES)), b'"predictions":['
+                )
+                for _ in range(10):
+                    await client.ask()
+                client.close()
+
+        memory, *_ = await asyncio.gather(
+            watch_memory(process.process.pid, seconds / _SAMPLES, going), *(run(seed) for seed in range(clients))
+        )
+        status = process.stop()
+    return {"outcomes": dict(counts), "memory_mib_at_s": memory, "exit": status}
+
+
+def _request(images: int) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros((images, 32, 32, 3), np.uint8))
+    body = file.getvalue()
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
