@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (("ours", "the service alone"), ("peers", "the service beside its peers")):
         command = commands.add_parser(name, help=text)
-        command.add_argument("--rounds", type=int, default=3, help="how often everything is measured (default 3)")
+        command.add_argument("--rounds", type=int, default=5, help="how often everything is measured (default 5)")
         command.add_argument(
             "--seconds", type=float, default=3, help="of each measurement, in whole seconds (default 3)"
         )

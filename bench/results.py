@@ -146,13 +146,12 @@ class Results:
         values = [of(cell) for cell in self.cells_of(row, key)]
         return median(values) if values else None
 
-    def ratio(
+    def ratios(
         self, over: tuple[Row, tuple[str, str]], under: tuple[Row, tuple[str, str]], of: Callable[[Cell], float]
-    ) -> float | None:
-        """The median of the ratios within each round of two cells."""
+    ) -> list[float]:
+        """The ratio of two cells within each round that has both."""
         below = {cell.round: of(cell) for cell in self.cells_of(*under)}
-        ratios = [of(cell) / below[cell.round] for cell in self.cells_of(*over) if below.get(cell.round)]
-        return median(ratios) if ratios else None
+        return [of(cell) / below[cell.round] for cell in self.cells_of(*over) if below.get(cell.round)]
 
     def cells_of(self, row: Row, key: tuple[str, str]) -> list[Cell]:
         """The measurements of a server and setting in a row, one a round."""
