@@ -15,13 +15,16 @@ from training.recipes.recipe import Augmentation
 Pictures = NDArray[np.float32]
 
 
-def augment(pictures: Pictures, how: Augmentation, rng: np.random.Generator) -> Pictures:
+def augment(
+    pictures: Pictures, how: Augmentation, rng: np.random.Generator, mirrored: NDArray[np.bool_] | None = None
+) -> Pictures:
     """Changes each picture at random.
 
     Args:
         pictures: float32 [N, H, W, C], 0 to 1.
         how: what may change, and how far.
         rng: where all randomness comes from.
+        mirrored: which pictures are mirrored where ``how.flip`` says so, [N]; None for a random half.
 
     Returns:
         New pictures, float32 [N, H, W, C], 0 to 1.
@@ -31,10 +34,12 @@ def augment(pictures: Pictures, how: Augmentation, rng: np.random.Generator) -> 
     elif how.shift:
         pictures = _shift(pictures, round(how.shift), rng)
     if how.flip:
-        mirrored = rng.random(len(pictures)) < 0.5
+        mirrored = rng.random(len(pictures)) < 0.5 if mirrored is None else mirrored
         pictures = np.where(mirrored[:, None, None, None], pictures[:, :, ::-1], pictures)
     if how.contrast:
         pictures = _contrast(pictures, how.contrast, rng)
+    if how.cutout:
+        pictures = _cutout(pictures, how.cutout, rng)
     return np.ascontiguousarray(pictures)
 
 
@@ -54,6 +59,18 @@ def _contrast(pictures: Pictures, most: float, rng: np.random.Generator) -> Pict
     mean = pictures.mean(axis=(1, 2, 3), keepdims=True)
     changed: Pictures = np.clip((pictures - mean) * (1 + gain) + mean + brightness, 0.0, 1.0)
     return changed
+
+
+def _cutout(pictures: Pictures, side: int, rng: np.random.Generator) -> Pictures:
+    """Makes one square of each picture its mean colour; the square's centre is anywhere in the picture."""
+    count, height, width, _ = pictures.shape
+    top = rng.integers(0, height, size=(count, 1)) - side // 2
+    left = rng.integers(0, width, size=(count, 1)) - side // 2
+    rows, columns = np.arange(height), np.arange(width)
+    in_rows = (rows >= top) & (rows < top + side)
+    in_columns = (columns >= left) & (columns < left + side)
+    square = in_rows[:, :, None] & in_columns[:, None, :]
+    return np.where(square[..., None], pictures.mean(axis=(1, 2), keepdims=True), pictures)
 
 
 def _sources(

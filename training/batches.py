@@ -51,6 +51,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         self._seed = seed
         self._epoch = epoch
         self._order = self._shuffled()
+        self._mirrored_first = np.random.default_rng(seed).random(len(images)) < 0.5
 
     def __len__(self) -> int:
         return math.ceil(len(self._images) / self._batch_size)
@@ -60,7 +61,10 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         pictures, targets = as_network_input(self._images.take(rows), self._classes)
         how = self._augmentation(self._epoch)
         if how is not None:
-            pictures = augment(pictures, how, np.random.default_rng((self._seed, self._epoch, index)))
+            # Each picture is seen mirrored in every other epoch: a random half in the first.
+            mirrored = self._mirrored_first[rows] ^ (self._epoch % 2 == 1) if how.alternating_flip else None
+            rng = np.random.default_rng((self._seed, self._epoch, index))
+            pictures = augment(pictures, how, rng, mirrored)
         return pictures, targets
 
     def on_epoch_end(self) -> None:

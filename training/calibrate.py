@@ -10,11 +10,13 @@ from training.temperature import Logits
 _BATCH = 500
 
 
-def logits_of(network: keras.Sequential, images: LabelledImages) -> Logits:
-    """What the network's softmax receives, float64 [N, K]."""
+def logits_of(network: keras.Sequential, images: LabelledImages, *, mirrored_view: bool = False) -> Logits:
+    """What the network's softmax receives, float64 [N, K]; the mean of each picture and its mirror image if wanted."""
     *_, before, last = network.layers
     features = keras.Model(network.inputs, before.output)
     inputs, _ = as_network_input(images, network.output_shape[-1])
     activations = features.predict(inputs, batch_size=_BATCH, verbose=0).astype(np.float64)
-    logits: Logits = activations @ np.asarray(last.kernel, np.float64) + np.asarray(last.bias, np.float64)
-    return logits
+    if mirrored_view:
+        activations = (activations + features.predict(inputs[:, :, ::-1], batch_size=_BATCH, verbose=0)) / 2
+    logits: Logits = activations @ np.asarray(last.kernel, np.float64)
+    return logits + np.asarray(last.bias, np.float64) if last.use_bias else logits

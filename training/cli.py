@@ -18,6 +18,7 @@ from training.importing.command import add_arguments as add_import_arguments
 _COMMANDS = ("train", "import", "describe", "evaluate", "convert", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
+_MODELS, _TRIALS = Path("models"), Path("runs/trials")
 
 _EXAMPLES = """\
 examples:
@@ -90,11 +91,19 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_data_dir(parser)
     parser.add_argument("--epochs", type=int, help="passes over the training images (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help=f"model repository (default: {_MODELS}; {_TRIALS} with --limit)")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="a trial: only the first N pictures of each set, to see that all works"
+    )
     parser.add_argument("--version", help="a whole number; one that is there is replaced (default: the next free one)")
     parser.add_argument("--run-dir", type=Path, help="of the checkpoint (default: runs/<name>-<recipe>-<seed>)")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on from a checkpoint")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard logs there")
+    parser.add_argument(
+        "--mirrored-view",
+        action="store_true",
+        help="the file answers from each picture and its mirror image: somewhat more accurate, at twice the cost",
+    )
     own = parser.add_argument_group("your own pictures")
     own.add_argument("--size", type=int, default=32, help="width and height of the input (default: %(default)s)")
     own.add_argument("--color-mode", choices=("RGB", "L"), default="RGB", help="colour or grey (default: %(default)s)")
@@ -160,28 +169,33 @@ def _train(options: argparse.Namespace) -> None:
     recipe = as_written.with_epochs(options.epochs)
     own = sources.OwnPictures(options.size, options.color_mode, options.licence, options.citation)
     data = sources.load(options.name, _data_dir(options), own)
-    run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}"
+    trial = "" if options.limit is None else f"-limit-{options.limit}"
+    if options.limit is not None:
+        data, recipe = data.limited(options.limit), recipe.for_trial()
+    run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
+    repository = options.out or (_TRIALS if trial else _MODELS)
 
     from training.card import HowMade
     from training.train import TrainingJob, train
 
-    version = options.version or next_version(options.out, options.name)
+    version = options.version or next_version(repository, options.name)
     job = TrainingJob(
         name=options.name,
         version=version,
         made=HowMade(_command(options, version), as_written.epochs),
         recipe=recipe,
         seed=options.seed,
-        repository=options.out,
+        repository=repository,
         run_directory=run_directory,
         fresh=options.fresh,
         tensorboard=options.tensorboard,
+        mirrored_view=options.mirrored_view,
     )
     model = train(job, data)
     score, raw = model.evaluation, model.uncalibrated
     assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
     print(
-        f"{options.out / model.name / model.version}: accuracy {score.accuracy:.2%} on "
+        f"{repository / model.name / model.version}: accuracy {score.accuracy:.2%} on "
         f"{score.images} test images, calibration error {score.expected_calibration_error:.2%} "
         f"({raw.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
     )
@@ -192,6 +206,10 @@ def _command(options: argparse.Namespace, version: str) -> str:
     words = ["convoy train", options.name, "--recipe", options.recipe]
     if options.epochs is not None:
         words += ["--epochs", str(options.epochs)]
+    if options.limit is not None:
+        words += ["--limit", str(options.limit)]
+    if options.mirrored_view:
+        words.append("--mirrored-view")
     words += ["--seed", str(options.seed), "--version", version]
     if options.name not in _BUILT_IN:
         words += ["--data-dir PICTURES", "--size", str(options.size), "--color-mode", options.color_mode]

@@ -7,10 +7,12 @@ import tf2onnx
 
 from contract import FEATURES_NAME, INPUT_NAME, OPSET, OUTPUT_NAME
 from training.batches import as_network_input
+from training.calibrate import logits_of
 from training.data.dataset import LabelledImages
 from training.errors import ExportError
 from training.onnx_classifier import OnnxClassifier
 from training.served_graph import served_function
+from training.temperature import softmax
 
 PARITY_TOLERANCE = 1e-5
 """How far ONNX Runtime may be from Keras, as a probability: rounding in float32, and nothing else."""
@@ -18,12 +20,13 @@ PARITY_TOLERANCE = 1e-5
 _PARITY_BATCHES = (1, 7, 256)
 
 
-def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
+def to_onnx(network: keras.Sequential, temperature: float, *, mirrored_view: bool = False) -> onnx.ModelProto:
     """Converts a network.
 
     Args:
         network: takes pixels divided by 255, float32 [N, H, W, C], and answers probabilities.
         temperature: to divide the logits by.
+        mirrored_view: answer from the mean logits of each picture and its mirror image.
 
     Returns:
         A graph that takes uint8 pixels; checked by ONNX's own checker; without metadata.
@@ -31,7 +34,7 @@ def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
     Raises:
         ExportError: a layer has no served form.
     """
-    function = served_function(network, temperature)
+    function = served_function(network, temperature, mirrored_view=mirrored_view)
     model: onnx.ModelProto
     model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
     outputs = {value.name: value for value in model.graph.output}
@@ -53,13 +56,16 @@ def to_onnx(network: keras.Sequential, temperature: float) -> onnx.ModelProto:
     return model
 
 
-def check_parity(model: onnx.ModelProto, network: keras.Sequential, images: LabelledImages) -> float:
+def check_parity(
+    model: onnx.ModelProto, network: keras.Sequential, images: LabelledImages, *, mirrored_view: bool = False
+) -> float:
     """Compares ONNX Runtime with Keras at batch sizes 1, 7 and 256.
 
     Args:
         model: uncalibrated (temperature 1), as Keras is.
         network: what it was made from.
         images: to compare on.
+        mirrored_view: whether the model answers the mean of both views.
 
     Returns:
         The largest difference of a probability.
@@ -69,6 +75,8 @@ def check_parity(model: onnx.ModelProto, network: keras.Sequential, images: Labe
     """
     inputs, _ = as_network_input(images, network.output_shape[-1])
     expected = network.predict(inputs, batch_size=256, verbose=0)
+    if mirrored_view:
+        expected = softmax(logits_of(network, images, mirrored_view=True))
     classifier = OnnxClassifier(model.SerializeToString())
     worst = 0.0
     for batch_size in _PARITY_BATCHES:

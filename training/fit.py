@@ -21,6 +21,7 @@ from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import split
 from training.errors import RecipeError, RunError
 from training.event_log import EventLog
+from training.initial_weights import initialise
 from training.progress import Progress
 from training.recipes.recipe import Recipe
 from training.run_directory import History, RunDirectory, State
@@ -103,6 +104,8 @@ def fit(
         network.optimizer.build(network.trainable_variables)
         if state.epochs_done:
             _restore(network, state, run)
+        else:
+            initialise(network, train)
     checkpointing = Checkpointing(run, state)
     # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.
     callbacks: list[keras.callbacks.Callback] = [checkpointing]

@@ -34,7 +34,7 @@ def fit_temperature(logits: Logits, classes: Classes) -> float:
     coldest, warmest = 1 / _MOST, 1 / _LEAST
     for _ in range(_BISECTIONS):
         inverse = (coldest + warmest) / 2
-        expected = np.sum(_softmax(logits * inverse) * logits, axis=1)
+        expected = np.sum(softmax(logits * inverse) * logits, axis=1)
         if np.mean(expected - true_logits) > 0:
             warmest = inverse
         else:
@@ -50,7 +50,8 @@ def log_loss(logits: Logits, classes: Classes) -> float:
     return float(np.mean(log_norm - shifted[np.arange(len(classes)), classes]))
 
 
-def _softmax(logits: Logits) -> Logits:
+def softmax(logits: Logits) -> Logits:
+    """Probabilities, [N, K], each row summing to 1."""
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    softmax: Logits = powers / powers.sum(axis=1, keepdims=True)
-    return softmax
+    probabilities: Logits = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

@@ -27,6 +27,7 @@ from training.temperature import fit_temperature
 
 _GOLDEN_IMAGES = 10
 _PARITY_IMAGES = 1000
+_MIRRORED = "Each answer comes from the mean logits of the picture and its mirror image, inside the graph."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class TrainingJob:
         run_directory: where checkpoints are kept.
         fresh: forget what checkpoint is there.
         tensorboard: where to write TensorBoard logs; None for none.
+        mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
 
     Raises:
         RecipeError: the name or the version cannot be.
@@ -57,6 +59,7 @@ class TrainingJob:
     run_directory: Path
     fresh: bool = False
     tensorboard: Path | None = None
+    mirrored_view: bool = False
 
     def __post_init__(self) -> None:
         # Now, rather than when hours of training are to be published.
@@ -82,12 +85,15 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     if job.fresh:
         run.discard()
     fitted = fit(job.recipe, data, run, seed=job.seed, tensorboard=job.tensorboard)
-    temperature = fit_temperature(logits_of(fitted.network, fitted.validation), fitted.validation.classes)
+    views = job.mirrored_view
+    logits = logits_of(fitted.network, fitted.validation, mirrored_view=views)
+    temperature = fit_temperature(logits, fitted.validation.classes)
 
-    uncalibrated = to_onnx(fitted.network, 1.0)
-    parity = check_parity(uncalibrated, fitted.network, data.test.take(slice(_PARITY_IMAGES)))
+    uncalibrated = to_onnx(fitted.network, 1.0, mirrored_view=views)
+    compared = data.test.take(slice(_PARITY_IMAGES))
+    parity = check_parity(uncalibrated, fitted.network, compared, mirrored_view=views)
     raw = measure(OnnxClassifier(uncalibrated.SerializeToString()), data.test, data.labels)
-    graph = to_onnx(fitted.network, temperature)
+    graph = to_onnx(fitted.network, temperature, mirrored_view=views)
     served = OnnxClassifier(graph.SerializeToString())
     test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
 
@@ -145,7 +151,7 @@ def _metadata(
             "best_epoch": fitted.best_epoch,
             "training_images": len(fitted.train),
             "validation_images": len(fitted.validation),
-            "notes": list(data.notes),
+            "notes": list(data.notes) + ([_MIRRORED] if job.mirrored_view else []),
             "libraries": provenance.versions(),
         },
         evaluation=test.evaluation,

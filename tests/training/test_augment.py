@@ -87,3 +87,29 @@ def test_annealed_augmentation_ends_with_the_pictures_as_they_are() -> None:
     assert halfway.rotation == pytest.approx(EVERYTHING.rotation / 2)
     assert 0 < last.rotation < EVERYTHING.rotation / 500
     assert halfway.flip == EVERYTHING.flip
+
+
+def test_cutout_makes_one_square_the_mean_colour(cifar10_data: DataSet) -> None:
+    pictures, _ = as_network_input(cifar10_data.train, 10)
+    changed = augment(pictures, Augmentation(cutout=8), np.random.default_rng(0))
+    differing = (changed != pictures).any(axis=3)
+    # A square whose centre is in the picture: a quarter of it at least.
+    assert 16 <= differing.sum(axis=(1, 2)).max() <= 64
+    for picture, was, where in zip(changed[:20], pictures, differing, strict=False):
+        np.testing.assert_allclose(picture[where], np.tile(was.mean(axis=(0, 1)), (where.sum(), 1)), rtol=1e-5)
+
+
+def test_alternating_flip_shows_each_picture_both_ways_in_turn(cifar10_data: DataSet) -> None:
+    how = Augmentation(flip=True, alternating_flip=True)
+    seen = []
+    for epoch in range(3):
+        batches = TrainingBatches(
+            cifar10_data.train, classes=10, batch_size=32, augmentation=lambda _: how, seed=5, epoch=epoch
+        )
+        pictures = np.concatenate([batches[index][0] for index in range(len(batches))])
+        seen.append(pictures[np.argsort(np.random.default_rng((5, epoch)).permutation(len(pictures)))])
+    originals, _ = as_network_input(cifar10_data.train, 10)
+    np.testing.assert_array_equal(seen[1], seen[0][:, :, ::-1])
+    np.testing.assert_array_equal(seen[2], seen[0])
+    mirrored = (seen[0] != originals).any(axis=(1, 2, 3)).mean()
+    assert 0.3 < mirrored < 0.7

@@ -179,7 +179,7 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["cifar10", "--recipe", "worst"], "there is no recipe 'worst' for cifar10: there is notebook, best"),
+        (["cifar10", "--recipe", "worst"], "there is no recipe 'worst' for cifar10: there is notebook, best, accurate"),
         (["cifar10", "--epochs", "0"], "--epochs 0: at least 1 is needed"),
         (["flowers", "--data-dir", ".", "--size", "4"], "--size 4: 8 to 4096 pixels are possible"),
         (["cifar10", "--data-dir", "."], "no CIFAR-10 in .: cifar-10-batches-py/ with data_batch_1"),

@@ -108,8 +108,12 @@ def test_another_network_is_not_taken_for_this_one(trained: tuple[keras.Sequenti
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([keras.layers.Conv2D(2, 3), keras.layers.BatchNormalization()], r"BatchNormalization\) has no served form"),
-        ([keras.layers.Conv2D(2, 3, activation="gelu"), keras.layers.Flatten()], r"activation 'gelu' has no served"),
+        (
+            [keras.layers.Conv2D(2, 3), keras.layers.LayerNormalization(), keras.layers.Flatten()],
+            r"LayerNormalization\) has no served form",
+        ),
+        ([keras.layers.Conv2D(2, 3), keras.layers.MaxPooling2D()], r"no Flatten or global pooling"),
+        ([keras.layers.Conv2D(2, 3, activation="selu"), keras.layers.Flatten()], r"activation 'selu' has no served"),
         ([keras.layers.Conv2D(2, 3, dilation_rate=2), keras.layers.Flatten()], r"dilated, grouped"),
         ([keras.layers.Flatten()], r"no convolution to fold the division"),
     ],

@@ -131,3 +131,27 @@ def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: P
     assert resumed.epochs_done == EPOCHS
     _assert_equal(resumed, unbroken)
     assert resumed.history["val_loss"] == unbroken.history["val_loss"]
+
+
+class _StoppedAfter(RunDirectory):
+    """A run that is stopped as soon as its first epoch is saved."""
+
+    def save(self, state: State) -> None:
+        super().save(state)
+        raise KeyboardInterrupt
+
+
+def test_a_stopped_run_of_the_accurate_recipe_goes_on_to_the_same_weights(
+    cifar10_data: DataSet, tmp_path: Path
+) -> None:
+    # The same layers and optimizer with fewer channels: normalisations, momentum and alternating flips are resumed too.
+    recipe = dataclasses.replace(_few_steps("cifar10", "accurate"), architecture="airbench_small_cnn", batch_size=32)
+    data = cifar10_data.limited(72)
+    identity = run_identity(recipe, data, 0)
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, data, _StoppedAfter(tmp_path / "stopped", identity), seed=0)
+    resumed = _final_state(recipe, data, tmp_path / "stopped", seed=0)
+    _assert_equal(resumed, _final_state(recipe, data, tmp_path / "unbroken", seed=0))
+    whitening = resumed.network[0]
+    assert whitening.shape == (2, 2, 3, 24)
+    np.testing.assert_array_equal(whitening[..., :12], -whitening[..., 12:], "it stays as it was set")

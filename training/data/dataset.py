@@ -1,5 +1,6 @@
 """A data set in memory: pixels as the served model will get them, true classes, and their labels."""
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass, field
 
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 
 from contract import ColorMode, DataSource, Fit, Polarity
 from training.errors import DataError
+
+_LEAST_LIMIT = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +85,20 @@ class DataSet:
         """(H, W, C) of one image."""
         height, width, channels = self.train.pixels.shape[1:]
         return height, width, channels
+
+    def limited(self, images: int) -> "DataSet":
+        """The first ``images`` of both sets, for a run that only shows whether everything works.
+
+        Raises:
+            DataError: so few are nothing to train on.
+        """
+        if images < _LEAST_LIMIT:
+            raise DataError(f"--limit {images}: at least {_LEAST_LIMIT} pictures are needed")
+        note = f"A trial with at most {images} pictures of each set (--limit): its figures say nothing of the model."
+        first = slice(images)
+        return dataclasses.replace(
+            self, train=self.train.take(first), test=self.test.take(first), notes=(*self.notes, note)
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 over training pixels and classes: a resumed run must see the very same data."""

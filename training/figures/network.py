@@ -13,6 +13,7 @@ from training.figures.grid import show
 
 _COLUMNS = 8
 _MAPS_A_LAYER = 16
+_LEAST_MAXIMUM = 1e-6  # of a map that is black everywhere
 
 
 def first_kernels(network: keras.Sequential) -> Figure:
@@ -47,7 +48,7 @@ def first_kernels(network: keras.Sequential) -> Figure:
 
 
 def feature_maps(network: keras.Sequential, images: LabelledImages, row: int, label: str) -> Figure:
-    """What each convolution and pooling makes of one picture: its first 16 maps, each scaled to its own maximum.
+    """What each activation (or convolution and pooling) makes of one picture: 16 maps, each scaled to its own maximum.
 
     Args:
         network: the Keras network.
@@ -58,8 +59,7 @@ def feature_maps(network: keras.Sequential, images: LabelledImages, row: int, la
     Returns:
         The figure.
     """
-    windowed = keras.layers.Conv2D, keras.layers.MaxPooling2D
-    layers = [layer for layer in network.layers if isinstance(layer, windowed)]
+    layers = _shown_layers(network)
     inputs, _ = as_network_input(images.take(slice(row, row + 1)), network.output_shape[-1])
     outputs = keras.Model(network.inputs, [layer.output for layer in layers]).predict(inputs, verbose=0)
     figure = Figure(figsize=(14, 1.25 * len(layers) + 2.1), layout="constrained")
@@ -81,8 +81,15 @@ def feature_maps(network: keras.Sequential, images: LabelledImages, row: int, la
             axes.set_axis_off()
             if number < shown:
                 values = output[0, ..., number]
-                axes.imshow(values, cmap="magma", vmin=0, vmax=float(values.max()) or 1.0)
+                axes.imshow(values, cmap="magma", vmin=0, vmax=max(float(values.max()), _LEAST_MAXIMUM))
     return figure
+
+
+def _shown_layers(network: keras.Sequential) -> list[keras.Layer]:
+    """The activations where they are layers of their own: what convolutions answer before is not yet used."""
+    activations = [layer for layer in network.layers if isinstance(layer, keras.layers.Activation)]
+    windowed = keras.layers.Conv2D, keras.layers.MaxPooling2D
+    return activations or [layer for layer in network.layers if isinstance(layer, windowed)]
 
 
 def _size(shape: tuple[int, ...]) -> str:

@@ -1,12 +1,21 @@
 """The recipes, one a file, and how one is found."""
 
 from training.errors import RecipeError
-from training.recipes import cifar10_best, cifar10_notebook, mnist_best, mnist_notebook, own_best, own_notebook
+from training.recipes import (
+    cifar10_accurate,
+    cifar10_best,
+    cifar10_notebook,
+    mnist_accurate,
+    mnist_best,
+    mnist_notebook,
+    own_best,
+    own_notebook,
+)
 from training.recipes.recipe import Recipe
 
 _RECIPES = {
-    "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE),
-    "mnist": (mnist_notebook.RECIPE, mnist_best.RECIPE),
+    "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE, cifar10_accurate.RECIPE),
+    "mnist": (mnist_notebook.RECIPE, mnist_best.RECIPE, mnist_accurate.RECIPE),
 }
 _OWN = (own_notebook.RECIPE, own_best.RECIPE)
 

@@ -5,10 +5,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from training.data.holdout import Holdout
+from training.data.holdout import Holdout, RandomHoldout
 from training.errors import RecipeError
 
-Optimizer = Literal["adam", "adamw", "rmsprop"]
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
 
 
@@ -18,6 +18,8 @@ class Augmentation:
 
     Attributes:
         flip: mirror left to right with probability 1/2.
+        alternating_flip: with ``flip``, mirror each picture in every other epoch instead: the same two views of it, in
+            turn (K. Jordan, 2024, arXiv 2404.00498).
         shift: move by up to this many pixels along each axis; by whole ones, and mirroring what comes into view,
             unless the picture is resampled anyway.
         rotation: turn by up to this many degrees.
@@ -27,9 +29,11 @@ class Augmentation:
             displacements, in pixels.
         elastic_smoothness: standard deviation of the Gaussian that smooths those displacements, in pixels.
         contrast: scale the distance from the picture's mean, and shift its brightness, by up to this share.
+        cutout: side of a square that is made the picture's mean colour (DeVries and Taylor, 2017), in pixels.
     """
 
     flip: bool = False
+    alternating_flip: bool = False
     shift: float = 0.0
     rotation: float = 0.0
     scale: float = 0.0
@@ -37,6 +41,7 @@ class Augmentation:
     elastic: float = 0.0
     elastic_smoothness: float = 4.0
     contrast: float = 0.0
+    cutout: int = 0
 
     def weakened(self, share: float) -> Self:
         """The same changes, each only this share of the way, 0 to 1."""
@@ -48,6 +53,7 @@ class Augmentation:
             shear=self.shear * share,
             elastic=self.elastic * share,
             contrast=self.contrast * share,
+            cutout=round(self.cutout * share),
         )
 
 
@@ -61,11 +67,12 @@ class Recipe:
         holdout: the validation split.
         epochs: passes over the training images.
         batch_size: images a step.
-        optimizer: the rule.
+        optimizer: the rule; ``sgd`` has Nesterov momentum 0.85.
         learning_rate: its highest value.
         schedule: ``constant``, or ``cosine``: a linear rise over ``warmup_epochs``, then half a cosine down to 0.
         warmup_epochs: only with ``cosine``.
         weight_decay: decoupled (AdamW), 0 for none.
+        normalisation_rate: factor of the learning rate for the biases of normalisations; 1 for none, only with ``sgd``.
         label_smoothing: share of probability spread over all classes in the target, 0 to 1.
         ema_momentum: of an exponential moving average of the weights over steps, which is then what is validated,
             kept and exported; None for none.
@@ -84,6 +91,7 @@ class Recipe:
     schedule: Schedule = "constant"
     warmup_epochs: int = 0
     weight_decay: float = 0.0
+    normalisation_rate: float = 1.0
     label_smoothing: float = 0.0
     ema_momentum: float | None = None
     augmentation: Augmentation | None = None
@@ -110,6 +118,10 @@ class Recipe:
         if epochs < 1:
             raise RecipeError(f"--epochs {epochs}: at least 1 is needed")
         return dataclasses.replace(self, epochs=epochs, warmup_epochs=min(self.warmup_epochs, epochs - 1))
+
+    def for_trial(self) -> Self:
+        """The same recipe for few pictures: a share of them is held out, whatever their number."""
+        return dataclasses.replace(self, holdout=RandomHoldout(share=0.1, seed=2))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, for the run directory, the metadata and the card."""
