@@ -2,7 +2,7 @@
 
 ::
 
-    convoy WORD ... ─┬─ serve, score, doctor, keys, health ───────> service      (never imports TensorFlow)
+    convoy WORD ... ─┬─ serve, score, verify, doctor, keys, health > service      (never imports TensorFlow)
                      └─ train, import, describe, evaluate,
                         convert, submit ─────────────────────────> training
 
@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "doctor": Command("service", "install", "say what this machine can serve, and what to do where it cannot"),
     "keys": Command("service", "install", "make an API key: convoy keys new --name NAME"),
     "health": Command("service", "install", "ask the service that runs here whether it is ready"),
+    "verify": Command("service", "install", "make a prediction again from its receipt (docs/trust.md)"),
     "import": Command("training", "import-env", "serve a classifier that something else trained (docs/import.md)"),
     "train": Command("training", "train-env", "train on CIFAR-10, MNIST or a folder of pictures (docs/models.md)"),
     "describe": Command("training", "train-env", "a table of a network's layers"),

@@ -1,8 +1,8 @@
 """``python -m service``: serves the model repository over HTTP.
 
 ``python -m service doctor`` explains the machine, ``python -m service keys new`` makes an API key, ``python -m service
-score`` scores folders of pictures, and ``python -m service health`` asks the service of this container whether it is
-ready. Each imports only what it needs.
+score`` scores folders of pictures, ``python -m service verify`` makes an answer again, and ``python -m service health``
+asks the service of this container whether it is ready. Each imports only what it needs.
 """
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
@@ -10,8 +10,9 @@ ready. Each imports only what it needs.
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from service.workers.stop_signals import StopSignals, end
 
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 logger = logging.getLogger("service")
+
+_COMMANDS: Final = {
+    "health": "service.health_check",
+    "keys": "service.access.command",
+    "score": "service.scoring.command",
+    "verify": "service.models.verification",
+}
+"""The module of each command that needs no settings."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -31,18 +40,9 @@ def main(arguments: Sequence[str]) -> int:
         Exit status.
     """
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", ())
-    if command == "health":
-        from service.health_check import main as health
-
-        return health(rest)
-    if command == "score":
-        from service.scoring.command import main as score
-
-        return score(rest)
-    if command == "keys":
-        from service.access.command import main as keys
-
-        return keys(list(rest))
+    if command in _COMMANDS:
+        run: Callable[[Sequence[str]], int] = import_module(_COMMANDS[command]).main
+        return run(rest)
     from service.environment import remarks
     from service.errors import SettingError
     from service.settings import Settings, read_settings

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
@@ -57,7 +58,7 @@ class KeysCommand(BaseSettings):
         CliApp.run_subcommand(self)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Runs the command.
 
     Args:
@@ -67,7 +68,7 @@ def main(arguments: list[str]) -> int:
         Exit status.
     """
     try:
-        CliApp.run(KeysCommand, cli_args=arguments)
+        CliApp.run(KeysCommand, cli_args=list(arguments))
     except ValidationError as error:
         for fault in error.errors():
             print(": ".join([".".join(map(str, fault["loc"])), fault["msg"]]), file=sys.stderr)

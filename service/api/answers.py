@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from service.api.parameters import NO_PARAMETERS, Parameters
+from service.api.decisions import decide
+from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters
 from service.api.prediction_json import Picked, write_predictions
 from service.api.problems import picture_problem
 from service.classifier import Classification
 from service.decision.warnings import warn
-from service.decoding import NPY_MEDIA_TYPE, write_array
+from service.decoding import NPY_MEDIA_TYPE, Upload, write_array
 from service.errors import ImageFault
 from service.http.asgi import Headers, Reply
 
@@ -28,6 +29,8 @@ def answer(
     parameters: Parameters = NO_PARAMETERS,
     filenames: Sequence[str | None] | None = None,
     faults: Sequence[ImageFault] = (),
+    *,
+    uploads: Sequence[Upload] | bytes = (),
 ) -> Reply:
     """Writes an answer.
 
@@ -37,6 +40,7 @@ def answer(
         parameters: of the request; they say what the answer lists.
         filenames: of the pictures that were classified; None where none has one.
         faults: pictures that were not classified, each told of in its place among all pictures.
+        uploads: the pictures that were classified, or the whole .npy file.
 
     Returns:
         The answer to send.
@@ -56,6 +60,7 @@ def answer(
         filenames=filenames,
         failures={fault.index: _failed(fault) for fault in faults} if faults else None,
         warnings=warnings,
+        decisions=None if parameters[FIRST_DECISION:] == NO_DECISIONS else decide(result, parameters, uploads),
     )
     return Reply(200, body, JSON, headers)
 

@@ -1,10 +1,11 @@
-"""The parameters of a prediction: which model answers, what the answer lists, and what happens to bad pictures.
+"""The parameters of a prediction: which model answers, what the answer lists, and what is decided by it.
 
 They may stand in the path, in the query, in fields of a form and in members of a JSON body, and mean the same in each.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from service.decoding import LongText
@@ -28,6 +29,8 @@ class Parameters(NamedTuple):
         probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
         prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: pictures are taken as they are.
+        min_confidence: least probability, 0 to 1, that the most probable label needs to be named; None names it always.
+        receipt: whether each prediction says all that makes it again.
     """
 
     model: str | None = None
@@ -36,9 +39,16 @@ class Parameters(NamedTuple):
     probabilities: str | None = None
     on_error: str | None = None
     prepare: str | None = None
+    min_confidence: float | None = None
+    receipt: bool | None = None
 
 
 NO_PARAMETERS = Parameters()
+FIRST_DECISION: Final = 6
+"""The place of `min_confidence`. Few requests have the parameters from there on: they are looked at all at once."""
+NO_DECISIONS: Final = NO_PARAMETERS[FIRST_DECISION:]
+_DECISION_NAMES = frozenset(Parameters._fields[FIRST_DECISION:])
+_NUMBER = re.compile(r"[0-9]{0,16}\.?[0-9]{0,16}(?:[eE][-+]?[0-9]{1,3})?")
 
 
 def read_query(query: bytes) -> Parameters:
@@ -73,6 +83,8 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
     Raises:
         MalformedRequestError: an invalid value; the message says which values are valid.
     """
+    if not values:
+        return NO_PARAMETERS
     version = values.get("version")
     if type(version) is int:
         version = str(version)
@@ -83,7 +95,12 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
         _choice("probabilities", values.get("probabilities"), PROBABILITIES),
         _choice("on_error", values.get("on_error"), ON_ERROR),
         _choice("prepare", values.get("prepare"), PREPARE),
+        *(NO_DECISIONS if _DECISION_NAMES.isdisjoint(values) else _read_decisions(values)),
     )
+
+
+def _read_decisions(values: Mapping[str, Any]) -> tuple[float | None, bool | None]:
+    return _share("min_confidence", values.get("min_confidence")), _flag("receipt", values.get("receipt"))
 
 
 def merge(sources: Iterable[tuple[str, Parameters]]) -> Parameters:
@@ -123,6 +140,31 @@ def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str | None:
         given = f"{value[:16]!r}" if isinstance(value, str) else "not text"
         raise MalformedRequestError(f"{name} is {given}; it must be {' or '.join(choices)}")
     return value
+
+
+def _share(name: str, value: Any) -> float | None:
+    """A number from 0 to 1."""
+    if value is None:
+        return None
+    number = -1.0
+    if isinstance(value, str):
+        if _NUMBER.fullmatch(value) and any(digit.isdecimal() for digit in value.lower().partition("e")[0]):
+            number = float(value)
+    elif type(value) in (int, float):
+        number = float(min(max(value, -1), 2))
+    if not 0 <= number <= 1:
+        given = f"{str(value)[:16]!r}" if isinstance(value, str | int | float) else "not a number"
+        raise MalformedRequestError(f"{name} is {given}; it must be a number from 0 to 1")
+    return number
+
+
+def _flag(name: str, value: Any) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value not in ("true", "false"):
+        given = f"{value[:16]!r}" if isinstance(value, str) else "neither true nor false"
+        raise MalformedRequestError(f"{name} is {given}; it must be true or false")
+    return value == "true"
 
 
 def _count(value: Any) -> int | None:

@@ -24,11 +24,13 @@ class PartialResult(NamedTuple):
         result: of the good ones, in the order sent.
         filenames: of the good ones.
         faults: of the bad ones, by their places among all.
+        uploads: the good ones.
     """
 
     result: Classification
     filenames: list[str | None]
     faults: tuple[ImageFault, ...]
+    uploads: list[Upload]
 
 
 async def classify_good(
@@ -63,5 +65,6 @@ async def classify_good(
                 del good[place]
         else:
             filenames = [upload.filename for upload in good.values()]
-            return PartialResult(result, filenames, tuple(faults[place] for place in sorted(faults)))
+            bad = tuple(faults[place] for place in sorted(faults))
+            return PartialResult(result, filenames, bad, list(good.values()))
     raise InvalidImagesError([faults[place] for place in sorted(faults)])

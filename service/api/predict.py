@@ -9,12 +9,13 @@ from collections.abc import Awaitable
 
 from service.api.accept import choose_media_type
 from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
-from service.api.bodies import Body, explain_mangling, parse_body, takes_long
+from service.api.bodies import LOOP_BYTES, Body, explain_mangling, parse_body, takes_long
 from service.api.compression import compress
 from service.api.context import context_of
+from service.api.decisions import check_decisions
 from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
-from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
+from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
@@ -50,9 +51,11 @@ class PredictEndpoint(ClassifyingEndpoint):
         parameters = query
         if body.parameters is not NO_PARAMETERS or scope["path"] != "/predict":
             parameters = merge((("path", _in_path(scope["path"])), ("query", query), ("body", body.parameters)))
+        if media_type != JSON and parameters[FIRST_DECISION:] != NO_DECISIONS:
+            raise MalformedRequestError(f"decisions need an answer in JSON; Accept asks for {media_type.decode()}")
         context = context_of(scope)
         classifier = context.app.classifier
-        filenames, faults = body.filenames(), NO_FAULTS
+        filenames, faults, good = body.filenames(), NO_FAULTS, body.uploads
         try:
             if parameters.on_error is None:
                 result = await self._ask(classifier, connection, body, parameters, deadline)
@@ -62,16 +65,16 @@ class PredictEndpoint(ClassifyingEndpoint):
                 def ask(some: list[Upload]) -> Awaitable[Classification]:
                     return self._ask(classifier, connection, Body(some), parameters, deadline)
 
-                result, filenames, faults = await classify_good(ask, uploads, body.faults)
+                result, filenames, faults, good = await classify_good(ask, uploads, body.faults)
         except InvalidImagesError as error:
             raise explain_mangling(error, body, data) from None
         context.result = result
 
         def write() -> Reply:
-            reply = answer(result, media_type, parameters, filenames, faults)
+            reply = answer(result, media_type, parameters, filenames, faults, uploads=good)
             return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
 
-        is_long = result.probabilities.size > LOOP_NUMBERS
+        is_long = result.probabilities.size > LOOP_NUMBERS or (parameters.receipt and len(data) > LOOP_BYTES)
         return await self._do(write, connection, deadline) if is_long else write()
 
     def _ask(
@@ -79,6 +82,8 @@ class PredictEndpoint(ClassifyingEndpoint):
     ) -> Awaitable[Classification]:
         # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = classifier.catalog.find(parameters.model, parameters.version)
+        if parameters[FIRST_DECISION:] != NO_DECISIONS:
+            check_decisions(model.metadata, parameters)
         return classifier.classify(
             model,
             body.images(model.target, self._limits.max_images),

@@ -55,7 +55,19 @@ _PREPARE = _query(
     "light strokes on a dark ground.",
     {**TEXT, "enum": list(PREPARE)},
 )
-_LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR, _PREPARE)
+_MIN_CONFIDENCE = _query(
+    "min_confidence",
+    "A picture whose most probable label is less probable gets `label` null and a `reason`. For models of which one "
+    "label is right.",
+    {"type": "number", "minimum": 0, "maximum": 1},
+)
+_RECEIPT = _query(
+    "receipt",
+    "`true`: each prediction has a `receipt` of all that makes it again, which `convoy verify` does.",
+    {"type": "boolean"},
+)
+_DECISIONS = (_MIN_CONFIDENCE, _RECEIPT)
+_LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR, _PREPARE, *_DECISIONS)
 _MODEL = _query("model", "Name of the model; the default model where left out.", _NAME, "cifar10")
 _VERSION = _query("version", "Version of the model; its default version where left out.", _NAME, "1")
 

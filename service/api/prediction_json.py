@@ -37,6 +37,7 @@ def write_predictions(
     filenames: Sequence[str | None] | None = None,
     failures: Mapping[int, dict[str, Any]] | None = None,
     warnings: Mapping[int, list[dict[str, str]]] | None = None,
+    decisions: Sequence[Mapping[str, Any]] | None = None,
 ) -> bytes:
     """Writes an answer.
 
@@ -49,6 +50,7 @@ def write_predictions(
         multi_label: each probability stands for itself, so that a picture may have several labels or none.
         filenames: of the N pictures; None where none has one.
         warnings: of the N pictures, by their places among them; None where there are none.
+        decisions: members that each of the N predictions gets, or gets instead of its own; None where there are none.
         failures: what stands in place of a prediction, by its place among all pictures; None where all N are good.
 
     Returns:
@@ -60,6 +62,8 @@ def write_predictions(
         predictions = _predictions(labels, probabilities, picked, multi_label, filenames)
         if warnings is not None:
             predictions = _with_warnings(predictions, warnings, 0)
+        if decisions is not None:
+            predictions = _with_decisions(predictions, decisions, 0)
     else:
         lists: Iterable[list[dict[str, Any]]] = (
             _predictions(
@@ -69,6 +73,8 @@ def write_predictions(
         )
         if warnings is not None:
             lists = (_with_warnings(some, warnings, step * part) for part, some in enumerate(lists))
+        if decisions is not None:
+            lists = (_with_decisions(some, decisions, step * part) for part, some in enumerate(lists))
         predictions = join_lists(lists if failures is None else _with_failures(lists, failures))
     return write({"model": name, "version": version, "predictions": predictions})
 
@@ -129,6 +135,15 @@ def _with_warnings(
     for place, prediction in enumerate(predictions, start):
         if place in warnings:
             prediction["warnings"] = warnings[place]
+    return predictions
+
+
+def _with_decisions(
+    predictions: list[dict[str, Any]], decisions: Sequence[Mapping[str, Any]], start: int
+) -> list[dict[str, Any]]:
+    """Adds decisions to the predictions of the pictures from ``start`` on."""
+    for place, prediction in enumerate(predictions, start):
+        prediction.update(decisions[place])
     return predictions
 
 

@@ -49,11 +49,35 @@ class PictureWarning(BaseModel):
     detail: str = Field(description="What was seen, for people.")
 
 
+class Receipt(BaseModel):
+    """All that makes a prediction again; `convoy verify` does it. One of the two hashes of what was sent is there."""
+
+    receipt_version: int = Field(examples=[1])
+    model: str
+    version: str
+    model_sha256: str = Field(description="Of the model's file.")
+    picture_sha256: str | None = Field(None, description="Of the picture's file, without base64 or other encodings.")
+    pixels_sha256: str | None = Field(
+        None, description="Of the uint8 [H, W, C] of the picture, where pixels were sent."
+    )
+    prepare: Literal["none", "digit"]
+    fit: dict[str, Any] = Field(description="The rule by which the picture became the input.")
+    temperature: float = Field(description="That the logits were divided by.")
+    contract_version: int = Field(description="Of the rules of model files.")
+    provider: str = Field(examples=["cpu"])
+    convoy: str = Field(description="Version of the service.")
+    decoder: str = Field(examples=["pillow 13.0.0"])
+    runtime: str = Field(examples=["onnxruntime 1.31.1"])
+    batch_size: int = Field(description="Images in the largest run of the request.")
+    probabilities: list[float] = Field(description="Of every label, in label order.")
+
+
 class Prediction(BaseModel):
     """What the model says about one picture."""
 
     label: str | None = Field(
-        description="The most probable label; null: a picture without any, of a model of several labels.",
+        description="The most probable label; null: a picture without any, of a model of several labels, or one whose "
+        "probability is below `min_confidence`.",
         examples=["cat"],
     )
     index: int | None = Field(description="Its column, from 0.", examples=[3])
@@ -74,6 +98,8 @@ class Prediction(BaseModel):
     )
     file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["cat.jpg"])
     warnings: list[PictureWarning] | None = Field(None, description="Only where there is something to say.")
+    reason: str | None = Field(None, description="With `min_confidence`: why there is no label, where there is none.")
+    receipt: Receipt | None = Field(None, description="With `receipt=true`.")
 
 
 class PictureProblem(BaseModel):
@@ -127,6 +153,10 @@ class EncodedImages(BaseModel):
     prepare: Literal["none", "digit"] | None = Field(
         None, description="`digit`: the strokes of a drawn or photographed digit are scaled and centred as MNIST's are."
     )
+    min_confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="A picture whose most probable label is less probable gets none, and a `reason`."
+    )
+    receipt: bool | None = Field(None, description="Each prediction says all that makes it again.")
 
 
 class InputDescription(BaseModel):

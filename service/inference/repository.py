@@ -6,6 +6,7 @@
                                 └─ yes ──────────────┴─> open: session, golden images, warm-up ─> LoadedModel
 """
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +59,12 @@ class LoadedModel:
     Attributes:
         session: ready to run.
         seconds_per_image: of a run of the largest batch, measured at warm-up.
+        sha256: of the file, in hexadecimal digits.
     """
 
     session: ModelSession
     seconds_per_image: float
+    sha256: str
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -171,7 +174,7 @@ class ModelRepository:
         if said != (file.name, file.version):
             raise ModelRefusedError(f"{file.origin}: the file says that it is {said[0]} version {said[1]}")
         check_answers(session, file.origin)
-        return LoadedModel(session, session.warm_up())
+        return LoadedModel(session, session.warm_up(), hashlib.sha256(file.content).hexdigest())
 
     def _try(self, file: ModelFile, known: KnownModels) -> None:
         key, batch_size = (file.name, file.version), self._max_batch_size

@@ -31,6 +31,7 @@ class ServedModel:
         session: runs its batches.
         batcher: shares the session among requests.
         metrics: counts its requests.
+        sha256: of its file, in hexadecimal digits.
     """
 
     metadata: ModelMetadata
@@ -38,6 +39,7 @@ class ServedModel:
     session: ModelSession
     batcher: Batcher
     metrics: ModelMetrics
+    sha256: str
 
     @property
     def provider(self) -> str:

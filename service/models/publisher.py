@@ -114,4 +114,4 @@ class ModelPublisher:
             1 / loaded.seconds_per_image,
             loaded.session.max_batch_size,
         )
-        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics)
+        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256)

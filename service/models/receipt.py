@@ -1,0 +1,100 @@
+"""A receipt: all that makes a prediction again, and what shows whether the same was made.
+
+A receipt is not signed: it shows what was computed from what, not who computed it.
+"""
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import SCHEMA_VERSION
+from imaging import Target
+from service import __version__
+from service.inference.runtime import onnxruntime
+from service.models.catalog import ServedModel
+
+RECEIPT_VERSION = 1
+
+
+class Asked(NamedTuple):
+    """What was classified.
+
+    Attributes:
+        kind: ``picture``, a file; or ``pixels``, one image of an array.
+        data: the bytes of the file as they were sent, without any transfer encoding; or uint8 [H, W, C], row-major.
+        prepare: the parameter of the request.
+    """
+
+    kind: Literal["picture", "pixels"]
+    data: bytes | memoryview
+    prepare: str
+
+
+def write_receipt(
+    model: ServedModel, asked: Asked, probabilities: NDArray[np.float32], batch_size: int
+) -> dict[str, Any]:
+    """Writes one picture's receipt, for JSON.
+
+    Args:
+        model: that answered.
+        asked: what was classified.
+        probabilities: the answer, float32 [K].
+        batch_size: images in the largest run of its request.
+    """
+    metadata = model.metadata
+    return {
+        "receipt_version": RECEIPT_VERSION,
+        "model": metadata.name,
+        "version": metadata.version,
+        "model_sha256": model.sha256,
+        f"{asked.kind}_sha256": hashlib.sha256(asked.data).hexdigest(),
+        "prepare": asked.prepare,
+        "fit": describe_fit(model.target),
+        "temperature": metadata.temperature,
+        "contract_version": SCHEMA_VERSION,
+        "provider": model.provider,
+        **dict(software()),
+        "batch_size": batch_size,
+        "probabilities": probabilities,
+    }
+
+
+def describe_fit(target: Target) -> dict[str, Any]:
+    """The rule by which a picture becomes the input of a model."""
+    return {
+        "height": target.height,
+        "width": target.width,
+        "color_mode": target.color_mode,
+        "fit": target.fit,
+        "polarity": "light-on-dark" if target.light_on_dark else "any",
+        "interpolation": target.interpolation,
+        "antialias": target.antialias,
+        "crop_fraction": target.crop_fraction,
+        "crop_rounding": target.crop_rounding,
+        "jpeg_decode": "reduced" if target.is_reduced else "full",
+        "exif": target.exif,
+        "icc": target.icc,
+    }
+
+
+@cache
+def software() -> tuple[tuple[str, str], ...]:
+    """The versions of the programs that turn a picture into probabilities here, by their names in a receipt."""
+    decoders = [f"{package} {found}" for package in ("pillow", "kornia-rs") if (found := _version(package))]
+    return (
+        ("convoy", __version__),
+        ("decoder", ", ".join(decoders)),
+        ("runtime", f"onnxruntime {onnxruntime.__version__}"),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return installed_version(package)
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,210 @@
+"""``convoy verify RECEIPT PICTURE``: makes a prediction again, and says whether it is what its receipt says.
+
+::
+
+    receipt ─ same picture? ─ same model file? ─> decode, run on the CPU ─> same probabilities?
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import is_model_name, is_version
+from imaging import Header, PictureError, Target, read
+from service.errors import ConvoyError
+from service.inference import GpuPolicy, ModelSession, Provider
+from service.inference.repository_files import MODEL_FILE, read_model
+from service.models.receipt import RECEIPT_VERSION, describe_fit, software
+
+TOLERANCE: Final = 1e-6
+"""A picture's probabilities differ by less between any two batches on one kind of provider."""
+OTHER_PROVIDER_TOLERANCE: Final = 1e-3
+"""The same between a GPU, which a receipt may name, and the CPU, which makes its prediction again."""
+
+_MOST_RECEIPT_BYTES: Final = 256 << 20
+_MOST_PICTURE_BYTES: Final = 256 << 20
+_MOST_MODEL_BYTES: Final = 1 << 32
+_SAME, _DIFFERENT, _WRONG_USE = 0, 1, 2
+
+
+class _VerificationError(Exception):
+    """Nothing can be made again from these files; the message says why."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        0 where the prediction was made again; 1 where something differs; 2 where the files cannot be used.
+    """
+    parser = argparse.ArgumentParser(
+        prog="convoy verify", description="Makes a prediction again from its receipt, and says whether it is the same."
+    )
+    parser.add_argument("receipt", type=Path, metavar="RECEIPT", help="JSON: a receipt, or the answer that has it")
+    parser.add_argument("picture", type=Path, metavar="PICTURE", help="the file as it was sent, or an .npy of pixels")
+    parser.add_argument(
+        "--models-dir", type=Path, default=Path("models"), help="the model repository (default: %(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        return _verify(options.receipt, options.picture, options.models_dir)
+    except _VerificationError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except ConvoyError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error.filename} cannot be read: {error.strerror}", file=sys.stderr)
+    return _WRONG_USE
+
+
+def _verify(receipt_path: Path, picture_path: Path, models_dir: Path) -> int:
+    data = _read_bounded(picture_path, _MOST_PICTURE_BYTES)
+    receipts = list(_receipts(_parse(receipt_path)))
+    if not receipts:
+        raise _VerificationError(f"{receipt_path} has no receipt; ask for one with receipt=true")
+    found = _of_this_picture(receipts, data)
+    if found is None:
+        print(f"picture   differs: none of {len(receipts)} receipts is of {picture_path}")
+        return _DIFFERENT
+    receipt, pixels = found
+    print(f"picture   same: {picture_path}")
+    session = _open(receipt, models_dir)
+    if session is None:
+        return _DIFFERENT
+    with_strokes = receipt.get("prepare") == "digit"
+    target = Target.of(session.metadata)
+    if describe_fit(target) != receipt.get("fit"):
+        print("fit       differs: the receipt has another rule of fit, or was changed")
+        return _DIFFERENT
+    if receipt.get("temperature") != session.metadata.temperature:
+        print("fit       differs: the receipt has another temperature, or was changed")
+        return _DIFFERENT
+    for name, version in software():
+        if receipt.get(name) != version:
+            print(f"{name:10}differs: {str(receipt.get(name))[:64]!a} then, {version!r} now")
+    if pixels is None:
+        pixels = _decode(data, target.of_strokes if with_strokes else target)
+    elif pixels.shape != target.shape:
+        raise _VerificationError(f"{picture_path} has images of {pixels.shape}; the model takes {target.shape}")
+    answered = session.run(pixels[np.newaxis])[0]
+    session.close()
+    return _compare(receipt, answered, session.metadata.class_names)
+
+
+def _compare(receipt: Mapping[str, Any], answered: NDArray[np.float32], names: tuple[str, ...]) -> int:
+    then = receipt.get("probabilities")
+    if not isinstance(then, list) or len(then) != len(answered) or not all(map(_is_number, then)):
+        raise _VerificationError(f"the receipt's probabilities are not {len(answered)} numbers")
+    expected = np.array(then, np.float64)
+    if not np.isfinite(expected).all():
+        raise _VerificationError("the receipt has probabilities that are not finite")
+    off = float(np.abs(expected - answered).max())
+    on_cpu = receipt.get("provider") == "cpu"
+    allowed = TOLERANCE if on_cpu else OTHER_PROVIDER_TOLERANCE
+    for when, row in (("then", expected), ("now", answered)):
+        best = int(row.argmax())
+        print(f"{when:10}{names[best]} {row[best]:.8g}")
+    verdict = "same" if off <= allowed else "differs"
+    where = "" if on_cpu else "; the receipt is of another provider than the CPU, which is used here"
+    print(f"answer    {verdict}: probabilities differ by at most {off:.1e}, {allowed:g} is allowed{where}")
+    return _SAME if off <= allowed else _DIFFERENT
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) is float or (type(value) is int and abs(value) <= 1)
+
+
+def _open(receipt: Mapping[str, Any], models_dir: Path) -> ModelSession | None:
+    """Opens the model that the receipt names, on the CPU; None where its file is another."""
+    name, version = receipt.get("model"), receipt.get("version")
+    if not (isinstance(name, str) and is_model_name(name) and isinstance(version, str) and is_version(version)):
+        raise _VerificationError("the receipt names no model and version")
+    path = models_dir / name / version / MODEL_FILE
+    content = read_model(path, str(path), _MOST_MODEL_BYTES)
+    if hashlib.sha256(content).hexdigest() != receipt.get("model_sha256"):
+        print(f"model     differs: {path} is another file than the one that answered")
+        return None
+    print(f"model     same: {path}")
+    policy = GpuPolicy(memory_limit_bytes=0, cuda_graphs=False)
+    return ModelSession(
+        content, origin=str(path), provider=Provider("cpu"), intra_op_threads=1, max_batch_size=1, gpu=policy
+    )
+
+
+def _decode(data: bytes, target: Target) -> NDArray[np.uint8]:
+    try:
+        return read(data, target, _admit)
+    except PictureError as error:
+        raise _VerificationError(f"the picture cannot be read: {error}") from None
+
+
+def _admit(header: Header, target: Target) -> None:
+    """Any picture that the service took may be large, by its settings."""
+
+
+def _receipts(document: Any) -> Iterator[dict[str, Any]]:
+    """Every receipt in a receipt, a prediction, or a whole answer."""
+    if not isinstance(document, dict):
+        return
+    if "receipt_version" in document:
+        if document["receipt_version"] != RECEIPT_VERSION:
+            raise _VerificationError(f"only receipts of version {RECEIPT_VERSION} can be read")
+        yield document
+        return
+    predictions = document.get("predictions")
+    for prediction in predictions if isinstance(predictions, list) else [document]:
+        receipt = prediction.get("receipt") if isinstance(prediction, dict) else None
+        if isinstance(receipt, dict):
+            yield from _receipts(receipt)
+
+
+def _of_this_picture(
+    receipts: Sequence[dict[str, Any]], data: bytes
+) -> tuple[dict[str, Any], NDArray[np.uint8] | None] | None:
+    """The receipt of a file, and the pixels that it is of where it is of pixels; None where it is of neither."""
+    digest = hashlib.sha256(data).hexdigest()
+    for receipt in receipts:
+        if receipt.get("picture_sha256") == digest:
+            return receipt, None
+    for image in _images(data):
+        digest = hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
+        for receipt in receipts:
+            if receipt.get("pixels_sha256") == digest:
+                return receipt, image
+    return None
+
+
+def _images(data: bytes) -> Sequence[NDArray[np.uint8]]:
+    if not data.startswith(b"\x93NUMPY"):
+        return ()
+    try:
+        images = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, MemoryError, SyntaxError):
+        return ()
+    return images if images.ndim == 4 and images.dtype == np.uint8 else ()
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return json.loads(_read_bounded(path, _MOST_RECEIPT_BYTES))
+    except (ValueError, RecursionError):
+        raise _VerificationError(f"{path} is not JSON") from None
+
+
+def _read_bounded(path: Path, most_bytes: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise _VerificationError(f"{path} has more than {most_bytes} bytes")
+    return data

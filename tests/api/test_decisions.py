@@ -1,0 +1,167 @@
+"""``min_confidence`` and ``receipt`` of ``/predict``: on request only, the same in query, form and JSON."""
+
+import base64
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from convoy import main
+from tests.fixtures.tiny_models import put
+from tests.fixtures.wide_models import channels_model
+from tests.process import ROOT, ServerProcess
+
+PNG = {"Content-Type": "image/png"}
+NPY = "application/x-npy"
+
+
+def one(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    [prediction] = answer.json()["predictions"]
+    prediction.pop("file", None)
+    return prediction
+
+
+def ask(client: httpx.Client, way: str, data: bytes, **values: Any) -> httpx.Response:
+    match way:
+        case "query":
+            return client.post("/predict", params=values, content=data, headers=PNG)
+        case "form":
+            fields = {name: json.dumps(value).strip('"') for name, value in values.items()}
+            return client.post("/predict", data=fields, files={"file": data})
+        case _:
+            return client.post("/predict", json={"images": [base64.b64encode(data).decode()], **values})
+
+
+@pytest.mark.parametrize("way", ["query", "form", "json"])
+class TestMinConfidence:
+    def test_an_unsure_prediction_has_no_label_and_says_why(self, client: httpx.Client, cat: bytes, way: str) -> None:
+        usual = one(client.post("/predict", content=cat, headers=PNG))
+        unsure = one(ask(client, way, cat, min_confidence=1))
+        assert unsure["label"] is None
+        assert unsure["index"] is None
+        assert unsure["reason"].endswith("less than min_confidence 1")
+        assert unsure["probability"] == usual["probability"]
+        assert unsure["probabilities"] == usual["probabilities"]
+
+    def test_a_sure_one_is_the_usual_one(self, client: httpx.Client, cat: bytes, way: str) -> None:
+        usual = one(client.post("/predict", content=cat, headers=PNG))
+        assert one(ask(client, way, cat, min_confidence=0.1)) == usual
+        # Not less than what the answer itself says: the comparison is that of the numbers that a client sees.
+        assert one(ask(client, way, cat, min_confidence=usual["probability"])) == usual
+
+    @pytest.mark.parametrize("value", [-0.1, 1.5, "much", "nan", "inf", "1e999", ".", "0x1", " 1"])
+    def test_what_is_no_share_is_400(self, client: httpx.Client, cat: bytes, way: str, value: Any) -> None:
+        answer = ask(client, way, cat, min_confidence=value)
+        assert answer.status_code == 400
+        assert "it must be a number from 0 to 1" in answer.json()["detail"]
+
+
+def test_abstaining_keeps_its_place_beside_bad_pictures(client: httpx.Client, cat: bytes) -> None:
+    files = [("file", ("a.txt", b"hello")), ("file", ("b.png", cat)), ("file", ("c.png", cat))]
+    answer = client.post("/predict?on_error=report&min_confidence=1&receipt=true", files=files)
+    bad, *good = answer.json()["predictions"]
+    assert "error" in bad
+    assert [prediction["label"] for prediction in good] == [None, None]
+    assert [prediction["receipt"]["picture_sha256"] for prediction in good] == [hashlib.sha256(cat).hexdigest()] * 2
+
+
+@pytest.mark.parametrize("query", ["min_confidence=0.5", "receipt=true"])
+def test_an_array_has_no_place_for_decisions(client: httpx.Client, cat: bytes, query: str) -> None:
+    answer = client.post(f"/predict?{query}", content=cat, headers={**PNG, "Accept": NPY})
+    assert answer.status_code == 400
+    assert "need an answer in JSON" in answer.json()["detail"]
+    assert client.post(f"/preprocess?{query}", content=cat, headers=PNG).status_code == 400
+
+
+def test_a_receipt_that_is_neither_true_nor_false_is_400(client: httpx.Client, cat: bytes) -> None:
+    for value in ("1", "True", ""):
+        answer = client.post("/predict", params={"receipt": value}, content=cat, headers=PNG)
+        assert answer.status_code == 400
+        assert "it must be true or false" in answer.json()["detail"]
+    assert "receipt" not in one(ask(client, "json", cat, receipt=False))
+
+
+def test_a_model_of_several_labels_does_not_abstain(tmp_path: Path, cat: bytes) -> None:
+    put(tmp_path / "models", "several", "1", channels_model("several"))
+    with ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as server:
+        answer = httpx.post(f"{server.url}/predict?min_confidence=0.5", content=cat, headers=PNG)
+    assert answer.status_code == 400
+    assert "several labels" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("way", ["query", "form", "json"])
+def test_a_receipt_makes_the_answer_again(
+    client: httpx.Client, cat: bytes, way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = ask(client, way, cat, receipt=True)
+    receipt = one(answer)["receipt"]
+    model = ROOT / "models" / receipt["model"] / receipt["version"] / "model.onnx"
+    assert receipt["picture_sha256"] == hashlib.sha256(cat).hexdigest()
+    assert receipt["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
+    (tmp_path / "answer.json").write_text(answer.text)
+    (tmp_path / "cat.png").write_bytes(cat)
+    words = ["verify", str(tmp_path / "answer.json"), str(tmp_path / "cat.png"), "--models-dir", str(ROOT / "models")]
+    assert main(words) == 0
+    assert "answer    same" in capsys.readouterr().out
+
+    (tmp_path / "cat.png").write_bytes(cat + b" ")
+    assert main(words) == 1
+    assert "picture   differs" in capsys.readouterr().out
+    (tmp_path / "cat.png").write_bytes(cat)
+    for change, said in (
+        ({"probabilities": [0.1] * 10}, "answer    differs"),
+        ({"model_sha256": "0" * 64}, "model     differs"),
+        ({"temperature": 2.0}, "another temperature"),
+        ({"fit": {}}, "another rule of fit"),
+    ):
+        (tmp_path / "answer.json").write_text(json.dumps(receipt | change))
+        assert main(words) == 1
+        assert said in capsys.readouterr().out
+    for text in ("{}", "[", '{"receipt_version":1}', json.dumps(receipt | {"probabilities": [None]})):
+        (tmp_path / "answer.json").write_text(text)
+        assert main(words) in (1, 2)
+        assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_a_receipt_of_pixels_makes_the_answer_again(client: httpx.Client, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.random.default_rng(3).integers(0, 256, (3, 32, 32, 3), np.uint8))
+    answer = client.post("/predict?receipt=true", content=stream.getvalue(), headers={"Content-Type": NPY})
+    (tmp_path / "pixels.npy").write_bytes(stream.getvalue())
+    for prediction in answer.json()["predictions"]:
+        (tmp_path / "receipt.json").write_text(json.dumps(prediction))
+        words = [str(tmp_path / "receipt.json"), str(tmp_path / "pixels.npy"), "--models-dir", str(ROOT / "models")]
+        assert main(["verify", *words]) == 0
+
+
+def test_a_digit_that_was_prepared_is_prepared_again(client: httpx.Client, tmp_path: Path) -> None:
+    page = Image.new("L", (200, 300), 255)
+    page.paste(0, (80, 90, 100, 200))
+    page.save(tmp_path / "page.png")
+    query = {"model": "mnist", "prepare": "digit", "receipt": "true"}
+    data = (tmp_path / "page.png").read_bytes()
+    (tmp_path / "answer.json").write_text(client.post("/predict", params=query, content=data, headers=PNG).text)
+    words = [str(tmp_path / "answer.json"), str(tmp_path / "page.png"), "--models-dir", str(ROOT / "models")]
+    assert main(["verify", *words]) == 0
+
+
+@pytest.mark.parametrize("model", ["cifar10", "mnist"])
+def test_neighbours_and_the_size_of_a_batch_change_nothing(
+    client: httpx.Client, samples: dict[str, list[Path]], model: str
+) -> None:
+    data = [path.read_bytes() for path in samples[model]]
+    alone = [one(client.post(f"/predict?model={model}", content=one_, headers=PNG)) for one_ in data]
+    expected = np.array([list(prediction["probabilities"].values()) for prediction in alone])
+    for count in (2, 3, 7, 17, 20, 40, 100):
+        places = [place % len(data) for place in range(count)]
+        files = [("file", data[place]) for place in places]
+        together = client.post(f"/predict?model={model}", files=files).json()["predictions"]
+        found = np.array([list(prediction["probabilities"].values()) for prediction in together])
+        assert np.abs(found - expected[places]).max() < 1e-6
