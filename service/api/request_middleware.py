@@ -5,12 +5,15 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable
+from typing import TYPE_CHECKING
 
 from service.api.context import context_of
-from service.api.dialects.chosen import Dialects
 from service.api.request_log import RequestLog
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from service.api.dialects.chosen import Dialects
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -27,7 +30,7 @@ class RequestMiddleware:
         dialects: whose answers are counted by dialect too; None where none is on.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, dialects: Dialects | None) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, dialects: "Dialects | None") -> None:
         self._app = app
         self._requests = metrics.requests
         self._log = log

@@ -1,16 +1,26 @@
 """Which dialects the settings turn on."""
 
-from service.api.dialects.chosen import Dialects
-from service.api.dialects.hugging_face import HUGGING_FACE
-from service.api.dialects.sagemaker import SAGEMAKER
-from service.api.dialects.tf_serving import TF_SERVING
-from service.api.dialects.torchserve import TORCHSERVE
-from service.api.dialects.vertex_ai import vertex_ai
+# ruff: noqa: PLC0415  # a dialect is imported only where one is on: together they take a tenth of the start
+
+from typing import TYPE_CHECKING
+
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from service.api.dialects.chosen import Dialects
 
-def choose_dialects(settings: Settings) -> Dialects | None:
+
+def choose_dialects(settings: Settings) -> "Dialects | None":
     """The dialects that are on; None where none is. Vertex AI's is the first, since it may have any path."""
+    if not settings.dialects:
+        return None
+    from service.api.dialects.chosen import Dialects
+    from service.api.dialects.hugging_face import HUGGING_FACE
+    from service.api.dialects.sagemaker import SAGEMAKER
+    from service.api.dialects.tf_serving import TF_SERVING
+    from service.api.dialects.torchserve import TORCHSERVE
+    from service.api.dialects.vertex_ai import vertex_ai
+
     known = (
         vertex_ai(settings.vertex_health_route, settings.vertex_predict_route),
         HUGGING_FACE,
