@@ -30,10 +30,12 @@ class Declaration:
     Attributes:
         key_scope: that a key must have; None where no key is asked for.
         errors: that an answer may tell of.
+        cost: requests that one counts as in the rate of its key.
     """
 
     key_scope: KeyScope | None
     errors: tuple[type[ConvoyError], ...] = ()
+    cost: int = 1
 
 
 UNDECLARED: Final = Declaration(key_scope="control")
@@ -41,12 +43,12 @@ UNDECLARED: Final = Declaration(key_scope="control")
 
 
 def declare(
-    *, key_scope: KeyScope | None, errors: tuple[type[ConvoyError], ...] = ()
+    *, key_scope: KeyScope | None, errors: tuple[type[ConvoyError], ...] = (), cost: int = 1
 ) -> Callable[[Declared], Declared]:
     """Attaches a declaration to a handler, or to a class whose instances are handlers."""
 
     def attach(handler: Declared) -> Declared:
-        setattr(handler, _ATTRIBUTE, Declaration(key_scope, errors))
+        setattr(handler, _ATTRIBUTE, Declaration(key_scope, errors, cost))
         return handler
 
     return attach

@@ -45,6 +45,10 @@ class ModelNotFoundError(ConvoyError):
     """No model of that name, or no such version of it, is being served."""
 
 
+class LabelNotFoundError(ModelNotFoundError):
+    """A model has no such class."""
+
+
 class ModelControlOffError(ConvoyError):
     """Requests may not load and unload models; the setting ``model_control`` would allow it."""
 

@@ -28,12 +28,13 @@ class AccessControl:
         self._rates: dict[str, RateLimitItem | None] = {}
         _, self._nobody = make_key("nobody", frozenset(("predict",)), None)
 
-    async def admit(self, key: str | None, scope: KeyScope) -> ApiKey:
+    async def admit(self, key: str | None, scope: KeyScope, cost: int = 1) -> ApiKey:
         """Lets a request in, or says why not.
 
         Args:
             key: that came with it, or None.
             scope: that it needs.
+            cost: how many requests it counts as in the rate of its key.
 
         Returns:
             What is known of the key.
@@ -54,12 +55,16 @@ class AccessControl:
                 f"key {known.id} is for {', '.join(sorted(known.scopes))}; this needs the scope {scope}"
             )
         if known.rate_limit is not None:
-            await self._count(known, known.rate_limit)
+            await self._count(known, known.rate_limit, cost)
         return known
 
-    async def _count(self, key: ApiKey, text: str) -> None:
+    async def _count(self, key: ApiKey, text: str, cost: int) -> None:
         rate = self._rates.get(text) or self._rates.setdefault(text, key.rate())
-        if rate is not None and not await self._limiter.hit(rate, key.id):
+        if rate is not None and cost > rate.amount:
+            raise ForbiddenError(
+                f"key {key.id} may make {text} requests, and this one counts as {cost}; it needs a key of a higher rate"
+            )
+        if rate is not None and not await self._limiter.hit(rate, key.id, cost=cost):
             window = await self._limiter.get_window_stats(rate, key.id)
             raise RateLimitedError(
                 f"key {key.id} may make {text} requests; these are used up",

@@ -36,14 +36,21 @@ class KeyRules:
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._fixed: dict[str, dict[str, KeyScope | None]] = {}  # by path and method
         self._others: list[tuple[BaseRoute, KeyScope | None]] = []
+        self._costs: dict[str, int] = {}
         for route in routes:
-            needed = declaration_of(getattr(route, "endpoint", None) or getattr(route, "app", None)).key_scope
+            declared = declaration_of(getattr(route, "endpoint", None) or getattr(route, "app", None))
+            needed = declared.key_scope
             if isinstance(route, Route) and not route.param_convertors:
+                self._costs[route.path] = declared.cost
                 methods = self._fixed.setdefault(route.path, {})
                 for method in route.methods or ():
                     methods.setdefault(method, needed)
             else:
                 self._others.append((route, needed))
+
+    def cost(self, scope: Scope) -> int:
+        """How many requests a request counts as in the rate of its key."""
+        return self._costs.get(scope["path"], 1)
 
     def needed(self, scope: Scope) -> KeyScope | None:
         """The scope that a request needs; None where it needs no key."""
@@ -81,7 +88,8 @@ class AuthMiddleware:
         """Passes a request on, or answers why not. Its context gets the id of its key, or the failure."""
         if (needed := self._rules.needed(scope)) is not None:
             try:
-                context_of(scope).key_id = (await self._access.admit(read_key(scope["headers"]), needed)).id
+                key = await self._access.admit(read_key(scope["headers"]), needed, self._rules.cost(scope))
+                context_of(scope).key_id = key.id
             except AccessError as error:
                 context_of(scope).failure = Failure.of(error)
                 await failure(scope, error).send(send)

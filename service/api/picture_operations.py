@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from service.api.explain import ExplainEndpoint
 from service.api.forms import FILE_FIELD
 from service.api.operation import BINARY, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
 from service.api.parameters import MOST_CHARACTERS, PREPARE
-from service.api.picture_schemas import EncodedImage, SeenInput
+from service.api.picture_schemas import EncodedImage, ExplanationAnswer, SeenInput
 from service.api.preprocess import PreprocessEndpoint
 from service.api.work_thread import WorkThread
 from service.decoding import NPY_MEDIA_TYPE
@@ -76,6 +77,21 @@ _PREPROCESS = _operation(
 )
 
 
+_EXPLAIN = _operation(
+    "/explain",
+    "Ask why",
+    "Which pixels of the picture spoke for a class. Exact (`hirescam`) where the network ends in one dense layer after "
+    "its last feature map, and its file has that map as an output; otherwise `occlusion`: 64 parts of the picture are "
+    "hidden one after the other, while other requests go first. It counts as 64 requests in the rate of a key.",
+    ExplanationAnswer,
+    {
+        "image/png": "The map over the picture: orange spoke for the class, blue against it.",
+        NPY_MEDIA_TYPE: "float32 [H, W]",
+    },
+    _query("label", "The class to explain; the most probable one where left out.", _NAME),
+)
+
+
 def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> list[BaseRoute]:
     """The routes.
 
@@ -84,4 +100,7 @@ def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkT
         budget: of the bytes that all bodies hold.
         work_thread: for what would stop the event loop for too long.
     """
-    return [OperationRoute(_PREPROCESS, PreprocessEndpoint(limits, budget, work_thread))]
+    return [
+        OperationRoute(_PREPROCESS, PreprocessEndpoint(limits, budget, work_thread)),
+        OperationRoute(_EXPLAIN, ExplainEndpoint(limits, budget, work_thread)),
+    ]

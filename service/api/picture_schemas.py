@@ -59,3 +59,20 @@ class SeenInput(BaseModel):
     box: SourceBox = Field(description="The part of the picture that the network gets.")
     warnings: list[PictureWarning] = Field(description="As in a prediction; empty where there is nothing to say.")
     image: str = Field(description="The pixels that the network gets, as PNG in a data URL.")
+
+
+class ExplanationAnswer(BaseModel):
+    """Which pixels spoke for a class."""
+
+    model: str
+    version: str
+    method: Literal["hirescam", "occlusion"] = Field(
+        description="`hirescam` is exact; `occlusion` hides parts of the picture."
+    )
+    label: str = Field(description="The class that is explained.")
+    index: int = Field(description="Its column, from 0.")
+    probability: float = Field(description="That the model gave it.")
+    map: list[list[float]] = Field(
+        description="[H, W], of the network's input: positive spoke for the class, negative against it. In logits "
+        "(`hirescam`) or log-odds (`occlusion`)."
+    )

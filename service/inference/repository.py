@@ -6,7 +6,6 @@
                                 └─ yes ──────────────┴─> open: session, golden images, warm-up ─> LoadedModel
 """
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from contract import NAME_RULE, VERSION_RULE, ModelMetadata, NoMetadataError, is
 from service.errors import ConvoyError, ModelLoadFailedError, ModelRefusedError, ProviderUnavailableError
 from service.inference.foreign_files import import_command
 from service.inference.gpu_options import GpuPolicy
+from service.inference.inspection import ModelSource
 from service.inference.known_models import KnownModels, Outcome, fingerprint
 from service.inference.model_check import check_answers
 from service.inference.providers import Provider
@@ -59,12 +59,17 @@ class LoadedModel:
     Attributes:
         session: ready to run.
         seconds_per_image: of a run of the largest batch, measured at warm-up.
-        sha256: of the file, in hexadecimal digits.
+        source: the file that it was loaded from.
     """
 
     session: ModelSession
     seconds_per_image: float
-    sha256: str
+    source: ModelSource
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, in hexadecimal digits."""
+        return self.source.sha256
 
     @property
     def metadata(self) -> ModelMetadata:
@@ -174,7 +179,8 @@ class ModelRepository:
         if said != (file.name, file.version):
             raise ModelRefusedError(f"{file.origin}: the file says that it is {said[0]} version {said[1]}")
         check_answers(session, file.origin)
-        return LoadedModel(session, session.warm_up(), hashlib.sha256(file.content).hexdigest())
+        source = ModelSource.of(self.root / file.name / file.version / MODEL_FILE, file.content)
+        return LoadedModel(session, session.warm_up(), source)
 
     def _try(self, file: ModelFile, known: KnownModels) -> None:
         key, batch_size = (file.name, file.version), self._max_batch_size

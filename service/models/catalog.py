@@ -6,8 +6,9 @@
     version: as the request says, or as the model's file `default_version` says, or the newest
 """
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from contract import ModelMetadata
@@ -15,6 +16,7 @@ from service.batching import Batcher
 from service.decoding import Target
 from service.errors import ModelNotFoundError
 from service.inference import ModelSession
+from service.inference.inspection import Inspection
 from service.telemetry.metrics import ModelMetrics
 
 USUAL_DEFAULT: Final = "cifar10"
@@ -32,6 +34,8 @@ class ServedModel:
         batcher: shares the session among requests.
         metrics: counts its requests.
         sha256: of its file, in hexadecimal digits.
+        inspection: looks into its file.
+        explaining: held by the explanation whose turn it is.
     """
 
     metadata: ModelMetadata
@@ -40,6 +44,8 @@ class ServedModel:
     batcher: Batcher
     metrics: ModelMetrics
     sha256: str
+    inspection: Inspection
+    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def provider(self) -> str:

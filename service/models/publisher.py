@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from service.batching import Batcher, Observer
 from service.decoding import Target
 from service.inference import LoadedModel
+from service.inference.inspection import Inspection
 from service.models.catalog import ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
 from service.models.freed_memory import return_freed_memory
@@ -114,4 +115,7 @@ class ModelPublisher:
             1 / loaded.seconds_per_image,
             loaded.session.max_batch_size,
         )
-        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256)
+        inspection = Inspection(loaded.source)
+        return ServedModel(
+            metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256, inspection
+        )

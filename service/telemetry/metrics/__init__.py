@@ -11,8 +11,8 @@ only one of them.
 """
 
 from service.telemetry.metrics.folding import folding
-from service.telemetry.metrics.model import ModelMetrics
+from service.telemetry.metrics.model import PROBE, ModelMetrics
 from service.telemetry.metrics.requests import RequestMetrics, failure_reason
 from service.telemetry.metrics.service import Metrics
 
-__all__ = ["Metrics", "ModelMetrics", "RequestMetrics", "failure_reason", "folding"]
+__all__ = ["PROBE", "Metrics", "ModelMetrics", "RequestMetrics", "failure_reason", "folding"]

@@ -1,5 +1,6 @@
 """One served model: its requests, its runs and its queue."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import numpy as np
@@ -11,6 +12,18 @@ from service.telemetry.metrics.predictions import PredictionMetrics
 
 _FOLD_AT_IMAGES: Final = 4096
 
+PROBE: Final = "probe"
+"""Origin of the pictures that an explanation asks about: they are no predictions, and do not count as such."""
+
+
+class Entry(Protocol):
+    """The images of one request."""
+
+    @property
+    def origin(self) -> object:
+        """By which the request is known."""
+        ...
+
 
 class Batch(Protocol):
     """What went into one run."""
@@ -18,6 +31,11 @@ class Batch(Protocol):
     @property
     def size(self) -> int:
         """How many images."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[tuple[Entry, int, int]]:
+        """Images ``start`` to ``stop`` of each entry."""
         ...
 
 
@@ -47,6 +65,9 @@ class ModelMetrics:
         families: of all models.
         metadata: of this one.
         provider: the execution provider that it runs on.
+
+    Attributes:
+        probes: explanations that are being made.
     """
 
     def __init__(self, families: ModelFamilies, metadata: ModelMetadata, provider: str) -> None:
@@ -71,7 +92,13 @@ class ModelMetrics:
         self._runs: list[float] = []  # batch_size and inference_s of each
         self._rows: list[NDArray[np.float32]] = []
         self._unfolded_images = 0
+        self.probes = 0
         self._info.set(1)
+
+    @property
+    def recent(self) -> object:
+        """Something that differs from what it was before whenever a request has been answered meanwhile."""
+        return len(self._requests)
 
     def watch(self, queue: Queue) -> None:
         """Reads the model's queue from now on, whenever it folds."""
@@ -100,7 +127,7 @@ class ModelMetrics:
             self._failed_runs.inc()
             return
         self._runs += (batch.size, inference_s)
-        self._rows.append(rows)
+        self._rows.append(rows if not self.probes else _predicted(batch, rows))
         self._unfolded_images += batch.size
         if self._unfolded_images >= _FOLD_AT_IMAGES:
             self.fold()
@@ -148,3 +175,12 @@ class ModelMetrics:
         if not is_replaced:
             for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
                 gauge.set(0)
+
+
+def _predicted(batch: Batch, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The rows that are predictions; none where it cannot be told which they are, since some were not finite."""
+    if len(rows) != batch.size:
+        return rows[:0]
+    kept = [entry.origin is not PROBE for entry, start, stop in batch.parts for _ in range(stop - start)]
+    predicted: NDArray[np.float32] = rows[np.array(kept)]
+    return predicted

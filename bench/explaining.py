@@ -1,0 +1,110 @@
+"""Whether explanations deserve belief, and what they cost those who predict: ``python -m bench.explaining``.
+
+::
+
+    deletion  the most important tenth of 1,000 test images is removed, or a random tenth: how far does the class fall?
+    serving   predictions a second and their latency, with and without a client that always asks for explanations
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from bench.first_images import first_test_images
+from bench.load import Load, drive
+from bench.server_process import ROOT, SAMPLES, ServerProcess
+from bench.workloads import Network, newest
+from service.explaining import occlusion
+
+_ROUNDS, _ROUND_S = 5, 3.0
+_PICTURE = SAMPLES / "cifar10_cat_0.png"
+
+
+def main() -> None:
+    """Measures both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=("deletion", "serving"))
+    parser.add_argument("--images", type=int, default=1000)
+    chosen = parser.parse_args()
+    if chosen.part != "serving":
+        for name in ("cifar10", "mnist"):
+            _deletion(name, chosen.images)
+    if chosen.part != "deletion":
+        with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "log") as server:
+            for clients in (1, 16):
+                _serving(server.url, clients)
+
+
+def _deletion(name: str, count: int) -> None:
+    network, random = Network(newest(ROOT / "models", name)), np.random.default_rng(0)
+    on_black = network.metadata.polarity == "light-on-dark"
+    falls: dict[str, list[float]] = {"map": [], "chance": []}
+    for image in first_test_images(name)[:count]:
+        before = network.run(image[np.newaxis])[0]
+        column, pixels = int(before.argmax()), image.shape[0] * image.shape[1]
+        after = network.run(occlusion.occluded(image, 0, occlusion.PATCHES, on_black=on_black))[:, column]
+        mapped = occlusion.to_map(occlusion.falls(float(before[column]), after), *image.shape[:2])
+        ground = 0 if on_black else image.mean(axis=(0, 1)).round().astype(np.uint8)
+        for way, order in (("map", np.argsort(-mapped.ravel())), ("chance", random.permutation(pixels))):
+            changed = image.reshape(pixels, -1).copy()
+            changed[order[: pixels // 10]] = ground
+            left = network.run(changed.reshape(1, *image.shape))[0, column]
+            falls[way].append(float(before[column] - left))
+    further = np.mean(np.array(falls["map"]) > np.array(falls["chance"]))
+    print(
+        f"{name}, {count} images: the probability falls by {np.mean(falls['map']):.3f} without the most important "
+        f"tenth of the pixels, by {np.mean(falls['chance']):.3f} without a random tenth; further for {further:.1%}"
+    )
+
+
+def _serving(url: str, clients: int) -> None:
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    tails: dict[bool, list[float]] = {False: [], True: []}
+    explained = 0
+    _drive(url, clients)
+    for _ in range(_ROUNDS):
+        for explains in (False, True):
+            load, answers = _explaining(url, clients) if explains else (_drive(url, clients), 0)
+            rates[explains].append(load.requests / load.duration_s)
+            tails[explains].append(load.p99_ms)
+            explained += answers
+    ratio = statistics.median(with_it / without for without, with_it in zip(rates[False], rates[True], strict=True))
+    print(
+        f"{clients} clients: {statistics.median(rates[False]):.0f} predictions/s alone, "
+        f"{statistics.median(rates[True]):.0f} beside explanations ({ratio:.1%}; {explained} explained); "
+        f"p99 {statistics.median(tails[False]):.2f} and {statistics.median(tails[True]):.2f} ms"
+    )
+
+
+def _drive(url: str, clients: int) -> Load:
+    headers = {"Content-Type": "image/png"}
+    cores = sorted(os.sched_getaffinity(0))
+    return drive(f"{url}/predict", [_PICTURE], headers, concurrency=clients, seconds=_ROUND_S, cores=cores)
+
+
+def _explaining(url: str, clients: int) -> tuple[Load, int]:
+    """Drives predictions while one client asks for one explanation after the other."""
+    picture, answers, stop = _PICTURE.read_bytes(), [], threading.Event()
+
+    def explain() -> None:
+        with httpx.Client(base_url=url, timeout=30) as http:
+            while not stop.is_set():
+                answers.append(http.post("/explain", content=picture).raise_for_status().status_code)
+
+    thread = threading.Thread(target=explain)
+    thread.start()
+    try:
+        return _drive(url, clients), len(answers)
+    finally:
+        stop.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()

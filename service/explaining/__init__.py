@@ -1,0 +1,1 @@
+"""Maps of what spoke for a class. Knows no HTTP."""

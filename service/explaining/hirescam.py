@@ -1,0 +1,153 @@
+"""HiResCAM (Draelos and Carin, arXiv 2011.08891), exact for networks that end in one dense layer.
+
+There a class's logit is a sum over the places of the last feature map, and the map is that sum, place by place: weights
+x activations, summed over the channels. It needs one forward pass and no gradients. Whether a network is of this kind
+is read from its graph, and proved for each picture: the map's sums must give the probabilities that the model gave.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from contract import FEATURES_NAME
+from service.inference.onnx_graph import Graph, Node
+
+_TOLERANCE: Final = 1e-3
+_SHAPES: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Identity", "Cast"))
+_POOLS: Final = frozenset(("GlobalAveragePool", "ReduceMean"))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHead:
+    """What follows the last feature map.
+
+    Attributes:
+        weights: float32 [K, C] after pooling, [K, C x H x W] after flattening.
+        bias: float32 [K].
+        is_pooled: whether the feature map is averaged over its places.
+        is_sigmoid: whether each logit is a label of its own.
+    """
+
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    is_pooled: bool
+    is_sigmoid: bool
+
+    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What each place adds to each logit.
+
+        Args:
+            features: float32 [C, H, W].
+
+        Returns:
+            float32 [K, H, W].
+        """
+        channels, height, width = features.shape
+        if self.is_pooled:
+            return np.tensordot(self.weights, features, axes=1) / np.float32(height * width)
+        parts = self.weights.reshape(-1, channels, height, width) * features
+        total: NDArray[np.float32] = parts.sum(axis=1)
+        return total
+
+    def explains(self, places: NDArray[np.float32], probabilities: NDArray[np.float32]) -> bool:
+        """Whether contributions [K, H, W] add up to the probabilities [K] that the model gave."""
+        logits = places.sum(axis=(1, 2)) + self.bias
+        if self.is_sigmoid:
+            shares = 1 / (1 + np.exp(-logits))
+        else:
+            powers = np.exp(logits - logits.max())
+            shares = powers / powers.sum()
+        return bool(np.abs(shares - probabilities).max() <= _TOLERANCE)
+
+
+def linear_head(graph: Graph) -> LinearHead | None:
+    """Finds the one dense layer after the last feature map; None where more than that follows, or something else."""
+    walk = _Walk(graph)
+    while walk.node is not None:
+        if walk.node.kind in {"Softmax", "Sigmoid"}:
+            return walk.head(is_sigmoid=walk.node.kind == "Sigmoid")
+        if not walk.step(walk.node):
+            return None
+    return None
+
+
+def upscale(places: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Spreads a map over the pixels of the input, float32 [height, width]."""
+    scaled = Image.fromarray(places.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(scaled, np.float32)
+
+
+class _Walk:
+    """From the last feature map to the probabilities, node by node."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._name = FEATURES_NAME
+        self._weights: NDArray[np.float32] | None = None
+        self._bias = np.zeros(1, np.float32)
+        self._is_pooled = False
+
+    @property
+    def node(self) -> Node | None:
+        """The one node that takes the present tensor; None where there are several or none."""
+        followers = self._graph.consumers(self._name)
+        return followers[0] if len(followers) == 1 else None
+
+    def step(self, node: Node) -> bool:
+        """Goes past a node; False where it is no part of such a head."""
+        if node.kind in {"MatMul", "Gemm"}:
+            is_known = self._weights is None and self._take_dense(node)
+        elif node.kind in _POOLS:
+            is_known = self._weights is None and not self._is_pooled
+            self._is_pooled = True
+        elif node.kind in {"Add", "Mul", "Div"}:
+            is_known = self._weights is not None and self._take_constant(node)
+        else:
+            is_known = node.kind in _SHAPES
+        self._name = node.outputs[0]
+        return is_known
+
+    def head(self, *, is_sigmoid: bool) -> LinearHead | None:
+        """What was found on the way."""
+        if self._weights is None or self._bias.size not in {1, len(self._weights)}:
+            return None
+        bias = np.broadcast_to(self._bias.reshape(-1), (len(self._weights),))
+        return LinearHead(self._weights, bias, self._is_pooled, is_sigmoid)
+
+    def _take_dense(self, node: Node) -> bool:
+        constant = self._graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None
+        if node.inputs[0] != self._name or constant is None or constant.ndim != 2 or node.attributes.get("transA"):
+            return False
+        weights = constant.astype(np.float32)
+        self._weights = (weights if node.attributes.get("transB") else weights.T) * _factor(node, "alpha")
+        if len(node.inputs) > 2:
+            bias = self._graph.constants.get(node.inputs[2])
+            if bias is None:
+                return False
+            self._bias = bias.astype(np.float32).reshape(-1) * _factor(node, "beta")
+        return True
+
+    def _take_constant(self, node: Node) -> bool:
+        """A bias that is added, or a temperature that logits are divided by."""
+        others = [self._graph.constants.get(taken) for taken in node.inputs if taken != self._name]
+        if len(others) != 1 or others[0] is None or self._weights is None:
+            return False
+        constant = others[0].astype(np.float32)
+        if node.kind == "Add":
+            self._bias = self._bias + constant.reshape(-1)
+            return True
+        if constant.size != 1 or (node.kind == "Div" and node.inputs[0] != self._name):
+            return False
+        scale: NDArray[np.float32] = (
+            constant.reshape(-1) if node.kind == "Mul" else np.float32(1) / constant.reshape(-1)
+        )
+        self._weights, self._bias = self._weights * scale, self._bias * scale
+        return True
+
+
+def _factor(node: Node, name: str) -> np.float32:
+    value = node.attributes.get(name, 1.0)
+    return np.float32(value if isinstance(value, int | float) else 1.0)

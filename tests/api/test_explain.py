@@ -1,0 +1,142 @@
+"""``POST /explain`` as clients use it."""
+
+import io
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.explaining.networks import network, picture
+from tests.fixtures.keys import bearer, write_keys
+from tests.fixtures.models import copy_models
+from tests.fixtures.tiny_models import put
+from tests.process import ServerProcess
+
+NPY = "application/x-npy"
+
+
+@pytest.fixture(scope="module")
+def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A server with networks of both kinds."""
+    folder = tmp_path_factory.mktemp("explain")
+    root = copy_models(folder / "models", "cifar10", "mnist")
+    for head in ("pooled", "flat", "hidden"):
+        put(root, head, "1", network(head, name=head))
+    with (
+        ServerProcess(folder / "log", "--models-dir", str(root), "--default-model", "cifar10") as process,
+        httpx.Client(base_url=process.url, timeout=30) as client,
+    ):
+        yield client
+
+
+def png(pixels: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def predicted(http: httpx.Client) -> float:
+    found = re.findall(r"^convoy_predicted_images_total\{[^}]*\} (\S+)$", http.get("/metrics").text, re.MULTILINE)
+    return sum(map(float, found))
+
+
+def test_a_cat_is_explained_in_every_form(http: httpx.Client, cat: bytes) -> None:
+    prediction = http.post("/predict", content=cat).json()["predictions"][0]
+    answer = http.post("/explain", content=cat).json()
+    assert (answer["method"], answer["label"], answer["index"]) == ("occlusion", "cat", 3)
+    assert answer["probability"] == pytest.approx(prediction["probability"], abs=1e-6)
+    assert np.array(answer["map"]).shape == (32, 32)
+    array = http.post("/explain", content=cat, headers={"Accept": NPY})
+    assert np.load(io.BytesIO(array.content)) == pytest.approx(np.array(answer["map"], np.float32), abs=1e-3)
+    assert array.headers["explanation-method"] == "occlusion"
+    drawn = http.post("/explain", content=cat, headers={"Accept": "image/png"})
+    assert Image.open(io.BytesIO(drawn.content)).size == (224, 224)
+
+
+def test_another_class_has_another_map(http: httpx.Client, cat: bytes) -> None:
+    dog = http.post("/explain?label=dog", content=cat).json()
+    assert (dog["label"], dog["index"]) == ("dog", 5)
+    assert dog["map"] != http.post("/explain", content=cat).json()["map"]
+    unknown = http.post("/explain?label=cow", content=cat)
+    assert (unknown.status_code, "none of cifar10's" in unknown.json()["detail"]) == (404, True)
+
+
+@pytest.mark.parametrize(
+    ("model", "method"), [("pooled", "hirescam"), ("flat", "hirescam"), ("hidden", "occlusion"), ("mnist", "occlusion")]
+)
+def test_it_is_exact_where_the_network_allows(http: httpx.Client, model: str, method: str) -> None:
+    answer = http.post(f"/explain?model={model}", content=png(picture(4))).json()
+    assert answer["method"] == method
+    assert len(answer["map"]) == (28 if model == "mnist" else 8)
+
+
+def test_what_it_asks_is_no_prediction(http: httpx.Client, cat: bytes) -> None:
+    before = predicted(http)
+    assert http.post("/explain", content=cat).status_code == 200
+    assert predicted(http) == before
+    assert http.post("/predict", content=cat).status_code == 200
+    assert predicted(http) == before + 1
+
+
+def test_explanations_at_once_and_predictions_beside_them_are_right(http: httpx.Client, cat: bytes) -> None:
+    alone = http.post("/explain", content=cat).json()
+    expected = http.post("/predict", content=cat).json()["predictions"][0]["probability"]
+    stop = threading.Event()
+
+    def predict() -> list[float]:
+        found = []
+        while not stop.is_set():
+            found.append(http.post("/predict", content=cat).json()["predictions"][0]["probability"])
+        return found
+
+    with ThreadPoolExecutor(6) as threads:
+        busy = [threads.submit(predict) for _ in range(2)]
+        asked = [threads.submit(http.post, "/explain", content=cat) for _ in range(4)]
+        answers = [one.result().json() for one in asked]
+        stop.set()
+        for one in busy:
+            assert one.result() == pytest.approx([expected] * len(one.result()), abs=1e-5)
+    for answer in answers:
+        assert np.array(answer["map"]) == pytest.approx(np.array(alone["map"]), abs=1e-2)
+
+
+def test_it_counts_as_64(tmp_path: Path, cat: bytes) -> None:
+    flags, keys = write_keys(tmp_path, "100/hour", somebody=("predict",))
+    bounds = ("--queue-capacity", "63", "--max-images-per-request", "8")
+    with (
+        ServerProcess(tmp_path / "log", *flags, *bounds) as process,
+        httpx.Client(base_url=process.url, headers=bearer(keys["somebody"]), timeout=30) as client,
+    ):
+        assert client.post("/explain", content=cat).status_code == 200
+        refused = client.post("/explain", content=cat)
+        assert refused.status_code == 429
+        assert "retry-after" in refused.headers
+        assert client.post("/predict", content=cat).status_code == 200
+
+
+def test_a_key_that_can_never_ask_is_told_so(tmp_path: Path, cat: bytes) -> None:
+    flags, keys = write_keys(tmp_path, "10/hour", somebody=("predict",))
+    with ServerProcess(tmp_path / "log", *flags) as process:
+        answer = httpx.post(f"{process.url}/explain", content=cat, headers=bearer(keys["somebody"]))
+        assert (answer.status_code, "counts as 64" in answer.json()["detail"]) == (403, True)
+
+
+def test_a_file_that_changed_is_not_looked_into(tmp_path: Path) -> None:
+    root = tmp_path / "models"
+    path = put(root, "pooled", "1", network("pooled", name="pooled"))
+    with ServerProcess(tmp_path / "log", "--models-dir", str(root)) as process:
+        path.write_bytes(network("pooled", seed=5, name="pooled"))
+        answer = httpx.post(f"{process.url}/explain", content=png(picture(4)))
+        assert (answer.status_code, answer.json()["method"]) == (200, "occlusion")
+
+
+def test_too_little_time_is_said(http: httpx.Client, cat: bytes) -> None:
+    answer = http.post("/explain", content=cat, headers={"X-Request-Timeout-Ms": "1"})
+    assert answer.status_code == 504
+    assert http.post("/explain", content=cat).status_code == 200
