@@ -116,6 +116,4 @@ class ModelPublisher:
             loaded.session.max_batch_size,
         )
         inspection = Inspection(loaded.source)
-        return ServedModel(
-            metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256, inspection
-        )
+        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256, inspection)

@@ -60,6 +60,28 @@ def test_a_sample_is_uploaded_and_answered_as_the_api_does(page: Page, client: h
     assert barriers(page) == []
 
 
+def test_it_says_why(page: Page, client: httpx.Client, cat: bytes) -> None:
+    page.open().upload(SAMPLES / "cifar10_cat_0.png")
+    page.find("#result .why button").click()
+    page.says("#result .why figcaption", "Why cat")
+    method = client.post("/explain", content=cat).json()["method"]
+    page.says("#result .why figcaption", "occlusion" if method == "occlusion" else "HiResCAM")
+    script = "const c = arguments[0]; return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+    pixels = page.browser.execute_script(script, page.find("#result .why canvas"))
+    assert any(red > blue + 40 for red, blue in zip(pixels[::4], pixels[2::4], strict=True))
+    assert barriers(page) == []
+
+
+def test_models_show_their_figures_live(page: Page, client: httpx.Client, cat: bytes) -> None:
+    page.open("models")
+    page.says("#cards", "(82.7")  # the interval of 83.50 % of 10,000
+    page.says("#cards [data-live='cifar10/2'] dt", "Requests a second")
+    before = page.find("#cards [data-live='cifar10/2'] dd").text
+    client.post("/predict", content=cat)
+    page.wait(lambda: page.find("#cards [data-live='cifar10/2'] dd").text != before)
+    assert barriers(page) == []
+
+
 def test_samples_can_be_clicked_and_two_versions_stand_side_by_side(page: Page) -> None:
     page.open()
     page.choose("model", "mnist/2")

@@ -3,7 +3,7 @@
 import { query, send, timing } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
 import { facts, loadImage, make } from "./dom.js";
-import { whyButton } from "./why.js";
+import { why } from "./why.js";
 
 const SIDE = 240;
 
@@ -41,7 +41,7 @@ async function card(file, { model, prediction, stages, total }, isOther) {
     make(
       "div",
       { class: "pair" },
-      make("div", {}, pictures, whyButton(file, model, prediction, seen)),
+      make("div", {}, pictures, why(file, model, prediction, seen)),
       make("div", {}, bars(prediction, isOther), make("h3", {}, "Time by stage"), times),
     ),
   );

@@ -1,4 +1,64 @@
-// Why: filled in when the service can explain.
-import { make } from "./dom.js";
+// Why: asks which pixels spoke for a class, and lays the map over what the network saw.
 
-export const whyButton = () => make("span");
+import { query, send } from "./api.js";
+import { ranked } from "./bars.js";
+import { loadImage, make } from "./dom.js";
+
+const FOR = [230, 97, 0];
+const AGAINST = [30, 110, 200];
+const STRONGEST = 0.75;
+const METHODS = {
+  hirescam: "exact (HiResCAM): what each place of the last feature map adds to the score of this class",
+  occlusion: "by occlusion: how far this class falls when a part of the picture is hidden; a hint, no proof",
+};
+
+/** A button, a list of classes, and the place of the answer. */
+export function why(file, model, prediction, seen) {
+  const names = ranked(prediction).map(([label]) => label);
+  const options = names.slice(0, 100).map((label) => make("option", { value: label }, label));
+  const select = make("select", { "aria-label": "Class to explain" }, ...options);
+  const answer = make("div", { "aria-live": "polite" });
+  async function ask() {
+    button.disabled = true;
+    try {
+      const reply = await send(`explain${query(model, { label: select.value })}`, file);
+      answer.replaceChildren(await overlay(seen, await reply.json()));
+    } catch (error) {
+      document.dispatchEvent(new CustomEvent("problem", { detail: error }));
+    } finally {
+      button.disabled = false;
+    }
+  }
+  const button = make("button", { type: "button", click: ask }, "Why?");
+  return make("div", { class: "why" }, make("div", { class: "row" }, button, select), answer);
+}
+
+/** The map over the picture in grey: orange spoke for the class, blue against it. */
+async function overlay(seen, explained) {
+  const { width, height } = seen.input;
+  const canvas = make("canvas", {
+    width,
+    height,
+    class: "map",
+    role: "img",
+    "aria-label": `What spoke for ${explained.label}, in orange, and against it, in blue`,
+  });
+  const times = Math.max(1, Math.floor(240 / Math.max(width, height)));
+  canvas.style.width = `${width * times}px`;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(await loadImage(seen.image), 0, 0);
+  const picture = pen.getImageData(0, 0, width, height);
+  const strongest = Math.max(1e-12, ...explained.map.map((row) => Math.max(...row.map(Math.abs))));
+  explained.map.flat().forEach((value, index) => {
+    const at = 4 * index;
+    const share = (STRONGEST * Math.abs(value)) / strongest;
+    const grey = (picture.data[at] + picture.data[at + 1] + picture.data[at + 2]) / 3;
+    const color = value >= 0 ? FOR : AGAINST;
+    for (let channel = 0; channel < 3; channel += 1) {
+      picture.data[at + channel] = (1 - share) * grey + share * color[channel];
+    }
+  });
+  pen.putImageData(picture, 0, 0);
+  const text = `Why ${explained.label}: orange spoke for it, blue against it. Found ${METHODS[explained.method]}.`;
+  return make("figure", {}, canvas, make("figcaption", {}, text));
+}
