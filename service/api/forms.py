@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
-from service.api.parameters import Parameters, read_values
+from service.api.parameters import NO_PARAMETERS, Parameters, read_values
 from service.decoding import Upload
 from service.errors import MalformedRequestError, TooLargeError
 
@@ -75,7 +75,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
         raise MalformedRequestError(f"the form has no part named `{FILE_FIELD}`{seen}")
     if unknown:
         raise MalformedRequestError(f"unknown form field {unknown[0]!r}; known: {', '.join(FIELDS)}")
-    return Form(uploads, read_values(fields))
+    return Form(uploads, read_values(fields) if fields else NO_PARAMETERS)
 
 
 def read_files(body: bytes, content_type: bytes, max_images: int, fields: Sequence[str]) -> list[Upload]:
