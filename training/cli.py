@@ -148,8 +148,14 @@ def _add_data_dir(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        help="the publishers' files, Kaggle's train.csv, or a folder of pictures "
-        f"(default: {_DATA_DIR}/ where there is one, else keras.datasets)",
+        help="the publishers' files, Kaggle's train.csv, a folder of pictures, or a CSV or Parquet table of paths and "
+        f"labels (default: {_DATA_DIR}/ where there is one, else keras.datasets)",
+    )
+    parser.add_argument(
+        "--skip-bad",
+        action="store_true",
+        help="go on without pictures that cannot be used, and write their names to skipped.tsv "
+        "(training: in the run directory)",
     )
 
 
@@ -167,12 +173,13 @@ def _train(options: argparse.Namespace) -> None:
 
     as_written = recipes.find(options.name, options.recipe)
     recipe = as_written.with_epochs(options.epochs)
-    own = sources.OwnPictures(options.size, options.color_mode, options.licence, options.citation)
-    data = sources.load(options.name, _data_dir(options), own)
     trial = "" if options.limit is None else f"-limit-{options.limit}"
+    run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
+    skipped = run_directory / "skipped.tsv" if options.skip_bad else None
+    own = sources.OwnPictures(options.size, options.color_mode, options.licence, options.citation, skipped)
+    data = sources.load(options.name, _data_dir(options), own)
     if options.limit is not None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
-    run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
     repository = options.out or (_TRIALS if trial else _MODELS)
 
     from training.card import HowMade
@@ -225,13 +232,15 @@ def _describe(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate
 
-    evaluate(options.model, _data_dir(options), part=options.part, as_json=options.json)
+    skipped = Path("skipped.tsv") if options.skip_bad else None
+    evaluate(options.model, _data_dir(options), skipped=skipped, part=options.part, as_json=options.json)
 
 
 def _export(options: argparse.Namespace) -> None:
     from training.convert import convert
 
-    made = convert(options.model, options.precision, _data_dir(options), options.out)
+    skipped = Path("skipped.tsv") if options.skip_bad else None
+    made = convert(options.model, options.precision, _data_dir(options), options.out, skipped=skipped)
     print(
         f"{options.out / made.metadata.name / made.metadata.version}: accuracy {made.after.evaluation.accuracy:.2%} "
         f"({made.before.evaluation.accuracy:.2%} before) on {made.after.evaluation.images} test images by the CPU, "

@@ -68,7 +68,9 @@ class Converted:
         return float(np.abs(self.before.probabilities - self.after.probabilities).max())
 
 
-def convert(path: Path, precision: Precision, place: Path | None, repository: Path) -> Converted:
+def convert(
+    path: Path, precision: Precision, place: Path | None, repository: Path, *, skipped: Path | None = None
+) -> Converted:
     """Converts, measures and publishes.
 
     Args:
@@ -76,6 +78,7 @@ def convert(path: Path, precision: Precision, place: Path | None, repository: Pa
         precision: of the new one.
         place: where the data is; None leaves it to keras.datasets.
         repository: ``models/``, where ``<name>-<precision>`` appears.
+        skipped: where the names of pictures that cannot be used are written; None makes them an error.
 
     Returns:
         The new model, measured on the test set.
@@ -86,7 +89,7 @@ def convert(path: Path, precision: Precision, place: Path | None, repository: Pa
     """
     original = OnnxClassifier.open(path)
     said = original.metadata
-    data = sources.load_for(said, place)
+    data = sources.load_for(said, place, skipped)
     graph = _float16(path) if precision == "float16" else _int8(path, data)
     onnx.checker.check_model(graph, full_check=True)
     classifier = OnnxClassifier(graph.SerializeToString())

@@ -13,7 +13,7 @@ from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 
 
-def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool) -> Measurement:
+def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool, skipped: Path | None = None) -> Measurement:
     """Measures and prints.
 
     Args:
@@ -21,6 +21,7 @@ def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool) -> Me
         place: where the data is; None leaves it to keras.datasets.
         part: ``test``, or ``all`` for the training and the test set together.
         as_json: print JSON instead of tables.
+        skipped: where the names of pictures that cannot be used are written; None makes them an error.
 
     Returns:
         What was measured.
@@ -30,7 +31,7 @@ def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool) -> Me
         DataError: the data is missing or damaged.
     """
     classifier = OnnxClassifier.open(model)
-    data = sources.load_for(classifier.metadata, place)
+    data = sources.load_for(classifier.metadata, place, skipped)
     measured = measure(classifier, data.test if part == "test" else _everything(data), data.labels)
     if as_json:
         print(json.dumps(measured.to_json(), indent=2))

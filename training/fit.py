@@ -80,7 +80,7 @@ def fit(
         DataError: too little data for the recipe's validation split.
         RecipeError: training diverged.
     """
-    train, validation = split(data.train, recipe.holdout)
+    train, validation = split(data.train, recipe.holdout) if data.validation is None else (data.train, data.validation)
     state = run.load() or State()
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()

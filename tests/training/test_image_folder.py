@@ -1,3 +1,4 @@
+import os
 import shutil
 from pathlib import Path
 
@@ -5,6 +6,8 @@ import numpy as np
 import pytest
 
 from contract import DataSource
+from imaging import Limits
+from service.settings import Settings
 from training.data import image_folder
 from training.data.dataset import DataSet
 from training.data.picture import PictureRule
@@ -31,38 +34,159 @@ def test_the_same_pictures_are_held_out_each_time(picture_folder: Path) -> None:
     assert first.fingerprint() == second.fingerprint()
 
 
+def _parts(picture_folder: Path, *parts: str) -> Path:
+    """The pictures dealt to parts, class by class."""
+    place = picture_folder.with_name("parts")
+    for path in sorted(picture_folder.glob("*/*")):
+        number = sorted(path.parent.iterdir()).index(path)
+        target = place / parts[number % len(parts)] / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    return place
+
+
 def test_train_and_test_folders_are_taken_as_they_are(picture_folder: Path) -> None:
-    parts = picture_folder.with_name("parts")
-    shutil.copytree(picture_folder, parts / "train")
-    shutil.copytree(picture_folder, parts / "test")
-    data = _load(parts)
-    assert (len(data.train), len(data.test)) == (30, 30)
+    data = _load(_parts(picture_folder, "train", "test"))
+    assert (len(data.train), len(data.test)) == (15, 15)
     assert data.labels == ("bird", "ship", "truck")
+    assert data.validation is None
 
 
-def test_names_a_damaged_picture(picture_folder: Path) -> None:
-    path = next((picture_folder / "bird").iterdir())
-    path.write_bytes(path.read_bytes()[:60])
-    with pytest.raises(DataError, match=rf"{path.name} is not a picture that can be read"):
-        _load(picture_folder)
+@pytest.mark.parametrize("name", ["val", "valid", "Validation"])
+def test_a_validation_folder_is_the_validation_set(picture_folder: Path, name: str) -> None:
+    data = _load(_parts(picture_folder, "train", name, "test"))
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation), len(data.test)) == (12, 9, 9)
+    assert any("validation set is the folder parts/ val" in note for note in data.notes)
 
 
-def test_names_a_stray_file(picture_folder: Path) -> None:
-    (picture_folder / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"notes.txt stands beside the class folders"):
-        _load(picture_folder)
+def test_without_a_test_folder_a_tenth_of_the_training_pictures_is_held_out(picture_folder: Path) -> None:
+    data = _load(_parts(picture_folder, "train", "val"))
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation), len(data.test)) == (12, 15, 3)
 
 
-def test_names_an_empty_class(picture_folder: Path) -> None:
+def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: Path) -> None:
+    (picture_folder / "bird").rename(picture_folder / "train")
+    (picture_folder / "ship").rename(picture_folder / "test")
+    assert _load(picture_folder).labels == ("test", "train", "truck")
+
+
+@pytest.fixture
+def troubled(picture_folder: Path) -> Path:
+    """A folder with every kind of trouble, and three classes of good pictures."""
+    birds = sorted((picture_folder / "bird").iterdir())
+    birds[0].write_bytes(birds[0].read_bytes()[:60])
+    (picture_folder / "bird" / "notes.png").write_text("no picture at all")
+    (picture_folder / "bird" / "more").mkdir()
+    shutil.copy(birds[1], picture_folder / "bird" / "more" / "a.png")
     (picture_folder / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty holds no picture"):
-        _load(picture_folder)
+    (picture_folder / "notes.txt").write_text("hello")
+    shutil.copy(birds[2], picture_folder / "ship" / "copy.png")
+    shutil.copy(birds[3], picture_folder / "bird" / "again.png")
+    os.mkfifo(picture_folder / "truck" / "pipe.jpg")
+    for ignored in ("Thumbs.db", ".DS_Store", "bird/Thumbs.db", "bird/desktop.ini", "truck/.DS_Store"):
+        (picture_folder / ignored).write_bytes(b"of a system")
+    return picture_folder
+
+
+def test_one_run_reports_everything_that_is_wrong(troubled: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(DataError, match=r"^8 things stand in the way, all listed above.*--skip-bad"):
+        _load(troubled)
+    report = capsys.readouterr().err
+    for line in (
+        "cannot be read (3):",
+        "notes.png: is not a picture that can be read",
+        "pipe.jpg: is not a regular file",
+        "folder inside a class (1):",
+        "bird/more: pictures of a class stand in bird/ itself: move them up",
+        "empty class (1):",
+        "beside the class folders (1):",
+        "notes.txt: every picture belongs into the folder of its class",
+        "one picture in two classes (2):",
+        "1 more are the same as another of their class",
+        "sizes in pixels: 48x40 to 48x40",
+        "truck: 10",
+    ):
+        assert line in report
+    assert not any(word in report for word in ("Thumbs.db", "desktop.ini", ".DS_Store", "remove", "delete"))
+
+
+def test_skip_bad_goes_on_without_and_writes_the_names(troubled: Path, tmp_path: Path) -> None:
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    skipped = tmp_path / "run" / "skipped.tsv"
+    data = image_folder.load(troubled, name="pictures", rule=rule, source=SOURCE, skipped=skipped)
+    assert data.labels == ("bird", "ship", "truck")
+    # Ten of each, but one bird is damaged and one is also a ship.
+    assert np.bincount(np.concatenate([data.train.classes, data.test.classes])).tolist() == [8, 10, 10]
+    names = [line.split("\t")[0].removeprefix(f"{troubled}/") for line in skipped.read_text().splitlines()]
+    assert len(names) == 8
+    assert {"notes.txt", "empty", "bird/more", "bird/notes.png", "truck/pipe.jpg", "ship/copy.png"} < set(names)
+    assert any("Left out (--skip-bad): 8" in note for note in data.notes)
+
+
+def test_a_picture_to_learn_from_is_none_to_be_tested_on(picture_folder: Path) -> None:
+    parts = _parts(picture_folder, "train", "test")
+    learnt = next((parts / "train" / "ship").iterdir())
+    shutil.copy(learnt, parts / "test" / "ship" / "leak.jpg")
+    with pytest.raises(DataError, match=r"leak.jpg the same as .* \(in test and in train\)"):
+        _load(parts)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
+def test_a_table_of_paths_and_labels_works_like_a_folder(picture_folder: Path, suffix: str) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    rows = [(str(path.relative_to(picture_folder)), path.parent.name) for path in paths]
+    table = picture_folder / f"table.{suffix}"
+    if suffix == "parquet":
+        pa = pytest.importorskip("pyarrow")
+        columns = {"file_name": [row[0] for row in rows], "label": [row[1] for row in rows]}
+        pytest.importorskip("pyarrow.parquet").write_table(pa.table(columns), table)
+    else:
+        sign = {"csv": ",", "tsv": "\t"}[suffix]
+        lines = [sign.join(row) for row in [("file_name", "label"), *rows]]
+        table.write_text("\ufeff" + "\n".join(lines))
+    listed = _load(table)
+    table.unlink()
+    folder = _load(picture_folder)
+    assert listed.labels == folder.labels
+    assert listed.fingerprint() == folder.fingerprint()
+    np.testing.assert_array_equal(listed.test.pixels, folder.test.pixels)
+
+
+def test_a_table_may_say_what_each_picture_is_for(picture_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    lines = [
+        f"{path},{path.parent.name},{('train', 'train', 'val', 'test')[number % 4]}"
+        for number, path in enumerate(paths)
+    ]
+    table = picture_folder / "table.csv"
+    table.write_text("\n".join(["image,class,split", *lines]))
+    data = _load(table)
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation), len(data.test)) == (16, 7, 7)
+    table.write_text(
+        "\n".join(["image,class,split", *lines, "missing.png,bird,train", ",bird,train", "a.png,bird,dev"])
+    )
+    with pytest.raises(DataError, match="3 things stand in the way"):
+        _load(table)
+    report = capsys.readouterr().err
+    assert "table.csv:33: 'dev': train, val or test is right" not in report.split("unknown part")[0]
+    for line in ("missing.png: does not exist", "table.csv:33: both are needed", "table.csv:34: 'dev'"):
+        assert line in report
+
+
+@pytest.mark.parametrize("text", ["", "path\na.png", "path,file,label\na,b,c", "\x00\x01"])
+def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(DataError, match=r"table.csv needs one column called"):
+        _load(tmp_path / "table.csv")
 
 
 def test_one_class_is_too_few(picture_folder: Path) -> None:
     for label in ("ship", "truck"):
         shutil.rmtree(picture_folder / label)
-    with pytest.raises(DataError, match=r"at least two folders, one for each class; it holds 1"):
+    with pytest.raises(DataError, match=r"at least two classes, each in a folder; it holds 1"):
         _load(picture_folder)
 
 
@@ -72,9 +196,13 @@ def test_names_a_missing_folder(tmp_path: Path) -> None:
 
 
 def test_names_a_test_class_that_training_lacks(picture_folder: Path) -> None:
-    parts = picture_folder.with_name("parts")
-    shutil.copytree(picture_folder, parts / "train")
-    shutil.copytree(picture_folder, parts / "test")
+    parts = _parts(picture_folder, "train", "test")
     (parts / "test" / "bird").rename(parts / "test" / "brid")
     with pytest.raises(DataError, match=r"brid is none of the classes bird, ship, truck"):
         _load(parts)
+
+
+def test_training_reads_what_the_service_reads_by_default() -> None:
+    limits, settings = Limits(), Settings()
+    assert limits.max_pixels == settings.max_pixels
+    assert limits.max_reducible_pixels == settings.max_reducible_pixels

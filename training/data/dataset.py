@@ -59,6 +59,7 @@ class DataSet:
         fit: how a picture of another shape becomes [H, W].
         polarity: ``light-on-dark`` where only light strokes on a dark ground occur.
         notes: how the sets were made, for the model card.
+        validation: given by the publisher; None leaves the split to the recipe.
     """
 
     name: str
@@ -70,6 +71,7 @@ class DataSet:
     fit: Fit
     polarity: Polarity
     notes: tuple[str, ...] = field(default=())
+    validation: LabelledImages | None = None
 
     def __post_init__(self) -> None:
         for part, images in (("training", self.train), ("test", self.test)):
@@ -87,7 +89,7 @@ class DataSet:
         return height, width, channels
 
     def limited(self, images: int) -> "DataSet":
-        """The first ``images`` of both sets, for a run that only shows whether everything works.
+        """At most ``images`` of each set, chosen at random, for a run that only shows whether everything works.
 
         Raises:
             DataError: so few are nothing to train on.
@@ -95,13 +97,17 @@ class DataSet:
         if images < _LEAST_LIMIT:
             raise DataError(f"--limit {images}: at least {_LEAST_LIMIT} pictures are needed")
         note = f"A trial with at most {images} pictures of each set (--limit): its figures say nothing of the model."
-        first = slice(images)
-        return dataclasses.replace(
-            self, train=self.train.take(first), test=self.test.take(first), notes=(*self.notes, note)
-        )
+        # Those of own pictures stand class by class: some of each.
+        rng = np.random.default_rng(0)
+        train, test = (part.take(rng.permutation(len(part))[:images]) for part in (self.train, self.test))
+        validation = self.validation and self.validation.take(rng.permutation(len(self.validation))[:images])
+        return dataclasses.replace(self, train=train, test=test, validation=validation, notes=(*self.notes, note))
 
     def fingerprint(self) -> str:
         """SHA-256 over training pixels and classes: a resumed run must see the very same data."""
         digest = hashlib.sha256(np.ascontiguousarray(self.train.pixels).data)
         digest.update(np.ascontiguousarray(self.train.classes).data)
+        if self.validation is not None:
+            digest.update(np.ascontiguousarray(self.validation.pixels).data)
+            digest.update(np.ascontiguousarray(self.validation.classes).data)
         return digest.hexdigest()

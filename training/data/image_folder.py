@@ -1,12 +1,7 @@
-"""Your own pictures: a folder with one sub-folder for each class, whatever the pictures' sizes and formats.
+"""Your own pictures, of any sizes and formats: a folder with one sub-folder for each class, or a table of paths.
 
-::
-
-    flowers/                     flowers/
-      daisy/  0001.jpg ...   or    train/  daisy/ ...  rose/ ...
-      rose/   ...                  test/   daisy/ ...  rose/ ...
-
-Without ``train`` and ``test``, a tenth of each class is held out as the test set.
+:mod:`training.data.listing` says how folders are laid out, :mod:`training.data.picture_table` what a table holds. Where
+no test set is given, a tenth of each class is held out as one.
 """
 
 from collections.abc import Sequence
@@ -16,90 +11,127 @@ import numpy as np
 
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
+from training.data.listing import Listing, Part, Trouble, list_folder
 from training.data.picture import PictureRule
+from training.data.picture_table import is_table, list_table
+from training.data.survey import Survey, report, survey
 from training.errors import DataError
+from training.files import one_line, write_atomically
 
 _TEST_SHARE, _TEST_SEED = 0.1, 0
-_PARTS = {"train", "test"}
 
 
-def load(directory: Path, *, name: str, rule: PictureRule, source: DataSource, labels: Sequence[str] = ()) -> DataSet:
-    """Reads every picture of a folder into memory.
+def load(
+    place: Path,
+    *,
+    name: str,
+    rule: PictureRule,
+    source: DataSource,
+    labels: Sequence[str] = (),
+    skipped: Path | None = None,
+) -> DataSet:
+    """Reads every picture into memory, after a report of all that there is and of all that is wrong.
 
     Args:
-        directory: holds one sub-folder for each class, or ``train`` and ``test`` with those.
+        place: a folder of pictures, or a CSV or Parquet table of their paths and labels.
         name: of the data set.
         rule: what pictures become.
         source: publisher's name, licence and citation.
         labels: classes in the order wanted; alphabetical where empty.
+        skipped: go on without what is wrong, and write its names there; None makes it an error.
 
     Returns:
         uint8 [N, H, W, C], classes in the order of ``labels``.
 
     Raises:
-        DataError: a folder or file is missing, damaged or in the wrong place; the message names it.
+        DataError: something is missing, damaged or in the wrong place; the message names the first, the report all.
     """
-    labels = tuple(labels) or class_names(directory)
-    if has_parts(directory):
-        train, test = (_read(directory / part, labels, rule) for part in ("train", "test"))
-        note = f"The test set is the folder {directory.name}/test."
-    else:
-        train, test = _hold_out(_read(directory, labels, rule))
-        note = f"The test set is a random {_TEST_SHARE:.0%} of each class, which the network never saw."
-    return DataSet(name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, notes=(note,))
+    listing = list_table(place) if is_table(place) else list_folder(place)
+    found = _of_known_classes(survey(listing, rule), labels)
+    report(found)
+    if found.troubles:
+        _judge(found, skipped)
+    labels = tuple(labels) or tuple(sorted({entry.label for entry, _ in found.good if entry.part != "test"}))
+    if len(labels) < 2:
+        raise DataError(f"{place} must hold pictures of at least two classes, each in a folder; it holds {len(labels)}")
+    return _data_set(found, labels, name=name, rule=rule, source=source, skipped=skipped is not None)
 
 
-def has_parts(directory: Path) -> bool:
-    """Whether the folder holds ``train`` and ``test`` instead of classes."""
-    return {path.name for path in _visible(directory)} == _PARTS and all(path.is_dir() for path in _visible(directory))
+def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
+    """Makes pictures of classes that a model does not know, or that only the test set has, a trouble."""
+    learnt = {entry.label for entry, _ in found.good if entry.part in ("", "train")}
+    known = set(labels) or learnt
+    foreign = [entry for entry, _ in found.good if entry.label not in known]
+    if not foreign:
+        return found
+    folders = dict.fromkeys(entry.path.parent for entry in foreign)
+    names = ", ".join(sorted(known))
+    troubles = [Trouble("unknown class", folder, f"is none of the classes {names}") for folder in folders]
+    good = tuple(item for item in found.good if item[0].label in known)
+    return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
 
 
-def class_names(directory: Path) -> tuple[str, ...]:
-    """The classes' names, alphabetical.
-
-    Raises:
-        DataError: there are fewer than two, or files stand beside them.
-    """
-    place = directory / "train" if has_parts(directory) else directory
-    entries = _visible(place)
-    if files := [path for path in entries if not path.is_dir()]:
+def _judge(found: Survey, skipped: Path | None) -> None:
+    if skipped is None:
+        first, count = found.troubles[0], len(found.troubles)
         raise DataError(
-            f"{files[0]} stands beside the class folders: every picture belongs into the folder of its class"
+            f"{count} {'thing stands' if count == 1 else 'things stand'} in the way, all listed above; the first: "
+            f"{first.path} {first.what} ({first.kind}). Mend them, or go on without them with --skip-bad"
         )
-    if len(entries) < 2:
-        raise DataError(f"{place} must hold at least two folders, one for each class; it holds {len(entries)}")
-    return tuple(path.name for path in entries)
+    lines = [f"{one_line(str(item.path))}\t{item.kind}\t{one_line(item.what)}\n" for item in found.troubles]
+    skipped.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(skipped, "".join(lines).encode("utf-8", "backslashreplace"))
 
 
-def _visible(directory: Path) -> list[Path]:
-    try:
-        return sorted(path for path in directory.iterdir() if not path.name.startswith("."))
-    except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{directory} is not a folder: one with a sub-folder for each class is looked for") from None
+def _data_set(
+    found: Survey, labels: tuple[str, ...], *, name: str, rule: PictureRule, source: DataSource, skipped: bool
+) -> DataSet:
+    listing = found.listing
+    train = _images(found, labels, ("", "train"))
+    validation, test = (_images(found, labels, (part,)) for part in ("val", "test"))
+    if train is None:
+        raise DataError(f"{listing.place} holds no picture to learn from")
+    if test is None:
+        train, test = _hold_out(train, labels)
+        note = f"The test set is a random {_TEST_SHARE:.0%} of each class, which the network never saw."
+    else:
+        note = f"The test set is {_said(listing)} test."
+    notes = [note]
+    if validation is not None:
+        notes.append(f"The validation set is {_said(listing)} val.")
+    if found.repeated:
+        notes.append(f"{found.repeated} pictures that are the same as another of their class were left out.")
+    if skipped and found.troubles:
+        notes.append(f"Left out (--skip-bad): {len(found.troubles)} files or folders that could not be used.")
+    return DataSet(
+        name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, tuple(notes), validation
+    )
 
 
-def _read(directory: Path, labels: Sequence[str], rule: PictureRule) -> LabelledImages:
-    unknown = [path for path in _visible(directory) if path.name not in labels]
-    if unknown:
-        raise DataError(f"{unknown[0]} is none of the classes {', '.join(labels)}")
-    pixels, classes = [], []
-    for index, label in enumerate(labels):
-        files = _visible(directory / label)
-        if not files:
-            raise DataError(f"{directory / label} holds no picture")
-        pixels += [rule.read(path) for path in files]
-        classes += [index] * len(files)
-    return LabelledImages(np.stack(pixels), np.array(classes, np.int64))
+def _said(listing: Listing) -> str:
+    return f"what {listing.place.name} calls" if listing.place.is_file() else f"the folder {listing.place.name}/"
 
 
-def _hold_out(images: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
+def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> LabelledImages | None:
+    """In the order of labels and names."""
+    chosen = [(labels.index(entry.label), picture) for entry, picture in found.good if entry.part in parts]
+    if not chosen:
+        return None
+    chosen.sort(key=lambda item: item[0])
+    classes = np.array([index for index, _ in chosen], np.int64)
+    return LabelledImages(np.stack([picture.pixels for _, picture in chosen]), classes)
+
+
+def _hold_out(images: LabelledImages, labels: Sequence[str]) -> tuple[LabelledImages, LabelledImages]:
     """(to learn from, to test on): a tenth of each class, at least one picture."""
     rng = np.random.default_rng(_TEST_SEED)
     test = np.zeros(len(images), bool)
     for index in np.unique(images.classes):
         rows = rng.permutation(np.flatnonzero(images.classes == index))
         if len(rows) < 2:
-            raise DataError(f"class {index} has a single picture: one to learn from and one to test on are needed")
+            raise DataError(
+                f"class {labels[index]} has a single picture: one to learn from and one to test on are needed"
+            )
         test[rows[: max(1, round(_TEST_SHARE * len(rows)))]] = True
     # Shuffled, because a validation split may take the first rows.
     kept = rng.permutation(np.flatnonzero(~test))

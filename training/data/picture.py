@@ -7,11 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import ColorMode, Fit, Polarity
-from imaging import PictureError, Target, TooManyPixelsError, read
+from imaging import Limits, PictureError, Target, TooManyPixelsError, decode, examine
 from training.errors import DataError
 from training.files import MEBIBYTE, read_file, reason
 
 _MAX_FILE_BYTES = 256 * MEBIBYTE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadPicture:
+    """What a file became.
+
+    Attributes:
+        pixels: uint8 [H, W, C], as the model takes it.
+        width: of the picture in the file, in pixels, before any turn.
+        height: likewise.
+    """
+
+    pixels: NDArray[np.uint8]
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +51,11 @@ class PictureRule:
         Raises:
             DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
         """
-        return read_picture(path, self._target())
+        return self.read_measured(path).pixels
+
+    def read_measured(self, path: Path) -> ReadPicture:
+        """The same with the size of the picture in the file; raises the same."""
+        return _read_measured(path, self._target())
 
     def _target(self) -> Target:
         light_on_dark = self.polarity == "light-on-dark"
@@ -56,11 +75,19 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
     Raises:
         DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
     """
+    return _read_measured(path, target).pixels
+
+
+def _read_measured(path: Path, target: Target) -> ReadPicture:
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
     if not path.is_file():  # opening a named pipe would wait for its writer
         raise DataError(f"{path} is not a regular file: only pictures belong here")
     try:
-        return read(read_file(path, _MAX_FILE_BYTES), target)
+        examined = examine(read_file(path, _MAX_FILE_BYTES))
+        Limits().check(examined.header, target)
+        return ReadPicture(decode(examined, target), examined.header.width, examined.header.height)
     except TooManyPixelsError as error:
-        raise DataError(f"{path} {error}: make it smaller or remove it") from None
+        raise DataError(f"{path} {error}: make it smaller") from None
     except (PictureError, OSError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({reason(error)}): remove or replace it") from None
+        raise DataError(f"{path} is not a picture that can be read ({reason(error)})") from None

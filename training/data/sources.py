@@ -10,6 +10,7 @@ from contract import ColorMode, DataSource, ModelMetadata
 from training.data import cifar10, image_folder, kaggle_csv, keras_cache, mnist_idx
 from training.data.dataset import DataSet
 from training.data.picture import PictureRule
+from training.data.picture_table import is_table
 from training.errors import DataError, ModelFileError
 
 _LEAST_SIDE, _MOST_SIDE = 8, 4096  # three poolings halve it to nothing; the contract's largest input
@@ -25,6 +26,7 @@ class OwnPictures:
         color_mode: ``RGB`` or ``L``.
         licence: of the pictures.
         citation: how they ask to be cited.
+        skipped: go on without what is wrong with them, and write its names there; None makes it an error.
 
     Raises:
         DataError: the side is too small or too large.
@@ -34,6 +36,7 @@ class OwnPictures:
     color_mode: ColorMode = "RGB"
     licence: str = "Not stated."
     citation: str = "Not stated."
+    skipped: Path | None = None
 
     def __post_init__(self) -> None:
         if not _LEAST_SIDE <= self.side <= _MOST_SIDE:
@@ -60,20 +63,27 @@ def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
             return _own(name, place, own)
 
 
-def load_for(model: ModelMetadata, place: Path | None) -> DataSet:
+def load_for(model: ModelMetadata, place: Path | None, skipped: Path | None = None) -> DataSet:
     """Reads the data set that a model learned from, or another of the same classes, as the model takes it.
 
     Raises:
         DataError: it is missing, truncated, damaged or mislabelled.
         ModelFileError: its classes are not the model's.
     """
-    if place is not None and place.is_dir() and not _is_published(place):
+    if place is not None and (_names_pictures(place, model) or (place.is_dir() and not _is_published(place))):
         rule = PictureRule(model.height, model.width, model.color_mode, model.fit, model.polarity)
-        return image_folder.load(place, name=model.name, rule=rule, source=model.data, labels=model.labels)
+        return image_folder.load(
+            place, name=model.name, rule=rule, source=model.data, labels=model.labels, skipped=skipped
+        )
     data = load(_BY_NAME.get(model.data.name, model.name), place, OwnPictures())
     if data.labels != model.labels:
         raise ModelFileError(f"{model.name} knows {', '.join(model.labels)}; {place} holds {', '.join(data.labels)}")
     return data
+
+
+def _names_pictures(place: Path, model: ModelMetadata) -> bool:
+    """Whether it is a table of paths, rather than Kaggle's table of digits."""
+    return is_table(place) and _BY_NAME.get(model.data.name, model.name) != "mnist"
 
 
 def _is_published(place: Path) -> bool:
@@ -114,4 +124,5 @@ def _own(name: str, place: Path | None, own: OwnPictures) -> DataSet:
         name=name,
         rule=PictureRule(own.side, own.side, own.color_mode, fit="cover", polarity="any"),
         source=DataSource(name, own.licence, own.citation),
+        skipped=own.skipped,
     )

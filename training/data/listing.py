@@ -1,0 +1,138 @@
+"""Which pictures a folder holds, of which class and part, and what lies in the wrong place. Reads no picture.
+
+::
+
+    flowers/                     flowers/
+      daisy/  0001.jpg ...   or    train/  daisy/ ...  rose/ ...
+      rose/   ...                  val/    daisy/ ...  rose/ ...      (may be missing; also valid, validation)
+                                   test/   daisy/ ...  rose/ ...      (may be missing)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from training.errors import DataError
+
+Part = Literal["", "train", "val", "test"]
+PARTS: dict[str, Part] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One picture that is named.
+
+    Attributes:
+        path: of the file.
+        label: its class.
+        part: ``train``, ``val`` or ``test``; empty where nothing says so.
+    """
+
+    path: Path
+    label: str
+    part: Part = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One thing that stands in the way.
+
+    Attributes:
+        kind: what it is, as a heading of the report.
+        path: which file or folder.
+        what: what is wrong and what would be right.
+    """
+
+    kind: str
+    path: Path
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What was found.
+
+    Attributes:
+        place: the folder or table.
+        entries: in order of part, label and name.
+        troubles: what is in the wrong place.
+    """
+
+    place: Path
+    entries: tuple[Entry, ...]
+    troubles: tuple[Trouble, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that there are pictures of, alphabetical."""
+        return tuple(sorted({entry.label for entry in self.entries}))
+
+
+def list_folder(directory: Path) -> Listing:
+    """Lists a folder of classes, or of ``train``, ``val`` and ``test`` with those.
+
+    Raises:
+        DataError: it is no folder, or one that may not be looked into.
+    """
+    parts = _parts(directory)
+    entries: list[Entry] = []
+    troubles: list[Trouble] = []
+    for part, place in parts:
+        for path in _visible(place):
+            if path.is_dir():
+                _list_class(path, part, entries, troubles)
+            else:
+                troubles.append(
+                    Trouble("beside the class folders", path, "every picture belongs into the folder of its class")
+                )
+    if any(part for part, _ in parts):
+        troubles += [
+            Trouble("beside the class folders", path, "only train, val and test are looked for here")
+            for path in _visible(directory)
+            if not path.is_dir()
+        ]
+    return Listing(directory, tuple(entries), tuple(troubles))
+
+
+def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
+    folders = [path for path in _visible(directory) if path.is_dir()]
+    names = [path.name.lower() for path in folders]
+    # Folders called train and test that hold pictures, and no folders, are classes.
+    if (
+        "train" in names
+        and len(names) > 1
+        and all(name in PARTS for name in names)
+        and any(inner.is_dir() for inner in _visible(folders[names.index("train")]))
+    ):
+        return [(PARTS[name], path) for name, path in zip(names, folders, strict=True)]
+    return [("", directory)]
+
+
+def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[Trouble]) -> None:
+    files = []
+    for path in _visible(folder):
+        if path.is_dir():
+            troubles.append(
+                Trouble(
+                    "folder inside a class", path, f"pictures of a class stand in {folder.name}/ itself: move them up"
+                )
+            )
+        else:
+            files.append(path)
+    if not files:
+        troubles.append(Trouble("empty class", folder, "it holds no picture"))
+    entries += [Entry(path, folder.name, part) for path in files]
+
+
+def _visible(directory: Path) -> list[Path]:
+    """What is no hidden file and none that an operating system leaves in folders, sorted by name."""
+    try:
+        found = sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(f"{directory} is not a folder: one with a sub-folder for each class is looked for") from None
+    except OSError as error:
+        raise DataError(f"{directory} cannot be looked into ({error.strerror})") from None
+    return [path for path in found if not path.name.startswith(".") and path.name.lower() not in _OF_SYSTEMS]

@@ -1,0 +1,131 @@
+"""One look at all pictures before training: each is read once, in parallel, and all that is wrong is said at once.
+
+::
+
+    Listing -> every picture read -> duplicates -> Survey: pixels of what is good, troubles, counts, sizes -> report
+"""
+
+import hashlib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from training.data.listing import Entry, Listing, Trouble
+from training.data.picture import PictureRule, ReadPicture
+from training.errors import DataError
+from training.files import one_line
+
+_LISTED = 50
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Survey:
+    """What was found.
+
+    Attributes:
+        listing: what was looked at.
+        good: the pictures to use, each with what it became.
+        troubles: everything that stands in the way.
+        repeated: how many pictures were left out because their class has the very same one already.
+    """
+
+    listing: Listing
+    good: tuple[tuple[Entry, ReadPicture], ...]
+    troubles: tuple[Trouble, ...]
+    repeated: int
+
+
+def survey(listing: Listing, rule: PictureRule) -> Survey:
+    """Reads every picture.
+
+    Args:
+        listing: which there are.
+        rule: what they become.
+    """
+    read, unreadable = [], []
+    console = Console(stderr=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        answers = pool.map(lambda entry: _read(entry, rule), listing.entries)
+        shown: Iterable[ReadPicture | Trouble] = track(
+            answers,
+            f"reading {len(listing.entries):,} pictures",
+            total=len(listing.entries),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        for entry, answer in zip(listing.entries, shown, strict=True):
+            if isinstance(answer, Trouble):
+                unreadable.append(answer)
+            else:
+                read.append((entry, answer))
+    good, duplicates, repeated = _without_duplicates(read)
+    return Survey(listing, tuple(good), (*listing.troubles, *unreadable, *duplicates), repeated)
+
+
+def _read(entry: Entry, rule: PictureRule) -> ReadPicture | Trouble:
+    try:
+        return rule.read_measured(entry.path)
+    except DataError as error:
+        return Trouble("cannot be read", entry.path, str(error).removeprefix(f"{entry.path} "))
+
+
+def _without_duplicates(
+    read: list[tuple[Entry, ReadPicture]],
+) -> tuple[list[tuple[Entry, ReadPicture]], list[Trouble], int]:
+    """What is left, what is wrong, and how many repeat another of their class and part."""
+    same: dict[bytes, list[Entry]] = defaultdict(list)
+    for entry, picture in read:
+        same[hashlib.sha256(np.ascontiguousarray(picture.pixels).data).digest()].append(entry)
+    out: set[Entry] = set()
+    troubles = []
+    repeated = 0
+    for entries in same.values():
+        if len({entry.label for entry in entries}) > 1:
+            for entry in entries:
+                other = next(item for item in entries if item.label != entry.label)
+                troubles.append(Trouble("one picture in two classes", entry.path, f"the same as {other.path}"))
+            out.update(entries)
+            continue
+        first = min(entries, key=lambda entry: ("", "train", "val", "test").index(entry.part))
+        for entry in entries:
+            if entry.part != first.part:
+                what = f"the same as {first.path}: what was learnt from proves nothing"
+                troubles.append(Trouble(f"in {entry.part} and in {first.part}", entry.path, what))
+                out.add(entry)
+            elif entry is not first:
+                repeated += 1
+                out.add(entry)
+    return [(entry, picture) for entry, picture in read if entry not in out], troubles, repeated
+
+
+def report(found: Survey) -> None:
+    """Prints counts, sizes and everything that is wrong, on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{found.listing.place}: {len(found.listing.entries):,} files, {len(found.good):,} pictures to use")
+    parts = sorted({entry.part for entry, _ in found.good}, key=("", "train", "val", "test").index)
+    counts = Counter((entry.label, entry.part) for entry, _ in found.good)
+    for label in sorted({label for label, _ in counts}):
+        numbers = ", ".join(f"{part} {counts[label, part]:,}".strip() for part in parts)
+        console.print(f"  {one_line(label)}: {numbers}")
+    if found.good:
+        sizes = sorted((picture.width * picture.height, picture.width, picture.height) for _, picture in found.good)
+        least, middle, most = (f"{w}x{h}" for _, w, h in (sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+        console.print(f"  sizes in pixels: {least} to {most}, half of them up to {middle}")
+    if found.repeated:
+        console.print(f"  {found.repeated:,} more are the same as another of their class: each is used once")
+    kinds: dict[str, list[Trouble]] = defaultdict(list)
+    for trouble in found.troubles:
+        kinds[trouble.kind].append(trouble)
+    for kind, troubles in kinds.items():
+        console.print(f"{kind} ({len(troubles):,}):")
+        for trouble in troubles[:_LISTED]:
+            console.print(f"  {one_line(str(trouble.path))}: {one_line(trouble.what)}")
+        if len(troubles) > _LISTED:
+            console.print(f"  and {len(troubles) - _LISTED:,} more")
