@@ -152,6 +152,10 @@ sbom:  ## A CycloneDX bill of materials of the locked dependencies, in sbom.json
 	$(PYTHON) -m venv .venv-audit && .venv-audit/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom
 	.venv-audit/bin/cyclonedx-py requirements requirements/cpu.txt --pyproject pyproject.toml --output-reproducible -o sbom.json
 
+.PHONY: screenshots
+screenshots: $(DEV)/.ready  ## Photograph the page at / for the README; needs Chromium
+	$(DEV)/bin/python -m tests.browser.screenshots docs/figures
+
 .PHONY: clean
 clean:  ## Remove the environments and caches
 	rm -rf $(VENV) $(DEV) $(IMPORT) $(TRAIN) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -7,9 +7,10 @@ from starlette.routing import BaseRoute
 
 from service.api.explain import ExplainEndpoint
 from service.api.forms import FILE_FIELD
+from service.api.layers import LayersEndpoint
 from service.api.operation import BINARY, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
 from service.api.parameters import MOST_CHARACTERS, PREPARE
-from service.api.picture_schemas import EncodedImage, ExplanationAnswer, SeenInput
+from service.api.picture_schemas import EncodedImage, ExplanationAnswer, LayersAnswer, SeenInput
 from service.api.preprocess import PreprocessEndpoint
 from service.api.work_thread import WorkThread
 from service.decoding import NPY_MEDIA_TYPE
@@ -92,6 +93,17 @@ _EXPLAIN = _operation(
 )
 
 
+_LAYERS = _operation(
+    "/layers",
+    "See the network",
+    "The first layers of the network, with the shapes of what they take and make, the kernels of the first "
+    "convolution, and what each layer makes of the picture. What the graph does not allow is said in `notes`. It "
+    "counts as 8 requests in the rate of a key.",
+    LayersAnswer,
+    {},
+)
+
+
 def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> list[BaseRoute]:
     """The routes.
 
@@ -102,5 +114,6 @@ def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkT
     """
     return [
         OperationRoute(_PREPROCESS, PreprocessEndpoint(limits, budget, work_thread)),
+        OperationRoute(_LAYERS, LayersEndpoint(limits, budget, work_thread)),
         OperationRoute(_EXPLAIN, ExplainEndpoint(limits, budget, work_thread)),
     ]

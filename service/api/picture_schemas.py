@@ -76,3 +76,42 @@ class ExplanationAnswer(BaseModel):
         description="[H, W], of the network's input: positive spoke for the class, negative against it. In logits "
         "(`hirescam`) or log-odds (`occlusion`)."
     )
+
+
+class Mosaic(BaseModel):
+    """Many small pictures in one."""
+
+    shown: int = Field(description="How many: the first ones.")
+    image: str = Field(description="PNG in a data URL; eight in a row.")
+
+
+class KernelMosaic(Mosaic):
+    """The kernels of the first convolution."""
+
+    count: int = Field(description="How many there are.")
+    shape: list[int] = Field(description="Of each: [C, h, w].")
+
+
+class NetworkLayer(BaseModel):
+    """One layer of a network, with what follows it up to the next one."""
+
+    kind: str = Field(examples=["convolution"])
+    then: list[str] = Field(description="Operations after it that leave the shape as it is.", examples=[["Relu"]])
+    input: list[int] = Field(description="Shape of what it takes, without N.", examples=[[3, 32, 32]])
+    output: list[int] = Field(description="Shape of what it makes, without N.", examples=[[16, 32, 32]])
+    formula: str | None = Field(
+        description="How the width follows: (W - F + 2P) / S + 1; null where it is not of that kind.",
+        examples=["(32 - 3 + 2 x 1) / 1 + 1 = 32"],
+    )
+    parameters: int = Field(description="Weights and biases.", examples=[448])
+    maps: Mosaic | None = Field(description="What it makes of the picture; null where it has no places.")
+
+
+class LayersAnswer(BaseModel):
+    """The inside of a network."""
+
+    model: str
+    version: str
+    layers: list[NetworkLayer]
+    kernels: KernelMosaic | None = Field(description="Of the first convolution; null where there are none to show.")
+    notes: list[str] = Field(description="What could not be shown, and why.")

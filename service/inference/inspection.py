@@ -65,6 +65,10 @@ class Inspection:
                 self._graph = read_graph(self._content())
             return self._graph
 
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the tensors that the file gives; raises as :meth:`graph`."""
+        return self.graph().outputs
+
     def run(self, image: NDArray[np.uint8], names: tuple[str, ...], added: tuple[str, ...] = ()) -> list[Any]:
         """Computes tensors for one picture.
 

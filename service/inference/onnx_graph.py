@@ -44,10 +44,12 @@ class Graph:
 
     Attributes:
         nodes: the operations.
+        outputs: names of the tensors that the file gives.
         constants: the weights, by name; as views of the file where they can be.
     """
 
     nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
     constants: dict[str, NDArray[np.generic]]
 
     def consumers(self, name: str) -> list[Node]:
@@ -68,6 +70,7 @@ def read_graph(model: bytes) -> Graph:
         parts = [value for number, value in _fields(memoryview(model)) if number == _GRAPH]
         nodes: list[Node] = []
         constants: dict[str, NDArray[np.generic]] = {}
+        outputs: list[str] = []
         for part in parts:
             for number, value in _fields(_view(part)):
                 if number == _NODE:
@@ -75,9 +78,11 @@ def read_graph(model: bytes) -> Graph:
                 elif number == _INITIALIZER:
                     name, tensor = _tensor(_view(value))
                     constants[name] = tensor
+                elif number == _OUTPUT:
+                    outputs += [_text(name) for field, name in _fields(_view(value)) if field == 1]
     except (IndexError, ValueError, KeyError, UnicodeDecodeError, struct.error) as error:
         raise GraphError("the file's graph cannot be read") from error
-    return Graph(tuple(nodes), constants)
+    return Graph(tuple(nodes), tuple(outputs), constants)
 
 
 def with_outputs(model: bytes, names: list[str]) -> bytes:

@@ -63,7 +63,7 @@ def controlled(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
 
 def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_path: Path) -> None:
     output = _fuzz(patient, tmp_path)
-    assert "26 selected / 26 total" in output
+    assert "27 selected / 27 total" in output
 
 
 def test_model_control_keeps_what_the_schema_says(controlled: tuple[ServerProcess, str], tmp_path: Path) -> None:

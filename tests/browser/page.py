@@ -50,6 +50,12 @@ class Page:
             seen = [element.text for element in self.all(f"{selector}, #problem")]
             raise AssertionError(f"{text!r} is not in {seen}") from error
 
+    def text(self, selector: str) -> str:
+        """Of the first such element, at this moment."""
+        script = "return document.querySelector(arguments[0])?.textContent ?? ''"
+        found: str = self.browser.execute_script(script, selector)
+        return found
+
     def choose(self, identity: str, value: str) -> None:
         self.wait(lambda: self.all(f"#{identity} option[value='{value}']"))
         Select(self.find(f"#{identity}")).select_by_value(value)

@@ -2,9 +2,11 @@
 
 import argparse
 import base64
+import io
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from selenium import webdriver
 
 from tests.browser.chromium import chromium
@@ -30,12 +32,20 @@ def main() -> None:
 def _take(page: Page, folder: Path) -> None:
     _dress(page.browser, "light", 1080, 760)
     _try_cat(page)
+    for button in page.all("#result .why button"):
+        button.click()
+    page.wait(lambda: len(page.all("#result canvas.map")) == 2)
     _save(page, folder / "page-try.png")
     page.open("draw")
     page.wait(lambda: page.find("#draw-model").get_attribute("value"))
     page.draw()
     page.says("#draw-result h2", "7, ")
     _save(page, folder / "page-draw.png")
+    _dress(page.browser, "dark", 1080, 760)
+    page.open("network")
+    page.choose("network-model", "mnist/2")
+    page.says("#network-status", "mnist")
+    _save(page, folder / "page-network.png")
 
 
 def _take_others(page: Page, folder: Path) -> None:
@@ -46,6 +56,8 @@ def _take_others(page: Page, folder: Path) -> None:
         for part in ("draw", "network", "models"):
             page.open(part)
             page.wait(lambda part=part: page.all(f"#{part}:not([hidden])"))
+            page.wait(lambda part=part: part != "network" or page.all("#layers img"))
+            page.wait(lambda part=part: part != "models" or page.all("#cards [data-live] dt"))
             _save(page, folder / f"{part}-{scheme}-{width}.png")
     _dress(page.browser, "light", 1080, 760)
     page.open().upload(*sorted(SAMPLES.glob("cifar10_*_0.png")))
@@ -73,7 +85,8 @@ def _save(page: Page, path: Path) -> None:
     width = page.browser.execute_script("return innerWidth")
     area = {"x": 0, "y": 0, "width": width, "height": min(height, 4000), "scale": 1}
     shot = page.browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": area})
-    path.write_bytes(base64.b64decode(shot["data"]))
+    with Image.open(io.BytesIO(base64.b64decode(shot["data"]))) as picture:
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.
 def page(one_browser: webdriver.Chrome, server: ServerProcess) -> Iterator[Page]:
     """The page on a wide and light screen; it is checked at the end that nothing went wrong on the way."""
     one_browser.set_window_size(1200, 1400)
+    one_browser.get("about:blank")
     console_errors(one_browser), hosts(one_browser)
     yield Page(one_browser, f"{server.url}/")
     assert console_errors(one_browser) == []
@@ -72,13 +73,23 @@ def test_it_says_why(page: Page, client: httpx.Client, cat: bytes) -> None:
     assert barriers(page) == []
 
 
+def test_the_network_is_shown(page: Page) -> None:
+    page.open("network")
+    page.choose("network-model", "mnist/2")
+    page.says("#layers td", "(28 - 5 + 2 x 0) / 1 + 1 = 24")
+    assert len(page.all("#layers img.mosaic")) == 5
+    script = "return [...document.querySelectorAll('img.mosaic')].every((one) => one.complete && one.naturalWidth > 0)"
+    page.wait(lambda: page.browser.execute_script(script))
+    assert barriers(page) == []
+
+
 def test_models_show_their_figures_live(page: Page, client: httpx.Client, cat: bytes) -> None:
     page.open("models")
     page.says("#cards", "(82.7")  # the interval of 83.50 % of 10,000
     page.says("#cards [data-live='cifar10/2'] dt", "Requests a second")
-    before = page.find("#cards [data-live='cifar10/2'] dd").text
+    before = page.text("#cards [data-live='cifar10/2'] dd")
     client.post("/predict", content=cat)
-    page.wait(lambda: page.find("#cards [data-live='cifar10/2'] dd").text != before)
+    page.wait(lambda: page.text("#cards [data-live='cifar10/2'] dd") != before)
     assert barriers(page) == []
 
 
@@ -174,6 +185,8 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         ServerProcess(tmp_path / "log", *flags) as process,
         nginx(tmp_path / "nginx", f"location /apis/classify/ {{ proxy_pass {process.url}/; }}") as url,
     ):
+        one_browser.get("about:blank")
+        console_errors(one_browser), hosts(one_browser)
         page = Page(one_browser, f"{url}/apis/classify/").open()
         page.wait(lambda: page.all("#key-form:not([hidden])"))
         assert barriers(page) == []

@@ -1,2 +1,78 @@
-export function prepare() {}
-export async function enter() {}
+// See the network: its layers, and what each makes of the picture that was tried last, or of the first sample.
+
+import { query, send } from "./api.js";
+import { chosen } from "./choices.js";
+import { byId, make } from "./dom.js";
+import { lastPicture, sample } from "./trial.js";
+
+const KERNEL_TIMES = 10;
+let turn = 0;
+
+export function prepare() {
+  byId("network-model").addEventListener("change", () => {
+    enter().catch((error) => document.dispatchEvent(new CustomEvent("problem", { detail: error })));
+  });
+}
+
+export async function enter() {
+  const model = chosen("network-model");
+  if (!model) return;
+  const mine = ++turn;
+  byId("network-status").textContent = "Looking into the network…";
+  try {
+    const picture = lastPicture() ?? (await sample(model, 0));
+    const look = await (await send(`layers${query(model)}`, picture)).json();
+    if (mine !== turn) return;
+    byId("layers").replaceChildren(...look.notes.map(note), summary(look), kernels(look.kernels), ...look.layers.map(stage));
+    byId("network-status").textContent = `${look.layers.length} layers of ${model.name}, version ${model.version}.`;
+  } catch (error) {
+    if (mine === turn) byId("network-status").textContent = "";
+    throw error;
+  }
+}
+
+const note = (text) => make("p", { class: "quiet" }, text);
+const volume = (shape) => (shape.length === 3 ? `${shape[0]} × ${shape[1]} × ${shape[2]}` : shape.join(" × "));
+const count = (number) => number.toLocaleString("en");
+const title = (layer) => [layer.kind, ...layer.then].join(", ");
+
+function summary({ layers }) {
+  if (!layers.length) return "";
+  const row = (layer, index) =>
+    make(
+      "tr",
+      {},
+      make("td", { class: "number" }, String(index + 1)),
+      make("td", {}, title(layer)),
+      make("td", {}, volume(layer.input)),
+      make("td", {}, volume(layer.output)),
+      make("td", {}, layer.formula ?? ""),
+      make("td", { class: "number" }, count(layer.parameters)),
+    );
+  const heads = ["", "Layer", "Takes", "Makes", "Width: (W − F + 2P) / S + 1", "Parameters"];
+  const total = layers.reduce((sum, layer) => sum + layer.parameters, 0);
+  const table = make(
+    "table",
+    {},
+    make("caption", {}, `Volumes are channels × height × width; ${count(total)} parameters in all.`),
+    make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td"))))),
+    make("tbody", {}, ...layers.map(row)),
+  );
+  return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Layers" }, table);
+}
+
+function kernels(found) {
+  if (!found) return "";
+  const [channels, height, width] = found.shape;
+  const image = make("img", { src: found.image, class: "mosaic", alt: `${found.shown} kernels of the first convolution` });
+  image.addEventListener("load", () => (image.style.width = `${image.naturalWidth * KERNEL_TIMES}px`), { once: true });
+  const text = `${found.shown} of ${found.count} kernels, each ${channels} × ${height} × ${width}; middle grey is a weight of 0.`;
+  return make("article", { class: "card" }, make("h2", {}, "Kernels of the first convolution"), make("figure", {}, image, make("figcaption", {}, text)));
+}
+
+function stage(layer, index) {
+  if (!layer.maps) return "";
+  const image = make("img", { src: layer.maps.image, class: "mosaic", alt: `${layer.maps.shown} feature maps after layer ${index + 1}` });
+  const text = `${layer.maps.shown} of ${layer.output[0]} feature maps, ${layer.output[1]} × ${layer.output[2]} each; white is its highest value.`;
+  return make("article", { class: "card" }, make("h2", {}, `After layer ${index + 1}: ${title(layer)}`), make("figure", {}, image, make("figcaption", {}, text)));
+}

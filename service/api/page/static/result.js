@@ -41,8 +41,8 @@ async function card(file, { model, prediction, stages, total }, isOther) {
     make(
       "div",
       { class: "pair" },
-      make("div", {}, pictures, why(file, model, prediction, seen)),
       make("div", {}, bars(prediction, isOther), make("h3", {}, "Time by stage"), times),
+      make("div", {}, pictures, why(file, model, prediction, seen)),
     ),
   );
 }

@@ -1,0 +1,60 @@
+"""What is said of a network's inside is what was computed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.explaining import mosaic
+from service.explaining.layers import look_inside
+from service.inference.inspection import Inspection, ModelSource
+from tests.explaining.networks import network, picture, run
+from tests.fixtures.pictures import first_test_images
+from tests.fixtures.tiny_models import tiny_model
+from tests.process import ROOT
+
+
+def inspect(path: Path, model: bytes) -> Inspection:
+    path.write_bytes(model)
+    return Inspection(ModelSource.of(path, model))
+
+
+def test_every_formula_of_the_repository_s_models_gives_the_shape(tmp_path: Path) -> None:
+    for name in ("mnist", "cifar10"):
+        model = (ROOT / "models" / name / "2" / "model.onnx").read_bytes()
+        look = look_inside(inspect(tmp_path / name, model), first_test_images(name)[:1])
+        sliding = [layer for layer in look.layers if "pooling" in layer.kind or layer.kind == "convolution"]
+        assert len(sliding) == (4 if name == "mnist" else 6)
+        for layer in sliding:
+            assert layer.formula is not None
+            assert layer.formula.endswith(f"= {layer.output[2]}")
+        assert [layer.kind for layer in look.layers[-2:]] == ["dense", "dense"]
+        assert look.layers[-1].output == (10,)
+        assert look.notes == []
+    assert sum(layer.parameters for layer in look.layers) == 448 + 4640 + 18496 + 512500 + 5010
+    assert look.layers[0].formula == "(32 - 3 + 2 x 1) / 1 + 1 = 32"
+
+
+def test_activations_are_those_of_the_network(tmp_path: Path) -> None:
+    model, image = network("pooled"), picture(2)[np.newaxis]
+    look = look_inside(inspect(tmp_path / "net", model), image)
+    assert [layer.kind for layer in look.layers] == ["convolution", "average over all places", "dense"]
+    assert look.layers[0].then == ("Relu",)
+    assert np.array_equal(look.layers[0].activation, run(model, image)[1][0])
+    assert look.layers[0].formula == "(8 - 2 + 2 x 0) / 2 + 1 = 4"
+    assert look.kernels is not None
+    assert look.kernels.shape == (4, 3, 2, 2)
+
+
+def test_what_a_graph_does_not_allow_is_said(tmp_path: Path) -> None:
+    look = look_inside(inspect(tmp_path / "tiny", tiny_model()), np.zeros((1, 2, 3, 3), np.uint8))
+    assert look.kernels is None
+    assert "no plain convolution" in look.notes[0]
+
+
+@pytest.mark.parametrize(("count", "shape"), [(1, (2, 2)), (8, (2, 23)), (9, (5, 23)), (40, (11, 23))])
+def test_mosaics_have_eight_in_a_row(count: int, shape: tuple[int, int]) -> None:
+    assert mosaic.of_maps(np.zeros((count, 2, 2), np.float32)).shape[:2] == shape
+    kernels = mosaic.of_kernels(np.full((count, 1, 2, 2), -1, np.float32))
+    assert kernels.shape[:2] == shape
+    assert kernels[0, 0, 0] == 0
