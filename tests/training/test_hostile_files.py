@@ -188,8 +188,18 @@ def test_an_error_is_one_line_whatever_a_file_is_called(
     (picture_folder / "bird" / "a\n\x1b[31mb.png").write_bytes(b"no picture")
     assert main(["things", "--data-dir", str(picture_folder)]) == 2
     said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "a ?[31mb.png is not a picture" in said
+    *report, error = said.splitlines()
+    assert error.startswith("error: ")
+    assert "a ?[31mb.png is not a picture" in error
+    assert [line.strip()[:8] for line in report[1:]] == [
+        "bird: 10",
+        "ship: 10",
+        "truck: 1",
+        "sizes in",
+        "cannot b",
+        str(picture_folder)[:8],
+    ]
+    assert "\x1b" not in said
 
 
 class TestWriting:
