@@ -45,7 +45,8 @@ def main(arguments: Sequence[str]) -> int:
         return run(rest)
     from service.environment import remarks
     from service.errors import SettingError
-    from service.settings import Settings, read_settings
+    from service.settings import Settings
+    from service.settings_reader import read_settings
     from service.telemetry.logs import configure_logs
 
     _fill_standard_files()

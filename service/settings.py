@@ -1,28 +1,21 @@
-"""Every setting of the service, read once at start from flags and ``CONVOY_*`` environment variables.
+"""Every setting of the service; :mod:`service.settings_reader` reads them once at start.
 
-A flag wins over its variable, and a variable over the default. Nothing else in the service reads the environment: a
-part gets what it needs as a plain argument.
+Nothing else in the service reads the environment: a part gets what it needs as a plain argument.
 """
 
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, CliApp, EnvSettingsSource, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
 from service.environment import PREFIX, is_of_a_service
-from service.errors import SettingError
-from service.hosting import SAGEMAKER_WORD, HostingError, check_route, host_settings
+from service.hosting import check_route
 from service.http.addresses import check_addresses, check_prefix
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
 MEBIBYTE = 1 << 20
-_LONGEST_SHOWN = 100
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 DialectName = Literal["huggingface", "sagemaker", "tfserving", "torchserve", "vertex"]
@@ -275,45 +268,3 @@ class Settings(BaseSettings):
                 "watch_interval_s works with any number"
             )
         return self
-
-
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """Reads the settings from flags and the environment.
-
-    Args:
-        arguments: the flags.
-
-    Raises:
-        SettingError: a value cannot be used; names it, and the flag or variable that it came from.
-        SystemExit: a flag is unknown, or help was asked for.
-    """
-    words = list(arguments)
-    try:
-        settings = CliApp.run(Settings, cli_args=words[1:] if words[:1] == [SAGEMAKER_WORD] else words)
-        return _follow_host(settings, host_settings(words, os.environ, settings.port_variable))
-    except HostingError as error:
-        raise SettingError(str(error)) from None
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False)
-        raise SettingError("\n".join(_tell(fault, arguments) for fault in faults)) from None
-
-
-def _follow_host(settings: Settings, asked: dict[str, Any]) -> Settings:
-    """Sets what the host of this container asks for, where no flag and no variable of our own says it."""
-    changes = {name: value for name, value in asked.items() if name not in settings.model_fields_set}
-    if "dialects" in asked:
-        changes["dialects"] = tuple(dict.fromkeys((*settings.dialects, *asked["dialects"])))
-    return settings.model_copy(update=changes) if changes else settings
-
-
-def _tell(fault: "ErrorDetails", arguments: Sequence[str]) -> str:
-    message = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:  # of several settings together; the message names them
-        return message
-    return f"{_origin(str(fault['loc'][0]), arguments)}{str(fault['input'])[:_LONGEST_SHOWN]}: {message}"
-
-
-def _origin(field: str, arguments: Sequence[str]) -> str:
-    flag = f"--{field.replace('_', '-')}"
-    is_flag = any(argument == flag or argument.startswith(f"{flag}=") for argument in arguments)
-    return f"{flag} " if is_flag else f"{PREFIX}{field.upper()}="

@@ -9,7 +9,7 @@ import pytest
 from service.errors import SettingError
 from service.health_check import main as health
 from service.hosting import HostingError, host_settings
-from service.settings import read_settings
+from service.settings_reader import read_settings
 from tests.process import ServerProcess
 
 VERTEX = {"AIP_PREDICT_ROUTE": "/v1/endpoints/1/deployedModels/2:predict", "AIP_HTTP_PORT": "8080"}

@@ -12,9 +12,10 @@ from service.decoding.base64_files import read_base64, read_each_base64
 from service.decoding.bounded_json import BoundedJson, LongText, NumberList
 from service.decoding.decode_children import DecodeChildren
 from service.decoding.decode_threads import DecodeThreads
-from service.decoding.decoder import Decoder, Upload
+from service.decoding.decoder import Decoder
 from service.decoding.json_pixels import read_json_pixels
 from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
+from service.decoding.uploads import Upload
 
 __all__ = [
     "NPY_MEDIA_TYPE",

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from service.decoding.bounded_json import LongText
-from service.decoding.decoder import Upload
+from service.decoding.uploads import Upload
 from service.errors import ImageFault, InvalidImagesError
 
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")

@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,24 +36,13 @@ from imaging import (
 from service.decoding.decode_children import DecodeChildren, NoChildError
 from service.decoding.decode_memory import DecodeMemory, MemoryBudget
 from service.decoding.decode_threads import DecodeThreads
-from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError, TooLargeImagesError
+from service.decoding.uploads import Upload, decode_upload, decode_uploads, is_bounded, no_check, refuse_too_large
+from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, InvalidImagesError
 
 logger = logging.getLogger(__name__)
 
 _CHILD_BYTES = 64 << 20  # of memory, beside what the header announces
 _LOOP_BYTES = 1 << 18  # of a request; reading the headers of more takes a while itself
-
-
-class Upload(NamedTuple):
-    """One picture as it arrived.
-
-    Attributes:
-        data: the whole file.
-        filename: as the client named it, or None.
-    """
-
-    data: bytes
-    filename: str | None = None
 
 
 class Decoder:
@@ -115,9 +103,9 @@ class Decoder:
                 if work_s > self._loop_work_s or not picture.cost.is_bounded:
                     return None
             elif picture.is_too_large:
-                _refuse_too_large(self._examine_all(uploads, target, _no_check))
+                refuse_too_large(self._examine_all(uploads, target, no_check))
             pictures.append(picture)
-        return partial(_decode_all, uploads, pictures, target, seen)
+        return partial(decode_uploads, uploads, pictures, target, seen)
 
     def _decode_one_soon(
         self, upload: Upload, target: Target, seen: list[Observation]
@@ -130,11 +118,11 @@ class Decoder:
             return None
         picture = self._examine(0, upload, target)
         if isinstance(picture, ImageFault):
-            _refuse_too_large([picture])
+            refuse_too_large([picture])
             raise InvalidImagesError([picture])
         if picture.estimate_s(target) > self._loop_work_s or not picture.cost.is_bounded:
             return None
-        return partial(_decode_one, upload, picture, target, seen)
+        return partial(decode_upload, upload, picture, target, seen)
 
     def _decode_short(
         self, short_way: FastPng, upload: Upload, target: Target, seen: list[Observation]
@@ -176,16 +164,16 @@ class Decoder:
                 raise DeadlineExceededError("the time limit passed before the pictures were decoded")
 
         pictures = await self._threads.run(partial(self._examine_all, uploads, target, check))
-        _refuse_too_large(pictures)
+        refuse_too_large(pictures)
         memory_bytes = max(
             (decoded_bytes(picture.header, target) for picture in pictures if isinstance(picture, Examined)), default=0
         )
         threads, decode_one = self._threads, decode
-        if self._children is not None and not all(_is_bounded(picture) for picture in pictures):
+        if self._children is not None and not all(is_bounded(picture) for picture in pictures):
             threads, decode_one = self._children.threads, partial(self._decode_bounded, self._children, deadline)
         held_bytes = await self._memory.take(memory_bytes)
         return await threads.run(
-            partial(_decode_all, uploads, pictures, target, seen, check=check, decode_one=decode_one),
+            partial(decode_uploads, uploads, pictures, target, seen, check=check, decode_one=decode_one),
             partial(self._memory.give_back, held_bytes),
         )
 
@@ -226,9 +214,9 @@ class Decoder:
             InvalidImagesError: some cannot be read; names every one of them.
             TooLargeImagesError: some have more pixels than allowed; names every one of them.
         """
-        pictures = self._examine_all(uploads, target, _no_check)
-        _refuse_too_large(pictures)
-        return _decode_all(uploads, pictures, target, seen)
+        pictures = self._examine_all(uploads, target, no_check)
+        refuse_too_large(pictures)
+        return decode_uploads(uploads, pictures, target, seen)
 
     def _examine_all(
         self, uploads: Sequence[Upload], target: Target, check: Callable[[], None]
@@ -249,54 +237,3 @@ class Decoder:
         except TooManyPixelsError as error:
             return ImageFault(index, upload.filename, f"it {error}", is_too_large=True)
         return picture
-
-
-def _no_check() -> None:
-    pass
-
-
-def _refuse_too_large(pictures: Sequence[Examined | ImageFault]) -> None:
-    """Refuses pictures with too many pixels before any of the request's pictures is decoded."""
-    faults = [picture for picture in pictures if isinstance(picture, ImageFault)]
-    if any(fault.is_too_large for fault in faults):
-        raise TooLargeImagesError(faults)
-
-
-def _is_bounded(picture: Examined | ImageFault) -> bool:
-    return isinstance(picture, ImageFault) or picture.cost.is_bounded
-
-
-def _decode_one(upload: Upload, picture: Examined, target: Target, seen: list[Observation]) -> NDArray[np.uint8]:
-    try:
-        return decode(picture, target, seen)[np.newaxis]
-    except UnreadableError as error:
-        raise InvalidImagesError([ImageFault(0, upload.filename, str(error))]) from None
-
-
-def _decode_all(
-    uploads: Sequence[Upload],
-    pictures: Sequence[Examined | ImageFault],
-    target: Target,
-    seen: list[Observation] | None,
-    *,
-    check: Callable[[], None] = _no_check,
-    decode_one: Callable[[Examined, Target, list[Observation] | None], NDArray[np.uint8]] = decode,
-) -> NDArray[np.uint8]:
-    """Decodes pictures one after the other; ``check`` ends it between two of them."""
-    images = np.empty((len(uploads), *target.shape), np.uint8)
-    faults = []
-    for index, (upload, picture) in enumerate(zip(uploads, pictures, strict=True)):
-        check()
-        if isinstance(picture, ImageFault):
-            faults.append(picture)
-            continue
-        try:
-            found: list[Observation] | None = None if seen is None else []
-            images[index] = decode_one(picture, target, found)
-            if seen is not None and found:
-                seen.append(found[0]._replace(place=index))
-        except UnreadableError as error:
-            faults.append(ImageFault(index, upload.filename, str(error)))
-    if faults:
-        raise InvalidImagesError(faults)
-    return images

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from service.api.dialects.choice import choose_dialects
-from service.settings import read_settings
+from service.settings_reader import read_settings
 from tests.api.dialects.conftest import DIALECTS
 from tests.fixtures.keys import bearer, write_keys
 from tests.process import ROOT, ServerProcess
