@@ -18,7 +18,7 @@ TIMEOUT_HEADER: dict[str, Any] = {
     "schema": NUMBER,
 }
 SERVER_TIMING: dict[str, Any] = {"Server-Timing": {"description": "Time of each stage.", "schema": TEXT}}
-_EXAMPLES = {"name": "cifar10", "version": "1"}
+_EXAMPLES = {"name": "cifar10", "version": "1", "label": "stable"}
 
 
 @dataclass(frozen=True, slots=True)

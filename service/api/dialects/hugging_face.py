@@ -52,6 +52,7 @@ def read_json(request: DialectRequest, model: str | None, version: str | None) -
     """Reads ``{"inputs": ..., "parameters": {...}}``."""
     document = read_document(request.body, request.max_images, f"the JSON is not of the right form; {_RIGHT}")
     reject_others(document, _MEMBERS, "member")
+    read_object(document, "options")  # how Hugging Face's own service is to treat the request
     parameters = read_object(document, "parameters")
     reject_others(parameters, _PARAMETERS, "parameter")
     top_k = read_values({"top_k": parameters.get("top_k")}).top_k or _TOP_K
@@ -106,7 +107,10 @@ _REQUEST: Document = {
         "parameters": {
             "type": "object",
             "additionalProperties": False,
-            "properties": {"top_k": NUMBER, "function_to_apply": {**TEXT, "enum": ["softmax", "sigmoid"]}},
+            "properties": {
+                "top_k": NUMBER,
+                "function_to_apply": {"type": ["string", "null"], "enum": ["softmax", "sigmoid", None]},
+            },
         },
         "options": {"type": "object", "description": "Passed over."},
     },

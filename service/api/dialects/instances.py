@@ -19,6 +19,27 @@ _FIRST_BYTES = 4096
 _INPUT_NAME = re.compile(rb"\"(?:instances|inputs|examples)\"\s{0,64}:\s{0,64}\[?\s{0,64}\{\s{0,64}\"([^\"\\]{1,64})\"")
 _PICTURE = 'a picture as {"b64": "<base64>"}, or as numbers [H, W, C]'
 
+_BASE64: dict[str, Any] = {"type": "string", "format": "byte", "minLength": 1}
+_FILE: dict[str, Any] = {
+    "type": "object",
+    "required": ["b64"],
+    "additionalProperties": False,
+    "properties": {"b64": _BASE64},
+}
+_PIXELS: dict[str, Any] = {"type": "array", "description": "Whole numbers from 0 to 255, [H, W, C].", "minItems": 1}
+_NAMED: dict[str, Any] = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": {"anyOf": [_FILE, _BASE64, _PIXELS]},
+}
+INSTANCES: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"anyOf": [_FILE, _NAMED, _BASE64, _PIXELS]},
+}
+"""OpenAPI's schema of a list of instances. The named form has the name of an input, whatever it is."""
+
 Pictures = list[Upload] | list[PixelList]
 
 

@@ -15,7 +15,7 @@ from contract import OUTPUT_NAME
 from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
 from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
-from service.api.dialects.instances import numbers_keys, read_column, read_rows
+from service.api.dialects.instances import INSTANCES, numbers_keys, read_column, read_rows
 from service.api.operation import SERVER_TIMING, TIMEOUT_HEADER, Operation
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
@@ -178,7 +178,13 @@ def _tensor(name: str, data_type: str, shape: tuple[int, ...]) -> Document:
     return {"dtype": data_type, "tensor_shape": {"dim": dimensions, "unknown_rank": False}, "name": name}
 
 
-_ANYTHING: Document = {"type": "array", "items": {}, "minItems": 1}
+_SIGNATURE_NAME: Document = {"type": ["string", "null"], "enum": [_SIGNATURE, "", None]}
+_NAMED_COLUMN: Document = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": INSTANCES,
+}
 _ROWS: Document = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
 _PREDICT_DESCRIPTION = """\
@@ -191,7 +197,13 @@ _VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
         _PREDICT_DESCRIPTION,
         {
             "type": "object",
-            "properties": {"signature_name": {"type": "string"}, "instances": _ANYTHING, "inputs": {}},
+            "additionalProperties": False,
+            "properties": {
+                "signature_name": _SIGNATURE_NAME,
+                "instances": INSTANCES,
+                "inputs": {"anyOf": [INSTANCES, _NAMED_COLUMN]},
+            },
+            "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
             "example": {"instances": [{"b64": _PIXEL}]},
         },
         {"type": "object", "properties": {"predictions": _ROWS, "outputs": _ROWS}},
@@ -202,7 +214,8 @@ _VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
         {
             "type": "object",
             "required": ["examples"],
-            "properties": {"signature_name": {"type": "string"}, "examples": _ANYTHING, "context": {}},
+            "additionalProperties": False,
+            "properties": {"signature_name": _SIGNATURE_NAME, "examples": INSTANCES, "context": {}},
             "example": {"examples": [{"image": {"b64": _PIXEL}}]},
         },
         {"type": "object", "properties": {"result": {"type": "array", "items": {"type": "array", "items": {}}}}},

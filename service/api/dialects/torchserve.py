@@ -23,7 +23,7 @@ from service.api.dialects.documents import (
     reject_others,
     reply,
 )
-from service.api.dialects.instances import numbers_keys, read_rows
+from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
 from service.api.dialects.ping import ping_router
 from service.api.forms import read_files
 from service.api.operation import BINARY, SERVER_TIMING, TIMEOUT_HEADER, Operation
@@ -116,7 +116,21 @@ def _tell_error(explanation: Explanation) -> Reply:
     return Reply(status.value, orjson.dumps(document), JSON, headers)
 
 
-_PARTS: Document = {"type": "array", "items": BINARY, "minItems": 1}
+_PARTS: Document = {"type": "array", "items": BINARY}
+_FORM: Document = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {"data": _PARTS, "body": _PARTS},
+}
+_TEXT: Document = {"type": "string", "format": "byte", "minLength": 1}
+_BODY: Document = {
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "additionalProperties": False,
+    "properties": {"instances": INSTANCES, "data": _TEXT, "body": _TEXT},
+}
 _LABELS: Document = {
     "type": "object",
     "additionalProperties": {"type": "number"},
@@ -140,8 +154,8 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
             "content": {
                 "image/*": {"schema": BINARY},
                 "application/octet-stream": {"schema": BINARY},
-                "multipart/form-data": {"schema": {"type": "object", "properties": {"data": _PARTS, "body": _PARTS}}},
-                "application/json": {"schema": {"type": "object", "properties": {"instances": {"type": "array"}}}},
+                "multipart/form-data": {"schema": _FORM},
+                "application/json": {"schema": _BODY},
             },
         },
         answer={

@@ -26,7 +26,7 @@ from service.api.dialects.documents import (
     rows,
     tell_error,
 )
-from service.api.dialects.instances import numbers_keys, read_rows
+from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
 from service.api.dialects.own_bodies import read_own
 from service.api.operation import BINARY, SERVER_TIMING, TIMEOUT_HEADER, Operation
 from service.api.parameters import NO_PARAMETERS
@@ -132,7 +132,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
                     "schema": {
                         "type": "object",
                         "properties": {
-                            "instances": {"type": "array", "items": {}, "minItems": 1},
+                            "instances": INSTANCES,
                             "parameters": {"type": "object"},
                         },
                     }

@@ -53,6 +53,10 @@ def test_the_document_describes_every_dialect_under_a_tag_of_its_own(client: htt
     document = answer.json()
     referred = set(re.findall(r'"#/components/schemas/(\w+)"', answer.text))
     assert referred <= set(document["components"]["schemas"])
+    for template, path in document["paths"].items():
+        for operation in path.values():
+            named = {given["name"] for given in operation.get("parameters", ()) if given["in"] == "path"}
+            assert named == set(re.findall(r"{(\w+)}", template))
     tags: dict[str, int] = {}
     identifiers: list[str] = []
     for path in document["paths"].values():
