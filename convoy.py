@@ -4,7 +4,7 @@
 
     convoy WORD ... ─┬─ serve, score, verify, doctor, keys, health > service      (never imports TensorFlow)
                      └─ train, import, describe, evaluate,
-                        convert, submit ─────────────────────────> training
+                        calibrate, convert, submit ─────────────────────────> training
 
 A command imports what it needs and nothing else. ``python -m service`` and ``python -m training`` go on working.
 """
@@ -45,6 +45,7 @@ COMMANDS: Final = {
     "train": Command("training", "train-env", "train on CIFAR-10, MNIST or a folder of pictures (docs/models.md)"),
     "describe": Command("training", "train-env", "a table of a network's layers"),
     "evaluate": Command("training", "train-env", "measure an exported file by ONNX Runtime"),
+    "calibrate": Command("training", "train-env", "fit thresholds on held-out pictures (docs/trust.md)"),
     "convert": Command("training", "train-env", "the same model in float16 or int8, measured"),
     "submit": Command("training", "train-env", "write Kaggle's submission.csv"),
 }

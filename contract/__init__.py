@@ -11,6 +11,7 @@ learned from) stands in the file's ``metadata_props``, which :mod:`contract.prop
 
 from contract.errors import ContractError, NoMetadataError
 from contract.golden import GoldenImage
+from contract.held_out import COVERAGES, Conformal, CoverageLevel, Familiarity
 from contract.measured import Evaluation, Reference
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
@@ -23,6 +24,7 @@ FEATURES_NAME = "features"
 OPSET = 18
 
 __all__ = [
+    "COVERAGES",
     "FEATURES_NAME",
     "GOLDEN_TOLERANCE",
     "INPUT_NAME",
@@ -33,10 +35,13 @@ __all__ = [
     "SCHEMA_VERSION",
     "VERSION_RULE",
     "ColorMode",
+    "Conformal",
     "ContractError",
+    "CoverageLevel",
     "CropRounding",
     "DataSource",
     "Evaluation",
+    "Familiarity",
     "Fit",
     "GoldenImage",
     "Interpolation",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from contract.golden import GoldenImage
+from contract.held_out import Conformal, Familiarity
 from contract.measured import Evaluation, Reference
 from contract.names import name_classes
 from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
@@ -72,6 +73,8 @@ class ModelMetadata:
         exif: whether a picture is turned as its EXIF orientation says.
         icc: whether an embedded colour profile is converted to sRGB.
         preprocessing_proof: how it is known that the pixels are prepared as the network was trained, in a few words.
+        conformal: thresholds of sets of labels, fitted on held-out pictures; None where there were none.
+        familiarity: how familiar held-out pictures look; likewise.
         features: (C, H, W) of the last feature map, where the graph has it as a second output; else None.
         class_names: what answers call each class, all different: its label, with the id in brackets where other classes
             have the same label. Derived.
@@ -106,6 +109,8 @@ class ModelMetadata:
     icc: bool = True
     preprocessing_proof: str | None = None
     features: tuple[int, int, int] | None = None
+    conformal: Conformal | None = None
+    familiarity: Familiarity | None = None
     class_names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from contract import fields
 from contract.errors import ContractError, NoMetadataError
 from contract.golden import GoldenImage, read_golden, write_golden
+from contract.held_out import read_conformal, read_familiarity
 from contract.measured import read_evaluation, read_reference
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
 from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
@@ -98,9 +99,15 @@ def read_props(props: Mapping[str, str]) -> dict[str, Any]:
     if schema == 1:
         values |= {name: reader(_value(props, name), name) for name, reader in measured.items()}
     else:
-        values |= _present(props, {name: fields.optional(reader) for name, reader in measured.items()} | _OPTIONAL)
+        held_out: dict[str, fields.Reader[Any]] = {
+            "conformal": lambda value, field: read_conformal(value, field, classes),
+            "familiarity": read_familiarity,
+        }
+        may_be = {name: fields.optional(reader) for name, reader in (measured | held_out).items()}
+        values |= _present(props, may_be | _OPTIONAL)
     values |= _present(props, {"golden_tolerance": _GOLDEN_TOLERANCE})
     _check(values)
+    _check_held_out(values)
     pixel_bytes = values["height"] * values["width"] * (3 if values["color_mode"] == "RGB" else 1)
     golden = read_golden(
         _value(props, "golden"),
@@ -132,6 +139,12 @@ def _check(values: Mapping[str, Any]) -> None:
         raise ContractError(f"metadata field class_ids: {len(labels)} different ids are needed, one for each label")
     elif len(set(name_classes(labels, class_ids))) != len(labels):
         raise ContractError("metadata field labels: two classes would be called the same, ids included")
+
+
+def _check_held_out(values: Mapping[str, Any]) -> None:
+    for name in ("conformal", "familiarity"):
+        if values.get("multi_label") and values.get(name) is not None:
+            raise ContractError(f"metadata field {name}: it is for models of which one label is right")
 
 
 def _present(props: Mapping[str, str], readers: Mapping[str, fields.Reader[Any]]) -> dict[str, Any]:

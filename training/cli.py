@@ -15,7 +15,7 @@ from training.errors import TrainingError
 from training.files import one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
 
-_COMMANDS = ("train", "import", "describe", "evaluate", "convert", "export", "submit")
+_COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "export", "submit")
 _BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 _MODELS, _TRIALS = Path("models"), Path("runs/trials")
@@ -71,11 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="{DATA SET, import, describe, evaluate, convert, submit}")
+    commands = parser.add_subparsers(
+        required=True, metavar="{DATA SET, import, describe, evaluate, calibrate, convert, submit}"
+    )
     _add_train(commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)"))
     add_import_arguments(commands.add_parser("import", help="serve a classifier that something else trained"))
     _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
+    _add_calibrate(commands.add_parser("calibrate", help="fit thresholds for decisions on held-out pictures"))
     _add_export(
         commands.add_parser(
             "convert", aliases=["export"], help="the same model in fewer bits, measured, under a name of its own"
@@ -125,6 +128,18 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.set_defaults(run=_evaluate)
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="gets more metadata; its graph stays as it is")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="FOLDER",
+        help="held-out pictures, a sub-folder for each class; or the data set that the model learned from, of which it "
+        "says what it held out",
+    )
+    parser.set_defaults(run=_calibrate)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
@@ -234,6 +249,20 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     skipped = Path("skipped.tsv") if options.skip_bad else None
     evaluate(options.model, _data_dir(options), skipped=skipped, part=options.part, as_json=options.json)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from training.decisions import calibrate
+    from training.trust import trust_section
+
+    said, trust = calibrate(options.model, options.folder)
+    if said.conformal is None:
+        print(f"{options.model}: too few held-out pictures for any level; 100 are needed for 0.9, 1,000 for 0.99")
+    else:
+        levels = ", ".join(f"{level.coverage:g}" for level in said.conformal.levels)
+        print(f"{options.model}: coverage {levels}, from {said.conformal.images} held-out pictures")
+    if trust is not None:
+        print(trust_section(said, trust), end="")
 
 
 def _export(options: argparse.Namespace) -> None:

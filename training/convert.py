@@ -109,6 +109,8 @@ def convert(
         commit=provenance.commit(),
         created=provenance.now(),
         features=features_shape(graph),
+        conformal=None,  # other probabilities need thresholds of their own: `convoy calibrate`
+        familiarity=None,
         golden_tolerance=_GOLDEN_TOLERANCES[precision],
     )
     converted = Converted(metadata, before, after)

@@ -12,10 +12,12 @@ from training import provenance
 from training.calibrate import logits_of
 from training.card import HowMade, write_card
 from training.data.dataset import DataSet
+from training.decisions import decide
 from training.errors import RecipeError
 from training.export import check_parity, to_onnx
 from training.figures.album import CAPTIONS, draw_album
 from training.fit import Fitted, fit, run_identity
+from training.held_out import LEAST_FAMILIAR
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata
@@ -87,7 +89,8 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     fitted = fit(job.recipe, data, run, seed=job.seed, tensorboard=job.tensorboard)
     views = job.mirrored_view
     logits = logits_of(fitted.network, fitted.validation, mirrored_view=views)
-    temperature = fit_temperature(logits, fitted.validation.classes)
+    for_temperature, for_decisions = _halves(len(fitted.validation))
+    temperature = fit_temperature(logits[for_temperature], fitted.validation.classes[for_temperature])
 
     uncalibrated = to_onnx(fitted.network, 1.0, mirrored_view=views)
     compared = data.test.take(slice(_PARITY_IMAGES))
@@ -99,6 +102,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
 
     metadata = _metadata(job, data, fitted, raw=raw, test=test, temperature=temperature)
     metadata = dataclasses.replace(metadata, features=features_shape(graph))
+    metadata = decide(served, metadata, fitted.validation.take(for_decisions))
     with publishing(job.repository, job.name, job.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         record = {
@@ -128,6 +132,16 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         card = write_card(metadata, test=test, validation=validation.evaluation, made=job.made, captions=CAPTIONS)
         (folder / "MODEL_CARD.md").write_text(card)
     return metadata
+
+
+def _halves(count: int) -> tuple[slice, slice]:
+    """Which held-out pictures fit the temperature, and which the thresholds of decisions: every other one each.
+
+    Of few pictures all fit the temperature; the thresholds, which need 100 of their own, are left out.
+    """
+    if count < 2 * LEAST_FAMILIAR:
+        return slice(None), slice(0, 1)
+    return slice(0, None, 2), slice(1, None, 2)
 
 
 def _metadata(

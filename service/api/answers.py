@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from service.api.decisions import decide
+from service.api.decisions import decide, warn_of_unfamiliar
 from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters
 from service.api.prediction_json import Picked, write_predictions
 from service.api.problems import picture_problem
@@ -50,6 +50,11 @@ def answer(
         return Reply(200, write_array(result.probabilities), media_type, headers)
     metadata = result.model.metadata
     warnings = _warn(result) if result.seen else None
+    decisions = None
+    if parameters[FIRST_DECISION:] != NO_DECISIONS:
+        decisions = decide(result, parameters, uploads)
+        warnings = {} if warnings is None else warnings
+        warn_of_unfamiliar(decisions, warnings)
     body = write_predictions(
         metadata.name,
         metadata.version,
@@ -60,7 +65,7 @@ def answer(
         filenames=filenames,
         failures={fault.index: _failed(fault) for fault in faults} if faults else None,
         warnings=warnings,
-        decisions=None if parameters[FIRST_DECISION:] == NO_DECISIONS else decide(result, parameters, uploads),
+        decisions=decisions,
     )
     return Reply(200, body, JSON, headers)
 

@@ -1,17 +1,24 @@
 """What predictions get, on request only, for those who decide by them; `service/decision` decides it."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 
-from contract import ModelMetadata
+from contract import CoverageLevel, ModelMetadata
 from service.api.parameters import Parameters
 from service.classifier import Classification
 from service.decision.abstention import abstains
+from service.decision.familiarity import LEAST_FAMILIARITY, familiarity_of
+from service.decision.label_sets import label_sets
 from service.decoding import Upload, read_images
 from service.errors import MalformedRequestError
 from service.models.receipt import Asked, write_receipt
+
+_UNFAMILIAR: Final = (
+    f"the model is less sure of this picture than of {1 - LEAST_FAMILIARITY:.0%} of the pictures that it was tried on: "
+    "it may show something that the model has not learned"
+)
 
 
 def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
@@ -25,6 +32,33 @@ def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
             "min_confidence is for models of which one label is right; a picture may have several labels of "
             f"{metadata.name}, each with a probability of its own: leave it out, and compare `probabilities`"
         )
+    if parameters.coverage is not None:
+        find_level(metadata, parameters.coverage)
+    if parameters.familiarity and metadata.familiarity is None:
+        raise MalformedRequestError(
+            f"familiarity is not known of {metadata.name} version {metadata.version}: its file says nothing of "
+            "held-out pictures. `convoy calibrate` adds it; leave it out here"
+        )
+
+
+def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
+    """The thresholds of a level.
+
+    Raises:
+        MalformedRequestError: the model has none for it; names the levels that can be asked.
+    """
+    levels = () if metadata.conformal is None else metadata.conformal.levels
+    for level in levels:
+        if level.coverage == coverage:
+            return level
+    name = f"{metadata.name} version {metadata.version}"
+    if not levels:
+        raise MalformedRequestError(
+            f"coverage cannot be asked of {name}: its file has no thresholds from held-out pictures. `convoy "
+            "calibrate` adds them, unless a picture may have several labels; leave it out here"
+        )
+    known = ", ".join(f"{level.coverage:g}" for level in levels)
+    raise MalformedRequestError(f"coverage is {coverage:g}; of {name} it can be {known}")
 
 
 def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upload] | bytes) -> list[dict[str, Any]]:
@@ -41,9 +75,23 @@ def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upl
     decisions: list[dict[str, Any]] = [{} for _ in result.probabilities]
     if parameters.min_confidence is not None:
         _abstain(result, parameters.min_confidence, decisions)
+    if parameters.coverage is not None:
+        level, names = find_level(result.model.metadata, parameters.coverage), result.model.metadata.class_names
+        for columns, decision in zip(label_sets(result.probabilities, level), decisions, strict=True):
+            decision["label_set"] = [names[column] for column in columns.tolist()]
+    if parameters.familiarity and (known := result.model.metadata.familiarity) is not None:
+        for share, decision in zip(familiarity_of(result.probabilities, known).tolist(), decisions, strict=True):
+            decision["familiarity"] = round(share, 4)
     if parameters.receipt:
         _add_receipts(result, parameters, uploads, decisions)
     return decisions
+
+
+def warn_of_unfamiliar(decisions: Sequence[Mapping[str, Any]], warnings: dict[int, list[dict[str, str]]]) -> None:
+    """Adds a warning to those of each picture that looks less familiar than 95 % of held-out pictures."""
+    for place, decision in enumerate(decisions):
+        if decision.get("familiarity", 1.0) < LEAST_FAMILIARITY:
+            warnings.setdefault(place, []).append({"code": "unfamiliar", "detail": _UNFAMILIAR})
 
 
 def _abstain(result: Classification, min_confidence: float, decisions: list[dict[str, Any]]) -> None:

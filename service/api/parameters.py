@@ -30,6 +30,8 @@ class Parameters(NamedTuple):
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
         prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: pictures are taken as they are.
         min_confidence: least probability, 0 to 1, that the most probable label needs to be named; None names it always.
+        coverage: how often a picture's set of labels is to hold the truth, 0 to 1; None leaves the set out.
+        familiarity: whether each prediction says how familiar its picture looks to the model.
         receipt: whether each prediction says all that makes it again.
     """
 
@@ -40,6 +42,8 @@ class Parameters(NamedTuple):
     on_error: str | None = None
     prepare: str | None = None
     min_confidence: float | None = None
+    coverage: float | None = None
+    familiarity: bool | None = None
     receipt: bool | None = None
 
 
@@ -99,8 +103,13 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
     )
 
 
-def _read_decisions(values: Mapping[str, Any]) -> tuple[float | None, bool | None]:
-    return _share("min_confidence", values.get("min_confidence")), _flag("receipt", values.get("receipt"))
+def _read_decisions(values: Mapping[str, Any]) -> tuple[float | None, float | None, bool | None, bool | None]:
+    return (
+        _share("min_confidence", values.get("min_confidence")),
+        _share("coverage", values.get("coverage")),
+        _flag("familiarity", values.get("familiarity")),
+        _flag("receipt", values.get("receipt")),
+    )
 
 
 def merge(sources: Iterable[tuple[str, Parameters]]) -> Parameters:

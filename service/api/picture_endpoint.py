@@ -28,7 +28,7 @@ from service.http.connection import Connection
 from service.models.catalog import ServedModel
 
 _MOST_PARAMETERS = 16
-_NOT_HERE = ("min_confidence", "receipt", "top_k", "probabilities", "on_error")
+_NOT_HERE = ("min_confidence", "coverage", "familiarity", "receipt", "top_k", "probabilities", "on_error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,17 @@ _RECEIPT = _query(
     "`true`: each prediction has a `receipt` of all that makes it again, which `convoy verify` does.",
     {"type": "boolean"},
 )
-_DECISIONS = (_MIN_CONFIDENCE, _RECEIPT)
+_COVERAGE = _query(
+    "coverage",
+    "Adds `label_set`, the labels of which one is right so often: one of the levels in `coverages` of `GET /models`.",
+    {"type": "number", "minimum": 0, "maximum": 1},
+)
+_FAMILIARITY = _query(
+    "familiarity",
+    "`true`: adds the share of held-out pictures that look less familiar to the model, and a warning below 0.05.",
+    {"type": "boolean"},
+)
+_DECISIONS = (_MIN_CONFIDENCE, _COVERAGE, _FAMILIARITY, _RECEIPT)
 _LISTING = (_TOP_K, _PROBABILITIES, _ON_ERROR, _PREPARE, *_DECISIONS)
 _MODEL = _query("model", "Name of the model; the default model where left out.", _NAME, "cifar10")
 _VERSION = _query("version", "Version of the model; its default version where left out.", _NAME, "1")

@@ -107,6 +107,8 @@ def _version(model: ServedModel) -> ModelVersion:
         accuracy=None if score is None else score.accuracy,
         expected_calibration_error=None if score is None else score.expected_calibration_error,
         test_images=None if score is None else score.images,
+        coverages=[] if metadata.conformal is None else [level.coverage for level in metadata.conformal.levels],
+        familiarity=None if metadata.familiarity is None else metadata.familiarity.score,
         data=metadata.data.name,
         licence=metadata.data.licence,
         citation=metadata.data.citation,

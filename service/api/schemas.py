@@ -45,7 +45,9 @@ class RankedLabel(BaseModel):
 class PictureWarning(BaseModel):
     """What was done to a picture, or what may be wrong with it."""
 
-    code: Literal["blank", "inverted", "upscaled", "cropped", "stretched", "transparent", "turned", "color-profile"]
+    code: Literal[
+        "blank", "inverted", "upscaled", "cropped", "stretched", "transparent", "turned", "color-profile", "unfamiliar"
+    ]
     detail: str = Field(description="What was seen, for people.")
 
 
@@ -99,6 +101,15 @@ class Prediction(BaseModel):
     file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["cat.jpg"])
     warnings: list[PictureWarning] | None = Field(None, description="Only where there is something to say.")
     reason: str | None = Field(None, description="With `min_confidence`: why there is no label, where there is none.")
+    label_set: list[str] | None = Field(
+        None,
+        description="With `coverage`: the labels of which one is right as often as was asked, the most probable first.",
+    )
+    familiarity: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        description="With `familiarity=true`: share of held-out pictures that look less familiar to the model, by its "
+        "probabilities.",
+    )
     receipt: Receipt | None = Field(None, description="With `receipt=true`.")
 
 
@@ -156,6 +167,10 @@ class EncodedImages(BaseModel):
     min_confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None, description="A picture whose most probable label is less probable gets none, and a `reason`."
     )
+    coverage: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="Adds `label_set`, which holds the truth so often; one of the levels of `GET /models`."
+    )
+    familiarity: bool | None = Field(None, description="Adds how familiar each picture looks to the model.")
     receipt: bool | None = Field(None, description="Each prediction says all that makes it again.")
 
 
@@ -196,6 +211,13 @@ class ModelVersion(BaseModel):
     )
     expected_calibration_error: float | None = Field(description="null: not measured.", examples=[0.0061])
     test_images: int | None = Field(description="null: not measured.", examples=[10000])
+    coverages: list[float] = Field(
+        description="Levels that `coverage` may ask for; empty: it has no thresholds.",
+        examples=[[0.9, 0.95, 0.98, 0.99]],
+    )
+    familiarity: str | None = Field(
+        description="What `familiarity` compares: `entropy` of the probabilities; null: it cannot be asked for."
+    )
     data: str = Field(description="The data set that it learned from.", examples=["CIFAR-10"])
     licence: str
     citation: str

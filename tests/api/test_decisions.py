@@ -165,3 +165,50 @@ def test_neighbours_and_the_size_of_a_batch_change_nothing(
         together = client.post(f"/predict?model={model}", files=files).json()["predictions"]
         found = np.array([list(prediction["probabilities"].values()) for prediction in together])
         assert np.abs(found - expected[places]).max() < 1e-6
+
+
+class TestSets:
+    @pytest.mark.parametrize("way", ["query", "form", "json"])
+    def test_higher_levels_have_larger_sets(self, client: httpx.Client, cat: bytes, way: str) -> None:
+        sets = [one(ask(client, way, cat, coverage=level))["label_set"] for level in (0.9, 0.98, 0.99)]
+        assert sets[0][0] == one(client.post("/predict", content=cat, headers=PNG))["label"]
+        assert set(sets[0]) <= set(sets[1]) <= set(sets[2])
+
+    def test_a_sure_model_answers_one_label(self, client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+        files = [("file", path.read_bytes()) for path in samples["mnist"]]
+        answer = client.post("/predict?model=mnist&coverage=0.90", files=files).json()
+        assert all(prediction["label_set"] == [prediction["label"]] for prediction in answer["predictions"])
+
+    @pytest.mark.parametrize("level", [0, 0.5, 0.901, 1])
+    def test_other_levels_are_400_and_name_those_that_can_be(
+        self, client: httpx.Client, cat: bytes, level: float
+    ) -> None:
+        answer = ask(client, "query", cat, coverage=level)
+        assert answer.status_code == 400
+        assert "it can be 0.9, 0.95, 0.98, 0.99" in answer.json()["detail"]
+        assert client.get("/models/cifar10").json()["versions"][0]["coverages"] == [0.9, 0.95, 0.98, 0.99]
+
+
+def test_familiarity_and_its_warning(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+    digit = Image.open(samples["mnist"][0]).convert("L")
+    letters = Image.effect_noise((28, 28), 90)
+    found = {}
+    for name, picture in {"digit": digit, "odd": letters}.items():
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        query = "/models/mnist/versions/1/predict?familiarity=true"
+        found[name] = one(client.post(query, content=stream.getvalue(), headers=PNG))
+    assert found["digit"]["familiarity"] > 0.05
+    assert "unfamiliar" not in [warning["code"] for warning in found["digit"].get("warnings", [])]
+    assert found["odd"]["familiarity"] < 0.05
+    assert "unfamiliar" in [warning["code"] for warning in found["odd"]["warnings"]]
+
+
+def test_a_model_without_thresholds_says_so(tmp_path: Path, cat: bytes) -> None:
+    put(tmp_path / "models", "several", "1", channels_model("several"))
+    with ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as server:
+        for query in ("coverage=0.9", "familiarity=true"):
+            answer = httpx.post(f"{server.url}/predict?{query}", content=cat, headers=PNG)
+            assert answer.status_code == 400
+            assert "convoy calibrate" in answer.json()["detail"]
+        assert httpx.get(f"{server.url}/models/several").json()["versions"][0]["coverages"] == []

@@ -2,7 +2,9 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,11 @@ class LabelledImages:
             raise DataError(f"pixels must be uint8 [N, H, W, C], not {self.pixels.dtype} {list(self.pixels.shape)}")
         if self.classes.shape != self.pixels.shape[:1]:
             raise DataError(f"{len(self.pixels)} images but {len(self.classes)} labels: there must be one for each")
+
+    @classmethod
+    def of(cls, pixels: Sequence[NDArray[np.uint8]], classes: Sequence[int]) -> Self:
+        """Pictures one by one, uint8 [H, W, C] each, and their classes."""
+        return cls(np.stack(pixels), np.array(classes, np.int64))
 
     def __len__(self) -> int:
         return len(self.pixels)

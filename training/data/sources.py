@@ -70,7 +70,7 @@ def load_for(model: ModelMetadata, place: Path | None, skipped: Path | None = No
         DataError: it is missing, truncated, damaged or mislabelled.
         ModelFileError: its classes are not the model's.
     """
-    if place is not None and (_names_pictures(place, model) or (place.is_dir() and not _is_published(place))):
+    if place is not None and (_names_pictures(place, model) or (place.is_dir() and not is_published(place))):
         rule = PictureRule(model.height, model.width, model.color_mode, model.fit, model.polarity)
         return image_folder.load(
             place, name=model.name, rule=rule, source=model.data, labels=model.labels, skipped=skipped
@@ -86,7 +86,7 @@ def _names_pictures(place: Path, model: ModelMetadata) -> bool:
     return is_table(place) and _BY_NAME.get(model.data.name, model.name) != "mnist"
 
 
-def _is_published(place: Path) -> bool:
+def is_published(place: Path) -> bool:
     """Whether the folder is laid out by CIFAR-10's, MNIST's or Kaggle's publishers."""
     folders = (place, place / cifar10.DIRECTORY, place / "mnist")
     return any(any(folder.glob(kind)) for folder in folders for kind in ("data_batch_*", "*-ubyte*", "train.csv"))

@@ -1,0 +1,48 @@
+"""How familiar a picture looks to a model: the share of held-out pictures that look less familiar.
+
+The score is made of the probabilities alone, since the files have no other output that was found to be worth its cost;
+`docs/trust.md` has what was measured. A model can be sure of what it has never seen, so a high value is no proof.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import Familiarity
+
+LEAST_FAMILIARITY: Final = 0.05
+"""Of the held-out pictures, 95 % are at least so familiar; below it there is a warning."""
+
+
+def negative_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Higher the surer the model is.
+
+    Args:
+        probabilities: float32 [N, K].
+
+    Returns:
+        float64 [N], in nats, at most 0.
+    """
+    wide = probabilities.astype(np.float64)
+    scores: NDArray[np.float64] = (wide * np.log(np.maximum(wide, 1e-30))).sum(axis=1)
+    return scores
+
+
+def familiarity_of(probabilities: NDArray[np.float32], known: Familiarity) -> NDArray[np.float64]:
+    """The share of held-out pictures that look less familiar than each picture.
+
+    Args:
+        probabilities: float32 [N, K].
+        known: the distribution over held-out pictures.
+
+    Returns:
+        float64 [N], 0 to 1.
+    """
+    quantiles = np.array(known.quantiles)
+    scores = np.clip(negative_entropy(probabilities), quantiles[0], quantiles[-1])
+    above = np.clip(np.searchsorted(quantiles, scores, side="left"), 1, len(quantiles) - 1)
+    low, high = quantiles[above - 1], quantiles[above]
+    within = np.divide(scores - low, high - low, out=np.zeros_like(scores), where=high > low)
+    shares: NDArray[np.float64] = (above - 1 + within) / (len(quantiles) - 1)
+    return shares

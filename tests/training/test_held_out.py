@@ -1,0 +1,160 @@
+"""Thresholds that are fitted on held-out pictures keep their promise on others; ``convoy calibrate`` writes them."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from contract import COVERAGES, ContractError, ModelMetadata
+from training.cli import main
+from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy
+from training.onnx_classifier import OnnxClassifier
+from training.raps import RULES, raps_quantile, raps_sets
+from training.scores import Classes, Probabilities
+from training.trust import measure_trust, wilson_interval
+
+CIFAR10 = Path("models/cifar10/2/model.onnx")
+
+
+def drawn(count: int, seed: int, labels: int = 10, sharpness: float = 2.0) -> tuple[Probabilities, Classes]:
+    """Probabilities that are calibrated, since the truth is drawn by them; label 0 is harder than the others."""
+    random = np.random.default_rng(seed)
+    logits = random.normal(0, sharpness, (count, labels))
+    powers = np.exp(logits)
+    shares = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    classes = (shares.cumsum(axis=1) < random.random((count, 1))).sum(axis=1).clip(max=labels - 1)
+    return shares, classes.astype(np.int64)
+
+
+def covered(sets: np.ndarray, classes: Classes) -> float:
+    return float(sets[np.arange(len(classes)), classes].mean())
+
+
+@pytest.mark.parametrize("coverage", COVERAGES)
+def test_sets_hold_the_truth_as_often_as_asked_and_are_the_smallest(coverage: float) -> None:
+    fitted, truth = drawn(5000, 1)
+    others, other_truth = drawn(20000, 2)
+    sets = label_sets(others, fit_level(fitted, truth, coverage))
+    assert covered(sets, other_truth) >= coverage - 0.01
+    assert sets.any(axis=1).all()
+    for rule in RULES:
+        raps = raps_sets(others, raps_quantile(fitted, truth, coverage, rule), rule)
+        assert covered(raps, other_truth) >= coverage - 0.01
+        assert sets.sum() <= 1.01 * raps.sum()
+
+
+@pytest.mark.parametrize(("count", "levels"), [(99, 0), (100, 1), (200, 2), (499, 2), (500, 3), (1000, 4)])
+def test_levels_need_enough_pictures(count: int, levels: int) -> None:
+    conformal = fit_conformal(*drawn(count, 3))
+    found = () if conformal is None else tuple(level.coverage for level in conformal.levels)
+    assert found == COVERAGES[:levels]
+    assert (fit_familiarity(drawn(count, 3)[0]) is not None) == (count >= 100)
+
+
+def test_a_class_that_is_left_behind_gets_a_threshold_of_its_own() -> None:
+    fitted, truth = drawn(8000, 4)
+    others, other_truth = drawn(20000, 5)
+    for shares, classes in ((fitted, truth), (others, other_truth)):
+        moved = np.flatnonzero(classes == 0)[::2]  # half of one class looks like another one
+        shares[moved] = np.roll(shares[moved], 1, axis=1)
+    thresholds = fit_level(fitted, truth, 0.9)
+    assert len(thresholds) == 10
+    sets, hard = label_sets(others, thresholds), other_truth == 0
+    assert covered(sets[hard], other_truth[hard]) >= 0.87
+    common = label_sets(others, [np.sort(fitted[np.arange(8000), truth])[800]])
+    assert covered(common[hard], other_truth[hard]) < 0.85
+
+
+def test_the_interval_is_that_of_wilson() -> None:
+    low, high = wilson_interval(0.9, 100)  # 0.8256 to 0.9448, statsmodels' proportion_confint(method="wilson")
+    assert (round(low, 4), round(high, 4)) == (0.8256, 0.9448)
+
+
+class TestCommitted:
+    @pytest.mark.parametrize("model", ["cifar10/1", "cifar10/2", "mnist/1", "mnist/2"])
+    def test_each_model_has_all_levels_and_figures_that_keep_them(self, model: str) -> None:
+        said = OnnxClassifier.open(Path("models") / model / "model.onnx").metadata
+        assert [level.coverage for level in said.conformal.levels] == list(COVERAGES)
+        assert said.familiarity is not None
+        record = json.loads((Path("models") / model / "metrics.json").read_text())
+        assert record["decisions"]["accuracy"] == record["test"]["accuracy"]
+        for level in record["decisions"]["sets"]:
+            assert level["coverage"] >= level["asked"] - 0.01
+            assert level["has_class_thresholds"] or min(level["by_class"]) >= level["asked"] - 0.05
+
+
+class TestCalibrate:
+    def test_a_folder_of_pictures_adds_metadata_and_leaves_the_graph(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        model = tmp_path / "model.onnx"
+        shutil.copy(CIFAR10, model)
+        before = onnx.load(model).graph.SerializeToString()
+        labels = OnnxClassifier.open(model).metadata.labels
+        random = np.random.default_rng(0)
+        for label in labels:
+            (tmp_path / "held" / label).mkdir(parents=True)
+            for number in range(20):
+                pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "held" / label / f"{number}.png")
+        assert main(["calibrate", str(model), str(tmp_path / "held")]) == 0
+        assert "coverage 0.9, 0.95, from 200 held-out pictures" in capsys.readouterr().out
+        assert onnx.load(model).graph.SerializeToString() == before
+        said = OnnxClassifier.open(model).metadata
+        assert [level.coverage for level in said.conformal.levels] == [0.9, 0.95]
+        assert said.labels == labels
+
+    @pytest.mark.parametrize("folder", ["missing", "parts"])
+    def test_what_is_no_folder_of_held_out_pictures_is_told(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
+    ) -> None:
+        shutil.copy(CIFAR10, tmp_path / "model.onnx")
+        for part in ("train", "test"):
+            (tmp_path / "parts" / part).mkdir(parents=True)
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / folder)]) == 2
+        assert "Traceback" not in capsys.readouterr().err
+        assert OnnxClassifier.open(tmp_path / "model.onnx").metadata.conformal is not None
+
+
+class TestContract:
+    said = OnnxClassifier.open(CIFAR10).metadata
+
+    def test_it_is_read_as_written(self) -> None:
+        assert ModelMetadata.from_props(self.said.to_props()) == self.said
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("conformal", {"images": 1, "levels": []}),
+            ("conformal", {"images": 1, "levels": [{"coverage": 0.9, "thresholds": [0.1, 0.1]}]}),
+            ("conformal", {"images": 1, "levels": [{"coverage": 1, "thresholds": [0.1]}]}),
+            ("conformal", {"images": 1, "levels": [{"coverage": 0.9, "thresholds": ["a"]}]}),
+            ("familiarity", {"images": 9, "score": "entropy", "quantiles": [0.0] * 100}),
+            ("familiarity", {"images": 9, "score": "entropy", "quantiles": [1.0] + [0.0] * 100}),
+            ("familiarity", {"images": 9, "score": "knn", "quantiles": [0.0] * 101}),
+        ],
+    )
+    def test_what_contradicts_itself_is_refused(self, name: str, value: object) -> None:
+        props = self.said.to_props() | {f"convoy.{name}": json.dumps(value)}
+        with pytest.raises(ContractError, match=name):
+            ModelMetadata.from_props(props)
+
+    def test_a_model_of_several_labels_has_neither(self) -> None:
+        with pytest.raises(ContractError, match="one label is right"):
+            dataclasses.replace(self.said, multi_label=True).to_props()
+
+
+def test_figures_of_a_perfect_model() -> None:
+    said = OnnxClassifier.open(CIFAR10).metadata
+    classes = np.arange(10).repeat(5)
+    trust = measure_trust(np.eye(10, dtype=np.float32)[classes], classes, said)
+    assert trust.accuracy == 1
+    assert all(level.coverage == 1 and level.mean_size == 1 for level in trust.sets)
+    assert all(point.answered == 1 and point.accuracy == 1 for point in trust.risk_coverage)
+    assert trust.familiar == 1
+    assert (negative_entropy(np.eye(10, dtype=np.float32)) == 0).all()

@@ -1,0 +1,138 @@
+"""``convoy calibrate MODEL FOLDER``: fits thresholds on held-out pictures and writes them into a model's metadata.
+
+::
+
+    model.onnx, held-out pictures ─> probabilities ─> thresholds, familiarity ─> the same graph with more metadata
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from contract import ContractError, ModelMetadata
+from imaging import Target
+from training.data import sources
+from training.data.dataset import LabelledImages
+from training.data.holdout import FirstHoldout, Holdout, RandomHoldout
+from training.data.listing import list_folder
+from training.data.picture import read_picture
+from training.errors import DataError, ModelFileError
+from training.files import write_atomically
+from training.held_out import fit_conformal, fit_familiarity
+from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
+from training.trust import Trust, measure_trust, trust_section
+
+SECTION = "## To decide by"
+
+
+def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
+    """Fits, writes the file, and where there is a test set, measures.
+
+    Args:
+        path: a model file; its graph stays as it is, to the bit.
+        folder: held-out pictures, a sub-folder for each class; or the publishers' files of the data set that the model
+            learned from, of which its recipe says what was held out.
+
+    Returns:
+        What the file now says about itself, and what was measured on the test set; None without one.
+
+    Raises:
+        ModelFileError: the file is no model, or may have several labels a picture.
+        DataError: the pictures are missing or damaged, or it is not known which of them were held out.
+    """
+    classifier = OnnxClassifier.open(path)
+    said = classifier.metadata
+    if said.multi_label:
+        raise ModelFileError(f"{path}: a picture may have several labels; sets and familiarity are for one right label")
+    held_out, test = _pictures(said, folder)
+    decided = decide(classifier, said, held_out)
+    before = onnx.load(path)
+    try:
+        content = with_metadata(before, decided)
+    except ContractError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+    if onnx.load_from_string(content).graph.SerializeToString() != before.graph.SerializeToString():
+        raise ModelFileError(f"{path}: its graph cannot be written as it was read; nothing was changed")
+    trust = None if test is None else measure_trust(classifier.predict(test.pixels), test.classes, decided)
+    write_atomically(path, content)
+    _record(path.parent, decided, trust)
+    return decided, trust
+
+
+def decide(classifier: OnnxClassifier, said: ModelMetadata, held_out: LabelledImages) -> ModelMetadata:
+    """Adds to a model's metadata what decisions need.
+
+    Args:
+        classifier: as it will be served.
+        said: its metadata.
+        held_out: pictures that it did not learn from.
+    """
+    probabilities = classifier.predict(held_out.pixels)
+    return dataclasses.replace(
+        said,
+        conformal=fit_conformal(probabilities, held_out.classes),
+        familiarity=fit_familiarity(probabilities),
+    )
+
+
+def _pictures(said: ModelMetadata, folder: Path) -> tuple[LabelledImages, LabelledImages | None]:
+    """(held out, test set or None)."""
+    if not sources.is_published(folder):
+        return _labelled(said, folder), None
+    holdout = holdout_of(said)
+    data = sources.load_for(said, folder)
+    _, rows = holdout.rows(len(data.train))
+    return data.train.take(rows), data.test
+
+
+def _labelled(said: ModelMetadata, folder: Path) -> LabelledImages:
+    """Every picture of a folder of classes, as the service reads it."""
+    listing = list_folder(folder)
+    if listing.troubles:
+        first = listing.troubles[0]
+        raise DataError(f"{first.path} {first.what} ({first.kind})")
+    if any(entry.part for entry in listing.entries):
+        raise DataError(f"{folder} has parts for training and testing: give the folder of the held-out pictures alone")
+    unknown = [entry for entry in listing.entries if entry.label not in said.class_names]
+    if unknown or not listing.entries:
+        place = unknown[0].path.parent if unknown else folder
+        raise DataError(f"{place} is none of the classes {', '.join(said.class_names)}")
+    target = Target.of(said)
+    pixels = [read_picture(entry.path, target) for entry in listing.entries]
+    return LabelledImages.of(pixels, [said.class_names.index(entry.label) for entry in listing.entries])
+
+
+def holdout_of(said: ModelMetadata) -> Holdout:
+    """What the recipe held out, from the file's own record."""
+    recipe = said.training.get("recipe")
+    rule: Any = recipe.get("holdout") if isinstance(recipe, dict) else None
+    try:
+        values = dict(rule)
+        kind = {"FirstHoldout": FirstHoldout, "RandomHoldout": RandomHoldout}[values.pop("kind")]
+        holdout: Holdout = kind(**values)
+    except (TypeError, KeyError, ValueError):
+        raise DataError(
+            f"{said.name} does not say which pictures of its data set it held out: give a folder of pictures that it "
+            "did not learn from, a sub-folder for each class"
+        ) from None
+    return holdout
+
+
+def _record(folder: Path, said: ModelMetadata, trust: Trust | None) -> None:
+    """Brings the record and the card beside the file up to date, where they are."""
+    if trust is None:
+        return
+    figures, card = folder / "metrics.json", folder / "MODEL_CARD.md"
+    if figures.is_file():
+        record = json.loads(figures.read_text())
+        record["decisions"] = trust.to_json()
+        write_atomically(figures, (json.dumps(record, indent=2) + "\n").encode())
+    if card.is_file():
+        kept, _, rest = card.read_text().partition(f"\n{SECTION}\n")
+        after = rest.partition("\n## ")[2] if rest else ""
+        text = f"{kept.rstrip()}\n\n{SECTION}\n\n{trust_section(said, trust)}"
+        write_atomically(card, (text + (f"\n## {after}" if after else "")).encode())

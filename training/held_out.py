@@ -1,0 +1,106 @@
+"""Fits what decisions need on held-out pictures: thresholds of sets of labels, and how familiar pictures look.
+
+::
+
+    probabilities of held-out pictures ─┬─ sets: the quantile of the true labels' probabilities, by class where needed
+                                        └─ familiarity: the quantiles of the negative entropy
+
+Sets by the least ambiguous rule (LAC) were compared with RAPS (:mod:`training.raps`): they are smaller on every model.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import COVERAGES, Conformal, CoverageLevel, Familiarity
+from contract.held_out import FAMILIARITY_STEPS
+from training.scores import Classes, Probabilities
+
+LEAST_OUTSIDE = 10
+"""A level needs so many held-out pictures outside its sets: 1,000 for 0.99. Fewer say little about its threshold."""
+LEAST_FAMILIAR = 100
+MOST_SHORT = 0.05
+"""Classes may be covered so much less than all pictures are; where one falls shorter, each class gets a threshold."""
+
+Sets = NDArray[np.bool_]
+
+
+def fit_conformal(probabilities: Probabilities, classes: Classes) -> Conformal | None:
+    """Fits the thresholds of every level that there are enough pictures for.
+
+    Args:
+        probabilities: of held-out pictures, float32 [N, K].
+        classes: the truth, [N].
+
+    Returns:
+        The levels; None where there is none.
+    """
+    levels = tuple(
+        CoverageLevel(coverage, fit_level(probabilities, classes, coverage))
+        for coverage in COVERAGES
+        if len(classes) * (1 - coverage) >= LEAST_OUTSIDE - 1e-6
+    )
+    return Conformal(len(classes), levels) if levels else None
+
+
+def fit_level(probabilities: Probabilities, classes: Classes, coverage: float) -> tuple[float, ...]:
+    """The threshold of one level, or that of each class, where one threshold leaves a class far behind."""
+    count = probabilities.shape[1]
+    by_class = _by_class(probabilities, classes, coverage)
+    common = (_threshold(_of_truth(probabilities, classes), coverage),)
+    if by_class is None:
+        return common
+    half = np.random.default_rng(0).permutation(len(classes)) < len(classes) // 2
+    covered = np.zeros(len(classes), bool)
+    for fitted in (half, ~half):  # each half is measured with the threshold of the other
+        threshold = _threshold(_of_truth(probabilities[fitted], classes[fitted]), coverage)
+        sets = label_sets(probabilities[~fitted], (threshold,))
+        covered[~fitted] = sets[np.arange(len(sets)), classes[~fitted]]
+    shares = np.array([covered[classes == index].mean() for index in range(count)])
+    # Two standard errors earlier: the chance of a few hundred pictures is not to hide that a class is left behind.
+    errors = np.sqrt(shares * (1 - shares) / np.bincount(classes, minlength=count))
+    return by_class if (shares - 2 * errors < coverage - MOST_SHORT).any() else common
+
+
+def label_sets(probabilities: Probabilities, thresholds: Sequence[float]) -> Sets:
+    """Which labels are in the set of each picture, bool [N, K]: those at their thresholds, and the most probable."""
+    sets: Sets = probabilities >= np.array(thresholds, np.float32)
+    sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
+    return sets
+
+
+def fit_familiarity(probabilities: Probabilities) -> Familiarity | None:
+    """The distribution of the score over held-out pictures; None where there are fewer than 100."""
+    if len(probabilities) < LEAST_FAMILIAR:
+        return None
+    scores = negative_entropy(probabilities)
+    steps = np.arange(FAMILIARITY_STEPS + 1) / FAMILIARITY_STEPS
+    return Familiarity(len(scores), "entropy", tuple(np.quantile(scores, steps).tolist()))
+
+
+def negative_entropy(probabilities: Probabilities) -> NDArray[np.float64]:
+    """In nats, float64 [N]; higher the surer the model is."""
+    wide = probabilities.astype(np.float64)
+    scores: NDArray[np.float64] = (wide * np.log(np.maximum(wide, 1e-30))).sum(axis=1)
+    return scores
+
+
+def _of_truth(probabilities: Probabilities, classes: Classes) -> Probabilities:
+    return probabilities[np.arange(len(classes)), classes]
+
+
+def _threshold(of_truth: Probabilities, coverage: float) -> float:
+    """The least probability of a true label that is still inside: the finite-sample quantile of split conformal."""
+    place = math.ceil((len(of_truth) + 1) * coverage - 1e-9)
+    return 0.0 if place > len(of_truth) else float(np.sort(of_truth)[::-1][place - 1])
+
+
+def _by_class(probabilities: Probabilities, classes: Classes, coverage: float) -> tuple[float, ...] | None:
+    """A threshold for each class; None where a class has too few pictures for one."""
+    counts = np.bincount(classes, minlength=probabilities.shape[1])
+    if counts.min() * (1 - coverage) < 1 + coverage:
+        return None
+    of_truth = _of_truth(probabilities, classes)
+    return tuple(_threshold(of_truth[classes == index], coverage) for index in range(len(counts)))
