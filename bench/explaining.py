@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil
 
 from bench.first_images import first_test_images
 from bench.load import Load, drive
@@ -38,7 +39,7 @@ def main() -> None:
     if chosen.part != "deletion":
         with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "log") as server:
             for clients in (1, 16):
-                _serving(server.url, clients)
+                _serving(server, clients)
 
 
 def _deletion(name: str, count: int) -> None:
@@ -63,21 +64,26 @@ def _deletion(name: str, count: int) -> None:
     )
 
 
-def _serving(url: str, clients: int) -> None:
+def _serving(server: ServerProcess, clients: int) -> None:
+    url, process = server.url, psutil.Process(server.process.pid)
+    shares: dict[bool, list[float]] = {False: [], True: []}  # predictions for each second of the service's CPU time
     rates: dict[bool, list[float]] = {False: [], True: []}
     tails: dict[bool, list[float]] = {False: [], True: []}
     explained = 0
     _drive(url, clients)
     for _ in range(_ROUNDS):
         for explains in (False, True):
+            before_s = sum(process.cpu_times()[:2])
             load, answers = _explaining(url, clients) if explains else (_drive(url, clients), 0)
+            shares[explains].append(load.requests / (sum(process.cpu_times()[:2]) - before_s))
             rates[explains].append(load.requests / load.duration_s)
             tails[explains].append(load.p99_ms)
             explained += answers
-    ratio = statistics.median(with_it / without for without, with_it in zip(rates[False], rates[True], strict=True))
+    ratio = statistics.median(with_it / without for without, with_it in zip(shares[False], shares[True], strict=True))
     print(
         f"{clients} clients: {statistics.median(rates[False]):.0f} predictions/s alone, "
-        f"{statistics.median(rates[True]):.0f} beside explanations ({ratio:.1%}; {explained} explained); "
+        f"{statistics.median(rates[True]):.0f} beside explanations ({explained} explained); "
+        f"{ratio:.1%} of them for each second of the service's CPU time; "
         f"p99 {statistics.median(tails[False]):.2f} and {statistics.median(tails[True]):.2f} ms"
     )
 

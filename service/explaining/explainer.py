@@ -29,7 +29,8 @@ Method = Literal["hirescam", "occlusion"]
 Choose = Callable[[NDArray[np.float32]], int]
 
 _SLICE_S: Final = 2e-3
-_REST: Final = 12  # times a slice's own time, while others are served
+_AROUND_S: Final = 2e-3  # what is done around a slice: patches made, a share of the answer written
+_REST: Final = 12  # times what a slice took, while others are served
 
 
 class Explanation(NamedTuple):
@@ -126,7 +127,7 @@ async def _occlusion(
                 await asyncio.sleep(slice_s)
                 others = batcher.outstanding > counted * model.metrics.probes or model.metrics.recent != recent
                 if others:
-                    await asyncio.sleep(_REST * slice_s)
+                    await asyncio.sleep(_REST * (slice_s + _AROUND_S))
                 recent = model.metrics.recent
                 stop = min(start + size, occlusion.PATCHES)
                 on_black = model.target.light_on_dark

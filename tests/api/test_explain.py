@@ -22,14 +22,19 @@ NPY = "application/x-npy"
 
 
 @pytest.fixture(scope="module")
-def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server with networks of both kinds."""
-    folder = tmp_path_factory.mktemp("explain")
-    root = copy_models(folder / "models", "cifar10", "mnist")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with networks of both kinds."""
+    root = copy_models(tmp_path_factory.mktemp("explain") / "models", "cifar10", "mnist")
     for head in ("pooled", "flat", "hidden"):
         put(root, head, "1", network(head, name=head))
+    put(root, "moving", "1", network("pooled", name="moving"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def http(models: Path) -> Iterator[httpx.Client]:
     with (
-        ServerProcess(folder / "log", "--models-dir", str(root), "--default-model", "cifar10") as process,
+        ServerProcess(models.parent / "log", "--models-dir", str(models), "--default-model", "cifar10") as process,
         httpx.Client(base_url=process.url, timeout=30) as client,
     ):
         yield client
@@ -107,33 +112,37 @@ def test_explanations_at_once_and_predictions_beside_them_are_right(http: httpx.
 
 
 def test_it_counts_as_64(tmp_path: Path, cat: bytes) -> None:
-    flags, keys = write_keys(tmp_path, "100/hour", somebody=("predict",))
+    flags, keys = write_keys(tmp_path, "100/hour", often=("predict",))
+    keys |= write_keys(tmp_path, "10/hour", seldom=("predict",))[1]
     bounds = ("--queue-capacity", "63", "--max-images-per-request", "8")
     with (
         ServerProcess(tmp_path / "log", *flags, *bounds) as process,
-        httpx.Client(base_url=process.url, headers=bearer(keys["somebody"]), timeout=30) as client,
+        httpx.Client(base_url=process.url, timeout=30) as client,
     ):
-        assert client.post("/explain", content=cat).status_code == 200
-        refused = client.post("/explain", content=cat)
+        often, seldom = bearer(keys["often"]), bearer(keys["seldom"])
+        assert client.post("/explain", content=cat, headers=often).status_code == 200
+        refused = client.post("/explain", content=cat, headers=often)
         assert refused.status_code == 429
         assert "retry-after" in refused.headers
-        assert client.post("/predict", content=cat).status_code == 200
+        assert client.post("/predict", content=cat, headers=often).status_code == 200
+        never = client.post("/explain", content=cat, headers=seldom)
+        assert (never.status_code, "counts as 64" in never.json()["detail"]) == (403, True)
 
 
-def test_a_key_that_can_never_ask_is_told_so(tmp_path: Path, cat: bytes) -> None:
-    flags, keys = write_keys(tmp_path, "10/hour", somebody=("predict",))
-    with ServerProcess(tmp_path / "log", *flags) as process:
-        answer = httpx.post(f"{process.url}/explain", content=cat, headers=bearer(keys["somebody"]))
-        assert (answer.status_code, "counts as 64" in answer.json()["detail"]) == (403, True)
+def test_a_file_that_changed_is_not_looked_into(http: httpx.Client, models: Path) -> None:
+    (models / "moving" / "1" / "model.onnx").write_bytes(network("pooled", seed=5, name="moving"))
+    answer = http.post("/explain?model=moving", content=png(picture(4)))
+    assert (answer.status_code, answer.json()["method"]) == (200, "occlusion")
+    layers = http.post("/layers?model=moving", content=png(picture(4)))
+    assert (layers.status_code, "has changed" in layers.json()["detail"]) == (503, True)
 
 
-def test_a_file_that_changed_is_not_looked_into(tmp_path: Path) -> None:
-    root = tmp_path / "models"
-    path = put(root, "pooled", "1", network("pooled", name="pooled"))
-    with ServerProcess(tmp_path / "log", "--models-dir", str(root)) as process:
-        path.write_bytes(network("pooled", seed=5, name="pooled"))
-        answer = httpx.post(f"{process.url}/explain", content=png(picture(4)))
-        assert (answer.status_code, answer.json()["method"]) == (200, "occlusion")
+def test_layers_are_described(http: httpx.Client, cat: bytes) -> None:
+    answer = http.post("/layers", content=cat).json()
+    assert answer["layers"][0]["formula"] == "(32 - 3 + 2 x 1) / 1 + 1 = 32"
+    assert answer["kernels"]["shape"] == [3, 3, 3]
+    assert answer["layers"][0]["maps"]["image"].startswith("data:image/png;base64,")
+    assert answer["layers"][-1]["maps"] is None
 
 
 def test_too_little_time_is_said(http: httpx.Client, cat: bytes) -> None:

@@ -26,7 +26,7 @@ export function tell(error) {
 
 async function show() {
   const name = location.hash.slice(1);
-  if (name === "main") return;
+  if (name === "main" && shown) return; // the link past the navigation
   const part = parts[name] ? name : "try";
   if (shown !== part) parts[shown]?.leave?.();
   shown = part;
