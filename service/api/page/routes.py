@@ -21,7 +21,7 @@ from service.errors import ModelNotFoundError
 from service.http.asgi import Scope
 
 FILES_PATH: Final = "/page"
-_FOLDER: Final = FilePath(__file__).parent / "static"
+_FOLDER: Final = FilePath(__file__).parent
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -36,7 +36,7 @@ class PageFiles(StaticFiles):
     """The files of the page. A browser asks each time whether they have changed, so that no two versions mix."""
 
     def __init__(self) -> None:
-        super().__init__(directory=_FOLDER)
+        super().__init__(directory=_FOLDER / "static")
 
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
