@@ -127,6 +127,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--part", choices=("test", "all"), default="test", help="the test set, or that and the training set"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="draw the decisions' pictures there")
     parser.set_defaults(run=_evaluate)
 
 
@@ -248,7 +249,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluate import evaluate
 
     skipped = Path("skipped.tsv") if options.skip_bad else None
-    evaluate(options.model, _data_dir(options), skipped=skipped, part=options.part, as_json=options.json)
+    evaluate(
+        options.model,
+        _data_dir(options),
+        part=options.part,
+        as_json=options.json,
+        figures=options.figures,
+        skipped=skipped,
+    )
 
 
 def _calibrate(options: argparse.Namespace) -> None:

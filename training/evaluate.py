@@ -11,9 +11,18 @@ from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
+from training.trust import Trust, figures_in_words, measure_trust
 
 
-def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool, skipped: Path | None = None) -> Measurement:
+def evaluate(
+    model: Path,
+    place: Path | None,
+    *,
+    part: str,
+    as_json: bool,
+    figures: Path | None = None,
+    skipped: Path | None = None,
+) -> Measurement:
     """Measures and prints.
 
     Args:
@@ -21,6 +30,7 @@ def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool, skipp
         place: where the data is; None leaves it to keras.datasets.
         part: ``test``, or ``all`` for the training and the test set together.
         as_json: print JSON instead of tables.
+        figures: folder for the pictures; None draws none.
         skipped: where the names of pictures that cannot be used are written; None makes them an error.
 
     Returns:
@@ -32,11 +42,17 @@ def evaluate(model: Path, place: Path | None, *, part: str, as_json: bool, skipp
     """
     classifier = OnnxClassifier.open(model)
     data = sources.load_for(classifier.metadata, place, skipped)
+    said = classifier.metadata
     measured = measure(classifier, data.test if part == "test" else _everything(data), data.labels)
+    trust = None if said.multi_label else measure_trust(measured.probabilities, measured.images.classes, said)
     if as_json:
-        print(json.dumps(measured.to_json(), indent=2))
+        print(json.dumps(measured.to_json() | {"decisions": trust and trust.to_json()}, indent=2))
     else:
-        _print(measured, str(model))
+        _print(measured, str(model), trust)
+        if trust is not None:
+            print(f"\n{figures_in_words(said, trust)}", end="")
+    if figures is not None and trust is not None:
+        _draw(figures, f"{said.name} version {said.version}, {trust.images:,} pictures", measured, trust)
     return measured
 
 
@@ -44,11 +60,23 @@ def _everything(data: DataSet) -> LabelledImages:
     return data.train.followed_by(data.test)
 
 
-def _print(measured: Measurement, title: str) -> None:
+def _draw(folder: Path, title: str, measured: Measurement, trust: Trust) -> None:
+    from training.figures.decisions import calibration, risk_coverage, sets_of_labels  # noqa: PLC0415  matplotlib takes a second
+
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = {"risk_coverage": risk_coverage(trust, title), "calibration": calibration(measured, title)}
+    if trust.sets:
+        drawn["sets_of_labels"] = sets_of_labels(trust, title)
+    for name, figure in drawn.items():
+        figure.savefig(folder / f"{name}.png", dpi=110)
+
+
+def _print(measured: Measurement, title: str, trust: Trust | None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     evaluation = measured.evaluation
     console.print(f"{title}, {evaluation.images} images")
-    console.print(f"accuracy                   {evaluation.accuracy:.4f}")
+    interval = "" if trust is None else f" (95 % interval {trust.interval[0]:.4f} to {trust.interval[1]:.4f})"
+    console.print(f"accuracy                   {evaluation.accuracy:.4f}{interval}")
     console.print(f"log loss                   {evaluation.log_loss:.4f} nats")
     console.print(f"Brier score                {evaluation.brier_score:.4f}")
     console.print(f"expected calibration error {evaluation.expected_calibration_error:.4f} (15 bins)\n")

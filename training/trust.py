@@ -60,6 +60,7 @@ class Trust:
         interval: 95 % interval of the accuracy (Wilson, 1927).
         sets: of each level.
         risk_coverage: at each of :data:`CONFIDENCES`.
+        curve: the same at 200 thresholds between the lowest and the highest confidence, not in JSON.
         familiar: share of pictures above the threshold of the warning; None where familiarity is not known.
     """
 
@@ -69,10 +70,11 @@ class Trust:
     sets: tuple[SetFigures, ...]
     risk_coverage: tuple[RiskPoint, ...]
     familiar: float | None
+    curve: tuple[RiskPoint, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "curve"}
 
 
 def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMetadata) -> Trust:
@@ -85,11 +87,14 @@ def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMet
     """
     right = probabilities.argmax(axis=1) == classes
     confidences = probabilities.max(axis=1)
-    points = []
-    for threshold in CONFIDENCES:
+
+    def point(threshold: float) -> RiskPoint:
         answered = confidences >= np.float32(threshold)
         accuracy = float(right[answered].mean()) if answered.any() else None
-        points.append(RiskPoint(threshold, float(answered.mean()), accuracy))
+        return RiskPoint(threshold, float(answered.mean()), accuracy)
+
+    points = [point(threshold) for threshold in CONFIDENCES]
+    curve = [point(threshold) for threshold in np.quantile(confidences, np.linspace(0, 0.99, 200)).tolist()]
     sets = []
     for level in said.conformal.levels if said.conformal else ():
         found = label_sets(probabilities, level.thresholds)
@@ -113,7 +118,7 @@ def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMet
         familiar = float((negative_entropy(probabilities) >= said.familiarity.quantiles[5]).mean())
     accuracy = float(right.mean())
     interval = wilson_interval(accuracy, len(classes))
-    return Trust(len(classes), accuracy, interval, tuple(sets), tuple(points), familiar)
+    return Trust(len(classes), accuracy, interval, tuple(sets), tuple(points), familiar, tuple(curve))
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
@@ -125,10 +130,13 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 def trust_section(said: ModelMetadata, trust: Trust) -> str:
     """The section of the model card, in Markdown."""
-    lines = [
-        f"Measured on {trust.images:,} test images; [docs/trust.md](../../../docs/trust.md) says what it means.",
-        "",
-    ]
+    link = "[docs/trust.md](../../../docs/trust.md)"
+    return f"Measured on {trust.images:,} test images; {link} says what it means.\n\n{figures_in_words(said, trust)}"
+
+
+def figures_in_words(said: ModelMetadata, trust: Trust) -> str:
+    """The figures as tables in Markdown, which terminals show as well."""
+    lines = []
     if trust.sets and said.conformal:
         lines += [
             f"Sets of labels (`coverage=`), with thresholds from {said.conformal.images:,} held-out pictures:",

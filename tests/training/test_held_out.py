@@ -158,3 +158,26 @@ def test_figures_of_a_perfect_model() -> None:
     assert all(point.answered == 1 and point.accuracy == 1 for point in trust.risk_coverage)
     assert trust.familiar == 1
     assert (negative_entropy(np.eye(10, dtype=np.float32)) == 0).all()
+
+
+def test_evaluate_shows_all_figures_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for label in OnnxClassifier.open(CIFAR10).metadata.labels:
+            (tmp_path / "pictures" / part / label).mkdir(parents=True)
+            for number in range(3):
+                pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "pictures" / part / label / f"{number}.png")
+    words = ["evaluate", str(CIFAR10), "--data-dir", str(tmp_path / "pictures"), "--figures", str(tmp_path / "drawn")]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert all(text in said for text in ("95 % interval", "Sets of labels", "Abstaining", "Familiar"))
+    assert main([*words, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)["decisions"]
+    assert [level["asked"] for level in figures["sets"]] == list(COVERAGES)
+    assert len(figures["interval"]) == 2
+    drawn = {path.name for path in (tmp_path / "drawn").iterdir()}
+    assert drawn == {"calibration.png", "risk_coverage.png", "sets_of_labels.png"}
+    for path in (tmp_path / "drawn").iterdir():
+        with Image.open(path) as picture:
+            assert min(picture.size) > 300
