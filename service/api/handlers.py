@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from service.api.context import context_of
 from service.api.problems import Explanation, explain, is_open_inference, problem, reply
@@ -34,10 +35,12 @@ def answer_errors(app: FastAPI) -> None:
             docs = f"{context_of(request.scope).root_path}/docs"
             detail = f"there is no {request.scope['path'][:200]}; {docs} lists what there is"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            allowed = (error.headers or {}).get("Allow", "another")
-            detail = f"{request.method[:16]} is not answered here; {allowed} is"
-            if allowed == "GET":
-                headers = [(b"allow", b"GET, HEAD")]
+            methods = _methods(request) or ["GET"]  # of mounted files
+            detail = (
+                f"{request.method[:16]} is not answered here; {' and '.join(methods)} {'are' if methods[1:] else 'is'}"
+            )
+            shown = [("GET, HEAD" if method == "GET" else method) for method in methods]
+            headers = [(b"allow", ", ".join(shown).encode())]
         return _response(_told(request, HTTPStatus(error.status_code), detail, headers))
 
     @app.exception_handler(RequestValidationError)
@@ -59,6 +62,13 @@ def _told(request: Request, status: HTTPStatus, detail: str, headers: Headers) -
     if is_open_inference(request.scope["path"]):
         return error_document(status, detail, headers)
     return reply(status, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that are answered at a request's path, of all routes that match it."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matching for method in route.methods or () if method != "HEAD"})
 
 
 def _dialect(scope: Scope) -> "Dialect | None":

@@ -96,6 +96,13 @@ def test_the_pings_need_no_key(guarded: ServerProcess, path: str) -> None:
     assert httpx.get(guarded.url + path).status_code == 200
 
 
+def test_all_methods_of_a_path_are_allowed_by_name(client: httpx.Client) -> None:
+    answer = client.request("DELETE", "/models/cifar10")  # GET is the service's own, POST a dialect's
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert "GET and POST are" in answer.text
+    assert client.get("/predictions/cifar10").headers["allow"] == "POST, PUT"
+
+
 def test_the_root_needs_a_key_only_for_classifying(guarded: ServerProcess, cat: bytes) -> None:
     assert httpx.get(guarded.url).status_code == 200
     assert httpx.head(guarded.url).status_code == 200
