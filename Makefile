@@ -67,13 +67,15 @@ test-fast: $(DEV)/.ready  ## Every test that takes less than two seconds
 	$(DEV)/bin/python -m pytest -m "not slow" --durations 10 --durations-min 2 $(ARGS)
 
 .PHONY: check
-check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files
+check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files, manifests
 	$(DEV)/bin/ruff format --check .
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 	$(DEV)/bin/lint-imports
 	$(DEV)/bin/hadolint Dockerfile
 	$(DEV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	for overlay in cpu gpu keda; do ! command -v kubectl >/dev/null || kubectl kustomize deploy/kubernetes/$$overlay \
+	  | $(DEV)/bin/kubernetes-validate --kubernetes-version 1.33 --strict --quiet --no-warn /dev/stdin || exit 1; done
 
 .PHONY: image
 image:  ## The container image for the CPU, convoy:cpu

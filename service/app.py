@@ -82,7 +82,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
         threads = stack.enter_context(DecodeThreads(available_cores()))
         children = stack.enter_context(DecodeChildren(min(available_cores(), _MOST_CHILDREN)))
         document_made = threads.submit(http.document.make)  # most of a load runs outside Python, so the two overlap
-        catalog = ModelCatalog(settings.default_model)
+        catalog = ModelCatalog(settings.default_model, settings.model_alias)
         loader = _make_loader(settings, worker_slot, catalog, metrics, tracing)
         found = await loader.load_all()
         document_made.result()

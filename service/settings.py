@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
+from contract import NAME_RULE, is_model_name
 from service.environment import PREFIX, is_of_a_service
 from service.hosting import check_route
 from service.http.addresses import check_addresses, check_prefix
@@ -45,6 +46,12 @@ def _split_list(value: object) -> object:
         except ValueError:
             raise ValueError("it is no list in JSON; elements may also stand with commas between them") from None
     return [element.strip() for element in value.split(",") if element.strip()]
+
+
+def _check_alias(alias: str) -> str:
+    if not is_model_name(alias):
+        raise ValueError(f"it cannot be a model's name; {NAME_RULE} can be")
+    return alias
 
 
 class Settings(BaseSettings):
@@ -104,6 +111,10 @@ class Settings(BaseSettings):
     default_model: str | None = Field(
         None,
         description="The model that answers where none is named. Not set: the only one, or cifar10 if it is there.",
+    )
+
+    model_alias: Annotated[str, AfterValidator(_check_alias)] | None = Field(
+        None, description="A further name of the model that answers where none is named, as KServe gives one."
     )
 
     model_control: bool = Field(

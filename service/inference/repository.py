@@ -19,7 +19,7 @@ from service.inference.inspection import ModelSource
 from service.inference.known_models import KnownModels, Outcome, fingerprint
 from service.inference.model_check import check_answers
 from service.inference.providers import Provider
-from service.inference.repository_files import MODEL_FILE, ModelKey, Survey, read_model, survey
+from service.inference.repository_files import MODEL_FILE, ModelKey, Survey, model_path, read_model, survey
 from service.inference.runtime import onnxruntime
 from service.inference.session import ModelSession
 from service.inference.trial import DEFAULT_LIMITS, LoadLimits, TrialImpossibleError, try_out
@@ -136,7 +136,7 @@ class ModelRepository:
             raise ModelRefusedError(f"{origin}: {name!a} cannot be a model's name; {NAME_RULE} can be")
         if not is_version(version):
             raise ModelRefusedError(f"{origin}: {version!a} cannot be a version; {VERSION_RULE} can be")
-        content = read_model(self.root / name / version / MODEL_FILE, origin, self.limits.memory_bytes)
+        content = read_model(model_path(self.root, name, version), origin, self.limits.memory_bytes)
         file = ModelFile(name, version, content)
         if self._known is not None:
             try:

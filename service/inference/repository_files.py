@@ -4,6 +4,7 @@
 
     <name>/<version>/model.onnx    the models
     <name>/default_version         optional: the version that answers where none is named
+    model.onnx                     one model directly in the folder, under the name and version that it gives itself
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 
 from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
 from service.inference.foreign_files import foreign_files
+from service.inference.model_key import read_model_key
 
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"
@@ -49,7 +51,9 @@ def survey(root: Path) -> Survey:
     """
     files: dict[ModelKey, FileState] = {}
     default_versions: dict[str, str] = {}
-    foreign = foreign_files(root)
+    state = _state(root / MODEL_FILE)
+    alone = None if state is None else read_model_key(root / MODEL_FILE)
+    foreign = [] if alone is not None else foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
         name = _shown(model.name)
         versions = {_shown(version.name): Path(version.path) for version in _readable_folders(model)}
@@ -63,7 +67,16 @@ def survey(root: Path) -> Survey:
         said = _default_version(Path(model.path) / DEFAULT_VERSION_FILE)
         if said is not None:
             default_versions[name] = said
+    if alone is not None and state is not None:
+        files.setdefault(alone, state)
     return Survey(files, default_versions, tuple(foreign))
+
+
+def model_path(root: Path, name: str, version: str) -> Path:
+    """Where the file of a model lies: in its folders, or directly in the repository's."""
+    path = root / name / version / MODEL_FILE
+    alone = root / MODEL_FILE
+    return alone if not path.exists() and read_model_key(alone) == (name, version) else path
 
 
 def read_model(path: Path, origin: str, most_bytes: int) -> bytes:

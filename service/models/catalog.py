@@ -61,10 +61,12 @@ class ModelCatalog:
     Args:
         default_name: the model that answers where none is named. None: the only model that there is, or, where there
             are several, :data:`USUAL_DEFAULT` if it is one of them.
+        alias: a further name of that model, unless a model has this name itself.
     """
 
-    def __init__(self, default_name: str | None = None) -> None:
+    def __init__(self, default_name: str | None = None, alias: str | None = None) -> None:
         self._default_name = default_name
+        self._alias = alias
         self._default_versions: dict[str, str] = {}
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._found: dict[tuple[str | None, str | None], ServedModel] = {}
@@ -100,6 +102,8 @@ class ModelCatalog:
         Raises:
             ModelNotFoundError: there is none.
         """
+        if name == self._alias and name not in self._models:
+            name = self._default() or name
         if name not in self._models:
             raise ModelNotFoundError(self._why_not(name, None))
         return [self._models[name][version] for version in sorted(self._models[name], key=int)]
@@ -158,6 +162,7 @@ class ModelCatalog:
             ModelNotFoundError: it is not served.
         """
         model = self.find(name, version)
+        name = model.metadata.name  # not an alias of it
         del self._models[name][version]
         if not self._models[name]:
             del self._models[name]
@@ -173,7 +178,10 @@ class ModelCatalog:
             if default_version in versions:
                 found[name, None] = versions[default_version]
         default = self._default()
-        found |= {(None, version): model for (name, version), model in found.items() if name == default}
+        of_default = {version: model for (name, version), model in found.items() if name == default}
+        found |= {(None, version): model for version, model in of_default.items()}
+        if self._alias is not None and self._alias not in self._models:
+            found |= {(self._alias, version): model for version, model in of_default.items()}
         self._found = found
         for told in self._subscribers:
             told()

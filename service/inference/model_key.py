@@ -1,0 +1,100 @@
+"""The name and version that a model file gives itself, read from its bytes without loading it.
+
+A model that lies directly in the repository's folder, as KServe puts it to ``/mnt/models``, has no folders that name
+it. Sources: onnx/onnx.proto3 (``metadata_props`` is field 14, its key 1 and its value 2);
+https://protobuf.dev/programming-guides/encoding/.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from contract import is_model_name, is_version
+
+_METADATA: Final = 14
+_MOST_ENTRY_BYTES: Final = 4096  # a longer one is neither a name nor a version
+_MOST_FIELDS: Final = 10_000
+_MOST_VARINT_BYTES: Final = 10
+
+
+def read_model_key(path: Path) -> tuple[str, str] | None:
+    """The name and version that stand in a file of the contract; None where there are none.
+
+    Args:
+        path: of the file, of which only the heads of its fields are read.
+    """
+    said: dict[str, str] = {}
+    try:
+        file_number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(file_number, "rb") as file:  # noqa: PTH123  a number
+            length = os.fstat(file_number).st_size
+            for _ in range(_MOST_FIELDS):
+                if file.tell() >= length or len(said) == 2:
+                    break
+                _read_field(file, said)
+    except (OSError, ValueError):
+        return None
+    name, version = said.get("convoy.name"), said.get("convoy.version")
+    if name is None or version is None or not is_model_name(name) or not is_version(version):
+        return None
+    return name, version
+
+
+def _read_field(file: BinaryIO, said: dict[str, str]) -> None:
+    """Reads or skips one field; keeps what is said of name and version.
+
+    Raises:
+        ValueError: it is no such file.
+    """
+    tag = _varint(file)
+    match tag & 7:
+        case 0:
+            _varint(file)
+        case 1:
+            file.seek(8, os.SEEK_CUR)
+        case 5:
+            file.seek(4, os.SEEK_CUR)
+        case 2:
+            length = _varint(file)
+            if tag >> 3 == _METADATA and length <= _MOST_ENTRY_BYTES:
+                _keep(file.read(length), said)
+            else:
+                file.seek(length, os.SEEK_CUR)
+        case _:
+            raise ValueError("a field of no known kind")
+
+
+def _keep(entry: bytes, said: dict[str, str]) -> None:
+    texts: dict[int, str] = {}
+    place = 0
+    while place < len(entry):
+        number, place = _varint_at(entry, place)
+        length, place = _varint_at(entry, place)
+        texts[number >> 3] = entry[place : place + length].decode()
+        place += length
+    if texts.get(1) in ("convoy.name", "convoy.version"):
+        value = json.loads(texts.get(2, ""))
+        if isinstance(value, str):
+            said[texts[1]] = value
+
+
+def _varint(file: BinaryIO) -> int:
+    value = 0
+    for place in range(_MOST_VARINT_BYTES):
+        read = file.read(1)
+        if not read:
+            raise ValueError("it ends within a number")
+        value |= (read[0] & 127) << 7 * place
+        if read[0] < 128:
+            return value
+    raise ValueError("a number that is too long")
+
+
+def _varint_at(data: bytes, place: int) -> tuple[int, int]:
+    value = 0
+    for count, byte in enumerate(data[place : place + _MOST_VARINT_BYTES]):
+        value |= (byte & 127) << 7 * count
+        if byte < 128:
+            return value, place + count + 1
+    raise ValueError("a number that is too long")

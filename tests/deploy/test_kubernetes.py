@@ -1,0 +1,137 @@
+"""What Kustomize renders is valid, and says of ports, paths, variables, times and users what the service says."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import kubernetes_validate
+import pytest
+import yaml
+
+from service.settings import Settings
+from service.workers.stop_signals import DRAIN_GRACE_S
+from tests.process import ROOT
+
+FOLDER = ROOT / "deploy" / "kubernetes"
+OVERLAYS = ("cpu", "gpu", "keda", "monitoring", "kserve")
+CUSTOM = {"ScaledObject", "ServiceMonitor", "ServingRuntime", "InferenceService"}
+
+pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl, which renders the manifests")
+
+
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+@pytest.fixture(scope="session")
+def manifests() -> dict[str, list[dict[str, Any]]]:
+    return {overlay: rendered(FOLDER / overlay) for overlay in OVERLAYS}
+
+
+def of_kind(documents: list[dict[str, Any]], kind: str) -> dict[str, Any]:
+    [found] = [document for document in documents if document["kind"] == kind]
+    return found
+
+
+def pods(manifests: dict[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    for documents in manifests.values():
+        for document in documents:
+            if document["kind"] == "Deployment":
+                yield document["spec"]["template"]["spec"]
+            elif document["kind"] == "ServingRuntime":
+                yield document["spec"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_it_is_valid(manifests: dict[str, list[dict[str, Any]]], overlay: str) -> None:
+    for document in manifests[overlay]:
+        if document["kind"] not in CUSTOM:
+            kubernetes_validate.validate(document, "1.33", strict=True)
+
+
+def test_variables_are_settings_with_values_that_they_take(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        # KServe puts the name of the InferenceService in this place.
+        values = {entry["name"]: entry["value"].replace("{{.Name}}", "pictures") for entry in container["env"]}
+        assert all(name.removeprefix("CONVOY_").lower() in Settings.model_fields for name in values)
+        read = Settings(**{name.removeprefix("CONVOY_").lower(): value for name, value in values.items()})
+        assert read.host == "0.0.0.0"
+        assert [port["containerPort"] for port in container["ports"]] == [read.port]
+        for probe in ("readinessProbe", "livenessProbe"):
+            assert container[probe]["httpGet"]["port"] in ("http", read.port)
+
+
+def test_the_time_to_end_is_longer_than_the_drain(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        values = {entry["name"]: entry["value"] for entry in container["env"]}
+        waited = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        drain = float(values["CONVOY_DRAIN_TIMEOUT_S"]) + float(values.get("CONVOY_DRAIN_DELAY_S", 0)) + DRAIN_GRACE_S
+        assert pod.get("terminationGracePeriodSeconds", 30) > waited + drain
+
+
+def test_no_pod_may_more_than_the_image_needs(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    [user] = {
+        int(number) for number in re.findall(r"^USER ([1-9]\d*)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    }
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        security = pod.get("securityContext", {}) | container["securityContext"]
+        assert security["runAsNonRoot"]
+        assert security["readOnlyRootFilesystem"]
+        assert security["runAsUser"] == user
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert {"cpu", "memory"} <= container["resources"]["limits"].keys()
+        assert {mount["mountPath"] for mount in container["volumeMounts"]} == {"/tmp"}
+
+
+def test_probes_ask_paths_that_the_service_answers(
+    manifests: dict[str, list[dict[str, Any]]], client: httpx.Client
+) -> None:
+    paths = {
+        container[probe]["httpGet"]["path"]
+        for pod in pods(manifests)
+        for container in pod["containers"]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        if probe in container
+    }
+    assert paths >= {"/health/ready", "/health/live"}
+    assert {path: client.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
+
+
+def test_autoscaling_asks_for_a_metric_that_there_is(
+    manifests: dict[str, list[dict[str, Any]]], client: httpx.Client
+) -> None:
+    scaled = of_kind(manifests["keda"], "ScaledObject")
+    trigger = scaled["spec"]["triggers"][0]["metadata"]
+    metric = re.fullmatch(r"sum\((\w+)\{.*\}\)", trigger["query"])
+    assert metric is not None
+    assert f"\n{metric[1]}{{" in client.get("/metrics").text
+    assert trigger["ignoreNullValues"] == "false"
+    kinds = [document["kind"] for document in manifests["keda"]]
+    assert "HorizontalPodAutoscaler" not in kinds  # two autoscalers would undo each other
+    monitor = of_kind(manifests["monitoring"], "ServiceMonitor")
+    service = of_kind([document for document in manifests["cpu"] if document["kind"] == "Service"], "Service")
+    assert service["metadata"]["labels"].items() >= monitor["spec"]["selector"]["matchLabels"].items()
+    assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
+
+
+def test_the_component_for_grpc_fits(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes" / "mine"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(json.dumps({"resources": ["../cpu"], "components": ["../grpc"]}))
+    documents = rendered(overlay)
+    for document in documents:
+        kubernetes_validate.validate(document, "1.33", strict=True)
+    [container] = of_kind(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
+    assert {"name": "CONVOY_GRPC_PORT", "value": "8001"} in container["env"]
+    assert {"port": "grpc"} in of_kind(documents, "NetworkPolicy")["spec"]["ingress"][0]["ports"]
