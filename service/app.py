@@ -7,6 +7,7 @@
 
 import asyncio
 import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,6 +31,8 @@ from service.open_inference.dataplane import DataPlane
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, folding
 from service.workers.cores import available_cores
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -175,9 +178,19 @@ def _make_tracing(settings: Settings) -> "Tracing | None":
 def _make_access(settings: Settings) -> "AccessControl | None":
     if settings.keys_file is None:
         return None
-    from service.access import AccessControl, KeyFile  # noqa: PLC0415  only those pay who set keys
+    from service.access import AccessControl, KeyFile, SharedRates  # noqa: PLC0415  only those pay who set keys
+    from service.workers.shared_values import shared_folder  # noqa: PLC0415  as above
 
-    return AccessControl(KeyFile(settings.keys_file))
+    keys, folder = KeyFile(settings.keys_file), shared_folder()
+    if folder is None:
+        return AccessControl(keys)
+    try:
+        return AccessControl(keys, SharedRates(folder))
+    except OSError as error:
+        logger.warning(
+            "%s has no room for the rates of keys (%s): this worker counts for itself", folder, error.strerror
+        )
+        return AccessControl(keys)
 
 
 def _missing(setting: str, extra: str, error: ModuleNotFoundError) -> SettingError:

@@ -12,6 +12,7 @@ Knows no HTTP and no gRPC: both give it the key that came with a request, and th
 from service.access.access_control import AccessControl
 from service.access.api_key import ApiKey
 from service.access.key_file import KeyFile
+from service.access.shared_rates import SharedRates
 from service.declarations import KeyScope
 
-__all__ = ["AccessControl", "ApiKey", "KeyFile", "KeyScope"]
+__all__ = ["AccessControl", "ApiKey", "KeyFile", "KeyScope", "SharedRates"]

@@ -9,6 +9,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from service.access.api_key import ApiKey, key_id, make_key
 from service.access.key_file import KeyFile
+from service.access.shared_rates import SharedRates
 from service.declarations import KeyScope
 from service.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 
@@ -16,15 +17,16 @@ _SEND_ONE = "send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
 
 
 class AccessControl:
-    """Lets requests in by their keys. Rates are counted in this process: each worker has its own count.
+    """Lets requests in by their keys.
 
     Args:
         keys: that are known.
+        rates: where requests are counted; None counts those of this process.
     """
 
-    def __init__(self, keys: KeyFile) -> None:
+    def __init__(self, keys: KeyFile, rates: SharedRates | None = None) -> None:
         self._keys = keys
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(rates or MemoryStorage())
         self._rates: dict[str, RateLimitItem | None] = {}
         _, self._nobody = make_key("nobody", frozenset(("predict",)), None)
 

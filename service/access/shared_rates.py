@@ -1,0 +1,95 @@
+"""Counts the requests of keys over all workers of a machine: a table in a file that all of them map.
+
+::
+
+    key and rate ─ blake2b ─> a row of the table: hash, number of the window, count in it, count in the one before
+
+The counts are those of a sliding window: the window before counts by the share of it that is still within the rate's
+time. Source: https://limits.readthedocs.io/en/stable/strategies.html#sliding-window-counter.
+"""
+
+import fcntl
+import mmap
+import os
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
+from math import floor
+from pathlib import Path
+from typing import Final
+
+from limits.aio.storage import MemoryStorage
+
+_ROW: Final = struct.Struct("<8sqqq")
+_ROWS: Final = 1 << 16
+_MOST_STEPS: Final = 256
+_LOCK_ATTEMPTS: Final = 50
+
+
+class SharedRates(MemoryStorage):
+    """The storage of a rate limiter, shared by processes.
+
+    Args:
+        folder: that all of them use; the table is made in it.
+
+    Raises:
+        OSError: the table cannot be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._file = os.open(folder / "rates", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.posix_fallocate(self._file, 0, _ROWS * _ROW.size)  # a hole that cannot be filled would end the process
+        self._table = mmap.mmap(self._file, _ROWS * _ROW.size)
+
+    async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Counts ``amount`` requests if the limit allows them; returns whether it does."""
+        with self._locked():
+            place, previous, share_s, current, _ = self._read(key, expiry)
+            if place is None or floor(previous * share_s / expiry + current) + amount > limit:
+                return False
+            window = int(time.time() // expiry)
+            _ROW.pack_into(self._table, place, _hash(key), window, current + amount, previous)
+        return True
+
+    async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
+        """Count and remaining seconds of the window before, and of this one."""
+        return self._read(key, expiry)[1:]
+
+    def _read(self, key: str, expiry: int) -> tuple[int | None, int, float, int, float]:
+        """The place of a key's row, None where the table is full, and what :meth:`get_sliding_window` returns."""
+        now = time.time()
+        window, left_s = int(now // expiry), expiry - now % expiry
+        name = _hash(key)
+        first = int.from_bytes(name, "little")
+        for step in range(_MOST_STEPS):
+            place = (first + step) % _ROWS * _ROW.size
+            there, of_window, current, previous = _ROW.unpack_from(self._table, place)
+            if there == name:
+                if of_window == window - 1:
+                    previous, current = current, 0
+                elif of_window != window:
+                    previous = current = 0
+                return place, previous, left_s if previous else 0.0, current, left_s + expiry
+            if not any(there):
+                return place, 0, 0.0, 0, left_s + expiry
+        return None, 0, 0.0, 0, left_s + expiry
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keeps other processes out. A process that was stopped is not waited for: then a count may be wrong by one."""
+        for _ in range(_LOCK_ATTEMPTS):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            os.sched_yield()
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+def _hash(key: str) -> bytes:
+    return blake2b(key.encode(), digest_size=8).digest()
