@@ -15,6 +15,8 @@ from service.decoding import Upload, read_images
 from service.errors import MalformedRequestError
 from service.models.receipt import Asked, write_receipt
 
+_LOOP_NUMBERS: Final = 4096
+_LOOP_IMAGES: Final = 32
 _UNFAMILIAR: Final = (
     f"the model is less sure of this picture than of {1 - LEAST_FAMILIARITY:.0%} of the pictures that it was tried on: "
     "it may show something that the model has not learned"
@@ -59,6 +61,11 @@ def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
         )
     known = ", ".join(f"{level.coverage:g}" for level in levels)
     raise MalformedRequestError(f"coverage is {coverage:g}; of {name} it can be {known}")
+
+
+def is_much(result: Classification) -> bool:
+    """Whether deciding would stop the event loop for more than a few milliseconds."""
+    return result.probabilities.size > _LOOP_NUMBERS or len(result.probabilities) > _LOOP_IMAGES
 
 
 def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upload] | bytes) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
 from service.api.bodies import LOOP_BYTES, Body, explain_mangling, parse_body, takes_long
 from service.api.compression import compress
 from service.api.context import context_of
-from service.api.decisions import check_decisions
+from service.api.decisions import check_decisions, is_much
 from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters, merge, read_query
@@ -74,7 +74,9 @@ class PredictEndpoint(ClassifyingEndpoint):
             reply = answer(result, media_type, parameters, filenames, faults, uploads=good)
             return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
 
-        is_long = result.probabilities.size > LOOP_NUMBERS or (parameters.receipt and len(data) > LOOP_BYTES)
+        is_long = result.probabilities.size > LOOP_NUMBERS or (
+            parameters[FIRST_DECISION:] != NO_DECISIONS and (len(data) > LOOP_BYTES or is_much(result))
+        )
         return await self._do(write, connection, deadline) if is_long else write()
 
     def _ask(

@@ -6,6 +6,7 @@
                     -> examples: temperature, scores      -> metadata, golden images -> published, whole or not at all
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from contract import GoldenImage, ModelMetadata, is_model_name
 from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
+from training.held_out import fit_conformal, fit_familiarity
 from training.importing import expected
 from training.importing.card import write_import
 from training.importing.examples import ExampleFiles, find_examples
@@ -160,6 +162,12 @@ def import_model(job: ImportJob) -> Imported:
         score=score,
         raw=raw,
     )
+    if score is not None:  # on the half that the temperature was not fitted on
+        metadata = dataclasses.replace(
+            metadata,
+            conformal=fit_conformal(score.probabilities, score.images.classes),
+            familiarity=fit_familiarity(score.probabilities),
+        )
     imported = Imported(job.repository / job.name / version, metadata, source, said, proof, score, tuple(notes))
     with publishing(job.repository, job.name, version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))

@@ -93,13 +93,16 @@ def test_data_outside_the_folder_is_not_read(tmp_path: Path, labels: Path, capsy
 
 def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -> None:
     source = write_network(tmp_path / "net.onnx")
-    _write_examples(tmp_path / "examples", source, each=30)
+    _write_examples(tmp_path / "examples", source, each=80)
     assert run_import(source, tmp_path, "--labels", labels, *RULES, "--examples", tmp_path / "examples") == 0
     _, metadata = imported(tmp_path)
     assert metadata.evaluation is not None
     assert metadata.uncalibrated is not None
     assert metadata.evaluation.accuracy == metadata.uncalibrated.accuracy > 0.9
     assert metadata.temperature != 1
+    assert metadata.conformal is not None
+    assert metadata.conformal.images == metadata.evaluation.images  # not those that the temperature was fitted on
+    assert metadata.conformal.levels[0].coverage == 0.9
     assert metadata.golden[0].label is not None
     record = json.loads((tmp_path / "models" / "birds" / "1" / "metrics.json").read_text())
     assert record["test"]["accuracy"] == metadata.evaluation.accuracy
