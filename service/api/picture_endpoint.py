@@ -28,7 +28,7 @@ from service.http.connection import Connection
 from service.models.catalog import ServedModel
 
 _MOST_PARAMETERS = 16
-_NOT_HERE = ("min_confidence", "coverage", "familiarity", "receipt", "top_k", "probabilities", "on_error")
+_HERE = frozenset(("model", "version", "prepare"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ class PictureEndpoint(ClassifyingEndpoint):
         else:
             body = parse_body(data, content_type, most, query)
         parameters = merge((("query", query), ("body", body.parameters)))
-        for name in _NOT_HERE:
-            if getattr(parameters, name) is not None:
+        for name, value in parameters._asdict().items():
+            if value is not None and name not in _HERE:
                 raise MalformedRequestError(f"{name} has no meaning for {scope['path'][:32]}; leave it out")
         classifier = context_of(scope).app.classifier
         model = classifier.catalog.find(parameters.model, parameters.version)

@@ -28,7 +28,7 @@ from service import __version__
 from service.batching import Batch, Observer
 from service.classifier import Classification, Classifier, Images
 from service.decoding import Decoder
-from service.http.asgi import ASGIApp, Scope
+from service.http.asgi import ASGIApp, Receive, Scope, Send
 from service.http.body_budget import BodyBudget
 from service.models.catalog import ModelCatalog, ServedModel
 
@@ -47,8 +47,12 @@ class Tracing:
 
     def app(self, app: ASGIApp) -> ASGIApp:
         """Makes each HTTP request of an app a span."""
+
+        async def awaited(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)  # asgiref takes anything but a coroutine function for an app of ASGI 2
+
         traced: ASGIApp = OpenTelemetryMiddleware(
-            app,
+            awaited,
             tracer_provider=self._provider,
             default_span_details=_name,
             exclude_spans=["receive", "send"],
