@@ -4,9 +4,11 @@ A picture goes to a worker by name and place. Only what can be read in no other 
 bytes.
 """
 
+import lzma
 import os
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
@@ -42,6 +44,8 @@ class FilePicture:
 
     def read(self) -> bytes:
         """See :class:`Picture`."""
+        if "\0" in self.path:
+            raise ScoringError("its name has a zero byte, which no file's name can have")
         with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -56,14 +60,25 @@ class ZipPicture:
 
     name: str
     archive: str
+    number: int  # there may be several of one name
 
     def read(self) -> bytes:
         """See :class:`Picture`."""
         try:
             archive = _open_zip(self.archive)
-            _check_length(archive.getinfo(self.name).file_size)
-            return archive.read(self.name)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+            member = archive.infolist()[self.number]
+            _check_length(member.file_size)
+            return archive.read(member)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            IndexError,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            ValueError,
+        ) as error:
             raise ScoringError(f"it cannot be taken out of the archive: {error}") from error
 
 

@@ -9,15 +9,19 @@
     a .zip, .tar, .tar.gz            the pictures in it
 """
 
+import bz2
 import csv
 import glob
+import gzip
+import lzma
 import os
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from service.errors import ScoringError
 from service.scoring.pictures import MOST_FILE_BYTES, FilePicture, Picture, SentPicture, SlicePicture, ZipPicture
@@ -29,6 +33,13 @@ PICTURE_SUFFIXES: Final = (
 STANDARD_INPUT: Final = "-"
 
 _PACKED_TAR: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_OPENERS: Final[dict[str, Callable[[str], Any]]] = {
+    "gz": gzip.open,
+    "tgz": gzip.open,
+    "bz2": bz2.open,
+    "xz": lzma.open,
+}
+_CUT_OFF: Final = "the zeros that end a tar are missing; it was cut off, or is still being written"
 _USUAL_COLUMNS: Final = ("path", "file", "filename")
 
 
@@ -48,8 +59,9 @@ def find_pictures(source: str, column: str | None = None) -> Iterator[Picture]:
     try:
         yield from _open(source, column)
     except OSError as error:
-        raise ScoringError(f"{error.filename or source}: {error.strerror}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, UnicodeError) as error:
+        said = error.strerror or f"it is damaged, or not what its name says: {error}"
+        raise ScoringError(f"{error.filename or source}: {said}") from error
+    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, UnicodeError) as error:
         raise ScoringError(f"{source}: it is damaged, or not what its name says: {error}") from error
 
 
@@ -144,9 +156,9 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
 
 def _in_zip(source: str) -> Iterator[Picture]:
     with zipfile.ZipFile(source) as archive:
-        for name in archive.namelist():
+        for number, name in enumerate(archive.namelist()):
             if _is_picture(name):
-                yield ZipPicture(name, source)
+                yield ZipPicture(name, source, number)
 
 
 def _in_tar(source: str) -> Iterator[Picture]:
@@ -155,10 +167,14 @@ def _in_tar(source: str) -> Iterator[Picture]:
             if member.isreg() and _is_picture(member.name):
                 yield SlicePicture(member.name, source, member.offset_data, member.size)
             archive.members = []  # type: ignore[attr-defined]  # it would remember every member
+        if archive.offset >= Path(source).stat().st_size:
+            raise EOFError(_CUT_OFF)
 
 
 def _in_packed_tar(source: str) -> Iterator[Picture]:
-    with tarfile.open(source, "r|*") as archive:
+    # By tarfile's own way, a compressed file that is cut off is taken for a whole one.
+    opened = _OPENERS[source.lower().rpartition(".")[2]](source)
+    with opened as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             if member.isreg() and _is_picture(member.name):
                 file = archive.extractfile(member)

@@ -107,3 +107,51 @@ def test_a_pipe_and_a_missing_file_are_faults_of_one_picture(tmp_path: Path) -> 
         FilePicture("pipe", str(tmp_path / "pipe.png")).read()
     with pytest.raises(FileNotFoundError):
         FilePicture("gone", str(tmp_path / "gone.png")).read()
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.xz"])
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.3, 0.6, 0.9])
+def test_an_archive_that_is_cut_off_loses_nothing_in_silence(
+    folder: Path, tmp_path: Path, kind: str, share: float
+) -> None:
+    out = tmp_path / f"photos.{kind}"
+    mode = {"tar": "w:", "tar.xz": "w:xz"}.get(kind, "w:gz")
+    whole = (zip_of(folder, out) if kind == "zip" else tar_of(folder, out, mode)).read_bytes()
+    out.write_bytes(whole[: int(len(whole) * share)])
+    said = ""
+    try:
+        pictures = found(out)
+    except ScoringError as error:
+        said = str(error)
+    else:
+        assert pictures == EXPECTED
+    assert "None" not in said
+
+
+def test_what_is_damaged_in_a_zip_is_a_fault_of_one_picture(tmp_path: Path) -> None:
+    out = tmp_path / "photos.zip"
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.png", os.urandom(1000))
+        archive.writestr("2.png", b"good")
+    content = bytearray(out.read_bytes())
+    content[40:60] = bytes(20)  # within the first member's data
+    out.write_bytes(content)
+    first, second = find_pictures(str(out))
+    with pytest.raises(ScoringError, match="cannot be taken out of the archive"):
+        first.read()
+    assert second.read() == b"good"
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_pictures_of_one_name_in_a_zip_are_told_apart(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        archive.writestr("same.png", b"first")
+        archive.writestr("same.png", b"second")
+    assert [picture.read() for picture in find_pictures(str(tmp_path / "photos.zip"))] == [b"first", b"second"]
+
+
+def test_a_name_with_a_zero_byte_is_a_fault_of_one_picture(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"zero\0byte.png\n")
+    [picture] = find_pictures(str(tmp_path / "list.txt"))
+    with pytest.raises(ScoringError, match="zero byte"):
+        picture.read()
