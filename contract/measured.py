@@ -1,5 +1,6 @@
 """What was measured on a model: scores over a test set, and how its predictions were distributed there."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ from contract import fields
 
 CONFIDENCE_BINS = 10
 _MOST_IMAGES = 10**12
+_Z = 1.959964  # of a normal distribution's middle 95 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class Evaluation:
     log_loss: float
     brier_score: float
     expected_calibration_error: float
+
+    @property
+    def accuracy_interval(self) -> tuple[float, float]:
+        """Between what the accuracy on all pictures like these lies in 95 of 100 cases (Wilson, 1927): 0 to 1 each."""
+        images, share = self.images, self.accuracy
+        middle = (share + _Z**2 / (2 * images)) / (1 + _Z**2 / images)
+        half = _Z / (1 + _Z**2 / images) * math.sqrt(share * (1 - share) / images + _Z**2 / (4 * images**2))
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from keras import layers
 
 InputShape = tuple[int, int, int]
 
+_LEAST_OWN_SIDE, _MOST_OWN_FILTERS = 7, 256
+
 
 def cifar10_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
     """Three convolutions and a dense layer, as in the CIFAR-10 notebook."""
@@ -85,6 +87,27 @@ def mnist_deep_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
     return keras.Sequential(stack, name="mnist_deep_cnn")
 
 
+def own_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
+    """Normalised convolutions, halved until seven pixels are left, and a global mean: as many weights for any size."""
+    stack: list[keras.Layer] = [keras.Input(input_shape, name="pixels")]
+    side, filters, number = min(input_shape[:2]), 32, 0
+    while True:
+        number += 1
+        stack.append(layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{number}"))
+        stack.append(layers.BatchNormalization(momentum=0.9, name=f"norm{number}"))
+        stack.append(layers.Activation("relu", name=f"relu{number}"))
+        if side <= _LEAST_OWN_SIDE:
+            break
+        stack.append(layers.MaxPooling2D(2, name=f"pool{number}"))
+        side, filters = side // 2, min(2 * filters, _MOST_OWN_FILTERS)
+    stack += [
+        layers.GlobalAveragePooling2D(name="mean"),
+        layers.Dropout(0.2, name="dropout"),
+        layers.Dense(classes, activation="softmax", name="probabilities"),
+    ]
+    return keras.Sequential(stack, name="own_cnn")
+
+
 def _airbench(
     name: str, input_shape: InputShape, classes: int, widths: tuple[tuple[int, int], ...]
 ) -> keras.Sequential:
@@ -133,5 +156,6 @@ ARCHITECTURES: Mapping[str, Callable[[InputShape, int], keras.Sequential]] = Map
         "airbench_cnn": airbench_cnn,
         "airbench_small_cnn": airbench_small_cnn,
         "mnist_deep_cnn": mnist_deep_cnn,
+        "own_cnn": own_cnn,
     }
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from training.augment import augment
 from training.data.dataset import LabelledImages
 from training.recipes.recipe import Augmentation
+from training.teacher import Teacher
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -29,6 +30,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         batch_size: images a batch; the last may be smaller.
         augmentation: of an epoch, counted from 0; None for none.
         seed: of shuffle and augmentation.
+        teacher: whose answers the targets are; None for the true classes.
         epoch: to begin with.
     """
 
@@ -40,6 +42,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         batch_size: int,
         augmentation: Callable[[int], Augmentation | None],
         seed: int,
+        teacher: Teacher | None = None,
         epoch: int = 0,
         **options: Any,
     ) -> None:
@@ -49,6 +52,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         self._batch_size = batch_size
         self._augmentation = augmentation
         self._seed = seed
+        self._teacher = teacher
         self._epoch = epoch
         self._order = self._shuffled()
         self._mirrored_first = np.random.default_rng(seed).random(len(images)) < 0.5
@@ -65,7 +69,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
             mirrored = self._mirrored_first[rows] ^ (self._epoch % 2 == 1) if how.alternating_flip else None
             rng = np.random.default_rng((self._seed, self._epoch, index))
             pictures = augment(pictures, how, rng, mirrored)
-        return pictures, targets
+        return pictures, targets if self._teacher is None else self._teacher.targets(pictures, targets)
 
     def on_epoch_end(self) -> None:
         """Keras calls this after each epoch."""

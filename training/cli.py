@@ -90,7 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="DATA_SET", help="cifar10, mnist, or a name for your own pictures")
-    parser.add_argument("--recipe", default="notebook", help="notebook or best (default: %(default)s)")
+    parser.add_argument(
+        "--recipe",
+        help="notebook, best or accurate (default: notebook for cifar10 and mnist, best for your own pictures)",
+    )
     _add_data_dir(parser)
     parser.add_argument("--epochs", type=int, help="passes over the training images (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
@@ -106,6 +109,9 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--mirrored-view",
         action="store_true",
         help="the file answers from each picture and its mirror image: somewhat more accurate, at twice the cost",
+    )
+    parser.add_argument(
+        "--teacher", type=Path, metavar="MODEL.onnx", help="learn the answers of this model of the same classes"
     )
     own = parser.add_argument_group("your own pictures")
     own.add_argument("--size", type=int, default=32, help="width and height of the input (default: %(default)s)")
@@ -187,6 +193,7 @@ def _train(options: argparse.Namespace) -> None:
     from training.data import sources
     from training.publish import next_version
 
+    options.recipe = options.recipe or ("notebook" if options.name in _BUILT_IN else "best")
     as_written = recipes.find(options.name, options.recipe)
     recipe = as_written.with_epochs(options.epochs)
     trial = "" if options.limit is None else f"-limit-{options.limit}"
@@ -198,7 +205,8 @@ def _train(options: argparse.Namespace) -> None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
     repository = options.out or (_TRIALS if trial else _MODELS)
 
-    from training.card import HowMade
+    from training.card import HowMade, interval
+    from training.temperature import LEAST_IMAGES
     from training.train import TrainingJob, train
 
     version = options.version or next_version(repository, options.name)
@@ -213,12 +221,19 @@ def _train(options: argparse.Namespace) -> None:
         fresh=options.fresh,
         tensorboard=options.tensorboard,
         mirrored_view=options.mirrored_view,
+        teacher=options.teacher,
     )
     model = train(job, data)
     score, raw = model.evaluation, model.uncalibrated
     assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
+    if (held_out := model.training["validation_images"]) < LEAST_IMAGES:
+        print(
+            f"warning: {held_out} validation pictures are too few to calibrate on (at least {LEAST_IMAGES} are "
+            "needed): the temperature stays 1",
+            file=sys.stderr,
+        )
     print(
-        f"{repository / model.name / model.version}: accuracy {score.accuracy:.2%} on "
+        f"{repository / model.name / model.version}: accuracy {score.accuracy:.2%} ({interval(score)}) on "
         f"{score.images} test images, calibration error {score.expected_calibration_error:.2%} "
         f"({raw.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
     )
@@ -233,6 +248,8 @@ def _command(options: argparse.Namespace, version: str) -> str:
         words += ["--limit", str(options.limit)]
     if options.mirrored_view:
         words.append("--mirrored-view")
+    if options.teacher is not None:
+        words += ["--teacher", str(options.teacher)]
     words += ["--seed", str(options.seed), "--version", version]
     if options.name not in _BUILT_IN:
         words += ["--data-dir PICTURES", "--size", str(options.size), "--color-mode", options.color_mode]

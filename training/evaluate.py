@@ -48,7 +48,7 @@ def evaluate(
     if as_json:
         print(json.dumps(measured.to_json() | {"decisions": trust and trust.to_json()}, indent=2))
     else:
-        _print(measured, str(model), trust)
+        _print(measured, str(model))
         if trust is not None:
             print(f"\n{figures_in_words(said, trust)}", end="")
     if figures is not None and trust is not None:
@@ -71,12 +71,12 @@ def _draw(folder: Path, title: str, measured: Measurement, trust: Trust) -> None
         figure.savefig(folder / f"{name}.png", dpi=110)
 
 
-def _print(measured: Measurement, title: str, trust: Trust | None) -> None:
+def _print(measured: Measurement, title: str) -> None:
     console = Console(highlight=False, soft_wrap=True)
     evaluation = measured.evaluation
     console.print(f"{title}, {evaluation.images} images")
-    interval = "" if trust is None else f" (95 % interval {trust.interval[0]:.4f} to {trust.interval[1]:.4f})"
-    console.print(f"accuracy                   {evaluation.accuracy:.4f}{interval}")
+    least, most = evaluation.accuracy_interval
+    console.print(f"accuracy                   {evaluation.accuracy:.4f} (95 % interval {least:.4f} to {most:.4f})")
     console.print(f"log loss                   {evaluation.log_loss:.4f} nats")
     console.print(f"Brier score                {evaluation.brier_score:.4f}")
     console.print(f"expected calibration error {evaluation.expected_calibration_error:.4f} (15 bins)\n")

@@ -25,6 +25,7 @@ from training.initial_weights import initialise
 from training.progress import Progress
 from training.recipes.recipe import Recipe
 from training.run_directory import History, RunDirectory, State
+from training.teacher import Teacher
 
 _VALIDATION_BATCH = 500
 
@@ -48,9 +49,10 @@ class Fitted:
     validation: LabelledImages
 
 
-def run_identity(recipe: Recipe, data: DataSet, seed: int) -> dict[str, Any]:
+def run_identity(recipe: Recipe, data: DataSet, seed: int, teacher: Teacher | None = None) -> dict[str, Any]:
     """What must be equal for one run to be the continuation of another."""
-    return {"recipe": recipe.to_json(), "data": data.fingerprint(), "labels": list(data.labels), "seed": seed}
+    taught = {} if teacher is None else {"teacher": teacher.fingerprint}
+    return {"recipe": recipe.to_json(), "data": data.fingerprint(), "labels": list(data.labels), "seed": seed} | taught
 
 
 def fit(
@@ -59,6 +61,7 @@ def fit(
     run: RunDirectory,
     *,
     seed: int,
+    teacher: Teacher | None = None,
     tensorboard: Path | None = None,
     device_names: Sequence[str] | None = None,
 ) -> Fitted:
@@ -69,6 +72,7 @@ def fit(
         data: what on; its test set is not touched.
         run: where checkpoints are kept, and perhaps one to go on from.
         seed: of all random numbers.
+        teacher: whose answers are learnt; None for the true classes.
         tensorboard: where to write TensorBoard logs; None for none.
         device_names: see :func:`training.devices.strategy`.
 
@@ -90,6 +94,7 @@ def fit(
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation_in,
         seed=seed,
+        teacher=teacher,
         epoch=state.epochs_done,
     )
     with devices.strategy(device_names).scope():

@@ -42,6 +42,7 @@ class Measurement:
         precision, recall = scores.precision_recall(self.confusion)
         return {
             **asdict(self.evaluation),
+            "accuracy_interval": list(self.evaluation.accuracy_interval),
             "per_class": {
                 label: {
                     "images": int(self.confusion[row].sum()),

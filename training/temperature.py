@@ -15,6 +15,7 @@ LEAST_IMAGES = 100
 Logits = NDArray[np.float64]
 _LEAST, _MOST = 0.05, 20.0
 _BISECTIONS = 60
+_AT_BOUND = 1e-3  # so near a bound, there is no temperature of least loss between the two
 
 
 def fit_temperature(logits: Logits, classes: Classes) -> float:
@@ -28,8 +29,11 @@ def fit_temperature(logits: Logits, classes: Classes) -> float:
         classes: the truth, [N].
 
     Returns:
-        A temperature between 0.05 and 20; 1.0 where no other lowers the log loss.
+        A temperature between 0.05 and 20; 1.0 where no other lowers the log loss, where colder or warmer is
+        better without end (everything is right, or hardly anything), and on fewer than 100 pictures.
     """
+    if len(classes) < LEAST_IMAGES:
+        return 1.0
     true_logits = logits[np.arange(len(classes)), classes]
     coldest, warmest = 1 / _MOST, 1 / _LEAST
     for _ in range(_BISECTIONS):
@@ -40,6 +44,8 @@ def fit_temperature(logits: Logits, classes: Classes) -> float:
         else:
             coldest = inverse
     temperature = 2 / (coldest + warmest)
+    if not _LEAST * (1 + _AT_BOUND) < temperature < _MOST * (1 - _AT_BOUND):
+        return 1.0
     return temperature if log_loss(logits / temperature, classes) < log_loss(logits, classes) else 1.0
 
 

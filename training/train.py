@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 
-from contract import GoldenImage, ModelMetadata, is_model_name
+from contract import Evaluation, GoldenImage, ModelMetadata, is_model_name
 from training import provenance
 from training.calibrate import logits_of
 from training.card import HowMade, write_card
@@ -25,6 +28,7 @@ from training.publish import check_version, publishing
 from training.recipes.recipe import Recipe
 from training.run_directory import RunDirectory
 from training.scores import reference
+from training.teacher import Teacher
 from training.temperature import fit_temperature
 
 _GOLDEN_IMAGES = 10
@@ -46,6 +50,7 @@ class TrainingJob:
         run_directory: where checkpoints are kept.
         fresh: forget what checkpoint is there.
         tensorboard: where to write TensorBoard logs; None for none.
+        teacher: an exported file whose answers are learnt; None for the true classes.
         mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
 
     Raises:
@@ -62,6 +67,7 @@ class TrainingJob:
     fresh: bool = False
     tensorboard: Path | None = None
     mirrored_view: bool = False
+    teacher: Path | None = None
 
     def __post_init__(self) -> None:
         # Now, rather than when hours of training are to be published.
@@ -83,10 +89,11 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     Raises:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
-    run = RunDirectory(job.run_directory, run_identity(job.recipe, data, job.seed))
+    teacher = None if job.teacher is None else Teacher(job.teacher, data)
+    run = RunDirectory(job.run_directory, run_identity(job.recipe, data, job.seed, teacher))
     if job.fresh:
         run.discard()
-    fitted = fit(job.recipe, data, run, seed=job.seed, tensorboard=job.tensorboard)
+    fitted = fit(job.recipe, data, run, seed=job.seed, teacher=teacher, tensorboard=job.tensorboard)
     views = job.mirrored_view
     logits = logits_of(fitted.network, fitted.validation, mirrored_view=views)
     for_temperature, for_decisions = _halves(len(fitted.validation))
@@ -105,12 +112,14 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     metadata = decide(served, metadata, fitted.validation.take(for_decisions))
     with publishing(job.repository, job.name, job.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+        # What training can go on from elsewhere: pixels divided by 255 in, uncalibrated probabilities out.
+        _keep_network(fitted.network, folder / "model.keras")
         record = {
             "name": job.name,
             "version": job.version,
             "test": test.to_json(),
-            "test_uncalibrated": asdict(raw.evaluation),
-            "validation": asdict(validation.evaluation),
+            "test_uncalibrated": _with_interval(raw.evaluation),
+            "validation": _with_interval(validation.evaluation),
             "temperature": temperature,
             "parity": {"images": min(_PARITY_IMAGES, len(data.test)), "largest_difference": parity},
             "training": metadata.training,
@@ -142,6 +151,16 @@ def _halves(count: int) -> tuple[slice, slice]:
     if count < 2 * LEAST_FAMILIAR:
         return slice(None), slice(0, 1)
     return slice(0, None, 2), slice(1, None, 2)
+
+
+def _keep_network(network: keras.Sequential, path: Path) -> None:
+    # Keras asks its variables for arrays in a way that NumPy 2 finds old.
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        network.save(path, include_optimizer=False)
+
+
+def _with_interval(score: Evaluation) -> dict[str, Any]:
+    return asdict(score) | {"accuracy_interval": list(score.accuracy_interval)}
 
 
 def _metadata(

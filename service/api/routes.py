@@ -105,6 +105,7 @@ def _version(model: ServedModel) -> ModelVersion:
         preprocessing_proof=metadata.preprocessing_proof,
         provider=model.provider,
         accuracy=None if score is None else score.accuracy,
+        accuracy_interval=None if score is None else score.accuracy_interval,
         expected_calibration_error=None if score is None else score.expected_calibration_error,
         test_images=None if score is None else score.images,
         coverages=[] if metadata.conformal is None else [level.coverage for level in metadata.conformal.levels],

@@ -209,6 +209,10 @@ class ModelVersion(BaseModel):
     accuracy: float | None = Field(
         description="Measured on the served file over the whole test set; null: not measured.", examples=[0.7425]
     )
+    accuracy_interval: tuple[float, float] | None = Field(
+        description="95 % interval (Wilson) of the accuracy, from so many test images. null: not measured.",
+        examples=[(0.8276, 0.8421)],
+    )
     expected_calibration_error: float | None = Field(description="null: not measured.", examples=[0.0061])
     test_images: int | None = Field(description="null: not measured.", examples=[10000])
     coverages: list[float] = Field(

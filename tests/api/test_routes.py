@@ -74,6 +74,8 @@ def test_models_say_what_they_are(client: httpx.Client) -> None:
             assert version["provider"] == "cpu"
             assert version["test_images"] == 10_000
             assert version["accuracy"] >= (0.72 if name == "cifar10" else 0.991)
+            least, most = version["accuracy_interval"]
+            assert version["accuracy"] - 0.01 < least < version["accuracy"] < most < version["accuracy"] + 0.01
     assert listed["cifar10"]["versions"][0]["input"]["color_mode"] == "RGB"
     assert listed["mnist"]["versions"][0]["input"]["polarity"] == "light-on-dark"
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnxruntime
 import pytest
@@ -19,6 +20,7 @@ from training.convert import Precision, convert
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
 from training.figures.album import CAPTIONS
+from training.onnx_classifier import OnnxClassifier
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +61,8 @@ def test_help_needs_no_tensorflow() -> None:
 
 def test_a_version_is_complete_and_agrees_with_itself(mnist_model: Path) -> None:
     folder = mnist_model.parent
-    assert {path.name for path in folder.iterdir()} == {"model.onnx", "metrics.json", "MODEL_CARD.md", "figures"}
+    files = {"model.onnx", "model.keras", "metrics.json", "MODEL_CARD.md", "figures"}
+    assert {path.name for path in folder.iterdir()} == files
     metadata = _metadata(mnist_model)
     metrics = json.loads((folder / "metrics.json").read_text())
     card = (folder / "MODEL_CARD.md").read_text()
@@ -111,7 +114,9 @@ def test_evaluate_says_what_the_file_says(
     command = ["evaluate", str(mnist_model), "--data-dir", str(shared_mnist_directory)]
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == metrics["test"]
+    said = json.loads(capsys.readouterr().out)
+    assert said.pop("decisions")["interval"] == pytest.approx(said["accuracy_interval"])
+    assert said == metrics["test"]
     assert main(command) == 0
     printed = capsys.readouterr().out
     assert f"accuracy                   {metrics['test']['accuracy']:.4f}" in printed
@@ -166,6 +171,16 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
     assert main([*arguments, "--out", str(tmp_path / "models"), "--run-dir", str(tmp_path / "run")]) == 0
     model = tmp_path / "models" / "things" / "1" / "model.onnx"
     metadata = _metadata(model)
+    assert "warning: 3 validation pictures are too few to calibrate on" in capsys.readouterr().err
+    card = (model.parent / "MODEL_CARD.md").read_text()
+    assert "**Not calibrated**: the validation split has 3 pictures" in card
+    assert "95 % interval: " in card
+    assert metadata.temperature == 1
+    assert "convoy train things --recipe best" in card
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 24, 24, 3), np.uint8)
+    kept = keras.saving.load_model(model.parent / "model.keras")
+    answered = OnnxClassifier.open(model).predict(pixels)
+    np.testing.assert_allclose(kept.predict(pixels / np.float32(255), verbose=0), answered, atol=1e-5)
     assert metadata.labels == ("bird", "ship", "truck")
     assert metadata.input_shape == (24, 24, 3)
     assert metadata.data.licence == "CC0"
@@ -179,7 +194,10 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["cifar10", "--recipe", "worst"], "there is no recipe 'worst' for cifar10: there is notebook, best, accurate"),
+        (
+            ["cifar10", "--recipe", "worst"],
+            "there is no recipe 'worst' for cifar10: there is notebook, best, accurate, compact",
+        ),
         (["cifar10", "--epochs", "0"], "--epochs 0: at least 1 is needed"),
         (["flowers", "--data-dir", ".", "--size", "4"], "--size 4: 8 to 4096 pixels are possible"),
         (["cifar10", "--data-dir", "."], "no CIFAR-10 in .: cifar-10-batches-py/ with data_batch_1"),

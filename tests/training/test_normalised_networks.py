@@ -14,7 +14,7 @@ from training.initial_weights import initialise
 from training.onnx_classifier import OnnxClassifier
 from training.temperature import softmax
 
-NETWORKS = ("airbench_small_cnn", "mnist_deep_cnn")
+NETWORKS = ("airbench_small_cnn", "mnist_deep_cnn", "own_cnn")
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
@@ -81,3 +81,11 @@ def test_later_convolutions_begin_by_passing_their_input_on(cifar10_data: DataSe
     layer = network.get_layer("conv2_1")
     values = np.random.default_rng(0).random((1, 5, 5, 28), np.float32)
     np.testing.assert_allclose(np.asarray(layer(values))[..., :28], values, atol=1e-6)
+
+
+def test_a_larger_picture_makes_no_larger_head() -> None:
+    small, large = (ARCHITECTURES["own_cnn"]((side, side, 3), 5) for side in (32, 224))
+    assert large.layers[-1].count_params() == small.layers[-1].count_params() == 256 * 5 + 5
+    # Flatten and Dense made 25 million weights of this size.
+    assert large.count_params() < 2_000_000
+    assert ARCHITECTURES["own_cnn"]((8, 8, 3), 5).output_shape == (None, 5)

@@ -26,11 +26,21 @@ def test_no_temperature_near_it_is_better() -> None:
     assert best < log_loss(logits / (temperature / 1.01), classes)
 
 
-def test_stays_within_bounds_where_everything_is_right() -> None:
-    logits = np.eye(3)[np.array([0, 1, 2, 1])] * 5.0
-    temperature = fit_temperature(logits, np.array([0, 1, 2, 1]))
-    assert temperature == pytest.approx(0.05)
+def test_is_one_where_everything_is_right_and_colder_is_always_better() -> None:
+    classes = np.tile([0, 1, 2, 1], 50)
+    assert fit_temperature(np.eye(3)[classes] * 5.0, classes) == 1.0
+
+
+def test_is_one_where_everything_is_wrong_and_warmer_is_always_better() -> None:
+    classes = np.tile([0, 1, 2, 1], 50)
+    assert fit_temperature(np.eye(3)[(classes + 1) % 3] * 5.0, classes) == 1.0
+
+
+@pytest.mark.parametrize(("pictures", "fitted"), [(17, False), (99, False), (100, True)])
+def test_is_one_on_fewer_than_a_hundred_pictures(pictures: int, *, fitted: bool) -> None:
+    logits, classes = _logits(4.0)
+    assert (fit_temperature(logits[:pictures], classes[:pictures]) != 1.0) == fitted
 
 
 def test_is_one_where_nothing_is_better() -> None:
-    assert fit_temperature(np.zeros((8, 3)), np.zeros(8, int)) == 1.0
+    assert fit_temperature(np.zeros((200, 3)), np.zeros(200, int)) == 1.0

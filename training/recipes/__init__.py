@@ -4,6 +4,7 @@ from training.errors import RecipeError
 from training.recipes import (
     cifar10_accurate,
     cifar10_best,
+    cifar10_compact,
     cifar10_notebook,
     mnist_accurate,
     mnist_best,
@@ -14,7 +15,7 @@ from training.recipes import (
 from training.recipes.recipe import Recipe
 
 _RECIPES = {
-    "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE, cifar10_accurate.RECIPE),
+    "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE, cifar10_accurate.RECIPE, cifar10_compact.RECIPE),
     "mnist": (mnist_notebook.RECIPE, mnist_best.RECIPE, mnist_accurate.RECIPE),
 }
 _OWN = (own_notebook.RECIPE, own_best.RECIPE)

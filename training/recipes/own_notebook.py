@@ -2,7 +2,7 @@
 
 Command::
 
-    convoy train flowers --data-dir path/to/flowers --epochs 20
+    convoy train flowers --data-dir path/to/flowers --recipe notebook --epochs 20
 """
 
 from training.data.holdout import RandomHoldout
