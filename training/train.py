@@ -15,7 +15,7 @@ from training import provenance
 from training.calibrate import logits_of
 from training.card import HowMade, write_card
 from training.data.dataset import DataSet
-from training.decisions import decide
+from training.decisions import SECTION, decide
 from training.errors import RecipeError
 from training.export import check_parity, to_onnx
 from training.figures.album import CAPTIONS, draw_album
@@ -30,6 +30,7 @@ from training.run_directory import RunDirectory
 from training.scores import reference
 from training.teacher import Teacher
 from training.temperature import fit_temperature
+from training.trust import measure_trust, trust_section
 
 _GOLDEN_IMAGES = 10
 _PARITY_IMAGES = 1000
@@ -110,6 +111,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     metadata = _metadata(job, data, fitted, raw=raw, test=test, temperature=temperature)
     metadata = dataclasses.replace(metadata, features=features_shape(graph))
     metadata = decide(served, metadata, fitted.validation.take(for_decisions))
+    trust = measure_trust(test.probabilities, test.images.classes, metadata)
     with publishing(job.repository, job.name, job.version) as folder:
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         # What training can go on from elsewhere: pixels divided by 255 in, uncalibrated probabilities out.
@@ -120,6 +122,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
             "test": test.to_json(),
             "test_uncalibrated": _with_interval(raw.evaluation),
             "validation": _with_interval(validation.evaluation),
+            "decisions": trust.to_json(),
             "temperature": temperature,
             "parity": {"images": min(_PARITY_IMAGES, len(data.test)), "largest_difference": parity},
             "training": metadata.training,
@@ -139,7 +142,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
             seed=job.seed,
         )
         card = write_card(metadata, test=test, validation=validation.evaluation, made=job.made, captions=CAPTIONS)
-        (folder / "MODEL_CARD.md").write_text(card)
+        (folder / "MODEL_CARD.md").write_text(f"{card.rstrip()}\n\n{SECTION}\n\n{trust_section(metadata, trust)}")
     return metadata
 
 

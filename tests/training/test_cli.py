@@ -66,6 +66,7 @@ def test_a_version_is_complete_and_agrees_with_itself(mnist_model: Path) -> None
     metadata = _metadata(mnist_model)
     metrics = json.loads((folder / "metrics.json").read_text())
     card = (folder / "MODEL_CARD.md").read_text()
+    assert "## To decide by" in card
 
     assert (metadata.name, metadata.version, metadata.polarity) == ("mnist", "1", "light-on-dark")
     assert metadata.evaluation.images == 250
@@ -115,7 +116,8 @@ def test_evaluate_says_what_the_file_says(
     capsys.readouterr()
     assert main([*command, "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said.pop("decisions")["interval"] == pytest.approx(said["accuracy_interval"])
+    assert said["decisions"]["interval"] == pytest.approx(said["accuracy_interval"])
+    assert said.pop("decisions") == metrics["decisions"]
     assert said == metrics["test"]
     assert main(command) == 0
     printed = capsys.readouterr().out
