@@ -196,6 +196,7 @@ def _row(*cells: str) -> str:
 def _in_use(settings: Mapping[str, object]) -> Mapping[str, object]:
     """Those that change something: what is nothing, and how smooth a bend is where nothing is bent, is left out."""
     idle = {"elastic_smoothness"} if not settings.get("elastic") else set()
+    idle |= {"normalisation_rate"} if settings.get("normalisation_rate") == 1 else set()
     return {key: value for key, value in settings.items() if value and key not in idle}
 
 

@@ -253,6 +253,7 @@ def _command(options: argparse.Namespace, version: str) -> str:
     words += ["--seed", str(options.seed), "--version", version]
     if options.name not in _BUILT_IN:
         words += ["--data-dir PICTURES", "--size", str(options.size), "--color-mode", options.color_mode]
+        words += ["--skip-bad"] * options.skip_bad
     return " ".join(words)
 
 

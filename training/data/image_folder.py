@@ -102,7 +102,7 @@ def _data_set(
     if found.repeated:
         notes.append(f"{found.repeated} pictures that are the same as another of their class were left out.")
     if skipped and found.troubles:
-        notes.append(f"Left out (--skip-bad): {len(found.troubles)} files or folders that could not be used.")
+        notes.append(f"Left out (--skip-bad): {len(found.troubles)} of the files and folders, which could not be used.")
     return DataSet(
         name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, tuple(notes), validation
     )
