@@ -52,7 +52,7 @@ FIRST_DECISION: Final = 6
 """The place of `min_confidence`. Few requests have the parameters from there on: they are looked at all at once."""
 NO_DECISIONS: Final = NO_PARAMETERS[FIRST_DECISION:]
 _DECISION_NAMES = frozenset(Parameters._fields[FIRST_DECISION:])
-_NUMBER = re.compile(r"[0-9]{0,16}\.?[0-9]{0,16}(?:[eE][-+]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[0-9]{0,32}\.?[0-9]{0,32}(?:[eE][-+]?[0-9]{1,3})?")
 
 
 def read_query(query: bytes) -> Parameters:

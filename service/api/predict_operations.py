@@ -60,6 +60,7 @@ _MIN_CONFIDENCE = _query(
     "A picture whose most probable label is less probable gets `label` null and a `reason`. For models of which one "
     "label is right.",
     {"type": "number", "minimum": 0, "maximum": 1},
+    0.5,
 )
 _RECEIPT = _query(
     "receipt",
@@ -70,6 +71,7 @@ _COVERAGE = _query(
     "coverage",
     "Adds `label_set`, the labels of which one is right so often: one of the levels in `coverages` of `GET /models`.",
     {"type": "number", "minimum": 0, "maximum": 1},
+    0.95,
 )
 _FAMILIARITY = _query(
     "familiarity",
@@ -99,7 +101,8 @@ def _body(*query: dict[str, Any]) -> dict[str, Any]:
                 **({"examples": [field["example"]]} if "example" in field else {}),
             }
             for field in query
-            if field is not _PREPARE  # suits some models only, so the docs page offers it once, in the query
+            if field
+            not in (_PREPARE, _COVERAGE)  # suit some models only, so the docs page offers them once, in the query
         },
     }
     form = {"type": "object", "required": [FILE_FIELD], "properties": fields, "additionalProperties": False}

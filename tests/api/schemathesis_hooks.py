@@ -60,9 +60,10 @@ def _make_prediction(case: Any) -> None:
 
     Bytes and forms are left as they are: once they are changed, schemathesis takes them for wrong ones.
     """
-    (case.query or {}).pop("prepare", None)  # suits models of digits only
-    if isinstance(case.body, dict) and case.media_type == "application/json":
-        case.body.pop("prepare", None)
+    for name in ("prepare", "coverage"):  # the one suits models of digits only, the other has levels of each model
+        (case.query or {}).pop(name, None)
+        if isinstance(case.body, dict) and case.media_type == "application/json":
+            case.body.pop(name, None)
     if case.media_type == "application/x-npy":
         (case.query or {}).pop("on_error", None)
         if "name" in (case.path_parameters or {}):
