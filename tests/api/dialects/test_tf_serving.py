@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from kserve import InferenceRESTClient, RESTConfig
 from PIL import Image
 
 Predicted = Callable[..., dict[str, float]]
@@ -39,27 +39,19 @@ def row(cat: bytes, predicted: Predicted, labels: list[str]) -> list[float]:
     return [probabilities[label] for label in labels]
 
 
-class TestKServe:
-    @pytest.fixture
-    def base(self, client: httpx.Client) -> str:
-        return str(client.base_url)
-
-    async def test_its_client_predicts(self, base: str, cat: bytes, row: list[float]) -> None:
-        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
-            answer = await kserve.infer(base, {"instances": [{"image": b64(cat)}]}, model_name="cifar10")
-        assert answer == {"predictions": [row]}
-
-    async def test_its_client_asks_whether_server_and_model_answer(self, base: str) -> None:
-        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
-            assert await kserve.is_server_live(base)
-            assert await kserve.is_model_ready(base, "mnist")
-            with pytest.raises(httpx.HTTPStatusError, match="no model 'dog' is served"):
-                await kserve.is_model_ready(base, "dog")
-
-    async def test_its_client_is_told_what_is_wrong(self, base: str) -> None:
-        async with InferenceRESTClient(RESTConfig(protocol="v1")) as kserve:
-            with pytest.raises(httpx.HTTPStatusError, match="addresses are not fetched"):
-                await kserve.infer(base, {"instances": ["http://a/b.png"]}, model_name="cifar10")
+@pytest.mark.slow
+def test_kserves_client_predicts_asks_and_is_told_what_is_wrong(
+    client: httpx.Client, samples: dict[str, list[Path]], row: list[float]
+) -> None:
+    picture = next(path for path in samples["cifar10"] if path.name == "cifar10_cat_0.png")
+    command = [sys.executable, str(Path(__file__).with_name("kserve_v1_calls.py")), str(client.base_url), str(picture)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["predicted"] == {"predictions": [row]}
+    assert said["live"] is said["ready"] is True
+    assert "no model 'dog' is served" in said["no model"]
+    assert "addresses are not fetched" in said["an address"]
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the documentation's requests are made with curl")
