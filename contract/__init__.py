@@ -12,7 +12,7 @@ learned from) stands in the file's ``metadata_props``, which :mod:`contract.prop
 from contract.errors import ContractError, NoMetadataError
 from contract.golden import GoldenImage
 from contract.held_out import COVERAGES, Conformal, CoverageLevel, Familiarity
-from contract.measured import Evaluation, Reference
+from contract.measured import Evaluation, Reference, wilson_interval
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
 from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
@@ -53,4 +53,5 @@ __all__ = [
     "is_model_name",
     "is_version",
     "name_classes",
+    "wilson_interval",
 ]

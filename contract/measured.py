@@ -11,6 +11,16 @@ _MOST_IMAGES = 10**12
 _Z = 1.959964  # of a normal distribution's middle 95 %
 
 
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Between what the true share lies in 95 of 100 cases, where ``share`` was found among ``count``.
+
+    Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
+    """
+    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
+    half = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What was measured with ONNX Runtime on the exported file, over a whole test set of ``images`` pictures.
@@ -32,10 +42,7 @@ class Evaluation:
     @property
     def accuracy_interval(self) -> tuple[float, float]:
         """Between what the accuracy on all pictures like these lies in 95 of 100 cases (Wilson, 1927): 0 to 1 each."""
-        images, share = self.images, self.accuracy
-        middle = (share + _Z**2 / (2 * images)) / (1 + _Z**2 / images)
-        half = _Z / (1 + _Z**2 / images) * math.sqrt(share * (1 - share) / images + _Z**2 / (4 * images**2))
-        return max(0.0, middle - half), min(1.0, middle + half)
+        return wilson_interval(self.accuracy, self.images)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,15 @@
 """What a model's decisions are worth on labelled pictures: sets of labels, abstaining, familiarity."""
 
-import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from contract import ModelMetadata
+from contract import ModelMetadata, wilson_interval
 from training.held_out import label_sets, negative_entropy
 from training.scores import Classes, Probabilities
 
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
-_Z = 1.959963984540054  # of a two-sided 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +117,6 @@ def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMet
     accuracy = float(right.mean())
     interval = wilson_interval(accuracy, len(classes))
     return Trust(len(classes), accuracy, interval, tuple(sets), tuple(points), familiar, tuple(curve))
-
-
-def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a share of ``count`` pictures."""
-    middle = (share + _Z**2 / (2 * count)) / (1 + _Z**2 / count)
-    half = _Z / (1 + _Z**2 / count) * math.sqrt(share * (1 - share) / count + _Z**2 / (4 * count**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def trust_section(said: ModelMetadata, trust: Trust) -> str:

@@ -1,6 +1,5 @@
 """How often predictions were right, where the folder of a picture is its label."""
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -8,10 +7,9 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from contract import wilson_interval
 from service.decision import most_probable
 from service.errors import ScoringError
-
-_Z95 = 1.959964  # of the normal distribution, for 95 %
 
 
 class Truth:
@@ -73,7 +71,7 @@ class Confusion:
 
     def accuracy(self) -> str:
         """The share that is right, with its interval of 95 % (Wilson, 1927), for people."""
-        low, high = wilson_interval(self.right, self.total)
+        low, high = wilson_interval(self.right / self.total, self.total)
         return f"{self.right / self.total:.2%} ({self.right} of {self.total}; 95 % interval {low:.2%} to {high:.2%})"
 
     def columns(self, labels: Sequence[str]) -> dict[str, list[str]]:
@@ -84,14 +82,3 @@ class Confusion:
         for predicted in predictions:
             table[labels[predicted]] = [str(self._counts[truth, predicted]) for truth in truths]
         return table
-
-
-def wilson_interval(right: int, total: int) -> tuple[float, float]:
-    """The interval that holds a share with a confidence of 95 %.
-
-    Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
-    """
-    share, square = right / total, _Z95 * _Z95
-    middle = share + square / (2 * total)
-    half = _Z95 * math.sqrt(share * (1 - share) / total + square / (4 * total * total))
-    return max(0.0, (middle - half) / (1 + square / total)), min(1.0, (middle + half) / (1 + square / total))

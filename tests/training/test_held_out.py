@@ -10,13 +10,13 @@ import onnx
 import pytest
 from PIL import Image
 
-from contract import COVERAGES, ContractError, ModelMetadata
+from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
 from training.cli import main
 from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy
 from training.onnx_classifier import OnnxClassifier
 from training.raps import RULES, raps_quantile, raps_sets
 from training.scores import Classes, Probabilities
-from training.trust import measure_trust, wilson_interval
+from training.trust import measure_trust
 
 CIFAR10 = Path("models/cifar10/2/model.onnx")
 

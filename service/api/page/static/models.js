@@ -43,13 +43,10 @@ function card(model) {
   );
 }
 
-/** The accuracy with its 95 % interval (Wilson 1927), or that it was not measured. */
-function accuracy({ accuracy: share, test_images: count }) {
-  if (share === null || !count) return "not measured";
-  const z = 1.96;
-  const middle = (share + z ** 2 / (2 * count)) / (1 + z ** 2 / count);
-  const half = (z / (1 + z ** 2 / count)) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
-  const [low, high] = [middle - half, middle + half].map((one) => percent(one, 2));
+/** The accuracy with its 95 % interval, or that it was not measured. */
+function accuracy({ accuracy: share, accuracy_interval: interval, test_images: count }) {
+  if (share === null) return "not measured";
+  const [low, high] = interval.map((one) => percent(one, 2));
   return `${percent(share, 2)} (${low} to ${high}) of ${count.toLocaleString("en")} test images`;
 }
 
