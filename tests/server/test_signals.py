@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -55,6 +55,15 @@ def wait_for_log(process: ServerProcess, text: str, times: int = 1) -> None:
         time.sleep(0.02)
 
 
+@pytest.fixture
+def hangup_by_default() -> Iterator[None]:
+    """What a process inherits that is not started under nohup, even if the tests are."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_by_default")
 @pytest.mark.parametrize(("workers", "number"), [(2, signal.SIGINT), (1, signal.SIGTERM), (2, signal.SIGHUP)])
 def test_a_signal_to_the_whole_group_loses_no_request(
     tmp_path: Path, cat: bytes, workers: int, number: signal.Signals
