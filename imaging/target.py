@@ -1,14 +1,14 @@
 """What a model wants a picture to become."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Self
 
 from contract import ColorMode, CropRounding, Fit, Interpolation, ModelMetadata
 
 
-@dataclass(frozen=True, eq=False)  # compared by identity: each request looks something up by its target
+@dataclass(frozen=True)
 class Target:
     """The input of one model, as far as decoding is concerned; the words are those of :class:`contract.ModelMetadata`.
 
@@ -60,6 +60,14 @@ class Target:
             exif=metadata.exif,
             icc=metadata.icc,
         )
+
+    def __hash__(self) -> int:
+        """Computed once: each request looks something up by its target."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(tuple(getattr(self, item.name) for item in fields(self)))
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
