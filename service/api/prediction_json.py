@@ -8,10 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from service.api.json_writing import STEP_NUMBERS, join_lists, write
-from service.decision import most_probable, rank
-
-THRESHOLD = 0.5
-"""Of a model of several labels: those that are at least so probable are a picture's ``labels``."""
+from service.decision import likely, most_probable, rank
 
 
 class Picked(NamedTuple):
@@ -121,10 +118,9 @@ def _name_several(
 ) -> None:
     """Adds ``labels``, the most probable first; where there is none, no label is said to be the picture's."""
     for row, prediction in zip(probabilities, predictions, strict=True):
-        columns = np.flatnonzero(row >= THRESHOLD)
-        columns = columns[np.argsort(-row[columns], kind="stable")]
-        prediction["labels"] = [labels[index] for index in columns.tolist()]
-        if not len(columns):
+        columns = likely(row)
+        prediction["labels"] = [labels[index] for index in columns]
+        if not columns:
             prediction["label"] = prediction["index"] = prediction["probability"] = None
 
 

@@ -1,5 +1,5 @@
 """From probabilities to what a person or a program decides by. Knows no HTTP and no gRPC."""
 
-from service.decision.ranking import most_probable, rank
+from service.decision.ranking import likely, most_probable, rank
 
-__all__ = ["most_probable", "rank"]
+__all__ = ["likely", "most_probable", "rank"]

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SELECTING_COLUMNS = 512
+_THRESHOLD = 0.5
 
 
 def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
@@ -41,3 +42,14 @@ def rank(probabilities: NDArray[np.float32], top_k: int) -> NDArray[np.intp]:
         reaching = np.flatnonzero(row >= bound)
         ranked[place] = reaching[np.argsort(-row[reaching], kind="stable")[:top_k]]
     return ranked
+
+
+def likely(probabilities: NDArray[np.float32]) -> list[int]:
+    """The columns of one row that are at least 0.5, the highest first: the labels of a picture that may have several.
+
+    Args:
+        probabilities: float32 [K], each of which stands for itself.
+    """
+    columns = np.flatnonzero(probabilities >= _THRESHOLD)
+    found: list[int] = columns[np.argsort(-probabilities[columns], kind="stable")].tolist()
+    return found

@@ -9,9 +9,8 @@ Source: https://protobuf.dev/programming-guides/encoding/.
 from typing import Final
 
 from service.errors import MalformedRequestError, TooLargeError
+from service.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
 
-_VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
-_SIZES: Final = {_FIXED_64: 8, _FIXED_32: 4}
 _INPUTS, _OUTPUTS, _CONTENTS, _SHAPE, _BYTES_CONTENTS = 5, 6, 5, 3, 8
 # The messages inside the message whose parts count, by the fields that lead to them.
 _NESTED: Final = {(): (_INPUTS, _OUTPUTS), (_INPUTS,): (_CONTENTS,)}
@@ -29,6 +28,13 @@ def check_parts(message: bytes, most: int) -> None:
         TooLargeError: there are more, or its numbers outside ``raw_input_contents`` take more than 1 MiB.
         MalformedRequestError: it is no protobuf message.
     """
+    try:
+        _count_parts(message, most)
+    except ValueError:
+        raise MalformedRequestError("the message is not a ModelInferRequest") from None
+
+
+def _count_parts(message: bytes, most: int) -> None:
     parts = number_bytes = 0
     left: list[tuple[tuple[int, ...], int, int]] = [((), 0, len(message))]
     while left:
@@ -38,17 +44,17 @@ def check_parts(message: bytes, most: int) -> None:
             parts += 1
             if parts > most:
                 raise TooLargeError(f"the message has more than {most} parts")
-            key, place = _read_varint(message, place, end)
+            key, place = read_varint(message, place, end)
             field, kind = key >> 3, key & 7
-            if kind == _VARINT:
-                _, place = _read_varint(message, place, end)
+            if kind == VARINT:
+                _, place = read_varint(message, place, end)
                 continue
-            size = _SIZES.get(kind, 0)
-            if kind == _BYTES:
-                size, place = _read_varint(message, place, end)
-            if (not size and kind != _BYTES) or size > end - place:
-                raise MalformedRequestError("the message is not a ModelInferRequest")
-            if kind == _BYTES and field in nested:
+            size = FIXED_SIZES.get(kind, 0)
+            if kind == BYTES:
+                size, place = read_varint(message, place, end)
+            if (not size and kind != BYTES) or size > end - place:
+                raise ValueError("a value ends after its message, or is of no known kind")
+            if kind == BYTES and field in nested:
                 left.append(((*path, field), place, place + size))
             elif (path, field) == ((_INPUTS,), _SHAPE) or (path == (_INPUTS, _CONTENTS) and field != _BYTES_CONTENTS):
                 number_bytes += size
@@ -58,15 +64,3 @@ def check_parts(message: bytes, most: int) -> None:
                         "send them as raw_input_contents"
                     )
             place += size
-
-
-def _read_varint(message: bytes, place: int, end: int) -> tuple[int, int]:
-    value = shift = 0
-    while place < end and shift < 64:
-        byte = message[place]
-        place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, place
-        shift += 7
-    raise MalformedRequestError("the message is not a ModelInferRequest")

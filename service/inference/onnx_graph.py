@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+from service.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
+
 _GRAPH, _NODE, _INITIALIZER, _OUTPUT = 7, 1, 5, 12
 _DTYPES: Final[Mapping[int, str]] = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 
@@ -97,7 +98,7 @@ def with_outputs(model: bytes, names: list[str]) -> bytes:
 
 
 def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | _BYTES) + _varint(len(content)) + content
+    return _varint(number << 3 | BYTES) + _varint(len(content)) + content
 
 
 def _varint(value: int) -> bytes:
@@ -112,33 +113,20 @@ def _varint(value: int) -> bytes:
 def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     at, end = 0, len(data)
     while at < end:
-        key, at = _read_varint(data, at)
+        key, at = read_varint(data, at, end)
         kind = key & 7
         value: int | memoryview
-        if kind == _VARINT:
-            value, at = _read_varint(data, at)
+        if kind == VARINT:
+            value, at = read_varint(data, at, end)
         else:
-            if kind == _BYTES:
-                length, at = _read_varint(data, at)
+            if kind == BYTES:
+                length, at = read_varint(data, at, end)
             else:
-                length = {_FIXED64: 8, _FIXED32: 4}[kind]
+                length = FIXED_SIZES[kind]
             if at + length > end:
                 raise ValueError("it is cut short")
             value, at = data[at : at + length], at + length
         yield key >> 3, value
-
-
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number is too long")
 
 
 def _view(value: int | memoryview) -> memoryview:
@@ -160,7 +148,7 @@ def _numbers(value: int | memoryview) -> list[int]:
         return [_signed(value)]
     found, at = [], 0
     while at < len(value):
-        number, at = _read_varint(value, at)
+        number, at = read_varint(value, at, len(value))
         found.append(_signed(number))
     return found
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
+from service.file_name import shown_name
 from service.inference.foreign_files import foreign_files
 from service.inference.model_key import read_model_key
 
@@ -55,8 +56,8 @@ def survey(root: Path) -> Survey:
     alone = None if state is None else read_model_key(root / MODEL_FILE)
     foreign = [] if alone is not None else foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
-        name = _shown(model.name)
-        versions = {_shown(version.name): Path(version.path) for version in _readable_folders(model)}
+        name = shown_name(model.name)
+        versions = {shown_name(version.name): Path(version.path) for version in _readable_folders(model)}
         for version in sorted(filter(str.isdecimal, versions), key=lambda number: (int(number), number)):
             state = _state(versions[version] / MODEL_FILE)
             if state is not None:
@@ -164,8 +165,3 @@ def _state(path: Path) -> FileState | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _shown(name: str) -> str:
-    """A file's name as text, whatever its bytes are."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

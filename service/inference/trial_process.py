@@ -1,6 +1,5 @@
 """The child process in which a new model file is tried; see :mod:`service.inference.trial`."""
 
-import ctypes
 import json
 import os
 import resource
@@ -17,8 +16,8 @@ from service.inference.providers import Provider
 from service.inference.reasons import first_line
 from service.inference.session import ModelSession
 from service.inference.trial import TrialTask
+from service.workers.parent import end_with_parent
 
-_PR_SET_PDEATHSIG: Final = 1
 _NICENESS: Final = 5
 _ORIGIN: Final = "the model"
 _SHORT_OF_MEMORY: Final = ("allocate memory", "bad_alloc")
@@ -72,10 +71,7 @@ def _limit(task: TrialTask) -> None:
         os.nice(_NICENESS)
     with suppress(OSError):  # where memory is short, the kernel shall end this process and not the service
         Path("/proc/self/oom_score_adj").write_text("1000")
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != task.parent:  # it ended before it could be watched
-            os._exit(1)
+    end_with_parent(task.parent)
     with suppress(OSError, ValueError):
         most = _data_bytes() + task.memory_bytes
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))

@@ -15,12 +15,11 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from service.decision import rank
-from service.scoring.pictures import shown
+from service.decision import likely, rank
+from service.file_name import shown_name
 
 Output = Literal["label", "top", "all"]
 OUTPUTS: Final[tuple[Output, ...]] = get_args(Output)
-THRESHOLD: Final = 0.5
 
 Column = Sequence[str] | NDArray[np.float32]
 
@@ -51,9 +50,9 @@ class Columns:
         Returns:
             Columns of N values by name, in the order of the table. Without pictures they are empty, and all there.
         """
-        columns: dict[str, Column] = {"file": [shown(name) for name in names]}
+        columns: dict[str, Column] = {"file": [shown_name(name) for name in names]}
         if self._multi_label:
-            columns["labels"] = [self._several(row) for row in probabilities]
+            columns["labels"] = ["|".join(self._labels[index] for index in likely(row)) for row in probabilities]
         ranked = rank(probabilities, self._top_k)
         for place in range(0 if self._multi_label else ranked.shape[1]):
             suffix = "" if place == 0 else f"_{place + 1}"
@@ -63,7 +62,3 @@ class Columns:
         if self._output == "all":
             columns |= {f"p_{label}": probabilities[:, index] for index, label in enumerate(self._labels)}
         return columns
-
-    def _several(self, row: NDArray[np.float32]) -> str:
-        best_first = np.argsort(-row, kind="stable").tolist()
-        return "|".join(self._labels[index] for index in best_first if row[index] >= THRESHOLD)

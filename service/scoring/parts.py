@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final, Self
 
 from service.errors import ScoringError
+from service.file_name import shown_name
 from service.scoring.columns import Column
 from service.scoring.formats import CsvFormat, Format
-from service.scoring.pictures import shown
 from service.scoring.worker import Fault
 
 _RUN: Final = "run.json"
@@ -172,4 +172,4 @@ class Parts:
 
 
 def _error_columns(faults: Sequence[Fault]) -> dict[str, Column]:
-    return {"file": [shown(fault.name) for fault in faults], "error": [fault.reason for fault in faults]}
+    return {"file": [shown_name(fault.name) for fault in faults], "error": [fault.reason for fault in faults]}

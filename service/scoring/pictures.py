@@ -114,11 +114,6 @@ class SentPicture:
         return self.data
 
 
-def shown(name: str) -> str:
-    """A file's name as text that can be written, whatever its bytes are."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
 def _open_at_once(path: str, flags: int) -> int:
     """Opens a file, and does not wait where it is a pipe that nobody writes to."""
     return os.open(path, flags | os.O_NONBLOCK)

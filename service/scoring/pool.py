@@ -9,7 +9,6 @@ next result is not waited for long. Where a picture ends the process that reads 
 again picture by picture, so that the one is named and all others are scored.
 """
 
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -17,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from itertools import islice
 from types import TracebackType
 from typing import Final, Self
@@ -26,6 +24,7 @@ import numpy as np
 
 from service.scoring.pictures import Picture
 from service.scoring.worker import ChunkResult, Fault
+from service.workers.parent import end_with_parent
 
 Score = Callable[[Sequence[Picture]], ChunkResult]
 
@@ -34,7 +33,6 @@ _MOST_CHUNK: Final = 512
 _SHORT_CHUNK_S: Final = 0.1
 _LONG_CHUNK_S: Final = 0.5
 _CHUNKS_A_WORKER: Final = 3
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class WorkerPool:
@@ -123,7 +121,4 @@ class WorkerPool:
 def _follow(parent: int) -> None:
     """Prepares a worker: it leaves Ctrl-C to its parent, and ends when that does, however that happens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(OSError, AttributeError):  # not Linux
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before it could be watched
-            os._exit(1)
+    end_with_parent(parent)

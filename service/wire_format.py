@@ -1,0 +1,40 @@
+"""Protobuf's wire format, as far as messages are looked at without being parsed.
+
+Source: https://protobuf.dev/programming-guides/encoding/.
+"""
+
+from typing import Final
+
+VARINT: Final = 0
+FIXED_64: Final = 1
+BYTES: Final = 2
+FIXED_32: Final = 5
+FIXED_SIZES: Final = {FIXED_64: 8, FIXED_32: 4}
+"""Bytes of the values that have always as many, by their wire type."""
+
+_MOST_BITS: Final = 64
+
+
+def read_varint(data: bytes | memoryview, place: int, end: int) -> tuple[int, int]:
+    """Reads a whole number.
+
+    Args:
+        data: that holds it.
+        place: of its first byte.
+        end: before which it ends.
+
+    Returns:
+        The number, and the place after it.
+
+    Raises:
+        ValueError: it is cut short, or longer than a number can be.
+    """
+    value = shift = 0
+    while place < end and shift < _MOST_BITS:
+        byte = data[place]
+        place += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, place
+        shift += 7
+    raise ValueError("a number is cut short, or too long")
