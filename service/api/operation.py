@@ -18,6 +18,8 @@ TIMEOUT_HEADER: dict[str, Any] = {
     "schema": NUMBER,
 }
 SERVER_TIMING: dict[str, Any] = {"Server-Timing": {"description": "Time of each stage.", "schema": TEXT}}
+PICTURE_BODIES: dict[str, Any] = {"image/*": {"schema": BINARY}, "application/octet-stream": {"schema": BINARY}}
+"""A picture as the body, as all routes take it."""
 _EXAMPLES = {"name": "cifar10", "version": "1", "label": "stable"}
 
 
@@ -31,9 +33,9 @@ class Operation:
         summary: one line.
         description: Markdown.
         tag: the group that it belongs to.
-        parameters: OpenAPI's Parameter Objects, those of the path left out.
         body: OpenAPI's Request Body Object.
         answer: OpenAPI's Response Object of status 200.
+        parameters: OpenAPI's Parameter Objects, those of the path left out.
         bodies: models that the body refers to.
         answers: models that the answer refers to.
         methods: of the route. Operations of further methods have the method before their id.
@@ -44,11 +46,11 @@ class Operation:
     summary: str
     description: str
     tag: str
-    parameters: tuple[dict[str, Any], ...]
     body: dict[str, Any]
     answer: dict[str, Any]
-    bodies: tuple[type[BaseModel], ...]
-    answers: tuple[type[BaseModel], ...]
+    parameters: tuple[dict[str, Any], ...] = (TIMEOUT_HEADER,)
+    bodies: tuple[type[BaseModel], ...] = ()
+    answers: tuple[type[BaseModel], ...] = ()
     methods: tuple[str, ...] = ("POST",)
 
     def to_json(self) -> dict[str, Any]:
@@ -92,3 +94,12 @@ class OperationRoute(Route):
 def reference(model: type[BaseModel]) -> dict[str, Any]:
     """A reference to a model's schema."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def json_answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """OpenAPI's Response Object of an answer in JSON that says the time of each stage."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema}},
+        "headers": SERVER_TIMING,
+    }

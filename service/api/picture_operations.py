@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 from service.api.explain import ExplainEndpoint
 from service.api.forms import FILE_FIELD
 from service.api.layers import LayersEndpoint
-from service.api.operation import BINARY, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
+from service.api.operation import BINARY, PICTURE_BODIES, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
 from service.api.parameters import MOST_CHARACTERS, PREPARE
 from service.api.picture_schemas import EncodedImage, ExplanationAnswer, LayersAnswer, SeenInput
 from service.api.preprocess import PreprocessEndpoint
@@ -36,8 +36,7 @@ _BODY: dict[str, Any] = {
     "required": True,
     "description": "One picture of any size.",
     "content": {
-        "image/*": {"schema": BINARY},
-        "application/octet-stream": {"schema": BINARY},
+        **PICTURE_BODIES,
         "multipart/form-data": {"schema": _FORM},
         "application/json": {"schema": reference(EncodedImage)},
     },

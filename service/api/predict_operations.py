@@ -3,7 +3,7 @@
 from typing import Any
 
 from service.api.forms import FILE_FIELD
-from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
+from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
 from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K, ON_ERROR, PREPARE, PROBABILITIES
 from service.api.schemas import EncodedImages, PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
@@ -111,8 +111,7 @@ def _body(*query: dict[str, Any]) -> dict[str, Any]:
         "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",
         "content": {
             "multipart/form-data": {"schema": form},
-            "image/*": {"schema": BINARY},
-            "application/octet-stream": {"schema": BINARY},
+            **PICTURE_BODIES,
             "application/json": {"schema": reference(EncodedImages)},
             NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "uint8 [N, H, W, C], as numpy.save writes it."}},
         },

@@ -22,7 +22,7 @@ from service.api.dialects.documents import (
     reply,
     tell_error,
 )
-from service.api.operation import BINARY, NUMBER, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
+from service.api.operation import NUMBER, PICTURE_BODIES, TEXT, Operation, json_answer
 from service.api.parameters import read_values
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
@@ -127,24 +127,16 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
         summary,
         _DESCRIPTION,
         tag=_TAG,
-        parameters=(TIMEOUT_HEADER,),
         body={
             "required": True,
             "content": {
                 "application/json": {"schema": _REQUEST},
-                "image/*": {"schema": BINARY},
-                "application/octet-stream": {"schema": BINARY},
+                **PICTURE_BODIES,
             },
         },
-        answer={
-            "description": "The most probable labels.",
-            "content": {
-                "application/json": {"schema": {"oneOf": [_SCORES, {"type": "array", "items": {"type": "array"}}]}}
-            },
-            "headers": SERVER_TIMING,
-        },
-        bodies=(),
-        answers=(),
+        answer=json_answer(
+            "The most probable labels.", {"oneOf": [_SCORES, {"type": "array", "items": {"type": "array"}}]}
+        ),
     )
 
 

@@ -15,7 +15,7 @@ from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import Document, tell_error
 from service.api.dialects.own_bodies import is_json_lines, read_lines, read_own
 from service.api.dialects.ping import ping_router
-from service.api.operation import BINARY, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
+from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
 from service.api.parameters import Parameters, read_values
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
@@ -101,9 +101,8 @@ _JSON: Document = {
 _BODY: Document = {
     "required": True,
     "content": {
-        "image/*": {"schema": BINARY},
+        **PICTURE_BODIES,
         "application/x-image": {"schema": BINARY},
-        "application/octet-stream": {"schema": BINARY},
         "application/json": {"schema": _JSON},
         "application/jsonlines": {"schema": {**TEXT, "description": 'A picture a line: {"b64": "<base64>"}'}},
     },
@@ -136,8 +135,6 @@ SAGEMAKER = Dialect(
                 parameters=(_ATTRIBUTES_HEADER, TIMEOUT_HEADER),
                 body=_BODY,
                 answer=_ANSWER,
-                bodies=(),
-                answers=(),
             ),
             read,
         ),

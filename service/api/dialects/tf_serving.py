@@ -16,7 +16,7 @@ from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
 from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_column, read_rows
-from service.api.operation import SERVER_TIMING, TIMEOUT_HEADER, Operation
+from service.api.operation import Operation, json_answer
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -233,15 +233,8 @@ def _operations() -> tuple[tuple[Operation, Callable[[DialectRequest], Question]
                 f"{verb.capitalize()} pictures",
                 description,
                 tag=_TAG,
-                parameters=(TIMEOUT_HEADER,),
                 body={"required": True, "content": {"application/json": {"schema": body}}},
-                answer={
-                    "description": "An entry for each picture.",
-                    "content": {"application/json": {"schema": answer}},
-                    "headers": SERVER_TIMING,
-                },
-                bodies=(),
-                answers=(),
+                answer=json_answer("An entry for each picture.", answer),
             ),
             read,
         )

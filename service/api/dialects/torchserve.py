@@ -26,7 +26,7 @@ from service.api.dialects.documents import (
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
 from service.api.dialects.ping import ping_router
 from service.api.forms import read_files
-from service.api.operation import BINARY, SERVER_TIMING, TIMEOUT_HEADER, Operation
+from service.api.operation import BINARY, PICTURE_BODIES, Operation, json_answer
 from service.api.problems import LONGEST_DETAIL, Explanation, shorten
 from service.classifier import Classification
 from service.decoding import LongText, Upload, read_base64
@@ -148,23 +148,15 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
         summary,
         _DESCRIPTION,
         tag=_TAG,
-        parameters=(TIMEOUT_HEADER,),
         body={
             "required": True,
             "content": {
-                "image/*": {"schema": BINARY},
-                "application/octet-stream": {"schema": BINARY},
+                **PICTURE_BODIES,
                 "multipart/form-data": {"schema": _FORM},
                 "application/json": {"schema": _BODY},
             },
         },
-        answer={
-            "description": "The most probable labels.",
-            "content": {"application/json": {"schema": {"anyOf": [_LABELS, {"type": "array", "items": _LABELS}]}}},
-            "headers": SERVER_TIMING,
-        },
-        bodies=(),
-        answers=(),
+        answer=json_answer("The most probable labels.", {"anyOf": [_LABELS, {"type": "array", "items": _LABELS}]}),
         methods=("POST", "PUT"),
     )
 

@@ -28,7 +28,7 @@ from service.api.dialects.documents import (
 )
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
 from service.api.dialects.own_bodies import read_own
-from service.api.operation import BINARY, SERVER_TIMING, TIMEOUT_HEADER, Operation
+from service.api.operation import PICTURE_BODIES, Operation, json_answer
 from service.api.parameters import NO_PARAMETERS
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
@@ -124,7 +124,6 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
         "Classify pictures",
         'A row of probabilities for each instance; for `{"content": ...}`, names and confidences as AutoML has them.',
         tag=_TAG,
-        parameters=(TIMEOUT_HEADER,),
         body={
             "required": True,
             "content": {
@@ -137,21 +136,13 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
                         },
                     }
                 },
-                "image/*": {"schema": BINARY},
-                "application/octet-stream": {"schema": BINARY},
+                **PICTURE_BODIES,
             },
         },
-        answer={
-            "description": "An entry for each picture.",
-            "content": {
-                "application/json": {
-                    "schema": {"type": "object", "properties": {"predictions": {"type": "array", "items": {}}}}
-                }
-            },
-            "headers": SERVER_TIMING,
-        },
-        bodies=(),
-        answers=(),
+        answer=json_answer(
+            "An entry for each picture.",
+            {"type": "object", "properties": {"predictions": {"type": "array", "items": {}}}},
+        ),
     )
     return Dialect(
         name="vertex",
