@@ -30,7 +30,7 @@ then wrk loads it from another core, {seconds:g} s a measurement. Rows with two 
 Ratios are taken within each round; a figure is the median of the rounds, and in brackets stands the interval that
 holds the true median with 90 % confidence. **A target is met where the whole interval is on the right side of it,
 missed where it is on the wrong side, and undecided otherwise.** Peers decode with Pillow, as their users do; with
-`quick decoder` they have Convoy's decoders, which nobody ships with them. Convoy runs with its defaults and all that
+`quick decoder` they have Convoy's decoders, which they do not come with. Convoy runs with its defaults and all that
 they switch on, the peers with logs and metrics off where that can be.
 """
 

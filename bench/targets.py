@@ -103,7 +103,7 @@ def best_setting(
 
 
 def is_helped(key: tuple[str, str]) -> bool:
-    """Whether a server and setting have the service's quick decoder, which nobody ships with them."""
+    """Whether a server and setting have the service's quick decoder, which they do not come with."""
     return key in _HELPED
 
 

@@ -16,7 +16,7 @@ class Setting:
         workloads: that it is asked.
         path: that pictures are posted to.
         workers: processes; two are measured on two cores, unpinned.
-        same_decoder: whether it decodes with Convoy's optional quick decoder, which nobody ships with it.
+        same_decoder: whether it decodes with Convoy's optional quick decoder, which it does not come with.
     """
 
     name: str

@@ -42,7 +42,7 @@ class NewKey(BaseModel):
                 print(warning, file=sys.stderr)
         descriptor = os.open(self.keys_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _ONLY_FOR_ITS_OWNER)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            print(key, flush=True)  # first: an entry whose key nobody has seen would be of no use
+            print(key, flush=True)  # first: without the key its entry is of no use
             file.write(entry)
 
 

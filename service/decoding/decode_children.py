@@ -74,7 +74,7 @@ class DecodeChildren:
             target: what the model wants.
             cpu_s: CPU time that it may take, in seconds.
             memory_bytes: that it may take.
-            deadline: when nobody waits any longer, on the clock of ``time.perf_counter``, in seconds.
+            deadline: after which the answer is not needed, on the clock of ``time.perf_counter``, in seconds.
             seen: gets what was found out on the way.
 
         Returns:
@@ -159,7 +159,7 @@ class _Child:
         logger.debug("started process %d to decode what no header bounds", self._process.pid)
 
     def is_fresh(self) -> bool:
-        """Whether it runs, and has nothing to say that nobody asked for."""
+        """Whether it runs, and has written nothing without having been asked."""
         return self._process.poll() is None and not self._says_something(0)
 
     def ask(self, head: bytes, data: bytes, deadline: float) -> tuple[int, bytes]:
