@@ -41,6 +41,7 @@ FROM python:3.11-slim-bookworm AS application
 COPY LICENSE /app/
 COPY contract /app/contract
 COPY imaging /app/imaging
+COPY network /app/network
 COPY service /app/service
 RUN python -m compileall -q /app
 

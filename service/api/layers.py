@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from network.graph import GraphError
+from network.layers import Layer, Look, look_inside
 from service.api.answers import JSON
 from service.api.endpoint import CLASSIFYING_ERRORS
 from service.api.json_writing import write
@@ -15,9 +17,7 @@ from service.api.png import data_url, write_png
 from service.declarations import declare
 from service.errors import DeadlineExceededError, NotAcceptableError
 from service.explaining import mosaic
-from service.explaining.layers import Layer, Look, look_inside
 from service.http.asgi import Reply
-from service.inference.onnx_graph import GraphError
 from service.models.catalog import ServedModel
 
 _COST = 8  # a picture, and as long again for each few stages' pictures

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import FEATURES_NAME, OUTPUT_NAME
+from network.graph import GraphError
 from service.batching import QueueEntry
 from service.errors import DeadlineExceededError, UnavailableError
 from service.explaining import occlusion
 from service.explaining.hirescam import linear_head, upscale
-from service.inference.onnx_graph import GraphError
 from service.models.catalog import ServedModel
 from service.telemetry.metrics import PROBE
 

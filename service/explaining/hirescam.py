@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from contract import FEATURES_NAME
-from service.inference.onnx_graph import Graph, Node
+from network.graph import Graph, Node
 
 _TOLERANCE: Final = 1e-3
 _SHAPES: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Identity", "Cast"))

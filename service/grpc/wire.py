@@ -8,8 +8,8 @@ Source: https://protobuf.dev/programming-guides/encoding/.
 
 from typing import Final
 
+from network.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
 from service.errors import MalformedRequestError, TooLargeError
-from service.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
 
 _INPUTS, _OUTPUTS, _CONTENTS, _SHAPE, _BYTES_CONTENTS = 5, 6, 5, 3, 8
 # The messages inside the message whose parts count, by the fields that lead to them.

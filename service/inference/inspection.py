@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contract import INPUT_NAME
+from network.graph import Graph, GraphError, read_graph, with_outputs
 from service.errors import UnavailableError
-from service.inference.onnx_graph import Graph, GraphError, read_graph, with_outputs
 from service.inference.providers import ONNX_RUNTIME_NAMES, session_options
 from service.inference.runtime import onnxruntime
 
@@ -64,10 +64,6 @@ class Inspection:
             if self._graph is None:
                 self._graph = read_graph(self._content())
             return self._graph
-
-    def outputs(self) -> tuple[str, ...]:
-        """Names of the tensors that the file gives; raises as :meth:`graph`."""
-        return self.graph().outputs
 
     def run(self, image: NDArray[np.uint8], names: tuple[str, ...], added: tuple[str, ...] = ()) -> list[Any]:
         """Computes tensors for one picture.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from contract import FEATURES_NAME, OUTPUT_NAME
+from network.graph import GraphError, read_graph, with_outputs
 from service.explaining.hirescam import linear_head
 from service.inference.inspection import Inspection, ModelSource
-from service.inference.onnx_graph import GraphError, read_graph, with_outputs
 from tests.explaining.networks import Head, network, picture, run
 from tests.process import ROOT
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from network.graph import Graph, Node
+from network.layers import _following, look_inside
 from service.explaining import mosaic
-from service.explaining.layers import look_inside
 from service.inference.inspection import Inspection, ModelSource
 from tests.explaining.networks import network, picture, run
 from tests.fixtures.pictures import first_test_images
@@ -58,3 +59,21 @@ def test_mosaics_have_eight_in_a_row(count: int, shape: tuple[int, int]) -> None
     kernels = mosaic.of_kernels(np.full((count, 1, 2, 2), -1, np.float32))
     assert kernels.shape[:2] == shape
     assert kernels[0, 0, 0] == 0
+
+
+@pytest.mark.parametrize(
+    ("kinds", "name"), [(("Div", "Erf", "Add", "Mul", "Mul"), "Gelu"), (("Sigmoid", "Mul"), "Swish"), (("Neg",), None)]
+)
+def test_an_activation_of_several_operations_belongs_to_its_layer(kinds: tuple[str, ...], name: str | None) -> None:
+    conv = Node("Conv", ("image", "kernel"), ("t0",), {})
+    nodes = [conv]
+    for place, kind in enumerate(kinds):
+        # Unary on what was made, a constant beside it, or the layer's own answer: as exporters write it.
+        own = {"Mul": ("t0",), "Div": ("c",), "Add": ("c",)}.get(kind, ())
+        own = ("c",) if kind == "Mul" and place == 4 else own
+        nodes.append(Node(kind, (f"t{place}", *own), (f"t{place + 1}",), {}))
+    last = f"t{len(kinds)}"
+    nodes += [Node("Add", (last, "t0"), ("sum",), {})] if name is None else [Node("MaxPool", (last,), ("pool",), {})]
+    graph = Graph(tuple(nodes), ("pool",), {"c": np.ones(1), "kernel": np.ones((1, 3, 1, 1))})
+    then, tensor = _following(graph, conv)
+    assert (then, tensor) == (((name,), last) if name else ((), "t0"))

@@ -4,7 +4,7 @@ import sys
 
 import atheris
 
-with atheris.instrument_imports(include=["imaging", "service", "multipart", "tests.fuzz.targets"]):
+with atheris.instrument_imports(include=["imaging", "network", "service", "multipart", "tests.fuzz.targets"]):
     from tests.fuzz.targets import FUZZ_TARGETS
 
 

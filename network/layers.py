@@ -4,20 +4,28 @@ A stage is a convolution, a pooling or a dense layer with what follows it, up to
 tensors that were computed, so a formula that does not give them is not shown.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contract import INPUT_NAME
-from service.inference.inspection import Inspection
-from service.inference.onnx_graph import Graph, Node
+from network.graph import Graph, Node
 
 MOST_STAGES: Final = 16
 _SLIDING: Final = frozenset(("Conv", "MaxPool", "AveragePool"))
 _POOLED: Final = frozenset(("GlobalAveragePool", "GlobalMaxPool"))
 _DENSE: Final = frozenset(("MatMul", "Gemm"))
 _FOLLOWING: Final = frozenset(("Relu", "BatchNormalization", "Clip", "LeakyRelu", "Sigmoid", "Elu", "HardSwish"))
+_OF_ACTIVATIONS: Final = frozenset(("Add", "Mul", "Div", "Erf", "Sigmoid", "HardSigmoid", "Clip", "Tanh", "Softplus"))
+_ACTIVATIONS: Final = {
+    "Erf": "Gelu",
+    "HardSigmoid": "HardSwish",
+    "Sigmoid": "Swish",
+    "Clip": "HardSwish",
+    "Tanh": "Mish",
+}
+"""What an activation that is written as several operations is called, by the one that tells it."""
 _WORDS: Final = {
     "Conv": "convolution",
     "MaxPool": "maximum pooling",
@@ -27,6 +35,16 @@ _WORDS: Final = {
     "MatMul": "dense",
     "Gemm": "dense",
 }
+
+
+class Inspection(Protocol):
+    """A network that can be looked into; the service's and training's sessions are each one."""
+
+    def graph(self) -> Graph:
+        """Its operations."""
+
+    def run(self, image: NDArray[np.uint8], names: tuple[str, ...], added: tuple[str, ...] = ()) -> list[Any]:
+        """Computes tensors for one picture, uint8 [1, H, W, C]; those in ``added`` are no outputs of the file."""
 
 
 class Layer(NamedTuple):
@@ -69,12 +87,11 @@ def look_inside(inspection: Inspection, image: NDArray[np.uint8]) -> Look:
     """Looks at every stage of a network with one picture.
 
     Args:
-        inspection: of the model.
+        inspection: of the model; what its methods raise is raised here.
         image: uint8 [1, H, W, C].
 
     Raises:
         GraphError: the file cannot be read here, or its tensors not be computed.
-        UnavailableError: the file has changed.
     """
     graph = inspection.graph()
     found = [node for node in graph.nodes if node.kind in _SLIDING | _POOLED | _DENSE]
@@ -96,7 +113,7 @@ def look_inside(inspection: Inspection, image: NDArray[np.uint8]) -> Look:
 
 
 def _compute(inspection: Inspection, image: NDArray[np.uint8], names: list[str]) -> list[Any]:
-    outputs = [name for name in names if name not in inspection.outputs()]
+    outputs = [name for name in names if name not in inspection.graph().outputs]
     return inspection.run(image, tuple(names), tuple(outputs)) if names else []
 
 
@@ -105,6 +122,10 @@ def _following(graph: Graph, node: Node) -> tuple[tuple[str, ...], str]:
     then, name = [], node.outputs[0]
     while True:
         followers = graph.consumers(name)
+        if len(followers) > 1 and (written_out := _activation(graph, name)) is not None:
+            kind, name = written_out
+            then.append(kind)
+            continue
         if len(followers) != 1:
             break
         follower = followers[0]
@@ -115,6 +136,28 @@ def _following(graph: Graph, node: Node) -> tuple[tuple[str, ...], str]:
             then.append(follower.kind)
         name = follower.outputs[0]
     return tuple(then), name
+
+
+def _activation(graph: Graph, name: str) -> tuple[str, str] | None:
+    """What x becomes where several operations make one activation of it, such as x * sigmoid(x): (kind, tensor)."""
+    made, kinds = {name}, []
+    end: tuple[str, str] | None = None
+    for node in graph.nodes:
+        variables = [taken for taken in node.inputs if taken and taken not in graph.constants]
+        if not variables or not made.issuperset(variables):
+            continue
+        if node.kind not in _OF_ACTIVATIONS:
+            break
+        made.add(node.outputs[0])
+        kinds.append(node.kind)
+        kind = next((_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS), None)
+        # It ends where all that was made of x has come together again, and nothing else takes x; a factor may follow.
+        inner = made - {node.outputs[0]}
+        if kind is not None and all(
+            set(follower.outputs) <= made for part in inner for follower in graph.consumers(part)
+        ):
+            end = kind, node.outputs[0]
+    return end
 
 
 def _layer(graph: Graph, node: Node, then: tuple[str, ...], taken: Any, made: Any) -> Layer:
