@@ -83,12 +83,13 @@ class Look(NamedTuple):
     notes: list[str]
 
 
-def look_inside(inspection: Inspection, image: NDArray[np.uint8]) -> Look:
+def look_inside(inspection: Inspection, image: NDArray[np.uint8], most: int = MOST_STAGES) -> Look:
     """Looks at every stage of a network with one picture.
 
     Args:
         inspection: of the model; what its methods raise is raised here.
         image: uint8 [1, H, W, C].
+        most: stages to look at.
 
     Raises:
         GraphError: the file cannot be read here, or its tensors not be computed.
@@ -98,9 +99,9 @@ def look_inside(inspection: Inspection, image: NDArray[np.uint8]) -> Look:
     notes = []
     if not any(node.kind == "Conv" for node in found):
         notes.append("The graph has no plain convolution, so there are no kernels to show.")
-    if len(found) > MOST_STAGES:
-        notes.append(f"The network has {len(found)} such layers; the first {MOST_STAGES} are shown.")
-    stages = [(node, *_following(graph, node)) for node in found[:MOST_STAGES]]
+    if len(found) > most:
+        notes.append(f"The network has {len(found)} such layers; the first {most} are shown.")
+    stages = [(node, *_following(graph, node)) for node in found[:most]]
     names = list(dict.fromkeys(name for node, _, last in stages for name in (node.inputs[0], last)))
     names = [name for name in names if name != INPUT_NAME and name not in graph.constants]
     values = dict(zip(names, _compute(inspection, image, names), strict=True))
@@ -180,7 +181,8 @@ def _formula(graph: Graph, node: Node, source: tuple[int, ...], target: tuple[in
     """(W - F + 2P) / S + 1 of the width, where it gives what was computed."""
     if len(source) != 3 or len(target) != 3:
         return None
-    kernel = _pair(node, "kernel_shape", graph.constants[node.inputs[1]].shape[2:] if node.kind == "Conv" else (1, 1))
+    weights = graph.constants.get(node.inputs[1]) if node.kind == "Conv" else None
+    kernel = _pair(node, "kernel_shape", (1, 1) if weights is None else weights.shape[2:])
     strides, dilations = _pair(node, "strides", (1, 1)), _pair(node, "dilations", (1, 1))
     pads = node.attributes.get("pads", (0, 0, 0, 0))
     if not isinstance(pads, tuple) or len(pads) != 4:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contract import INPUT_NAME, OUTPUT_NAME, Evaluation, ModelMetadata
 from training import scores
@@ -99,7 +100,7 @@ def _quality(model: ModelMetadata, test: Measurement, validation: Evaluation) ->
     columns: tuple[tuple[str, Evaluation | None], ...] = (
         ("test, as served", model.evaluation),
         ("test, uncalibrated", model.uncalibrated),
-        ("validation, as served", validation),
+        (_validation_column(model), validation),
     )
     rows: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
         ("images", lambda score: f"{score.images:,}"),
@@ -118,7 +119,7 @@ def _quality(model: ModelMetadata, test: Measurement, validation: Evaluation) ->
     for index, label in enumerate(model.labels):
         images = test.confusion[index].sum()
         per_class.append(_row(label, f"{images:,}", f"{precision[index]:.2%}", f"{recall[index]:.2%}"))
-    calibration = _calibration(model.temperature, validation.images)
+    calibration = _calibration(model, validation.images)
     return "## Quality\n\n" + "\n".join(lines) + f"\n\n{calibration}\n\n" + "\n".join(per_class) + "\n"
 
 
@@ -128,12 +129,29 @@ def interval(score: Evaluation) -> str:
     return f"{least:.2%} to {most:.2%}"
 
 
-def _calibration(temperature: float, validation_images: int) -> str:
+def _validation_column(model: ModelMetadata) -> str:
+    folds = _folds(model)
+    return "validation, as served" if folds == 1 else f"cross-validation, {folds} folds"
+
+
+def _folds(model: ModelMetadata) -> int:
+    folds: int = model.training.get("cross_validation", {}).get("folds", 1)
+    return folds
+
+
+def _calibration(model: ModelMetadata, validation_images: int) -> str:
+    temperature = model.temperature
     if validation_images < LEAST_IMAGES:
         return (
-            f"**Not calibrated**: the validation split has {validation_images} pictures, and a temperature fitted on "
+            f"**Not calibrated**: {'the validation split has' if _folds(model) == 1 else 'there are'} "
+            f"{validation_images} pictures{'' if _folds(model) == 1 else ' in all'}, and a temperature fitted on "
             f"fewer than {LEAST_IMAGES} says more about chance than about the network. Its probabilities are what the "
             "network says, and it may be too sure of itself."
+        )
+    if _folds(model) > 1 and temperature != 1:
+        return (
+            f"Logits are divided by the temperature {temperature:.4f}, which was fitted on the answers of the folds: "
+            "each picture's by a network that did not learn from it."
         )
     if temperature == 1:
         return "No temperature from 0.05 to 20 gives the validation split its least log loss, so none is applied."
@@ -142,6 +160,8 @@ def _calibration(temperature: float, validation_images: int) -> str:
 
 def _training(model: ModelMetadata, made: HowMade) -> str:
     facts = model.training
+    # With cross-validation nothing is held out of what the network learns from.
+    recipe = {key: value for key, value in facts["recipe"].items() if key != "holdout" or _folds(model) == 1}
     trained, as_written = facts["recipe"]["epochs"], made.recipe_epochs
     note = (
         f"\nThe recipe as it is written stops after {as_written} epochs; this version is the same recipe over "
@@ -149,17 +169,60 @@ def _training(model: ModelMetadata, made: HowMade) -> str:
         if trained != as_written
         else ""
     )
-    settings = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in _in_use(facts["recipe"]).items())
+    settings = ", ".join(f"{key.replace('_', ' ')} {_plain(value)}" for key, value in _in_use(recipe).items())
     libraries = ", ".join(f"{name} {version}" for name, version in facts["libraries"].items())
     return (
         f"## How it was made\n\n```\n{made.command}\n```\n{note}\n"
         f"- recipe: {settings}\n"
-        f"- seed {facts['seed']}; {facts['training_images']:,} images to learn from, {facts['validation_images']:,} "
-        f"held out for validation; the weights of epoch {facts['best_epoch']} were kept\n"
-        "- every choice was made on the validation split; the test set only measured the finished file\n"
+        f"{_backbone(facts)}"
+        f"{_splits(model)}"
+        f"{_precision(facts)}"
         f"- commit {model.commit}, {model.created}\n"
         f"- {libraries}\n"
     )
+
+
+def _splits(model: ModelMetadata) -> str:
+    facts, folds = model.training, _folds(model)
+    learnt = f"- seed {facts['seed']}; {facts['training_images']:,} images to learn from"
+    if folds == 1:
+        return (
+            f"{learnt}, {facts['validation_images']:,} held out for validation; the weights of epoch "
+            f"{facts['best_epoch']} were kept\n"
+            "- every choice was made on the validation split; the test set only measured the finished file\n"
+        )
+    return (
+        f"{learnt}, all of them, for all of the recipe's epochs; nothing was held out of them\n"
+        f"- cross-validation, since pictures are few: {folds} other networks learnt from all but one of {folds} equal "
+        "parts each, as long, and answered the part that they did not see. The figures of the cross-validation are of "
+        "these answers together, not of the published network, which learnt from more pictures than each of them; no "
+        "choice was made by them but the temperature\n"
+        "- the test set is apart from all this, and only measured the finished file\n"
+        "- it has no thresholds for sets of labels and for familiarity, which need pictures that this network did not "
+        "learn from: `convoy calibrate model.onnx FOLDER` fits them\n"
+    )
+
+
+def _backbone(facts: Mapping[str, Any]) -> str:
+    said = facts.get("backbone")
+    if said is None:
+        return ""
+    unfrozen = (
+        f"and then learnt with it for {said['unfrozen_epochs']} at a tenth of the rate, its normalisations as they were"
+        if said["unfrozen_epochs"]
+        else "and never learnt"
+    )
+    return (
+        f"- backbone: {said['origin']} (SHA-256 of its weights: {said['sha256'][:16]}...), which takes "
+        f"{said['pixels']}; it stayed as it was for the first {said['frozen_epochs']} epochs, while the new head "
+        f"learnt, {unfrozen}. Its own licence and the pictures that it learnt from are not in this card\n"
+    )
+
+
+def _precision(facts: Mapping[str, Any]) -> str:
+    if "precision" not in facts:
+        return ""
+    return f"- learnt in {facts['precision'].replace('_', ' ')}; the file computes in float32\n"
 
 
 def _data(model: ModelMetadata) -> str:

@@ -23,10 +23,12 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
     Args:
         run: where to save.
         state: brought up to date in place.
+        keep_epoch: whose weights are the best where nothing is validated, counted from 1.
     """
 
-    def __init__(self, run: RunDirectory, state: State) -> None:
+    def __init__(self, run: RunDirectory, state: State, keep_epoch: int | None = None) -> None:
         super().__init__()
+        self._keep_epoch = keep_epoch
         self._run = run
         self._state = state
         self._began = 0.0
@@ -49,7 +51,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         state.epochs_done = epoch + 1
         state.network = [np.asarray(variable) for variable in self.model.variables]
         state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
-        epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _KEPT.items()}
+        if state.epochs_done == self._keep_epoch:
+            state.best, state.best_epoch = self.model.get_weights(), state.epochs_done
+        epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _KEPT.items() if theirs in figures}
         epoch_figures["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
         epoch_figures["seconds"] = time.monotonic() - self._began
         for name, value in epoch_figures.items():

@@ -5,7 +5,7 @@ Randomness comes from the seed alone: initial weights and dropout through Keras,
 was killed continues after its last whole epoch and ends with the weights that it would have had.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from training import devices, optimizers
+from training import devices, optimizers, precision
 from training.architectures import ARCHITECTURES
 from training.batches import TrainingBatches, as_network_input
 from training.checkpoint_callback import Checkpointing
@@ -22,9 +22,10 @@ from training.data.holdout import split
 from training.errors import RecipeError, RunError
 from training.event_log import EventLog
 from training.initial_weights import initialise
+from training.precision import Policy
 from training.progress import Progress
 from training.recipes.recipe import Recipe
-from training.run_directory import History, RunDirectory, State
+from training.run_directory import Arrays, History, RunDirectory, State
 from training.teacher import Teacher
 
 _VALIDATION_BATCH = 500
@@ -39,20 +40,34 @@ class Fitted:
         best_epoch: counted from 1.
         history: one value an epoch, see :class:`~training.run_directory.State`.
         train: the images learnt from.
-        validation: the images held out.
+        validation: the images held out; None where nothing was.
+        last: its weights after the last epoch.
     """
 
     network: keras.Sequential
     best_epoch: int
     history: History
     train: LabelledImages
-    validation: LabelledImages
+    validation: LabelledImages | None
+    last: Arrays
 
 
-def run_identity(recipe: Recipe, data: DataSet, seed: int, teacher: Teacher | None = None) -> dict[str, Any]:
-    """What must be equal for one run to be the continuation of another."""
+def run_identity(
+    recipe: Recipe, data: DataSet, seed: int, teacher: Teacher | None = None, **others: str | int | None
+) -> dict[str, Any]:
+    """What must be equal for one run to be the continuation of another.
+
+    Args:
+        recipe: how it trains.
+        data: what on.
+        seed: of all random numbers.
+        teacher: whose answers are learnt.
+        others: what else decides what weights come out; None where it is as it always was.
+    """
     taught = {} if teacher is None else {"teacher": teacher.fingerprint}
-    return {"recipe": recipe.to_json(), "data": data.fingerprint(), "labels": list(data.labels), "seed": seed} | taught
+    given = {name: value for name, value in others.items() if value is not None}
+    said = {"recipe": recipe.to_json(), "data": data.fingerprint(), "labels": list(data.labels), "seed": seed}
+    return said | taught | given
 
 
 def fit(
@@ -64,6 +79,9 @@ def fit(
     teacher: Teacher | None = None,
     tensorboard: Path | None = None,
     device_names: Sequence[str] | None = None,
+    network: Callable[[], keras.Sequential] | None = None,
+    policy: Policy = "float32",
+    keep_epoch: int | None = None,
 ) -> Fitted:
     """Trains, or goes on training.
 
@@ -75,16 +93,19 @@ def fit(
         teacher: whose answers are learnt; None for the true classes.
         tensorboard: where to write TensorBoard logs; None for none.
         device_names: see :func:`training.devices.strategy`.
+        network: makes the float32 network to begin with; None takes the recipe's architecture.
+        policy: in how many bits it learns.
+        keep_epoch: hold nothing out, stop after this epoch of the recipe and keep its weights; counted from 1.
 
     Returns:
-        The network with the weights of its best validation loss.
+        The float32 network with the weights of its best validation loss, or of ``keep_epoch``.
 
     Raises:
         RunError: ``run`` holds a checkpoint of another run, or a damaged one.
         DataError: too little data for the recipe's validation split.
         RecipeError: training diverged.
     """
-    train, validation = split(data.train, recipe.holdout) if data.validation is None else (data.train, data.validation)
+    train, validation = _parts(recipe, data, keep_epoch)
     state = run.load() or State()
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
@@ -98,33 +119,37 @@ def fit(
         epoch=state.epochs_done,
     )
     with devices.strategy(device_names).scope():
-        network = ARCHITECTURES[recipe.architecture](data.input_shape, len(data.labels))
-        network.compile(
-            optimizer=optimizers.build(recipe, len(batches)),
+        plain = network() if network else ARCHITECTURES[recipe.architecture](data.input_shape, len(data.labels))
+        trained = plain if policy == "float32" else precision.under(policy, plain)
+        optimizer = optimizers.build(recipe, len(batches))
+        trained.compile(
+            # Gradients in 16 bits would be lost below 6e-8: the loss is multiplied, and the step divided again.
+            optimizer=optimizer if policy == "float32" else keras.optimizers.LossScaleOptimizer(optimizer),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name="log_loss")],
             # XLA takes five to ten times as long for these networks' steps on a CPU.
             jit_compile=False,
         )
-        network.optimizer.build(network.trainable_variables)
+        trained.optimizer.build(trained.trainable_variables)
         if state.epochs_done:
-            _restore(network, state, run)
+            _restore(trained, state, run)
         else:
-            initialise(network, train)
-    checkpointing = Checkpointing(run, state)
+            initialise(trained, train)
+    checkpointing = Checkpointing(run, state, keep_epoch)
     # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.
     callbacks: list[keras.callbacks.Callback] = [checkpointing]
     if recipe.ema_momentum is not None:
         callbacks.append(keras.callbacks.SwapEMAWeights())
     if tensorboard is not None:
         callbacks.append(EventLog(tensorboard))
-    callbacks.append(Progress(recipe.epochs, state.epochs_done))
-    if state.epochs_done < recipe.epochs:
-        network.fit(
+    epochs = keep_epoch or recipe.epochs
+    callbacks.append(Progress(epochs, state.epochs_done))
+    if state.epochs_done < epochs:
+        trained.fit(
             batches,
-            epochs=recipe.epochs,
+            epochs=epochs,
             initial_epoch=state.epochs_done,
-            validation_data=as_network_input(validation, len(data.labels)),
+            validation_data=validation and as_network_input(validation, len(data.labels)),
             validation_batch_size=_VALIDATION_BATCH,
             shuffle=False,
             callbacks=callbacks,
@@ -132,8 +157,16 @@ def fit(
         )
     if not state.best:
         raise RecipeError(f"training diverged: no epoch had a validation loss, so {recipe.learning_rate} is too fast")
-    network.set_weights(list(state.best))
-    return Fitted(network, state.best_epoch, state.history, train, validation)
+    last = trained.get_weights()
+    plain.set_weights(list(state.best))
+    return Fitted(plain, state.best_epoch, state.history, train, validation, last)
+
+
+def _parts(recipe: Recipe, data: DataSet, keep_epoch: int | None) -> tuple[LabelledImages, LabelledImages | None]:
+    """(to learn from, to validate on or None)."""
+    if keep_epoch is not None:
+        return data.train, None
+    return split(data.train, recipe.holdout) if data.validation is None else (data.train, data.validation)
 
 
 def _restore(network: keras.Sequential, state: State, run: RunDirectory) -> None:

@@ -65,13 +65,17 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Prints the epoch's figures."""
         figures = dict(logs or {})
+        validated = (
+            f"  val_loss {figures['val_log_loss']:.4f}  val_accuracy {figures['val_accuracy']:.4f}"
+            if "val_log_loss" in figures
+            else ""
+        )
         done, elapsed = epoch + 1 - self._first, time.monotonic() - self._began
         left = elapsed / done * (self._epochs - epoch - 1)
         self._console.print(
             f"epoch {epoch + 1}/{self._epochs}"
             f"  loss {figures['loss']:.4f}  accuracy {figures['accuracy']:.4f}"
-            f"  val_loss {figures['val_log_loss']:.4f}  val_accuracy {figures['val_accuracy']:.4f}"
-            f"  {elapsed / done:.1f} s/epoch  {left / 60:.1f} min left"
+            f"{validated}  {elapsed / done:.1f} s/epoch  {left / 60:.1f} min left"
         )
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002

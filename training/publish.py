@@ -8,6 +8,8 @@ from pathlib import Path
 from training.errors import PublishError, RecipeError
 from training.files import reason
 
+_PROBE_BYTES = 1 << 16
+
 
 def next_version(repository: Path, name: str) -> str:
     """The number after the highest that ``repository/name`` holds; 1 where it holds none."""
@@ -23,6 +25,24 @@ def check_version(version: str) -> None:
     """
     if not (version.isascii() and version.isdecimal()) or int(version) < 1:
         raise RecipeError(f"--version {version}: a whole number from 1 upwards is needed")
+
+
+def check_writable(*folders: Path) -> None:
+    """Checks that folders can be written, or made; nothing is left behind.
+
+    Raises:
+        PublishError: one cannot, or there is a file of that name.
+    """
+    for folder in folders:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise PublishError(f"{folder} cannot be made: {there} is no folder")
+        try:
+            with tempfile.TemporaryFile(dir=there) as file:
+                file.write(b" " * _PROBE_BYTES)
+                file.flush()
+        except OSError as error:
+            raise PublishError(f"{folder} cannot be written ({reason(error)}): nothing was begun") from error
 
 
 @contextmanager

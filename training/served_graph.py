@@ -10,6 +10,8 @@ Equal to the Keras network up to rounding, but laid out for inference:
   and a normalisation into the convolution before it: none of them costs anything;
 - Flatten is one constant reshape, and the rows of the next kernel are reordered instead of the activations;
 - Dropout, which does nothing at inference, is gone.
+
+A network on a backbone (:mod:`training.backbone`) keeps the backbone's own layers, of any kind, up to the feature map.
 """
 
 import functools
@@ -59,7 +61,7 @@ def served_function(
     def served(image: tf.Tensor) -> dict[str, tf.Tensor]:
         # One batch of both views: [N], and then [N] mirrored.
         views = tf.concat([image, tf.reverse(image, axis=[2])], axis=0) if mirrored_view else image
-        features = _applied(body, tf.cast(_channels_first(views), tf.float32))
+        features = _applied(body, views)
         if not mirrored_view:
             return {OUTPUT_NAME: _applied(head, features), FEATURES_NAME: features}
         pooled = _applied(head[:-1], features)
@@ -90,7 +92,24 @@ def _operations(network: keras.Sequential, temperature: float) -> tuple[list[Ope
     first_of_head = next((index for index, layer in enumerate(network.layers) if isinstance(layer, _HEADS)), None)
     if first_of_head is None:
         raise ExportError("the network has no Flatten or global pooling between its convolutions and its dense layers")
-    return _body(network.layers[:first_of_head]), _head(network.layers[first_of_head:], temperature)
+    before, head = network.layers[:first_of_head], network.layers[first_of_head:]
+    body = _called(before) if on_backbone(network) else [_channels_first, _floats, *_body(before)]
+    return body, _head(head, temperature)
+
+
+def on_backbone(network: keras.Sequential) -> bool:
+    """Whether a whole network is one of its layers."""
+    return any(isinstance(layer, keras.Model) for layer in network.layers)
+
+
+def _called(layers: Sequence[keras.Layer]) -> list[Operation]:
+    """Keras' own layers, as they are: from pixels to a feature map, channels first as everywhere."""
+    calls = [functools.partial(layer, training=False) for layer in layers]
+    return [_floats, lambda pixels: pixels / np.float32(255), *calls, lambda values: tf.transpose(values, [0, 3, 1, 2])]
+
+
+def _floats(pixels: tf.Tensor) -> tf.Tensor:
+    return tf.cast(pixels, tf.float32)
 
 
 _HEADS = keras.layers.Flatten, keras.layers.GlobalMaxPooling2D, keras.layers.GlobalAveragePooling2D

@@ -3,78 +3,33 @@
 import dataclasses
 import json
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from contract import Evaluation, GoldenImage, ModelMetadata, is_model_name
+from contract import Evaluation, GoldenImage, ModelMetadata
 from training import provenance
-from training.calibrate import logits_of
-from training.card import HowMade, write_card
+from training.card import write_card
 from training.data.dataset import DataSet
 from training.decisions import SECTION, decide
-from training.errors import RecipeError
 from training.export import check_parity, to_onnx
-from training.figures.album import CAPTIONS, draw_album
-from training.fit import Fitted, fit, run_identity
-from training.held_out import LEAST_FAMILIAR
+from training.figures.album import Shown, draw_album
+from training.learning import Learnt, learn
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata
-from training.publish import check_version, publishing
-from training.recipes.recipe import Recipe
-from training.run_directory import RunDirectory
+from training.publish import check_writable, publishing
 from training.scores import reference
-from training.teacher import Teacher
-from training.temperature import fit_temperature
+from training.training_job import TrainingJob
+from training.transfer import phases
 from training.trust import measure_trust, trust_section
 
 _GOLDEN_IMAGES = 10
 _PARITY_IMAGES = 1000
 _MIRRORED = "Each answer comes from the mean logits of the picture and its mirror image, inside the graph."
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingJob:
-    """What is to be made.
-
-    Attributes:
-        name: the model's.
-        version: a whole number from 1 upwards.
-        recipe: how to train.
-        seed: of all random numbers.
-        repository: ``models/``, where the version appears.
-        made: the command, for the model card.
-        run_directory: where checkpoints are kept.
-        fresh: forget what checkpoint is there.
-        tensorboard: where to write TensorBoard logs; None for none.
-        teacher: an exported file whose answers are learnt; None for the true classes.
-        mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
-
-    Raises:
-        RecipeError: the name or the version cannot be.
-    """
-
-    name: str
-    version: str
-    recipe: Recipe
-    seed: int
-    repository: Path
-    made: HowMade
-    run_directory: Path
-    fresh: bool = False
-    tensorboard: Path | None = None
-    mirrored_view: bool = False
-    teacher: Path | None = None
-
-    def __post_init__(self) -> None:
-        # Now, rather than when hours of training are to be published.
-        if not is_model_name(self.name):
-            raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
-        check_version(self.version)
 
 
 def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
@@ -90,70 +45,58 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     Raises:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
-    teacher = None if job.teacher is None else Teacher(job.teacher, data)
-    run = RunDirectory(job.run_directory, run_identity(job.recipe, data, job.seed, teacher))
-    if job.fresh:
-        run.discard()
-    fitted = fit(job.recipe, data, run, seed=job.seed, teacher=teacher, tensorboard=job.tensorboard)
-    views = job.mirrored_view
-    logits = logits_of(fitted.network, fitted.validation, mirrored_view=views)
-    for_temperature, for_decisions = _halves(len(fitted.validation))
-    temperature = fit_temperature(logits[for_temperature], fitted.validation.classes[for_temperature])
+    check_writable(job.repository, job.run_directory)
+    learnt = learn(job, data)
+    network, temperature, views = learnt.fitted.network, learnt.temperature, job.mirrored_view
 
-    uncalibrated = to_onnx(fitted.network, 1.0, mirrored_view=views)
+    uncalibrated = to_onnx(network, 1.0, mirrored_view=views)
     compared = data.test.take(slice(_PARITY_IMAGES))
-    parity = check_parity(uncalibrated, fitted.network, compared, mirrored_view=views)
+    parity = check_parity(uncalibrated, network, compared, mirrored_view=views)
     raw = measure(OnnxClassifier(uncalibrated.SerializeToString()), data.test, data.labels)
-    graph = to_onnx(fitted.network, temperature, mirrored_view=views)
+    graph = uncalibrated if temperature == 1 else to_onnx(network, temperature, mirrored_view=views)
     served = OnnxClassifier(graph.SerializeToString())
-    test, validation = (measure(served, images, data.labels) for images in (data.test, fitted.validation))
+    test = measure(served, data.test, data.labels)
+    validation = _validation(learnt, served, data)
 
-    metadata = _metadata(job, data, fitted, raw=raw, test=test, temperature=temperature)
+    metadata = _metadata(job, data, learnt, raw=raw, test=test)
     metadata = dataclasses.replace(metadata, features=features_shape(graph))
-    metadata = decide(served, metadata, fitted.validation.take(for_decisions))
+    if learnt.for_decisions is not None:
+        metadata = decide(served, metadata, learnt.for_decisions)
     trust = measure_trust(test.probabilities, test.images.classes, metadata)
     with publishing(job.repository, job.name, job.version) as folder:
-        (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
+        content = with_metadata(graph, metadata)
+        (folder / "model.onnx").write_bytes(content)
         # What training can go on from elsewhere: pixels divided by 255 in, uncalibrated probabilities out.
-        _keep_network(fitted.network, folder / "model.keras")
+        _keep_network(network, folder / "model.keras")
         record = {
             "name": job.name,
             "version": job.version,
             "test": test.to_json(),
             "test_uncalibrated": _with_interval(raw.evaluation),
-            "validation": _with_interval(validation.evaluation),
+            ("validation" if learnt.crossed is None else "cross_validation"): (
+                _with_interval(validation) if learnt.crossed is None else learnt.crossed.to_json(temperature)
+            ),
             "decisions": trust.to_json(),
             "temperature": temperature,
             "parity": {"images": min(_PARITY_IMAGES, len(data.test)), "largest_difference": parity},
             "training": metadata.training,
-            "history": fitted.history,
+            "history": learnt.fitted.history if learnt.crossed is None else learnt.crossed.history,
             "commit": metadata.commit,
             "created": metadata.created,
         }
         (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
-        draw_album(
-            folder / "figures",
-            recipe=job.recipe,
-            data_set=data,
-            fitted=fitted,
-            raw=raw,
-            test=test,
-            temperature=temperature,
-            seed=job.seed,
-        )
-        card = write_card(metadata, test=test, validation=validation.evaluation, made=job.made, captions=CAPTIONS)
+        captions = draw_album(folder / "figures", Shown(metadata, record, content, data, raw, test))
+        card = write_card(metadata, test=test, validation=validation, made=job.made, captions=captions)
         (folder / "MODEL_CARD.md").write_text(f"{card.rstrip()}\n\n{SECTION}\n\n{trust_section(metadata, trust)}")
     return metadata
 
 
-def _halves(count: int) -> tuple[slice, slice]:
-    """Which held-out pictures fit the temperature, and which the thresholds of decisions: every other one each.
-
-    Of few pictures all fit the temperature; the thresholds, which need 100 of their own, are left out.
-    """
-    if count < 2 * LEAST_FAMILIAR:
-        return slice(None), slice(0, 1)
-    return slice(0, None, 2), slice(1, None, 2)
+def _validation(learnt: Learnt, served: OnnxClassifier, data: DataSet) -> Evaluation:
+    """How good the answers on held-out pictures are: of the served file, or of the networks of the folds."""
+    if learnt.crossed is not None:
+        return learnt.crossed.evaluation(learnt.temperature)
+    assert learnt.held_out is not None  # noqa: S101  with one split there is one
+    return measure(served, learnt.held_out, data.labels).evaluation
 
 
 def _keep_network(network: keras.Sequential, path: Path) -> None:
@@ -166,9 +109,7 @@ def _with_interval(score: Evaluation) -> dict[str, Any]:
     return asdict(score) | {"accuracy_interval": list(score.accuracy_interval)}
 
 
-def _metadata(
-    job: TrainingJob, data: DataSet, fitted: Fitted, *, raw: Measurement, test: Measurement, temperature: float
-) -> ModelMetadata:
+def _metadata(job: TrainingJob, data: DataSet, learnt: Learnt, *, raw: Measurement, test: Measurement) -> ModelMetadata:
     height, width, _ = data.input_shape
     return ModelMetadata(
         name=job.name,
@@ -179,14 +120,15 @@ def _metadata(
         color_mode=data.color_mode,
         fit=data.fit,
         polarity=data.polarity,
-        temperature=temperature,
+        temperature=learnt.temperature,
         data=data.source,
         training={
             "recipe": job.recipe.to_json(),
             "seed": job.seed,
-            "best_epoch": fitted.best_epoch,
-            "training_images": len(fitted.train),
-            "validation_images": len(fitted.validation),
+            "best_epoch": learnt.fitted.best_epoch,
+            "training_images": len(learnt.fitted.train),
+            "validation_images": 0 if learnt.held_out is None else len(learnt.held_out),
+            **_particulars(job, learnt),
             "notes": list(data.notes) + ([_MIRRORED] if job.mirrored_view else []),
             "libraries": provenance.versions(),
         },
@@ -197,6 +139,25 @@ def _metadata(
         commit=provenance.commit(),
         created=provenance.now(),
     )
+
+
+def _particulars(job: TrainingJob, learnt: Learnt) -> dict[str, Any]:
+    """What only some versions have."""
+    said: dict[str, Any] = {}
+    if job.backbone is not None:
+        frozen, unfrozen = phases(job.recipe)
+        said["backbone"] = {
+            "origin": job.backbone.origin,
+            "pixels": job.backbone.preprocessing.describe(),
+            "sha256": job.backbone.fingerprint,
+            "frozen_epochs": frozen.epochs,
+            "unfrozen_epochs": unfrozen.epochs if unfrozen else 0,
+        }
+    if job.policy != "float32":
+        said["precision"] = job.policy
+    if learnt.crossed is not None:
+        said["cross_validation"] = learnt.crossed.to_json(learnt.temperature)
+    return said
 
 
 def _golden(test: Measurement) -> tuple[GoldenImage, ...]:

@@ -3,11 +3,19 @@
 # ruff: noqa: PLC0415  # imports wait until the command needs them
 
 import argparse
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contract import ModelMetadata
+    from training.backbone import Backbone
 
 BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
+_SIDE = 32
 _MODELS, _TRIALS = Path("models"), Path("runs/trials")
 
 
@@ -16,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="DATA_SET", help="cifar10, mnist, or a name for your own pictures")
     parser.add_argument(
         "--recipe",
-        help="notebook, best or accurate (default: notebook for cifar10 and mnist, best for your own pictures)",
+        help="notebook, best, accurate, compact or backbone (default: notebook for cifar10 and mnist, best for your "
+        "own pictures, backbone with --backbone)",
     )
     add_data_dir(parser)
     parser.add_argument("--epochs", type=int, help="passes over the training images (default: the recipe's)")
@@ -37,9 +46,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--teacher", type=Path, metavar="MODEL.onnx", help="learn the answers of this model of the same classes"
     )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_float16"),
+        help="in how many bits the network learns (default: mixed_float16 where every GPU has tensor cores, else "
+        "float32); the file always computes in float32",
+    )
     own = parser.add_argument_group("your own pictures")
-    own.add_argument("--size", type=int, default=32, help="width and height of the input (default: %(default)s)")
-    own.add_argument("--color-mode", choices=("RGB", "L"), default="RGB", help="colour or grey (default: %(default)s)")
+    own.add_argument("--size", type=int, help=f"width and height of the input (default: {_SIDE}, or the backbone's)")
+    own.add_argument("--color-mode", choices=("RGB", "L"), help="colour or grey (default: RGB, or the backbone's)")
+    own.add_argument(
+        "--backbone",
+        metavar="NAME|FILE.keras",
+        help="begin with a network that has learnt to see: mobilenet_v3_small, efficientnet_v2_b0, or any Keras file",
+    )
+    own.add_argument(
+        "--preprocessing", metavar="RULE", help="what a backbone's file expects of pixels: unit, signed, raw, ..."
+    )
+    own.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="cross-validation in K parts, 1 for one split (default: 5 where a class has fewer than 30 pictures to "
+        "learn from, or the split fewer than 100, and there are at most 2,000; else 1)",
+    )
     own.add_argument("--licence", default="Not stated.", help="of the pictures, for the model card")
     own.add_argument("--citation", default="Not stated.", help="of the pictures, for the model card")
     parser.set_defaults(run=run)
@@ -75,27 +105,37 @@ def run(options: argparse.Namespace) -> None:
     from training.data import sources
     from training.publish import next_version
 
-    options.recipe = options.recipe or ("notebook" if options.name in BUILT_IN else "best")
+    _check(options)
+    usual = "notebook" if options.name in BUILT_IN else "best" if options.backbone is None else "backbone"
+    options.recipe = options.recipe or usual
     as_written = recipes.find(options.name, options.recipe)
     recipe = as_written.with_epochs(options.epochs)
     trial = "" if options.limit is None else f"-limit-{options.limit}"
     run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
     skipped = run_directory / "skipped.tsv" if options.skip_bad else None
-    own = sources.OwnPictures(options.size, options.color_mode, options.licence, options.citation, skipped)
+    backbone = _backbone(options)
+    height, width, _ = backbone.shape if backbone else (options.size or _SIDE, None, 3)
+    color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
+    own = sources.OwnPictures(height, color_mode, options.licence, options.citation, skipped, width)
     data = sources.load(options.name, data_dir(options), own)
     if options.limit is not None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
+    if backbone is not None:
+        recipe = replace(recipe, architecture=f"backbone {backbone.origin}")
     repository = options.out or (_TRIALS if trial else _MODELS)
 
-    from training.card import HowMade, interval
-    from training.temperature import LEAST_IMAGES
-    from training.train import TrainingJob, train
+    from training.card import HowMade
+    from training.cross_validation import folds_for
+    from training.precision import gpu_capabilities, policy_for
+    from training.train import train
+    from training.training_job import TrainingJob
 
     version = options.version or next_version(repository, options.name)
+    one_split = options.folds is None and (options.name in BUILT_IN or options.limit is not None)
     job = TrainingJob(
         name=options.name,
         version=version,
-        made=HowMade(_command(options, version), as_written.epochs),
+        made=HowMade(_command(options, version, height, color_mode), as_written.epochs),
         recipe=recipe,
         seed=options.seed,
         repository=repository,
@@ -104,15 +144,51 @@ def run(options: argparse.Namespace) -> None:
         tensorboard=options.tensorboard,
         mirrored_view=options.mirrored_view,
         teacher=options.teacher,
+        backbone=backbone,
+        policy=options.precision or policy_for(gpu_capabilities()),
+        folds=1 if one_split else folds_for(data, recipe, options.folds),
     )
-    model = train(job, data)
+    if job.folds > 1:
+        print(
+            f"cross-validation, since pictures are few: {job.folds} networks learn, each from all but one of "
+            f"{job.folds} parts, and one more from all (--folds 1 trains one, and holds a tenth out)"
+        )
+    if job.policy != "float32":
+        print("the network learns in mixed precision, 16 and 32 bits; the file will compute in float32")
+    _report(train(job, data), repository)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuses options that belong together and do not stand together, before anything is read."""
+    from training.errors import RecipeError
+
+    if options.backbone is not None and options.name in BUILT_IN:
+        raise RecipeError(f"--backbone is for your own pictures; {options.name} has recipes of its own")
+    if options.backbone is None and (options.recipe == "backbone" or options.preprocessing is not None):
+        said = "--recipe backbone" if options.recipe == "backbone" else "--preprocessing"
+        raise RecipeError(f"{said} needs --backbone: mobilenet_v3_small, efficientnet_v2_b0, or a Keras file")
+
+
+def _report(model: "ModelMetadata", repository: Path) -> None:
+    from training.card import interval
+    from training.temperature import LEAST_IMAGES
+
     score, raw = model.evaluation, model.uncalibrated
     assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
-    if (held_out := model.training["validation_images"]) < LEAST_IMAGES:
+    crossed = model.training.get("cross_validation")
+    held_out = model.training["validation_images"] if crossed is None else crossed["images"]
+    if held_out < LEAST_IMAGES:
+        what = "validation pictures" if crossed is None else "pictures in all"
         print(
-            f"warning: {held_out} validation pictures are too few to calibrate on (at least {LEAST_IMAGES} are "
-            "needed): the temperature stays 1",
+            f"warning: {held_out} {what} are too few to calibrate on (at least {LEAST_IMAGES} are needed): the "
+            "temperature stays 1",
             file=sys.stderr,
+        )
+    if crossed is not None:
+        least, most = crossed["accuracy_interval"]
+        print(
+            f"cross-validation: {crossed['accuracy']:.2%} ({least:.2%} to {most:.2%}) of {crossed['images']} pictures, "
+            f"each by one of {crossed['folds']} networks that had not seen it"
         )
     print(
         f"{repository / model.name / model.version}: accuracy {score.accuracy:.2%} ({interval(score)}) on "
@@ -121,7 +197,18 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
-def _command(options: argparse.Namespace, version: str) -> str:
+def _backbone(options: argparse.Namespace) -> "Backbone | None":
+    if options.backbone is None:
+        return None
+    from training.backbone import open_backbone
+
+    size = None if options.size is None else (options.size, options.size)
+    return open_backbone(
+        options.backbone, size=size, color_mode=options.color_mode, preprocessing=options.preprocessing
+    )
+
+
+def _command(options: argparse.Namespace, version: str, side: int, color_mode: str) -> str:
     """The command that makes a version anew, without where its data and checkpoints happen to be."""
     words = ["convoy train", options.name, "--recipe", options.recipe]
     if options.epochs is not None:
@@ -134,6 +221,15 @@ def _command(options: argparse.Namespace, version: str) -> str:
         words += ["--teacher", str(options.teacher)]
     words += ["--seed", str(options.seed), "--version", version]
     if options.name not in BUILT_IN:
-        words += ["--data-dir PICTURES", "--size", str(options.size), "--color-mode", options.color_mode]
+        words += ["--data-dir PICTURES"]
+        if options.backbone is None:
+            words += ["--size", str(side), "--color-mode", color_mode]
+        else:
+            words += ["--backbone", shlex.quote(Path(options.backbone).name)]
+            for flag in ("size", "color_mode", "preprocessing"):
+                if (value := getattr(options, flag)) is not None:
+                    words += [f"--{flag.replace('_', '-')}", shlex.quote(str(value))]
+        if options.folds is not None:
+            words += ["--folds", str(options.folds)]
         words += ["--skip-bad"] * options.skip_bad
     return " ".join(words)

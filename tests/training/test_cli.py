@@ -170,6 +170,7 @@ def test_a_finished_run_is_published_again_without_training(
 
 def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path: Path, capsys: CaptureOutput) -> None:
     arguments = ["things", "--data-dir", str(picture_folder), "--size", "24", "--epochs", "2", "--licence", "CC0"]
+    arguments += ["--folds", "1"]
     assert main([*arguments, "--out", str(tmp_path / "models"), "--run-dir", str(tmp_path / "run")]) == 0
     model = tmp_path / "models" / "things" / "1" / "model.onnx"
     metadata = _metadata(model)

@@ -22,11 +22,12 @@ class OwnPictures:
     """What must be stated about a folder of pictures.
 
     Attributes:
-        side: width and height that pictures become, in pixels.
+        side: width and height that pictures become, in pixels; the height alone where there is a width.
         color_mode: ``RGB`` or ``L``.
         licence: of the pictures.
         citation: how they ask to be cited.
         skipped: go on without what is wrong with them, and write its names there; None makes it an error.
+        width: in pixels; None where it is the height.
 
     Raises:
         DataError: the side is too small or too large.
@@ -37,6 +38,7 @@ class OwnPictures:
     licence: str = "Not stated."
     citation: str = "Not stated."
     skipped: Path | None = None
+    width: int | None = None
 
     def __post_init__(self) -> None:
         if not _LEAST_SIDE <= self.side <= _MOST_SIDE:
@@ -122,7 +124,7 @@ def _own(name: str, place: Path | None, own: OwnPictures) -> DataSet:
     return image_folder.load(
         place,
         name=name,
-        rule=PictureRule(own.side, own.side, own.color_mode, fit="cover", polarity="any"),
+        rule=PictureRule(own.side, own.width or own.side, own.color_mode, fit="cover", polarity="any"),
         source=DataSource(name, own.licence, own.citation),
         skipped=own.skipped,
     )

@@ -1,19 +1,34 @@
-"""All figures of one model version, as PNG files."""
+"""All figures of one model version, as PNG files.
 
+::
+
+    model.onnx, metrics.json ─┬─> curves, confusion, kernels, feature maps    (any time, with nothing else)
+                              └─ with the data set: its pictures, what was answered, and how sure
+"""
+
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
+from contract import GoldenImage, ModelMetadata
+from network.graph import GraphError
+from network.layers import Look, look_inside
 from training.data.dataset import DataSet
 from training.figures import curves, data, network, predictions
-from training.fit import Fitted
+from training.figures.fonts import covering
+from training.inspection import Inspection
 from training.measurement import Measurement
-from training.recipes.recipe import Recipe
 
 _DPI = 100
+_MOST_LAYERS = 1000
+_MOST_CLASSES = 50  # more cannot be read in one figure
 
 CAPTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -31,47 +46,121 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
 """What each figure shows, by file name, in the order of the model card."""
 
 
-def draw_album(
-    folder: Path,
-    *,
-    recipe: Recipe,
-    data_set: DataSet,
-    fitted: Fitted,
-    raw: Measurement,
-    test: Measurement,
-    temperature: float,
-    seed: int,
-) -> None:
-    """Draws every figure into ``folder``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What there is to draw from.
+
+    Attributes:
+        metadata: what the file says about itself.
+        record: its ``metrics.json``; parts of it may be missing.
+        model: the file's content.
+        data_set: what it learned from; None where it is not at hand.
+        raw: what the uncalibrated graph answers on the test set; None without the data set.
+        test: what the served graph answers there; None without the data set.
+    """
+
+    metadata: ModelMetadata
+    record: Mapping[str, Any]
+    model: bytes
+    data_set: DataSet | None = None
+    raw: Measurement | None = None
+    test: Measurement | None = None
+
+    def with_labels(self, labels: tuple[str, ...]) -> Self:
+        """The same with other words for the classes, which are only drawn."""
+        replace = dataclasses.replace
+        return replace(
+            self,
+            data_set=self.data_set and replace(self.data_set, labels=labels),
+            raw=self.raw and replace(self.raw, labels=labels),
+            test=self.test and replace(self.test, labels=labels),
+        )
+
+
+def draw_album(folder: Path, shown: Shown) -> dict[str, str]:
+    """Draws every figure that there is something to draw from.
 
     Args:
         folder: made where it is missing.
-        recipe: how the network was trained.
-        data_set: what on.
-        fitted: the network and its history.
-        raw: what the uncalibrated graph answered on the test set.
-        test: what the served graph answered there.
-        temperature: between the two.
-        seed: chooses the random test pictures.
+        shown: what there is.
+
+    Returns:
+        Captions of what was drawn, by file name without ``.png``.
     """
-    shown = int(np.argmax(test.right)) if test.right.any() else 0
-    label = test.labels[test.images.classes[shown]]
-    drawings: dict[str, Callable[[], Figure]] = {
-        "first_training_images": lambda: data.first_training_images(data_set),
-        "class_counts": lambda: data.class_counts(data_set),
-        "learning_curves": lambda: curves.learning_curves(
-            fitted.history,
-            fitted.best_epoch,
-            averaged=recipe.ema_momentum is not None,
-            smoothed=recipe.label_smoothing > 0,
-        ),
-        "confusion_matrix": lambda: predictions.confusion_matrix(test),
-        "random_predictions": lambda: predictions.random_predictions(test, seed),
-        "confident_mistakes": lambda: predictions.confident_mistakes(test),
-        "reliability_diagram": lambda: predictions.reliability_diagram(raw, test, temperature),
-        "first_kernels": lambda: network.first_kernels(fitted.network),
-        "feature_maps": lambda: network.feature_maps(fitted.network, test.images, shown, label),
-    }
     folder.mkdir(parents=True, exist_ok=True)
-    for name in CAPTIONS:
-        drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+    with covering(shown.metadata.class_names) as labels:
+        drawings = _drawings(shown.with_labels(labels), labels)
+        drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
+        for name in drawn:
+            drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+    return drawn
+
+
+def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], Figure]]:
+    drawings: dict[str, Callable[[], Figure]] = {}
+    if (data_set := shown.data_set) is not None:
+        drawings["first_training_images"] = lambda: data.first_training_images(data_set)
+        drawings["class_counts"] = lambda: data.class_counts(data_set)
+    if shown.record.get("history"):
+        drawings["learning_curves"] = lambda: _curves(shown)
+    confusion = np.asarray(shown.record.get("test", {}).get("confusion_matrix", ()), np.int64)
+    if confusion.shape == (len(labels), len(labels)) and len(labels) <= _MOST_CLASSES:
+        drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(confusion, labels)
+    raw, test = shown.raw, shown.test
+    if raw is not None and test is not None:
+        drawings["random_predictions"] = lambda: predictions.random_predictions(test, _seed(shown.metadata))
+        drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(test)
+        drawings["reliability_diagram"] = lambda: predictions.reliability_diagram(raw, test, shown.metadata.temperature)
+    pixels, label = golden_picture(shown.metadata)
+    heading = "What the network makes of one test image"
+    name = heading if label is None else f"{heading}: {labels[shown.metadata.labels.index(label)]}"
+    return drawings | inside(shown.model, pixels, name)
+
+
+def inside(model: bytes, pixels: NDArray[np.uint8], heading: str) -> dict[str, Callable[[], Figure]]:
+    """The figures of a network's inside, as far as there is something to show.
+
+    Args:
+        model: the file's content.
+        pixels: a picture as the model takes it, uint8 [H, W, C].
+        heading: of the feature maps.
+    """
+    try:
+        look = look_inside(Inspection(model), pixels[np.newaxis], _MOST_LAYERS)
+    except GraphError:
+        look = Look([], None, [])
+    drawings: dict[str, Callable[[], Figure]] = {}
+    if (kernels := look.kernels) is not None:
+        drawings["first_kernels"] = lambda: network.first_kernels(kernels)
+    if network.makes_maps(look.layers):
+        drawings["feature_maps"] = lambda: network.feature_maps(look.layers, pixels, heading)
+    return drawings
+
+
+def golden_picture(metadata: ModelMetadata) -> tuple[NDArray[np.uint8], str | None]:
+    """The first golden picture that is answered rightly, or the first one: uint8 [H, W, C], and its true label."""
+
+    def is_right(golden: GoldenImage) -> bool:
+        return golden.label == metadata.labels[int(np.argmax(golden.probabilities))]
+
+    golden = next((one for one in metadata.golden if is_right(one)), metadata.golden[0])
+    return np.frombuffer(golden.pixels, np.uint8).reshape(metadata.input_shape), golden.label
+
+
+def _curves(shown: Shown) -> Figure:
+    training = shown.metadata.training
+    recipe = training.get("recipe", {})
+    backbone = training.get("backbone", {})
+    return curves.learning_curves(
+        shown.record["history"],
+        training["best_epoch"],
+        averaged=recipe.get("ema_momentum") is not None,
+        smoothed=recipe.get("label_smoothing", 0) > 0,
+        folds=training.get("cross_validation", {}).get("folds", 1),
+        frozen_epochs=backbone.get("frozen_epochs", 0) if backbone.get("unfrozen_epochs") else 0,
+    )
+
+
+def _seed(metadata: ModelMetadata) -> int:
+    seed: int = metadata.training.get("seed", 0)
+    return seed

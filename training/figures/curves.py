@@ -6,8 +6,12 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from training.run_directory import History
 
+_NARROW, _LEAST_DRAWN = 5, 1e-12
 
-def learning_curves(history: History, best_epoch: int, *, averaged: bool, smoothed: bool) -> Figure:
+
+def learning_curves(
+    history: History, best_epoch: int, *, averaged: bool, smoothed: bool, folds: int = 1, frozen_epochs: int = 0
+) -> Figure:
     """Draws both curves side by side, and marks the epoch whose weights were kept.
 
     Args:
@@ -15,6 +19,8 @@ def learning_curves(history: History, best_epoch: int, *, averaged: bool, smooth
         best_epoch: counted from 1.
         averaged: whether validation was done with averaged weights.
         smoothed: whether the training loss is that of smoothed labels.
+        folds: that the history is the mean of; 1 for one split.
+        frozen_epochs: after which the backbone learned too; 0 where there is none.
 
     Returns:
         The figure.
@@ -23,6 +29,8 @@ def learning_curves(history: History, best_epoch: int, *, averaged: bool, smooth
     epochs = range(1, len(history["loss"]) + 1)
     training = "training (with dropout and augmentation, if any)"
     validation = "validation, averaged weights" if averaged else "validation"
+    if folds > 1:
+        validation = f"pictures held out, mean of {folds} folds"
     loss_label = "cross-entropy, nats (training: of smoothed labels)" if smoothed else "cross-entropy, nats"
     mistakes = {key: 100 * (1 - np.array(history[key])) for key in ("accuracy", "val_accuracy")}
     panels = (
@@ -33,9 +41,16 @@ def learning_curves(history: History, best_epoch: int, *, averaged: bool, smooth
         axes.plot(epochs, trained, marker=".", label=training)
         axes.plot(epochs, validated, marker=".", label=validation)
         axes.set_yscale("log")  # a good network's last epochs differ by less than its first one's line is wide
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        drawn = np.concatenate([trained, validated])
+        # Between two marks of 1, 2, 5 there may be none at all.
+        is_narrow = drawn.max() < _NARROW * max(drawn.min(), _LEAST_DRAWN)
+        axes.yaxis.set_major_locator(MaxNLocator(5) if is_narrow else LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
+        if frozen_epochs:
+            axes.axvline(
+                frozen_epochs + 0.5, color="tab:green", linestyle=":", label="from here on the backbone learns too"
+            )
         axes.axvline(best_epoch, color="gray", linestyle="--", label=f"kept: epoch {best_epoch}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(title=title, xlabel="epoch", ylabel=label)

@@ -1,42 +1,48 @@
-"""Inside the network: what its first kernels look like, and what one picture becomes, layer by layer."""
+"""Inside the network: what its first kernels look like, and what one picture becomes, layer by layer.
+
+Drawn from the exported file, so any version can show them, with no Keras and for any picture.
+"""
 
 import math
+from collections.abc import Sequence
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from training.batches import as_network_input
-from training.data.dataset import LabelledImages
+from network.layers import Layer
 from training.figures.grid import show
 
 _COLUMNS = 8
+_MOST_KERNELS = 128
 _MAPS_A_LAYER = 16
+_MOST_LAYERS = 12
 _LEAST_MAXIMUM = 1e-6  # of a map that is black everywhere
 
 
-def first_kernels(network: keras.Sequential) -> Figure:
-    """The first convolution's kernels, each as a small picture."""
-    layer = next(layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
-    kernels: NDArray[np.float32] = np.asarray(layer.kernel)
-    height, width, channels, filters = kernels.shape
-    rows = math.ceil(filters / _COLUMNS)
+def first_kernels(kernels: NDArray[np.float32]) -> Figure:
+    """The first convolution's kernels, each as a small picture.
+
+    Args:
+        kernels: [K, C, h, w], C 1 or 3.
+    """
+    filters, channels, height, width = kernels.shape
+    shown = min(filters, _MOST_KERNELS)
+    rows = math.ceil(shown / _COLUMNS)
     figure = Figure(figsize=(1.1 * _COLUMNS, 1.3 * rows + 1), layout="constrained")
-    size = f"{filters} kernels of {height}x{width}"
-    limit = float(np.abs(kernels).max())
+    size = f"{filters} kernels of {height}x{width}" + (f", the first {shown}" if shown < filters else "")
+    limit = max(float(np.abs(kernels).max()), _LEAST_MAXIMUM)
     if channels == 3:
-        figure.suptitle(
-            f"First layer, {layer.name}: {size}, red, green and blue weights\nmid-grey is 0, full colour ±{limit:.2f}"
-        )
+        colours = f"red, green and blue weights\nmid-grey is 0, full colour ±{limit:.2g}"
+        figure.suptitle(f"First convolution: {size}, {colours}")
     else:
-        figure.suptitle(f"First layer, {layer.name}: {size}\nred is positive, blue is negative, white is 0")
+        figure.suptitle(f"First convolution: {size}\nred is positive, blue is negative, white is 0")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False)
     for number, axes in enumerate(grid.flat):
         axes.set_axis_off()
-        if number >= filters:
+        if number >= shown:
             continue
-        kernel = kernels[..., number]
+        kernel = kernels[number].transpose(1, 2, 0)
         if channels == 3:
             axes.imshow(kernel / (2 * limit) + 0.5)
         else:
@@ -47,50 +53,47 @@ def first_kernels(network: keras.Sequential) -> Figure:
     return figure
 
 
-def feature_maps(network: keras.Sequential, images: LabelledImages, row: int, label: str) -> Figure:
-    """What each activation (or convolution and pooling) makes of one picture: 16 maps, each scaled to its own maximum.
+def feature_maps(layers: Sequence[Layer], pixels: NDArray[np.uint8], heading: str) -> Figure:
+    """What the layers make of one picture: 16 maps each, each scaled to its own maximum.
 
     Args:
-        network: the Keras network.
-        images: where the picture is.
-        row: which it is.
-        label: its true class.
-
-    Returns:
-        The figure.
+        layers: of which those are shown that make maps, 12 at most, spread over the whole network.
+        pixels: the picture, uint8 [H, W, C].
+        heading: of the figure.
     """
-    layers = _shown_layers(network)
-    inputs, _ = as_network_input(images.take(slice(row, row + 1)), network.output_shape[-1])
-    outputs = keras.Model(network.inputs, [layer.output for layer in layers]).predict(inputs, verbose=0)
-    figure = Figure(figsize=(14, 1.25 * len(layers) + 2.1), layout="constrained")
-    figure.suptitle(f"What the network makes of one test image: {label}")
+    mapping = [(place, layer) for place, layer in enumerate(layers, 1) if _is_map(layer)]
+    chosen = [mapping[row] for row in np.unique(np.linspace(0, len(mapping) - 1, _MOST_LAYERS).astype(int))]
+    figure = Figure(figsize=(14, 1.25 * len(chosen) + 2.1), layout="constrained")
+    left_out = f" ({len(chosen)} of its {len(mapping)} layers that make maps)" if len(chosen) < len(mapping) else ""
+    figure.suptitle(heading + left_out)
     bands: NDArray[np.object_] = np.asarray(
-        figure.subfigures(len(layers) + 1, 1, height_ratios=[1.5] + [1.0] * len(layers))
+        figure.subfigures(len(chosen) + 1, 1, height_ratios=[1.5] + [1.0] * len(chosen))
     )
     first = bands[0].subplots()
-    show(first, images.pixels[row])
+    show(first, pixels)
     first.set_axis_off()
-    first.set_title(f"input, {_size(images.pixels.shape)}", fontsize=9)
-    for band, layer, output in zip(bands[1:], layers, outputs, strict=True):
-        shown = min(_MAPS_A_LAYER, output.shape[-1])
-        band.suptitle(
-            f"{layer.name}, {_size(output.shape)}: maps 0 to {shown - 1}, from 0 (black) to the map's maximum",
-            fontsize=9,
-        )
+    first.set_title(f"input, {_times(pixels.shape)}", fontsize=9)
+    for band, (place, layer) in zip(bands[1:], chosen, strict=True):
+        channels, height, width = layer.output
+        shown = min(_MAPS_A_LAYER, channels)
+        name = ", ".join([f"layer {place}: {layer.kind}", *layer.then, _times((height, width, channels))])
+        band.suptitle(f"{name}: maps 0 to {shown - 1}, from 0 (black) to the map's maximum", fontsize=9)
         for number, axes in enumerate(band.subplots(1, _MAPS_A_LAYER).flat):
             axes.set_axis_off()
             if number < shown:
-                values = output[0, ..., number]
+                values = layer.activation[number]
                 axes.imshow(values, cmap="magma", vmin=0, vmax=max(float(values.max()), _LEAST_MAXIMUM))
     return figure
 
 
-def _shown_layers(network: keras.Sequential) -> list[keras.Layer]:
-    """The activations where they are layers of their own: what convolutions answer before is not yet used."""
-    activations = [layer for layer in network.layers if isinstance(layer, keras.layers.Activation)]
-    windowed = keras.layers.Conv2D, keras.layers.MaxPooling2D
-    return activations or [layer for layer in network.layers if isinstance(layer, windowed)]
+def makes_maps(layers: Sequence[Layer]) -> bool:
+    """Whether there is anything to show."""
+    return any(_is_map(layer) for layer in layers)
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape[1:])
+def _is_map(layer: Layer) -> bool:
+    return layer.activation.ndim == 3 and min(layer.activation.shape[1:]) > 1
+
+
+def _times(shape: Sequence[int]) -> str:
+    return "x".join(str(side) for side in shape)

@@ -1,8 +1,11 @@
 """What the served file answered on the test set: confusion, examples, its worst mistakes, and whether it knows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from contract import Evaluation
 from training.figures.grid import RIGHT, WRONG, picture_grid
@@ -12,22 +15,27 @@ from training.scores import ReliabilityBins, reliability_bins
 _EXAMPLES, _MISTAKES, _COLUMNS = 32, 32, 8
 
 
-def confusion_matrix(test: Measurement) -> Figure:
-    """Counts, coloured by their share of the true class, so that rare classes show as well."""
-    confusion = test.confusion
+def confusion_matrix(confusion: NDArray[np.int64], labels: Sequence[str]) -> Figure:
+    """Counts, coloured by their share of the true class, so that rare classes show as well.
+
+    Args:
+        confusion: [K, K], rows true, columns predicted.
+        labels: K.
+    """
+    images, right = int(confusion.sum()), int(np.trace(confusion))
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    side = max(5.5, 0.75 * len(test.labels) + 1)
+    side = max(5.5, 0.75 * len(labels) + 1)
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(*confusion.shape):
         color = "white" if share[row, column] > 0.5 else "black"
         axes.text(column, row, f"{confusion[row, column]}", ha="center", va="center", color=color, fontsize=8)
-    places = range(len(test.labels))
-    axes.set_xticks(places, test.labels, rotation=45, ha="right")
-    axes.set_yticks(places, test.labels)
+    places = range(len(labels))
+    axes.set_xticks(places, labels, rotation=45, ha="right")
+    axes.set_yticks(places, labels)
     axes.set(
-        title=f"Confusion matrix: {test.evaluation.images:,} test images, {test.evaluation.accuracy:.2%} right",
+        title=f"Confusion matrix: {images:,} test images, {right / max(images, 1):.2%} right",
         xlabel="predicted class",
         ylabel="true class",
     )

@@ -88,7 +88,7 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     said = source.stated
     size = input_size(source.taken, said, str(source.origin))
     channels = source.taken.channels
-    pixels = _preprocessing(source)
+    pixels = pixel_rule(str(source.origin), said.preprocessing, source.scales_inside, source.inside)
     missing = [
         text
         for fact, text in (
@@ -128,19 +128,32 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
 
 
-def _preprocessing(source: Source) -> Fact[Preprocessing] | None:
-    """What is stated, unless the network does it itself: nothing is applied twice."""
-    said = source.stated.preprocessing
-    if not source.scales_inside:
+def pixel_rule(
+    origin: str, said: Fact[Preprocessing] | None, scales_inside: str, inside: Preprocessing | None
+) -> Fact[Preprocessing] | None:
+    """What is stated of pixels, unless the network does it itself: nothing is applied twice.
+
+    Args:
+        origin: of the network, for messages.
+        said: what is stated.
+        scales_inside: what in the network scales its pixels, in words; empty where nothing does.
+        inside: what that does to pixels, where it is one rule.
+
+    Returns:
+        The rule; None where nobody says one.
+
+    Raises:
+        ImportRefusedError: the network and what is stated would scale pixels twice.
+    """
+    if not scales_inside:
         return said
-    raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {source.scales_inside}")
+    raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {scales_inside}")
     if said is None or said.value.is_identity:
         return raw
-    inside = source.inside
     if inside is not None and said.value.equals(inside):
         return Fact(raw.value, f"{raw.origin}, which is what {said.origin} asks for; it is not applied twice")
     raise ImportRefusedError(
-        f"{source.origin}: {said.origin}, but the network scales pixels itself ({source.scales_inside}). "
+        f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). "
         "Applied twice, its answers would be wrong. Say --preprocessing raw"
     )
 

@@ -43,7 +43,7 @@ def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperat
         "reliability_diagram": lambda: predictions.reliability_diagram(raw, score, temperature),
     }
     if len(score.labels) <= _MOST_CLASSES:  # more cannot be read
-        drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score)
+        drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score.confusion, score.labels)
     if not score.right.all():
         drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(score)
     folder.mkdir(parents=True, exist_ok=True)

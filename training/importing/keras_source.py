@@ -1,6 +1,5 @@
 """``.keras`` and ``.h5`` files as sources: any architecture that can be converted, not only Sequential."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -9,16 +8,15 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
-from training.importing import keras_archive, tensorflow_graph
+from training.importing import tensorflow_graph
+from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import input_size, last_operation
-from training.importing.preprocessing import Preprocessing
 from training.importing.resizing import Resizing
 from training.importing.source import Answer, Source
 from training.importing.stated import Fact, Stated
 
 _BATCH = 64
-_SCALING_OPERATIONS = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
 ASSUMED_RESIZING = Fact(
     Resizing("stretch", antialias=False),
     "assumed, as image_dataset_from_directory of Keras does; --resize changes it",
@@ -31,14 +29,9 @@ def open_keras(path: Path, flags: Stated) -> Source:
     Raises:
         ImportRefusedError: it is damaged, holds code, cannot be converted, or is no image classifier.
     """
-    is_archive = path.suffix.lower() == ".keras"
-    (keras_archive.check_keras if is_archive else keras_archive.check_h5)(path)
-    try:
-        network = keras.models.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # Keras raises whatever a layer does
-        raise ImportRefusedError(f"{path}: Keras {keras.__version__} cannot load it: {_first_line(error)}") from error
-    layers = list(_layers(network))
-    scaling, inside = _scaling(layers)
+    network = load_network(path)
+    layers = list(layers_of(network))
+    scaling, inside = scaling_of(layers)
     height, width, channels = _input_shape(network, flags, path)
 
     def answers(image: tf.Tensor) -> tf.Tensor:
@@ -48,7 +41,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
     try:
         function = tf.function(answers, input_signature=signature).get_concrete_function()
     except Exception as error:
-        raise ImportRefusedError(f"{path}: the network does not run: {_first_line(error)}") from error
+        raise ImportRefusedError(f"{path}: the network does not run: {first_line(error)}") from error
     model = tensorflow_graph.to_onnx(function, str(path))
     output = find_output(model, flags.output.value if flags.output else None, str(path))
     taken = find_input(model, str(path))
@@ -56,7 +49,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
     input_size(taken, stated, str(path))
     return Source(
         origin=path,
-        kind="Keras" if is_archive else "Keras HDF5",
+        kind="Keras" if path.suffix.lower() == ".keras" else "Keras HDF5",
         framework=f"Keras {keras.__version__}",
         layers=len(layers),
         graph=model,
@@ -107,33 +100,3 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
 
 def _sides(network: keras.Model, height: int, width: int, channels: int) -> tuple[int, ...]:
     return (height, width) if len(network.inputs[0].shape) == 3 else (height, width, channels)
-
-
-def _layers(network: keras.Model) -> Iterator[keras.Layer]:
-    """Every layer, those of nested models in their place."""
-    for layer in network.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
-def _scaling(layers: list[keras.Layer]) -> tuple[str, Preprocessing | None]:
-    """What scales pixels before the first layer that learned something: in words, and as a rule where it is one."""
-    found = []
-    for layer in layers:
-        name = type(layer).__name__
-        if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization) or name in _SCALING_OPERATIONS:
-            found.append(layer)
-        elif layer.weights:
-            break
-    words = ", ".join(f"{type(layer).__name__} {layer.name!r}" for layer in found)
-    if len(found) == 1 and isinstance(found[0], keras.layers.Rescaling):
-        scale, offset = np.unique(found[0].scale), np.unique(found[0].offset)
-        if scale.size == offset.size == 1 and scale[0] != 0:
-            return words, Preprocessing((float(-offset[0] / scale[0]),), (float(1 / scale[0]),))
-    return words, None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

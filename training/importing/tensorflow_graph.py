@@ -2,13 +2,14 @@
 
 ::
 
-    function -> weights frozen in -> nested functions inlined -> captured constants, Erfc -> tf2onnx -> ONNX
+    function -> weights frozen in -> nested functions inlined -> captured constants, Erfc, scalars -> tf2onnx -> ONNX
 
 Keras compiles grouped convolutions (ConvNeXt) with XLA, in functions of their own that TensorFlow does not inline;
-constants of a Normalization layer (EfficientNet) are captured tensors, which tf2onnx takes for inputs; and ONNX has no
-Erfc, which the exact GELU is made of.
+constants of a Normalization layer (EfficientNet) are captured tensors, which tf2onnx takes for inputs; ONNX has no
+Erfc, which the exact GELU is made of; and what takes transposes out again stumbles over the scalars of MobileNetV3.
 """
 
+import logging
 from typing import Any
 
 import onnx
@@ -20,6 +21,8 @@ from contract import OPSET
 from training.errors import ImportRefusedError
 
 tf.get_logger().setLevel("ERROR")  # TensorFlow names its own calls deprecated on every import
+# An optimisation that is left out is no error; whether the graph answers as its source is proved afterwards.
+logging.getLogger("tf2onnx.optimizer").setLevel(logging.CRITICAL)
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _KEEPS_APART = ("_XlaMustCompile", "_noinline")
@@ -48,6 +51,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     if any(node.op in _CALLS for node in graph.node):
         graph = _inlined(graph, taken, given)
     _replace_erfc(graph)
+    _widen_scalars(graph)
     try:
         model: onnx.ModelProto
         model, _ = tf2onnx.convert.from_graph_def(graph, input_names=[taken], output_names=given, opset=OPSET)
@@ -100,6 +104,27 @@ def _replace_erfc(graph: tf.compat.v1.GraphDef) -> None:
         one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, dtype=kind, shape=[]))
         node.op = "Sub"
         node.input[:] = [one.name, f"{node.name}/erf"]
+
+
+def _widen_scalars(graph: tf.compat.v1.GraphDef) -> None:
+    """X + 3 becomes x + [3], which is the same for any tensor that has an axis."""
+    takers: dict[str, set[str]] = {}
+    for node in graph.node:
+        for name in node.input:
+            takers.setdefault(name.partition(":")[0], set()).add(node.op)
+    for node in graph.node:
+        value = node.attr["value"].tensor if node.op == "Const" else None
+        if value is not None and not value.tensor_shape.dim and takers.get(node.name) == {"AddV2"}:
+            number = tf.make_ndarray(value)
+            if number.dtype.kind == "f" and _adds_to_tensors(graph, node.name):
+                value.CopyFrom(tf.make_tensor_proto(number.reshape(1)))
+
+
+def _adds_to_tensors(graph: tf.compat.v1.GraphDef, name: str) -> bool:
+    """Whether a constant is only added to what other operations than constants make."""
+    constants = {node.name for node in graph.node if node.op == "Const"}
+    adders = [node for node in graph.node if name in node.input]
+    return all(any(given not in constants for given in node.input) for node in adders)
 
 
 def _is_known(node: onnx.NodeProto, model: onnx.ModelProto) -> bool:

@@ -9,6 +9,7 @@ from training.recipes import (
     mnist_accurate,
     mnist_best,
     mnist_notebook,
+    own_backbone,
     own_best,
     own_notebook,
 )
@@ -18,7 +19,7 @@ _RECIPES = {
     "cifar10": (cifar10_notebook.RECIPE, cifar10_best.RECIPE, cifar10_accurate.RECIPE, cifar10_compact.RECIPE),
     "mnist": (mnist_notebook.RECIPE, mnist_best.RECIPE, mnist_accurate.RECIPE),
 }
-_OWN = (own_notebook.RECIPE, own_best.RECIPE)
+_OWN = (own_notebook.RECIPE, own_best.RECIPE, own_backbone.RECIPE)
 
 
 def find(data_set: str, name: str) -> Recipe:

@@ -1,0 +1,138 @@
+"""Cross-validation: where pictures are few, each is answered by a network that learnt from the others.
+
+::
+
+    pictures to learn from ─┬─ fold 1: learn from 4/5, answer the rest ─┐
+                            ├─ ...                                      ├─> accuracy, temperature
+                            ├─ fold 5                                  ─┘
+                            └─ all of them ───────────────────────────────> the published network
+
+One split would measure it on a handful, and leave those out of what it learns from. Every network learns for all the
+recipe's epochs and keeps its last weights, so no choice is made by the pictures that measure it. The test set is apart
+from all this. The temperature of the folds' answers is taken for the network that learnt from all pictures, as in
+scikit-learn's ``CalibratedClassifierCV(ensemble=False)``.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contract import Evaluation
+from training import scores
+from training.calibrate import logits_of
+from training.data.dataset import DataSet
+from training.errors import RecipeError
+from training.fit import Fitted
+from training.recipes.recipe import Recipe
+from training.run_directory import History
+from training.temperature import Logits, softmax
+
+FOLDS: Final = 5
+LEAST_OF_CLASS: Final = 30
+"""A class with fewer pictures to learn from is too small for one split; so is a split below 100."""
+LEAST_HELD_OUT: Final = 100
+MOST_IMAGES: Final = 2000
+"""Of more pictures, six trainings cost more than one split's chance matters."""
+_MOST_FOLDS: Final = 20
+
+FitFold = Callable[[DataSet, str], Fitted]
+"""Trains on a data set that holds its own validation set, in a folder of the run."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CrossValidated:
+    """What was measured over all folds.
+
+    Attributes:
+        folds: how many.
+        logits: of each picture, by the network that did not learn from it, float64 [N, K].
+        classes: the truth, [N].
+        fold_accuracies: of each fold.
+        history: the mean of the folds' figures.
+    """
+
+    folds: int
+    logits: Logits
+    classes: NDArray[np.int64]
+    fold_accuracies: tuple[float, ...]
+    history: History
+
+    def evaluation(self, temperature: float) -> Evaluation:
+        """How good the answers are, pooled over the folds."""
+        return scores.evaluate(softmax(self.logits / temperature).astype(np.float32), self.classes)
+
+    def to_json(self, temperature: float) -> dict[str, Any]:
+        """Plain JSON values."""
+        score = self.evaluation(temperature)
+        return {
+            "folds": self.folds,
+            **asdict(score),
+            "accuracy_interval": list(score.accuracy_interval),
+            "fold_accuracies": list(self.fold_accuracies),
+        }
+
+
+def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
+    """How many folds, or 1 for one split.
+
+    Args:
+        data: what is to be learnt.
+        recipe: how.
+        asked: what ``--folds`` says; None leaves it to the rule: cross-validation where a class has fewer than 30
+            pictures or the validation split fewer than 100, and there are at most 2,000 pictures in all.
+
+    Raises:
+        RecipeError: as many cannot be.
+    """
+    if asked == 1 or (asked is None and (data.validation is not None or recipe.ema_momentum is not None)):
+        return 1
+    if asked is not None:
+        if not 2 <= asked <= _MOST_FOLDS:
+            raise RecipeError(f"--folds {asked}: 2 to {_MOST_FOLDS} are possible, or 1 for one split")
+        if data.validation is not None:
+            raise RecipeError(f"--folds {asked}: {data.name} has a validation set of its own; leave --folds out")
+        if recipe.ema_momentum is not None:
+            raise RecipeError(f"--folds {asked}: recipe {recipe.name} keeps averaged weights; only one split can be")
+        if len(data.train) < asked:
+            raise RecipeError(f"--folds {asked}: there are {len(data.train)} pictures to learn from")
+        return asked
+    counts = np.bincount(data.train.classes, minlength=len(data.labels))
+    _, held_out = recipe.holdout.rows(len(data.train))
+    is_small = counts.min() < LEAST_OF_CLASS or len(held_out) < LEAST_HELD_OUT
+    return FOLDS if is_small and FOLDS <= len(data.train) <= MOST_IMAGES else 1
+
+
+def stratified(classes: NDArray[np.int64], folds: int) -> list[NDArray[np.int64]]:
+    """The rows that each fold holds out: of every class as equal a share as can be."""
+    rng = np.random.default_rng(0)
+    mixed = rng.permutation(len(classes))
+    by_class = mixed[np.argsort(classes[mixed], kind="stable")]
+    return [np.sort(by_class[fold::folds]) for fold in range(folds)]
+
+
+def cross_validate(data: DataSet, folds: int, fit_fold: FitFold, *, mirrored_view: bool) -> CrossValidated:
+    """Trains one network for each fold, and lets it answer what it did not see.
+
+    Args:
+        data: what is learnt; its test set is not touched.
+        folds: how many.
+        fit_fold: trains one network.
+        mirrored_view: answer from the mean logits of each picture and its mirror image.
+    """
+    everything = np.arange(len(data.train))
+    logits = np.zeros((len(data.train), len(data.labels)))
+    accuracies, histories = [], []
+    for number, held_out in enumerate(stratified(data.train.classes, folds), 1):
+        print(f"fold {number} of {folds}: {len(held_out)} of {len(data.train)} pictures are held out", flush=True)
+        validation = data.train.take(held_out)
+        part = replace(data, train=data.train.take(np.setdiff1d(everything, held_out)), validation=validation)
+        fitted = fit_fold(part, f"fold-{number}")
+        fitted.network.set_weights(list(fitted.last))
+        logits[held_out] = logits_of(fitted.network, validation, mirrored_view=mirrored_view)
+        accuracies.append(float(np.mean(logits[held_out].argmax(axis=1) == validation.classes)))
+        histories.append(fitted.history)
+    history = {name: np.mean([one[name] for one in histories], axis=0).tolist() for name in histories[0]}
+    return CrossValidated(folds, logits, data.train.classes, tuple(accuracies), history)

@@ -1,0 +1,111 @@
+"""Fonts for labels in any script: those that the system has, beside matplotlib's own, which knows no Chinese.
+
+matplotlib takes each letter from the first font of a list that has it; a letter that none has would be an empty box.
+Labels with such letters are drawn as the class's number instead, and a warning names a package of fonts.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from matplotlib import font_manager, rc_context
+from matplotlib.ft2font import FT2Font
+
+from training.files import one_line
+
+_OWN: Final = "DejaVu Sans"
+_FIRST: Final = (
+    "noto sans",
+    "noto",
+    "source han",
+    "wenquanyi",
+    "droid",
+    "arial unicode",
+    "yahei",
+    "hiragino",
+    "gothic",
+)
+"""Parts of the names of fonts that are looked at before others, in lower case: they have whole scripts."""
+_CJK: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
+_INVISIBLE: Final = ("Cc", "Cf", "Zs", "Zl", "Zp")
+
+
+@contextmanager
+def covering(labels: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Lets figures that are drawn inside use fonts that have every letter of some labels.
+
+    Args:
+        labels: of classes.
+
+    Yields:
+        What to draw for each: the label, or ``class 3`` where no font has all its letters.
+    """
+    families, missing = _families({letter for label in labels for letter in label if _is_visible(letter)})
+    if missing:
+        letters = one_line("".join(sorted(missing)))
+        shown = letters if len(letters) <= 20 else f"{letters[:20]}..."
+        print(
+            f"warning: no font on this machine has the letters {shown} of the labels, so the figures call these "
+            f"classes by their number. Fonts that have them: {_package(missing)}",
+            file=sys.stderr,
+        )
+    drawn = tuple(
+        f"class {index}" if missing.intersection(label) else label.replace("\n", " ")
+        for index, label in enumerate(labels)
+    )
+    # A label with two dollar signs is a label, not a formula.
+    with rc_context({"font.family": families, "text.parse_math": False}):
+        yield drawn
+
+
+def _is_visible(letter: str) -> bool:
+    return unicodedata.category(letter) not in _INVISIBLE
+
+
+def _families(letters: set[str]) -> tuple[list[str], set[str]]:
+    """(names of fonts that have them, letters that none has); reads the system's fonts only where they are needed."""
+    missing = letters - _letters_of(font_manager.findfont(_OWN))
+    families = [_OWN]
+    if not missing:
+        return families, missing
+    known = {entry.fname for entry in font_manager.fontManager.ttflist}
+    for file in font_manager.findSystemFonts():  # matplotlib's list is older than fonts that were just installed
+        if file not in known:
+            try:
+                font_manager.fontManager.addfont(file)
+            except (OSError, RuntimeError, ValueError):
+                continue  # no font that can be drawn with
+    for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: (_rank(entry.name), entry.name)):
+        # One style of each family is enough; it is the one that is drawn.
+        if entry.style != "normal" or entry.name in families or not (found := missing & _letters_of(entry.fname)):
+            continue
+        if Path(font_manager.findfont(entry.name)) == Path(entry.fname):
+            families.append(entry.name)
+            missing = missing - found
+            if not missing:
+                break
+    return families, missing
+
+
+def _rank(name: str) -> int:
+    return next((place for place, part in enumerate(_FIRST) if part in name.lower()), len(_FIRST))
+
+
+def _letters_of(file: str) -> set[str]:
+    try:
+        return {chr(code) for code in FT2Font(file).get_charmap()}
+    except (OSError, RuntimeError, ValueError):
+        return set()  # the list may be older than a font that was removed
+
+
+def _package(letters: set[str]) -> str:
+    scripts = {unicodedata.name(letter, "").partition(" ")[0].partition("-")[0] for letter in letters}
+    packages = []
+    if scripts & {*_CJK}:
+        packages.append("fonts-noto-cjk")
+    if scripts - {*_CJK}:
+        packages.append("fonts-noto-core")
+    return f"apt install {' '.join(packages)} (Debian, Ubuntu), or Noto fonts from fonts.google.com/noto"

@@ -1,0 +1,60 @@
+"""In how many bits a network learns: 16 where a GPU has units for it, 32 anywhere else. What is exported has 32.
+
+::
+
+    devices -> policy -> the float32 network, copied under that policy -> training
+                         the float32 network again <- its weights, which are float32 in both
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import keras
+import tensorflow as tf
+
+Policy = Literal["float32", "mixed_float16"]
+
+_LEAST_CAPABILITY: Final = (7, 0)
+"""Compute capability from which on NVIDIA's GPUs have tensor cores (docs.nvidia.com, "Train With Mixed Precision")."""
+
+
+def gpu_capabilities() -> list[tuple[int, int] | None]:
+    """The compute capability of each GPU that TensorFlow sees; None of one that says none."""
+    details = (tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU"))
+    return [detail.get("compute_capability") for detail in details]
+
+
+def policy_for(capabilities: Sequence[tuple[int, int] | None]) -> Policy:
+    """Mixed precision where every GPU gains by it; float32 on a CPU, and where a GPU is older or says nothing.
+
+    Args:
+        capabilities: of each GPU; none on a machine without.
+    """
+    gains = bool(capabilities) and all(found is not None and found >= _LEAST_CAPABILITY for found in capabilities)
+    return "mixed_float16" if gains else "float32"
+
+
+def under(policy: Policy, network: keras.Sequential) -> keras.Sequential:
+    """A copy of a network with the same weights, computed under a policy.
+
+    The last layer stays in float32, since a softmax in 16 bits has no small probabilities; and so do layers that scale
+    pixels.
+    """
+    exact = [network.layers[-1].name]
+
+    def copied(layer: keras.Layer) -> keras.Layer:
+        config = layer.get_config()
+        is_exact = isinstance(layer, keras.layers.InputLayer | keras.layers.Rescaling | keras.layers.Normalization)
+        if "dtype" in config and not is_exact and layer.name not in exact:
+            config["dtype"] = policy
+        return type(layer).from_config(config)
+
+    copy: keras.Sequential = keras.models.clone_model(network, clone_function=copied, recursive=True)
+    for theirs, ours in zip(_flat(network), _flat(copy), strict=True):
+        ours.trainable = theirs.trainable
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _flat(network: keras.Model) -> list[keras.Layer]:
+    return [part for layer in network.layers for part in [layer, *(_flat(layer) if hasattr(layer, "layers") else [])]]

@@ -1,0 +1,58 @@
+"""What ``convoy train`` is to make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from contract import is_model_name
+from training.backbone import Backbone
+from training.card import HowMade
+from training.errors import RecipeError
+from training.precision import Policy
+from training.publish import check_version
+from training.recipes.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """What is to be made.
+
+    Attributes:
+        name: the model's.
+        version: a whole number from 1 upwards.
+        recipe: how to train.
+        seed: of all random numbers.
+        repository: ``models/``, where the version appears.
+        made: the command, for the model card.
+        run_directory: where checkpoints are kept.
+        fresh: forget what checkpoint is there.
+        tensorboard: where to write TensorBoard logs; None for none.
+        teacher: an exported file whose answers are learnt; None for the true classes.
+        mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
+        backbone: a network that has learnt to see, which this one begins with; None takes the recipe's architecture.
+        policy: in how many bits the network learns; what is exported has 32.
+        folds: of cross-validation; 1 for one split.
+
+    Raises:
+        RecipeError: the name or the version cannot be.
+    """
+
+    name: str
+    version: str
+    recipe: Recipe
+    seed: int
+    repository: Path
+    made: HowMade
+    run_directory: Path
+    fresh: bool = False
+    tensorboard: Path | None = None
+    mirrored_view: bool = False
+    teacher: Path | None = None
+    backbone: Backbone | None = None
+    policy: Policy = "float32"
+    folds: int = 1
+
+    def __post_init__(self) -> None:
+        # Now, rather than when hours of training are to be published.
+        if not is_model_name(self.name):
+            raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
+        check_version(self.version)

@@ -1,0 +1,105 @@
+"""Transfer learning in two phases: first the new head alone, then the backbone with it, slowly.
+
+::
+
+    backbone, frozen ── head learns at the recipe's rate ──> its last weights ── all learns at a tenth ──> best epoch
+
+A head that begins at random would send large gradients through a backbone that has learnt something (Keras' guide to
+transfer learning; Kumar et al., 2022, arXiv 2202.10054). Each phase is a run of its own, so a killed one goes on.
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+
+from training.backbone import Backbone
+from training.data.dataset import DataSet
+from training.fit import Fitted, fit, run_identity
+from training.recipes.recipe import Recipe
+from training.run_directory import RunDirectory
+from training.teacher import Teacher
+
+_FROZEN_SHARE: Final = 0.4
+_UNFROZEN_RATE: Final = 0.1
+
+
+def phases(recipe: Recipe) -> tuple[Recipe, Recipe | None]:
+    """The recipe of the frozen backbone and that of the unfrozen one; None where there is only one epoch."""
+    frozen = max(1, round(_FROZEN_SHARE * recipe.epochs))
+    first = recipe.with_epochs(frozen)
+    if frozen == recipe.epochs:
+        return first, None
+    second = recipe.with_epochs(recipe.epochs - frozen)
+    return first, dataclasses.replace(second, learning_rate=recipe.learning_rate * _UNFROZEN_RATE)
+
+
+def fit_backbone(
+    recipe: Recipe,
+    data: DataSet,
+    place: Path,
+    *,
+    backbone: Backbone,
+    seed: int,
+    teacher: Teacher | None = None,
+    fresh: bool = False,
+    keep_epoch: int | None = None,
+    identity: dict[str, Any],
+    **options: Any,
+) -> Fitted:
+    """Trains both phases, or goes on with the one that was under way.
+
+    Args:
+        recipe: of both phases together.
+        data: what on.
+        place: of the runs' folders.
+        backbone: that the network begins with.
+        seed: of all random numbers.
+        teacher: whose answers are learnt; None for the true classes.
+        fresh: forget what checkpoints are there.
+        keep_epoch: as in :func:`training.fit.fit`, counted over both phases.
+        identity: what else must be equal for one run to continue another.
+        options: of :func:`training.fit.fit`.
+
+    Returns:
+        As :func:`training.fit.fit`, with the history of both phases.
+    """
+    first, second = phases(recipe)
+    last_frozen = first.epochs if keep_epoch is None else min(keep_epoch, first.epochs)
+
+    def run(phase: str, part: Recipe) -> RunDirectory:
+        said = run_identity(part, data, seed, teacher, backbone=backbone.fingerprint, phase=phase, **identity)
+        directory = RunDirectory(place / phase, said)
+        if fresh:
+            directory.discard()
+        return directory
+
+    def unfrozen() -> keras.Sequential:
+        network = backbone.classifier(len(data.labels), frozen=False)
+        network.set_weights(list(frozen.last))
+        return network
+
+    options |= {"seed": seed, "teacher": teacher}
+    frozen = fit(
+        first,
+        data,
+        run("frozen", first),
+        network=lambda: backbone.classifier(len(data.labels), frozen=True),
+        keep_epoch=None if keep_epoch is None else last_frozen,
+        **options,
+    )
+    if second is None or (keep_epoch is not None and keep_epoch <= first.epochs):
+        return frozen
+    tuned = fit(
+        second,
+        data,
+        run("unfrozen", second),
+        network=unfrozen,
+        keep_epoch=None if keep_epoch is None else keep_epoch - first.epochs,
+        **options,
+    )
+    history = {name: frozen.history[name] + values for name, values in tuned.history.items()}
+    if keep_epoch is None and min(frozen.history["val_loss"]) < min(tuned.history["val_loss"]):
+        return dataclasses.replace(frozen, history=history, last=tuned.last)
+    return dataclasses.replace(tuned, history=history, best_epoch=first.epochs + tuned.best_epoch)
