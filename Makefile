@@ -59,8 +59,8 @@ serve: install  ## Serve the models; ARGS="--port 9000" and CONVOY_* variables s
 	@exec $(VENV)/bin/python -m convoy serve $(ARGS)
 
 .PHONY: test
-test: $(DEV)/.ready  ## The whole test suite
-	$(DEV)/bin/python -m pytest $(ARGS)
+test: $(DEV)/.ready  ## The whole test suite, in two groups side by side (tests/conftest.py)
+	$(DEV)/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: test-fast
 test-fast: $(DEV)/.ready  ## Every test that takes less than two seconds

@@ -9,7 +9,16 @@ import pytest
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from tests.process import SAMPLES, ServerProcess
+from tests.process import ROOT, SAMPLES, ServerProcess
+
+_OFFLINE = ("contract", "fuzz", "imaging", "scoring", "training")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Makes two groups for `make test`, which run side by side: tests of a service wait more than they compute."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group("offline" if folder in _OFFLINE else "service"))
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ def load(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "body"
         file.write_bytes(body)
-        for length_s in (1.0, seconds):  # the first is forgotten
+        for length_s in (min(1.0, seconds), seconds):  # the first is forgotten
             found = drive(
                 f"{url}{path}", [file], headers, concurrency=concurrency, seconds=length_s, cores=cores, threads=threads
             )

@@ -303,7 +303,7 @@ class TestCompression:
         many = gzip.compress(cat) + gzip.compress(b"") * 5000
         assert "something follows it" in detail(client.post("/predict", content=many, headers=headers))
 
-    @pytest.mark.parametrize("tail", [b"tail", b"\0" * 8, gzip.compress(b"x")[:-1], zlib.compress(b"x")])
+    @pytest.mark.parametrize("tail", [b"tail", b"\0" * 8, gzip.compress(b"x", mtime=0)[:-1], zlib.compress(b"x")])
     def test_what_follows_a_member_and_is_none(self, client: httpx.Client, cat: bytes, tail: bytes) -> None:
         headers = {**PNG, "Content-Encoding": "gzip"}
         assert "follows it" in detail(client.post("/predict", content=gzip.compress(cat) + tail, headers=headers))

@@ -49,7 +49,7 @@ def test_a_short_model_is_measured_once() -> None:
 
 
 def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_path: Path) -> None:
-    """One image is 50 products of 512 x 512 matrices; two images are twice as many."""
+    """One image is 50 products of 256 x 256 matrices; two images are twice as many."""
 
     nodes = [
         helper.make_node("ReduceMax", ["plain", "first"], ["scale"], keepdims=1),
@@ -66,7 +66,7 @@ def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_pat
         numpy_helper.from_array(np.array([1], np.int64), "first"),
         numpy_helper.from_array(np.array([1, 2], np.int64), "both"),
         numpy_helper.from_array(np.zeros((), np.float32), "nothing"),
-        helper.make_tensor("matrix", TensorProto.FLOAT, [512, 512], np.full(512 * 512, 1 / 512, np.float32)),
+        helper.make_tensor("matrix", TensorProto.FLOAT, [256, 256], np.full(256 * 256, 1 / 256, np.float32)),
     ]
     put(tmp_path, "long", "1", tiny_model("long", tail=(nodes, constants)))
     gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 def test_one_command_measures_everything_and_says_what_was_reached(tmp_path: Path) -> None:
-    flags = ["--seconds", "1", "--images", "16", "--concurrency", "1", "4", "--max-batch-size", "4"]
+    flags = ["--seconds", "0.2", "--images", "16", "--concurrency", "1", "4", "--max-batch-size", "4"]
     ended = subprocess.run(
         [sys.executable, "-m", "bench.gpu", "--provider", "cpu", *flags, "--out", str(tmp_path)],
         cwd=ROOT,

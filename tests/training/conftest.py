@@ -13,6 +13,7 @@ from PIL import Image
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # the networks are small, and other tests run beside these
 
 from training.data import cifar10, mnist_idx
 from training.data.dataset import DataSet, LabelledImages
