@@ -96,7 +96,8 @@ class Classifier:
             if isinstance(images, np.ndarray):
                 pixels = images
             else:
-                pixel_bytes = self._hold(count * model.target.pixel_bytes)
+                if count * model.target.pixel_bytes > UNCOUNTED_BYTES:
+                    pixel_bytes = self._hold(count * model.target.pixel_bytes)
                 started = time.perf_counter()
                 target = model.target.of_strokes if centers_strokes else model.target
                 pixels = self._decoder.decode_soon(images, target, seen)
@@ -109,7 +110,8 @@ class Classifier:
             )
         finally:
             batcher.release(count)
-            self._budget.give_back(pixel_bytes)
+            if pixel_bytes:
+                self._budget.give_back(pixel_bytes)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
         return Classification(

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from service.api.compression import compress
 from service.api.decisions import decide, warn_of_unfamiliar
-from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters
+from service.api.parameters import NO_PARAMETERS, Parameters
 from service.api.prediction_json import Picked, write_predictions
 from service.api.problems import picture_problem
 from service.classifier import Classification
@@ -31,6 +32,7 @@ def answer(
     faults: Sequence[ImageFault] = (),
     *,
     uploads: Sequence[Upload] | bytes = (),
+    accept_encoding: bytes | None = None,
 ) -> Reply:
     """Writes an answer.
 
@@ -41,6 +43,7 @@ def answer(
         filenames: of the pictures that were classified; None where none has one.
         faults: pictures that were not classified, each told of in its place among all pictures.
         uploads: the pictures that were classified, or the whole .npy file.
+        accept_encoding: of the request's header; JSON is compressed where it says so.
 
     Returns:
         The answer to send.
@@ -51,7 +54,7 @@ def answer(
     metadata = result.model.metadata
     warnings = _warn(result) if result.seen else None
     decisions = None
-    if parameters[FIRST_DECISION:] != NO_DECISIONS:
+    if parameters is not NO_PARAMETERS and parameters.ask_decisions():
         decisions = decide(result, parameters, uploads)
         warnings = {} if warnings is None else warnings
         warn_of_unfamiliar(decisions, warnings)
@@ -67,7 +70,7 @@ def answer(
         warnings=warnings,
         decisions=decisions,
     )
-    return Reply(200, body, JSON, headers)
+    return compress(Reply(200, body, JSON, headers), accept_encoding)
 
 
 def _pick(parameters: Parameters, labels: int) -> Picked:

@@ -39,7 +39,7 @@ class Body(NamedTuple):
 
     def filenames(self) -> list[str | None] | None:
         """The name of each picture; None where none has one."""
-        if isinstance(self.uploads, bytes):
+        if isinstance(self.uploads, bytes) or (len(self.uploads) == 1 and self.uploads[0].filename is None):
             return None
         names = [upload.filename for upload in self.uploads]
         return names if any(names) else None

@@ -67,7 +67,8 @@ class ClassifyingEndpoint(ABC):
         connection = Connection(receive, self._budget)
         try:
             reply = await self._classify(scope, connection)
-            connection.let_go()
+            if connection.held_bytes:
+                connection.let_go()
             if len(reply.body) > UNCOUNTED_BYTES:
                 self._budget.require(len(reply.body))
         except ClientGoneError as error:
@@ -77,7 +78,8 @@ class ClassifyingEndpoint(ABC):
             context_of(scope).failure = Failure.of(error)
             reply = self._failure(error)
         finally:
-            connection.let_go()
+            if connection.held_bytes:
+                connection.let_go()
         await reply.send(send)
 
     async def _do(self, work: Callable[[], Result], connection: Connection, deadline: float) -> Result:

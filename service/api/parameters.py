@@ -46,12 +46,15 @@ class Parameters(NamedTuple):
     familiarity: bool | None = None
     receipt: bool | None = None
 
+    def ask_decisions(self) -> bool:
+        """Whether any of those is given that say what is decided by the probabilities."""
+        return self[_FIRST_DECISION:] != _NO_DECISIONS
+
 
 NO_PARAMETERS = Parameters()
-FIRST_DECISION: Final = 6
-"""The place of `min_confidence`. Few requests have the parameters from there on: they are looked at all at once."""
-NO_DECISIONS: Final = NO_PARAMETERS[FIRST_DECISION:]
-_DECISION_NAMES = frozenset(Parameters._fields[FIRST_DECISION:])
+_FIRST_DECISION: Final = 6  # the place of `min_confidence`
+_NO_DECISIONS: Final = NO_PARAMETERS[_FIRST_DECISION:]
+_DECISION_NAMES = frozenset(Parameters._fields[_FIRST_DECISION:])
 _NUMBER = re.compile(r"[0-9]{0,32}\.?[0-9]{0,32}(?:[eE][-+]?[0-9]{1,3})?")
 
 
@@ -99,7 +102,7 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
         _choice("probabilities", values.get("probabilities"), PROBABILITIES),
         _choice("on_error", values.get("on_error"), ON_ERROR),
         _choice("prepare", values.get("prepare"), PREPARE),
-        *(NO_DECISIONS if _DECISION_NAMES.isdisjoint(values) else _read_decisions(values)),
+        *(_NO_DECISIONS if _DECISION_NAMES.isdisjoint(values) else _read_decisions(values)),
     )
 
 

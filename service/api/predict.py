@@ -6,16 +6,16 @@ every other request. It is documented in the app's schema like any other route (
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 
 from service.api.accept import choose_media_type
 from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
 from service.api.bodies import LOOP_BYTES, Body, explain_mangling, parse_body, takes_long
-from service.api.compression import compress
 from service.api.context import context_of
 from service.api.decisions import check_decisions, is_much
 from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
-from service.api.parameters import FIRST_DECISION, NO_DECISIONS, NO_PARAMETERS, Parameters, merge, read_query
+from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
@@ -43,15 +43,16 @@ class PredictEndpoint(ClassifyingEndpoint):
         content_type = headers.get(b"content-type", b"")
         query = read_query(scope["query_string"])
         data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
-
-        def read() -> Body:
-            return parse_body(data, content_type, self._limits.max_images, query)
-
-        body = await self._do(read, connection, deadline) if takes_long(data, content_type) else read()
+        if takes_long(data, content_type):
+            read = partial(parse_body, data, content_type, self._limits.max_images, query)
+            body = await self._do(read, connection, deadline)
+        else:
+            body = parse_body(data, content_type, self._limits.max_images, query)
         parameters = query
         if body.parameters is not NO_PARAMETERS or scope["path"] != "/predict":
             parameters = merge((("path", _in_path(scope["path"])), ("query", query), ("body", body.parameters)))
-        if media_type != JSON and parameters[FIRST_DECISION:] != NO_DECISIONS:
+        decides = parameters is not NO_PARAMETERS and parameters.ask_decisions()
+        if decides and media_type != JSON:
             raise MalformedRequestError(f"decisions need an answer in JSON; Accept asks for {media_type.decode()}")
         context = context_of(scope)
         classifier = context.app.classifier
@@ -69,22 +70,18 @@ class PredictEndpoint(ClassifyingEndpoint):
         except InvalidImagesError as error:
             raise explain_mangling(error, body, data) from None
         context.result = result
-
-        def write() -> Reply:
-            reply = answer(result, media_type, parameters, filenames, faults, uploads=good)
-            return compress(reply, headers.get(b"accept-encoding")) if media_type == JSON else reply
-
-        is_long = result.probabilities.size > LOOP_NUMBERS or (
-            parameters[FIRST_DECISION:] != NO_DECISIONS and (len(data) > LOOP_BYTES or is_much(result))
-        )
-        return await self._do(write, connection, deadline) if is_long else write()
+        asked = headers.get(b"accept-encoding")
+        write = partial(answer, result, media_type, parameters, filenames, faults, uploads=good, accept_encoding=asked)
+        if result.probabilities.size > LOOP_NUMBERS or (decides and (len(data) > LOOP_BYTES or is_much(result))):
+            return await self._do(write, connection, deadline)
+        return write()
 
     def _ask(
         self, classifier: Classifier, connection: Connection, body: Body, parameters: Parameters, deadline: float
     ) -> Awaitable[Classification]:
         # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
         model = classifier.catalog.find(parameters.model, parameters.version)
-        if parameters[FIRST_DECISION:] != NO_DECISIONS:
+        if parameters is not NO_PARAMETERS and parameters.ask_decisions():
             check_decisions(model.metadata, parameters)
         return classifier.classify(
             model,

@@ -52,8 +52,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
             f"the body has {headers[b'content-length'].decode()} bytes; at most {max_bytes} are allowed"
         )
     coding = read_coding(headers.get(b"content-encoding"))
-    if coding is None and connection.is_body_here():
-        body = connection.take_body()
+    if coding is None and (body := connection.take_body()) is not None:
         if len(body) > max_bytes:
             raise TooLargeError(f"the body is longer than the {max_bytes} bytes allowed")
         return body

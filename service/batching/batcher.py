@@ -183,7 +183,7 @@ class Batcher:
         if runs_now:
             self._form_batch()
         elif (
-            not (entry.is_prepared or self._run_times.is_short(self._max_batch_size))
+            not (entry.is_prepared or self._run_times.are_all_short)
             and self._queue.prepare_later(entry)  # is the first to be prepared
         ):
             self._loop.call_soon(self._prepare_some)

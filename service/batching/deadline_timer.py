@@ -27,6 +27,8 @@ class DeadlineTimer:
 
     def watch(self, deadline: float) -> None:
         """Makes sure that a check follows soon after a deadline."""
+        if self._handle is not None and self._due_at <= deadline:
+            return
         due_at = max(deadline, self._checked_at + _LEAST_INTERVAL_S)
         if self._handle is not None:
             if self._due_at <= due_at:

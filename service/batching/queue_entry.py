@@ -31,6 +31,7 @@ class QueueEntry:
         probabilities: float32 [n, K], once ``future`` is done.
         taken: number of images that have gone into a batch.
         answered: number of images whose rows are here.
+        is_prepared: whether the images are here.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class QueueEntry:
         "images",
         "inference_s",
         "is_abandoned",
+        "is_prepared",
         "origin",
         "prepare_s",
         "probabilities",
@@ -64,9 +66,9 @@ class QueueEntry:
     ) -> None:
         self._source: Callable[[], NDArray[np.uint8]] | None
         if callable(source):
-            self.images, self._source = _NO_IMAGES, source
+            self.images, self._source, self.is_prepared = _NO_IMAGES, source, False
         else:
-            self.images, self._source = source, None
+            self.images, self._source, self.is_prepared = source, None, True
         self.count = count
         self.prepare_s = 0.0
         self.deadline = deadline
@@ -81,11 +83,6 @@ class QueueEntry:
         self.taken = 0
         self.answered = 0
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether the images are here."""
-        return self._source is None
-
     def prepare(self) -> None:
         """Decodes the images, unless that has been done.
 
@@ -95,7 +92,7 @@ class QueueEntry:
         if self._source is not None:
             started = time.perf_counter()
             self.images = self._source()
-            self._source = None
+            self._source, self.is_prepared = None, True
             self.prepare_s = time.perf_counter() - started
 
     def accept(self, rows: NDArray[np.float32], start: int, inference_s: float, batch_size: int) -> None:
@@ -109,13 +106,14 @@ class QueueEntry:
         """
         self.inference_s += inference_s
         self.batch_size = max(self.batch_size, batch_size)
-        if len(rows) == self.count:
+        count = len(rows)
+        if count == self.count:
             self.probabilities = rows
         else:
             if self.answered == 0:
                 self.probabilities = np.empty((self.count, rows.shape[1]), np.float32)
-            self.probabilities[start : start + len(rows)] = rows
-        self.answered += len(rows)
+            self.probabilities[start : start + count] = rows
+        self.answered += count
         if self.answered == self.count and not self.future.done():
             self.future.set_result(None)
 

@@ -31,6 +31,7 @@ class RunTimes:
 
     Attributes:
         seconds_per_image: average over the latest runs, of whatever size.
+        are_all_short: whether a run of any size may be made in the event loop.
     """
 
     def __init__(self, *, max_batch_size: int, seconds_per_image: float, loop_budget_s: float) -> None:
@@ -42,9 +43,9 @@ class RunTimes:
         self._times_s[-1] = max_batch_size * seconds_per_image
         self._runs[-1] = _RUNS_TO_BE_KNOWN
         self._is_short = [False] * groups
+        self._runs_in_thread_left = 0
         self._find_short()
         self._penalty_runs = _LEAST_PENALTY_RUNS
-        self._runs_in_thread_left = 0
         self._runs_since_overrun = 0
 
     def is_short(self, size: int) -> bool:
@@ -75,6 +76,7 @@ class RunTimes:
         if not is_in_loop:
             if self._runs_in_thread_left:
                 self._runs_in_thread_left -= 1
+                self.are_all_short = self._is_short[-1] and not self._runs_in_thread_left
         elif seconds > _OVERRUN_S:
             self._punish()
         else:
@@ -87,11 +89,12 @@ class RunTimes:
             if self._runs[group] >= _RUNS_TO_BE_KNOWN:
                 is_short = 0 < self._budget_s >= self._times_s[group]
             self._is_short[group] = is_short
+        self.are_all_short = self._is_short[-1] and not self._runs_in_thread_left
 
     def _punish(self) -> None:
         if self._runs_since_overrun > _FORGIVEN_AFTER * self._penalty_runs:
             self._penalty_runs = _LEAST_PENALTY_RUNS
-        self._runs_in_thread_left = self._penalty_runs
+        self._runs_in_thread_left, self.are_all_short = self._penalty_runs, False
         self._penalty_runs = min(2 * self._penalty_runs, _MOST_PENALTY_RUNS)
         self._runs_since_overrun = 0
 

@@ -18,29 +18,31 @@ class Connection:
     Args:
         receive: ASGI's, of the request.
         budget: counts the bytes of all requests.
+
+    Attributes:
+        receive: as given.
+        held_bytes: that this request holds, as far as they are counted.
     """
 
-    __slots__ = ("_budget", "_cycle", "_held_bytes", "receive")
+    __slots__ = ("_budget", "_cycle", "held_bytes", "receive")
 
     def __init__(self, receive: Receive, budget: BodyBudget) -> None:
         self.receive = receive
         self._budget = budget
-        self._held_bytes = 0
+        self.held_bytes = 0
         cycle = getattr(receive, "__self__", None)
         self._cycle: Any = cycle if hasattr(cycle, "is_alone") else None
 
-    def is_body_here(self) -> bool:
-        """Whether the whole body is here, for :meth:`take_body`."""
-        return self._cycle is not None and self._cycle.is_body_here
-
-    def take_body(self) -> bytes:
-        """The whole body; only where :meth:`is_body_here`.
+    def take_body(self) -> bytes | None:
+        """The whole body, where it is here already.
 
         Raises:
             OverloadedError: all requests together would hold too many bytes.
         """
-        body: bytes = self._cycle.take_body()
-        if len(body) > UNCOUNTED_BYTES:
+        if self._cycle is None:
+            return None
+        body: bytes | None = self._cycle.take_body()
+        if body is not None and len(body) > UNCOUNTED_BYTES:
             self.hold(len(body))
         return body
 
@@ -51,13 +53,13 @@ class Connection:
             OverloadedError: all requests together would hold too many.
         """
         self._budget.take(count)
-        self._held_bytes += count
+        self.held_bytes += count
 
     def let_go(self) -> None:
         """Counts out all that this request held."""
-        if self._held_bytes:
-            self._budget.give_back(self._held_bytes)
-            self._held_bytes = 0
+        if self.held_bytes:
+            self._budget.give_back(self.held_bytes)
+            self.held_bytes = 0
 
     def is_alone(self) -> bool:
         """Whether no other request is in flight in this process."""

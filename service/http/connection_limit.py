@@ -28,6 +28,9 @@ class ConnectionLimit:
 
     Args:
         most: connections that are served.
+
+    Attributes:
+        surplus: connections that were accepted while all were busy, the oldest one first.
     """
 
     def __init__(self, most: int) -> None:
@@ -35,7 +38,7 @@ class ConnectionLimit:
         self._open = 0
         self._idle: dict[LimitedConnection, None] = {}  # the longest idle one first
         self._ending: dict[LimitedConnection, None] = {}  # asked to end, and still there
-        self._surplus: dict[LimitedConnection, None] = {}  # accepted while all were busy, the oldest one first
+        self.surplus: dict[LimitedConnection, None] = {}
         self._aborted: set[LimitedConnection] = set()  # closed, and not yet removed
 
     @property
@@ -50,16 +53,16 @@ class ConnectionLimit:
             if self._idle:
                 longest_idle = next(iter(self._idle))
                 del self._idle[longest_idle]
-                self._surplus.pop(longest_idle, None)
+                self.surplus.pop(longest_idle, None)
                 self._ending[longest_idle] = None
                 longest_idle.shutdown()
             else:
-                self._surplus[connection] = None
+                self.surplus[connection] = None
         if self._open - len(self._aborted) > self._most + MOST_FURTHER_CONNECTIONS:
             # A new connection is worth more than an old one: it may be a probe.
-            oldest = next(iter(self._ending or self._surplus))
+            oldest = next(iter(self._ending or self.surplus))
             self._ending.pop(oldest, None)
-            self._surplus.pop(oldest, None)
+            self.surplus.pop(oldest, None)
             self._idle.pop(oldest, None)
             self._aborted.add(oldest)
             oldest.abort()
@@ -70,14 +73,14 @@ class ConnectionLimit:
         """Forgets a connection that was lost."""
         self._open -= 1
         self._aborted.discard(connection)
-        for connections in (self._idle, self._ending, self._surplus):
+        for connections in (self._idle, self._ending, self.surplus):
             connections.pop(connection, None)
 
     def serves(self, connection: LimitedConnection) -> bool:
         """Whether all requests of a connection are answered, and not only probes."""
-        if connection in self._surplus and self.has_room:
-            del self._surplus[connection]
-        return connection not in self._surplus
+        if connection in self.surplus and self.has_room:
+            del self.surplus[connection]
+        return connection not in self.surplus
 
     def mark_idle(self, connection: LimitedConnection) -> None:
         """Notes that a connection waits for its next request from now on."""

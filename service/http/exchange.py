@@ -9,7 +9,6 @@ all of it, and the next request on the connection begins only then.
 import asyncio
 import logging
 from collections.abc import Callable
-from http import HTTPStatus
 
 from service.errors import OverloadedError
 from service.http.answer_head import encode_head
@@ -19,6 +18,7 @@ from service.http.flow import Flow
 
 logger = logging.getLogger(__name__)
 
+_SERVICE_UNAVAILABLE = 503
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _MOST_COPIED_BYTES = 65_536  # longer bodies are written beside their head, not joined to it
 
@@ -110,11 +110,6 @@ class Exchange:
         self._waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None]
 
-    @property
-    def is_body_here(self) -> bool:
-        """Whether the whole body can be taken without waiting."""
-        return not (self.more_body or self.disconnected or self._has_overflowed)
-
     def is_alone(self) -> bool:
         """Whether no other request is in flight."""
         return len(self._tasks) == 1
@@ -134,7 +129,8 @@ class Exchange:
                 await self._give_up()
         finally:
             self._tasks.discard(self.task)
-            self.drop_body()
+            if self.body:
+                self._take()
             self._on_answered = _ignore  # the connection refers to this object too: a reference cycle
 
     def arrive(self, data: bytes) -> None:
@@ -150,15 +146,19 @@ class Exchange:
                 self._counted_bytes = length
         if not self._has_overflowed:
             self.body = self.body + data if self.body else data
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def end_body(self) -> None:
         """Notes that no more of the body is to come."""
         self.more_body = False
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
-    def take_body(self) -> bytes:
-        """The whole body; only where :attr:`is_body_here`."""
+    def take_body(self) -> bytes | None:
+        """The whole body, where it can be taken without waiting."""
+        if self.more_body or self.disconnected or self._has_overflowed:
+            return None
         self._received_all = True
         return self._take()
 
@@ -218,7 +218,7 @@ class Exchange:
             raise RuntimeError(f"{kind} is out of turn")
 
     def _wake(self) -> None:
-        """Lets :meth:`receive` look again, where it waits."""
+        """Lets :meth:`receive`, which waits, look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -230,7 +230,7 @@ class Exchange:
         return body
 
     def _start(self, status: int, headers: Headers) -> None:
-        self.refused = status == HTTPStatus.SERVICE_UNAVAILABLE
+        self.refused = status == _SERVICE_UNAVAILABLE
         if self._expects_continue:
             self._expects_continue = False
             # The client may now send its body, or the next request: the two cannot be told apart.
@@ -261,7 +261,8 @@ class Exchange:
         if self.disconnected:
             return
         self.response_complete = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         self._on_answered(self)
 
     async def _give_up(self) -> None:

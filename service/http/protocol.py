@@ -126,15 +126,16 @@ class HttpProtocol(asyncio.Protocol):
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
         """Begins a request whose head is complete, or lets it wait for the answers before it."""
-        self._receive_timer.stop()
+        if self._receive_timer.is_running:
+            self._receive_timer.stop()
         self._discarded_bytes = 0
         app, keep_alive = self._app, keep_alive and not self._is_ending
-        if not self._limit.serves(self):
+        if self._limit.surplus and not self._limit.serves(self):
             keep_alive = False
             if not is_probe(scope["method"], scope["path"]):
                 app = refuse_connection
         scope["state"] = self._app_state.copy()
-        self._begin_in_turn(self._exchange(scope, keep_alive=keep_alive, expects_continue=expects_continue), app)
+        self._begin_in_turn(scope, app, keep_alive=keep_alive, expects_continue=expects_continue)
 
     def take_body(self, data: bytes) -> None:
         """Hands a part of a body to its request, or drops it where the request is answered already."""
@@ -178,8 +179,8 @@ class HttpProtocol(asyncio.Protocol):
         """Closes the connection at once."""
         self._transport.abort()
 
-    def _exchange(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> Exchange:
-        self._last = Exchange(
+    def _begin_in_turn(self, scope: Scope, app: ASGIApp, *, keep_alive: bool, expects_continue: bool) -> None:
+        exchange = self._last = Exchange(
             scope,
             self._transport,
             self._flow,
@@ -190,9 +191,6 @@ class HttpProtocol(asyncio.Protocol):
             expects_continue=expects_continue,
             on_answered=self._on_answered,
         )
-        return self._last
-
-    def _begin_in_turn(self, exchange: Exchange, app: ASGIApp) -> None:
         if self._answering is None:
             self._begin(exchange, app)
             return
@@ -222,7 +220,7 @@ class HttpProtocol(asyncio.Protocol):
             else:
                 self._pipeline.pop()
         scope = {"type": "http", "method": self._reader.method}
-        self._begin_in_turn(self._exchange(scope, keep_alive=False, expects_continue=False), refuse_head(error))
+        self._begin_in_turn(scope, refuse_head(error), keep_alive=False, expects_continue=False)
 
     def _on_answered(self, exchange: Exchange) -> None:
         """Begins the next request, or the idle time; called when the kernel has taken a whole answer."""
@@ -236,7 +234,7 @@ class HttpProtocol(asyncio.Protocol):
         if exchange.refused and not self._pipeline:
             self._flow.pause_reading()
             self._loop.call_later(LEAST_RETRY_AFTER_S, self._flow.resume_reading)
-        else:
+        elif self._flow.is_read_paused:
             self._flow.resume_reading()
         if self._pipeline:
             self._begin(*self._pipeline.popleft())
