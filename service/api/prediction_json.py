@@ -85,9 +85,10 @@ def _predictions(
 ) -> list[dict[str, Any]]:
     predictions: list[dict[str, Any]] = []
     top_k, has_probabilities = picked
-    for row, index in zip(probabilities, most_probable(probabilities).tolist(), strict=True):
+    # Written and read back, since Python's floats are then written in half the time of NumPy's numbers.
+    rows = orjson.loads(write(probabilities)) if has_probabilities else probabilities
+    for numbers, index in zip(rows, most_probable(probabilities).tolist(), strict=True):
         if has_probabilities:
-            numbers = list(row)
             predictions.append(
                 {
                     "label": labels[index],
@@ -97,7 +98,7 @@ def _predictions(
                 }
             )
         else:
-            predictions.append({"label": labels[index], "index": index, "probability": row[index]})
+            predictions.append({"label": labels[index], "index": index, "probability": numbers[index]})
     if top_k is not None:
         ranked = rank(probabilities, top_k).tolist()
         for row, prediction, columns in zip(probabilities, predictions, ranked, strict=True):

@@ -1,0 +1,215 @@
+"""Large networks on photographs, beside mosec, each server on all cores: where decoding and runs take milliseconds.
+
+::
+
+    python -m bench.real_work                    MobileNetV2 from 12 megapixels, ResNet-50 from 640x480
+    python -m bench.real_work --rounds 5 --rows resnet50-16
+
+The networks have random weights, which cost as much as trained ones; `convoy import` makes them of keras.applications,
+under ``build/bench/large``. Both servers decode with Pillow and libjpeg-turbo's own reduction, and resize alike. The
+ratios of a round are to the setting of mosec that had the best median; the answers' most probable labels are compared.
+"""
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from bench.environments import environment_of
+from bench.interval import median_interval
+from bench.load import drive, require_wrk
+from bench.machine import commit, describe_machine
+from bench.measured_process import MeasuredProcess, free_port
+from bench.peers.catalog import PEERS
+from bench.servers import CONVOY, ROOT
+from bench.workloads import make_photo
+
+_FOLDER: Final = ROOT / "build" / "bench" / "large"
+_REPORT: Final = ROOT / "bench" / "reports" / "real_work.json"
+_SIDE: Final = 224
+_JPEG: Final = {"Content-Type": "image/jpeg"}
+_SETTINGS: Final = {
+    f"{workers} workers, {threads} threads, batch {size}": {
+        "BENCH_WORKERS": str(workers),
+        "BENCH_THREADS": str(threads),
+        "BENCH_BATCH": str(size),
+        "BENCH_WAIT_MS": "1",
+    }
+    for workers, threads, size in ((2, 1, 1), (2, 1, 4), (1, 2, 1), (1, 2, 4))
+}
+_STAGES: Final = {
+    "2 stages, 2 workers, 1 thread, batch 1": _SETTINGS["2 workers, 1 threads, batch 1"] | {"BENCH_VARIANT": "stages"}
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One network, and the photographs that it is asked about.
+
+    Attributes:
+        network: a name in keras.applications.
+        preprocessing: of the network, as `convoy import` calls it.
+        size: width and height of the photographs, in pixels.
+        concurrency: requests at once.
+    """
+
+    network: str
+    preprocessing: str
+    size: tuple[int, int]
+    concurrency: int
+
+    @property
+    def model(self) -> str:
+        """Its name in the repository."""
+        return self.network.lower()
+
+
+_ROWS: Final = {
+    "mobilenetv2-1": Work("MobileNetV2", "signed", (4000, 3000), 1),
+    "mobilenetv2-16": Work("MobileNetV2", "signed", (4000, 3000), 16),
+    "resnet50-1": Work("ResNet50", "caffe", (640, 480), 1),
+    "resnet50-16": Work("ResNet50", "caffe", (640, 480), 16),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measures, prints a line for each row, and writes the report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=6)
+    parser.add_argument("--rows", default=",".join(_ROWS))
+    options = parser.parse_args(arguments)
+    require_wrk()
+    python = environment_of(PEERS[0])
+    report: dict[str, Any] = {
+        "machine": asdict(describe_machine()),
+        "commit": commit(),
+        "command": " ".join(["python -m bench.real_work", *arguments]),
+    }
+    for name in options.rows.split(","):
+        work = _ROWS[name]
+        _make(work)
+        bodies = _photographs(work)
+        servers = {CONVOY: _convoy(work)} | {
+            f"mosec, {setting}": _mosec(work, python, variables) for setting, variables in (_SETTINGS | _STAGES).items()
+        }
+        measured: dict[str, list[dict[str, float]]] = {server: [] for server in servers}
+        labels: dict[str, list[int]] = {}
+        for number in range(options.rounds):
+            order = list(servers)
+            for server in order[number % len(order) :] + order[: number % len(order)]:
+                found, labels[server] = _measure(servers[server], work, bodies, options.seconds)
+                measured[server].append(found)
+        report[name] = {"work": asdict(work), "measured": measured} | _compare(measured, labels)
+        print(json.dumps({"row": name} | _compare(measured, labels)), flush=True)
+    _REPORT.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def _make(work: Work) -> None:
+    """Imports a network with random weights, unless it is there."""
+    if (_FOLDER / "models" / work.model).exists():
+        return
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    source = _FOLDER / f"{work.model}.keras"
+    code = (
+        "import sys, keras\nkeras.utils.set_random_seed(0)\n"
+        f"keras.applications.{work.network}(weights=None).save(sys.argv[1])"
+    )
+    subprocess.run([sys.executable, "-c", code, str(source)], check=True, stderr=subprocess.DEVNULL)
+    (_FOLDER / "labels.txt").write_text("".join(f"label {number}\n" for number in range(1000)))
+    flags = ["--name", work.model, "--labels", str(_FOLDER / "labels.txt"), "--preprocessing", work.preprocessing]
+    flags += ["--resize", "cover", "--jpeg-decode", "reduced", "--out", str(_FOLDER / "models")]
+    subprocess.run([sys.executable, "-m", "convoy", "import", str(source), *flags], cwd=ROOT, check=True)
+
+
+def _photographs(work: Work) -> tuple[Path, ...]:
+    """Some JPEGs of that size, and where they lie."""
+    made = []
+    for seed in range(3):
+        path = _FOLDER / f"{work.size[0]}-{seed}.jpg"
+        if not path.exists():
+            noise = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), np.uint8)
+            photo = Image.open(io.BytesIO(make_photo(noise, seed))).resize(work.size, Image.Resampling.BICUBIC)
+            photo.save(path, quality=90)
+        made.append(path)
+    return tuple(made)
+
+
+def _convoy(work: Work) -> tuple[list[str], dict[str, str], str]:
+    command = [sys.executable, "-m", "service", "--port", "{port}", "--models-dir", str(_FOLDER / "models")]
+    return command, {}, f"/models/{work.model}/predict"
+
+
+def _mosec(work: Work, python: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str], str]:
+    model = _FOLDER / "models" / work.model / "1" / "model.onnx"
+    common = {"BENCH_PORT": "{port}", "BENCH_MODEL": str(model), "BENCH_SIDE": str(_SIDE), "PYTHONPATH": str(ROOT)}
+    return [str(python), "-m", "bench.peers.mosec"], common | dict(variables), "/predict"
+
+
+def _measure(
+    server: tuple[list[str], dict[str, str], str], work: Work, bodies: tuple[Path, ...], seconds: float
+) -> tuple[dict[str, float], list[int]]:
+    """One server under one load: its figures, and the most probable labels of the bodies."""
+    command, variables, path = server
+    port, cores = free_port(), sorted(os.sched_getaffinity(0))
+    with MeasuredProcess(
+        [word.format(port=port) for word in command],
+        {name: value.format(port=port) for name, value in variables.items()},
+        cores=cores,
+        port=port,
+        log=_FOLDER / "server.log",
+        folder=ROOT,
+    ) as process:
+        process.wait_until_ready(path, bodies[0].read_bytes(), _JPEG)
+        labels = [next(_indices(json.loads(process.post(path, body.read_bytes(), _JPEG)[2]))) for body in bodies]
+        url = f"http://127.0.0.1:{port}{path}"
+        for length_s in (2.0, seconds):  # the first is forgotten
+            before_s = process.cpu_s()
+            load = drive(url, bodies, _JPEG, concurrency=work.concurrency, seconds=length_s, cores=cores)
+            used_s = process.cpu_s() - before_s
+        found = {
+            "requests_per_s": load.requests / load.duration_s,
+            "p50_ms": load.p50_ms,
+            "p99_ms": load.p99_ms,
+            "cpu_ms": used_s / max(1, load.requests) * 1e3,
+            "errors": float(load.non_2xx + load.socket_errors),
+        }
+        return {name: round(value, 3) for name, value in found.items()}, labels
+
+
+def _indices(document: Mapping[str, Any]) -> Iterator[int]:
+    for prediction in document.get("predictions", [document]):
+        yield prediction["top"][0]["index"]
+
+
+def _compare(measured: dict[str, list[dict[str, float]]], labels: dict[str, list[int]]) -> dict[str, Any]:
+    """The service against the setting of its peer with the highest median rate."""
+    peers = [server for server in measured if server != CONVOY]
+    best = max(peers, key=lambda server: median(found["requests_per_s"] for found in measured[server]))
+    compared: dict[str, Any] = {"best_peer": best, "same_labels": labels[CONVOY] == labels[best]}
+    for figure in ("requests_per_s", "p99_ms", "cpu_ms"):
+        pairs = zip(measured[CONVOY], measured[best], strict=True)
+        ratios = [ours[figure] / theirs[figure] for ours, theirs in pairs]
+        interval = median_interval(ratios)
+        compared[figure] = {
+            CONVOY: median(found[figure] for found in measured[CONVOY]),
+            "peer": median(found[figure] for found in measured[best]),
+            "ratio": round(median(ratios), 3),
+            "interval": None if interval is None else [round(bound, 3) for bound in interval],
+        }
+    return compared
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
