@@ -43,7 +43,7 @@ COMMANDS: Final = {
     "verify": Command("service", "install", "make a prediction again from its receipt (docs/trust.md)"),
     "import": Command("training", "import-env", "serve a classifier that something else trained (docs/import.md)"),
     "train": Command("training", "train-env", "train on CIFAR-10, MNIST or a folder of pictures (docs/models.md)"),
-    "describe": Command("training", "train-env", "a table of a network's layers"),
+    "describe": Command("training", "train-env", "any network's layers, a version's figures, the maps of a picture"),
     "evaluate": Command("training", "train-env", "measure an exported file by ONNX Runtime"),
     "calibrate": Command("training", "train-env", "fit thresholds on held-out pictures (docs/trust.md)"),
     "convert": Command("training", "train-env", "the same model in float16 or int8, measured"),

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from training.describe_command import add_arguments as add_describe_arguments
 from training.errors import TrainingError
 from training.files import one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
-from training.train_command import BUILT_IN, add_data_dir, data_dir
 from training.train_command import add_arguments as add_train_arguments
+from training.train_command import add_data_dir, data_dir
 
 _COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "export", "submit")
 
@@ -26,6 +27,7 @@ examples:
   convoy train mnist --data-dir kaggle/train.csv    from Kaggle's CSV
   convoy train flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class
   convoy describe cifar10                           the network's layers, with their arithmetic
+  convoy describe models/cifar10/2 --picture me.jpg kernels and feature maps for your picture
   convoy evaluate models/cifar10/2/model.onnx       how good a file is, by ONNX Runtime
   convoy convert models/cifar10/2/model.onnx --precision int8
   convoy submit models/mnist/2/model.onnx kaggle/test.csv
@@ -77,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)")
     )
     add_import_arguments(commands.add_parser("import", help="serve a classifier that something else trained"))
-    _add_describe(commands.add_parser("describe", help="a table of the network's layers"))
+    add_describe_arguments(
+        commands.add_parser("describe", help="a table of any network's layers, a version's figures, a picture's maps")
+    )
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
     _add_calibrate(commands.add_parser("calibrate", help="fit thresholds for decisions on held-out pictures"))
     _add_export(
@@ -87,11 +91,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
     return parser
-
-
-def _add_describe(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("architecture", choices=BUILT_IN)
-    parser.set_defaults(run=_describe)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -132,12 +131,6 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("csv", type=Path, metavar="test.csv", help="Kaggle's 784 pixel columns, without labels")
     parser.add_argument("--out", type=Path, default=Path("submission.csv"), help="(default: %(default)s)")
     parser.set_defaults(run=_submit)
-
-
-def _describe(options: argparse.Namespace) -> None:
-    from training.describe import describe
-
-    describe(options.architecture)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

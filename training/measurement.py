@@ -1,6 +1,6 @@
 """Everything that is measured on an exported file over one set of labelled pictures, ready for ``metrics.json``."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from training import scores
 from training.data.dataset import LabelledImages
 from training.onnx_classifier import OnnxClassifier
 from training.scores import Probabilities
+
+_LEAST_PROBABILITY = 1e-37  # near the least that float32 holds in full
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,4 +78,17 @@ def measure(classifier: OnnxClassifier, images: LabelledImages, labels: tuple[st
         probabilities=probabilities,
         evaluation=scores.evaluate(probabilities, images.classes),
         confusion=scores.confusion_matrix(probabilities, images.classes),
+    )
+
+
+def uncalibrated(test: Measurement, temperature: float) -> Measurement:
+    """What the same network answers without its temperature: p ** temperature, scaled to a sum of 1."""
+    logits = np.log(np.maximum(test.probabilities.astype(np.float64), _LEAST_PROBABILITY)) * temperature
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return replace(
+        test,
+        probabilities=probabilities,
+        evaluation=scores.evaluate(probabilities, test.images.classes),
+        confusion=scores.confusion_matrix(probabilities, test.images.classes),
     )

@@ -7,6 +7,7 @@
 """
 
 import dataclasses
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from network.layers import Look, look_inside
 from training.data.dataset import DataSet
 from training.figures import curves, data, network, predictions
 from training.figures.fonts import covering
+from training.files import write_atomically
 from training.inspection import Inspection
 from training.measurement import Measurement
 
@@ -92,8 +94,31 @@ def draw_album(folder: Path, shown: Shown) -> dict[str, str]:
         drawings = _drawings(shown.with_labels(labels), labels)
         drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
         for name in drawn:
-            drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+            _save(drawings[name](), folder / f"{name}.png")
     return drawn
+
+
+def draw_inside(folder: Path, model: bytes, pixels: NDArray[np.uint8], heading: str) -> list[str]:
+    """Draws kernels and feature maps of a picture, as far as there is something to show; returns their names.
+
+    Args:
+        folder: made where it is missing.
+        model: the file's content.
+        pixels: a picture as the model takes it, uint8 [H, W, C].
+        heading: of the feature maps.
+    """
+    drawings = inside(model, pixels, heading)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, draw in drawings.items():
+        _save(draw(), folder / f"{name}.png")
+    return [*drawings]
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Whole or not at all."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=_DPI)
+    write_atomically(path, content.getbuffer())
 
 
 def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], Figure]]:

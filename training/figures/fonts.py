@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from matplotlib import font_manager, rc_context
+from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 
 from training.files import one_line
 
 _OWN: Final = "DejaVu Sans"
+_BOXES: Final = "last resort"  # a font of matplotlib's that has a box for every letter
 _FIRST: Final = (
     "noto sans",
     "noto",
@@ -53,11 +55,11 @@ def covering(labels: Sequence[str]) -> Iterator[tuple[str, ...]]:
             file=sys.stderr,
         )
     drawn = tuple(
-        f"class {index}" if missing.intersection(label) else label.replace("\n", " ")
+        # A label with two dollar signs is a label, not a formula.
+        f"class {index}" if missing.intersection(label) else " ".join(label.split()).replace("$", r"\$")
         for index, label in enumerate(labels)
     )
-    # A label with two dollar signs is a label, not a formula.
-    with rc_context({"font.family": families, "text.parse_math": False}):
+    with rc_context({"font.family": families}):
         yield drawn
 
 
@@ -79,10 +81,11 @@ def _families(letters: set[str]) -> tuple[list[str], set[str]]:
             except (OSError, RuntimeError, ValueError):
                 continue  # no font that can be drawn with
     for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: (_rank(entry.name), entry.name)):
-        # One style of each family is enough; it is the one that is drawn.
-        if entry.style != "normal" or entry.name in families or not (found := missing & _letters_of(entry.fname)):
+        if entry.style != "normal" or entry.name in families or _BOXES in entry.name.lower():
             continue
-        if Path(font_manager.findfont(entry.name)) == Path(entry.fname):
+        found = missing & _letters_of(entry.fname)
+        # One style of each family is enough: the one that is drawn.
+        if found and Path(font_manager.findfont(FontProperties(family=[entry.name]))) == Path(entry.fname):
             families.append(entry.name)
             missing = missing - found
             if not missing:

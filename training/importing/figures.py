@@ -1,6 +1,7 @@
 """Figures of an imported model, where labelled examples were measured."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -37,17 +38,20 @@ def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperat
     from matplotlib.figure import Figure  # noqa: PLC0415  takes a second, and most imports draw nothing
 
     from training.figures import predictions  # noqa: PLC0415
+    from training.figures.fonts import covering  # noqa: PLC0415
 
-    drawings: dict[str, Callable[[], Figure]] = {
-        "random_predictions": lambda: predictions.random_predictions(score, _SEED),
-        "reliability_diagram": lambda: predictions.reliability_diagram(raw, score, temperature),
-    }
-    if len(score.labels) <= _MOST_CLASSES:  # more cannot be read
-        drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score.confusion, score.labels)
-    if not score.right.all():
-        drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(score)
-    folder.mkdir(parents=True, exist_ok=True)
-    drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
-    for name in drawn:
-        drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+    with covering(score.labels) as labels:
+        raw, score = replace(raw, labels=labels), replace(score, labels=labels)
+        drawings: dict[str, Callable[[], Figure]] = {
+            "random_predictions": lambda: predictions.random_predictions(score, _SEED),
+            "reliability_diagram": lambda: predictions.reliability_diagram(raw, score, temperature),
+        }
+        if len(labels) <= _MOST_CLASSES:  # more cannot be read
+            drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score.confusion, labels)
+        if not score.right.all():
+            drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(score)
+        folder.mkdir(parents=True, exist_ok=True)
+        drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
+        for name in drawn:
+            drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
     return drawn

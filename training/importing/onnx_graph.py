@@ -100,7 +100,7 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
     (value,) = inputs
     kind = value.type.tensor_type
     dims = [dim.dim_value or None for dim in kind.shape.dim]
-    said = f"{origin}: its input {value.name!r} is {_shown(value)}"
+    said = f"{origin}: its input {value.name!r} is {shown(value)}"
     if kind.elem_type not in _TYPES:
         raise ImportRefusedError(f"{said}; float32, float16 or uint8 is needed")
     if len(dims) != 4:
@@ -128,7 +128,7 @@ def find_output(model: onnx.ModelProto, wanted: str | None, origin: str) -> str:
     Raises:
         ImportRefusedError: there are several, or not the one that is wanted.
     """
-    outputs = {value.name: _shown(value) for value in model.graph.output}
+    outputs = {value.name: shown(value) for value in model.graph.output}
     listed = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
     if wanted is not None:
         if wanted not in outputs:
@@ -207,7 +207,8 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
         raise ImportRefusedError(f"{path}: its external data cannot be read: {error}") from error
 
 
-def _shown(value: onnx.ValueInfoProto) -> str:
+def shown(value: onnx.ValueInfoProto) -> str:
+    """Type and shape of a tensor, for people."""
     kind = value.type.tensor_type
     sides = [dim.dim_param or (str(dim.dim_value) if dim.dim_value else "?") for dim in kind.shape.dim]
     return f"{TensorProto.DataType.Name(kind.elem_type).lower()} [{', '.join(sides)}]"
