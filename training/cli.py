@@ -7,9 +7,13 @@ Nothing heavy is imported before it is known to be needed, so ``--help`` and a m
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from training.describe_command import add_arguments as add_describe_arguments
 from training.errors import TrainingError
@@ -41,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         arguments: without the program's name. A first word that is no command is a data set to train on.
 
     Returns:
-        The exit status: 0; 2 where something is wrong that the message explains; 130 after Ctrl-C.
+        The exit status: 0; 2 where something is wrong that the message explains; 130 after Ctrl-C, 143 after SIGTERM.
     """
     words = list(arguments)
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
@@ -51,10 +55,14 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        options.run(options)
-    except KeyboardInterrupt:
+        with _ended_by_sigterm():
+            options.run(options)
+    except KeyboardInterrupt as stop:
         print("\nstopped: the same command goes on from the last whole epoch", file=sys.stderr)
-        return 130
+        return 143 if isinstance(stop, _EndedError) else 130
+    except MemoryError:
+        print("error: memory ran out: fewer pictures, or a smaller --size, take less", file=sys.stderr)
+        return 2
     except TrainingError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
@@ -63,6 +71,25 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {one_line(place + reason(error))}", file=sys.stderr)
         return 2
     return 0
+
+
+class _EndedError(KeyboardInterrupt):
+    """SIGTERM came; whatever cleans up after Ctrl-C does so now."""
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise _EndedError
+
+    if threading.current_thread() is not threading.main_thread():  # where no signals are handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -145,16 +145,19 @@ def fit(
     epochs = keep_epoch or recipe.epochs
     callbacks.append(Progress(epochs, state.epochs_done))
     if state.epochs_done < epochs:
-        trained.fit(
-            batches,
-            epochs=epochs,
-            initial_epoch=state.epochs_done,
-            validation_data=validation and as_network_input(validation, len(data.labels)),
-            validation_batch_size=_VALIDATION_BATCH,
-            shuffle=False,
-            callbacks=callbacks,
-            verbose=0,
-        )
+        try:
+            trained.fit(
+                batches,
+                epochs=epochs,
+                initial_epoch=state.epochs_done,
+                validation_data=validation and as_network_input(validation, len(data.labels)),
+                validation_batch_size=_VALIDATION_BATCH,
+                shuffle=False,
+                callbacks=callbacks,
+                verbose=0,
+            )
+        except tf.errors.ResourceExhaustedError as error:
+            raise RunError("the device's memory ran out: a smaller --size or another --backbone takes less") from error
     if not state.best:
         raise RecipeError(f"training diverged: no epoch had a validation loss, so {recipe.learning_rate} is too fast")
     last = trained.get_weights()

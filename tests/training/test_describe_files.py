@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import keras
+import numpy as np
 import onnx
 import pytest
 from keras import layers
@@ -12,11 +13,15 @@ from PIL import Image
 
 from tests.process import ROOT
 from tests.training.importing.networks import write_network
+from training import scores
 from training.cli import main
+from training.data.dataset import LabelledImages
 from training.figures.album import CAPTIONS
 from training.importing.keras_network import load_network
 from training.keras_layers import keras_rows
+from training.measurement import Measurement, uncalibrated
 from training.onnx_layers import onnx_rows
+from training.temperature import softmax
 
 pytestmark = [
     pytest.mark.slow,
@@ -106,11 +111,17 @@ def test_figures_are_drawn_anew_without_training(tmp_path: Path, capsys: Output)
     assert "some need the data set: --data-dir" in printed
 
 
-def test_with_the_data_set_every_figure_is_drawn(tmp_path: Path, shared_mnist_directory: Path, capsys: Output) -> None:
-    words = ["--figures", str(tmp_path / "out"), "--data-dir", str(shared_mnist_directory)]
-    assert main(["describe", str(ROOT / "models" / "mnist" / "2"), *words]) == 0
-    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(CAPTIONS)
-    assert "not drawn" not in capsys.readouterr().out
+def test_answers_without_the_temperature_follow_from_those_with_it() -> None:
+    logits = np.random.default_rng(0).normal(0, 4, (50, 6))
+    classes = logits.argmax(axis=1)
+    images = LabelledImages(np.zeros((50, 1, 1, 1), np.uint8), classes)
+    plain, warm = (softmax(logits / temperature).astype(np.float32) for temperature in (1, 2.5))
+    test = Measurement(
+        tuple("abcdef"), images, warm, scores.evaluate(warm, classes), scores.confusion_matrix(warm, classes)
+    )
+    found = uncalibrated(test, 2.5)
+    np.testing.assert_allclose(found.probabilities, plain, atol=1e-6)
+    assert found.evaluation.log_loss == pytest.approx(scores.evaluate(plain, classes).log_loss, rel=1e-4)
 
 
 def test_a_picture_of_ones_own_goes_through_the_network(

@@ -115,15 +115,19 @@ def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: P
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "training", "mnist", "--recipe", "best", "--epochs", str(EPOCHS)]
     command += ["--data-dir", str(mnist_directory), "--run-dir", str(killed), "--out", str(tmp_path / "models")]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
-        assert child.stdout is not None
-        # The line is printed when the epoch's checkpoint is on disk.
-        assert any(line.startswith("epoch 1/") for line in child.stdout)
-        os.kill(child.pid, signal.SIGKILL)
-        assert child.wait() == -signal.SIGKILL
+    for epoch, number, status in ((1, signal.SIGTERM, 143), (2, signal.SIGKILL, -signal.SIGKILL)):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            # The line is printed when the epoch's checkpoint is on disk.
+            assert any(line.startswith(f"epoch {epoch}/") for line in child.stdout)
+            os.kill(child.pid, number)
+            said = child.communicate()[1].splitlines()
+            assert child.returncode == status
+            told = [line for line in said if line.startswith(("stopped", "error", "Traceback"))]
+            assert told == (["stopped: the same command goes on from the last whole epoch"] if status == 143 else [])
     left = RunDirectory(killed, run_identity(recipe, data, 0)).load()
     assert left is not None
-    assert 1 <= left.epochs_done < EPOCHS
+    assert 2 <= left.epochs_done < EPOCHS
     assert not (tmp_path / "models").exists()
 
     resumed = _final_state(recipe, data, killed, seed=0)

@@ -1,9 +1,10 @@
+import resource
 from pathlib import Path
 
 import pytest
 
-from training.errors import RecipeError
-from training.publish import next_version, publishing
+from training.errors import PublishError, RecipeError
+from training.publish import check_writable, next_version, publishing
 
 
 def test_versions_are_counted_upwards(tmp_path: Path) -> None:
@@ -40,3 +41,31 @@ def test_a_failure_leaves_the_old_version(tmp_path: Path) -> None:
 def test_a_version_is_a_whole_number(tmp_path: Path, version: str) -> None:
     with pytest.raises(RecipeError, match="a whole number from 1 upwards"), publishing(tmp_path, "model", version):
         pass
+
+
+def test_a_full_disk_publishes_nothing_and_leaves_the_old_version(tmp_path: Path) -> None:
+    with publishing(tmp_path, "model", "1") as folder:
+        (folder / "model.onnx").write_text("old")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(PublishError, match=r"model/1 cannot be written \(File too large\): nothing is published"):
+        try:
+            resource.setrlimit(
+                resource.RLIMIT_FSIZE, (1 << 20, limit[1])
+            )  # the system's own refusal, as of a full disk
+            with publishing(tmp_path, "model", "1") as folder:
+                (folder / "card").write_text("new")
+                (folder / "model.onnx").write_bytes(bytes(2 << 20))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["1"]
+    assert (tmp_path / "model" / "1" / "model.onnx").read_text() == "old"
+
+
+def test_what_cannot_be_written_is_said_before_anything_begins(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "models", tmp_path)
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(PublishError, match=r"file/models cannot be made: .*file is no folder"):
+        check_writable(tmp_path / "file" / "models")
+    with pytest.raises(PublishError, match=r"/proc/models cannot be written"):
+        check_writable(Path("/proc/models"))
