@@ -1,4 +1,5 @@
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,20 +44,25 @@ def test_a_version_is_a_whole_number(tmp_path: Path, version: str) -> None:
         pass
 
 
-def test_a_full_disk_publishes_nothing_and_leaves_the_old_version(tmp_path: Path) -> None:
-    with publishing(tmp_path, "model", "1") as folder:
-        (folder / "model.onnx").write_text("old")
+@pytest.fixture
+def full_disk() -> Iterator[None]:
+    """Files of more than a mebibyte are refused by the system, as on a disk that is full."""
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, limit[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_publishes_nothing_and_leaves_the_old_version(tmp_path: Path) -> None:
+    def publish(content: bytes) -> None:
+        with publishing(tmp_path, "model", "1") as folder:
+            (folder / "card").write_text("new")
+            (folder / "model.onnx").write_bytes(content)
+
+    publish(b"old")
     with pytest.raises(PublishError, match=r"model/1 cannot be written \(File too large\): nothing is published"):
-        try:
-            resource.setrlimit(
-                resource.RLIMIT_FSIZE, (1 << 20, limit[1])
-            )  # the system's own refusal, as of a full disk
-            with publishing(tmp_path, "model", "1") as folder:
-                (folder / "card").write_text("new")
-                (folder / "model.onnx").write_bytes(bytes(2 << 20))
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        publish(bytes(2 << 20))
     assert [path.name for path in (tmp_path / "model").iterdir()] == ["1"]
     assert (tmp_path / "model" / "1" / "model.onnx").read_text() == "old"
 
