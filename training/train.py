@@ -21,7 +21,6 @@ from training.learning import Learnt, learn
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata
-from training.precision import under
 from training.publish import check_writable, publishing
 from training.scores import reference
 from training.training_job import TrainingJob
@@ -68,8 +67,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         content = with_metadata(graph, metadata)
         (folder / "model.onnx").write_bytes(content)
         # What training can go on from elsewhere: pixels divided by 255 in, uncalibrated probabilities out.
-        # A copy, since a network that has learnt would keep its optimizer's state too, twice its own size.
-        _keep_network(under("float32", network), folder / "model.keras")
+        _keep_network(network, folder / "model.keras")
         record = {
             "name": job.name,
             "version": job.version,
@@ -102,9 +100,12 @@ def _validation(learnt: Learnt, served: OnnxClassifier, data: DataSet) -> Evalua
 
 
 def _keep_network(network: keras.Sequential, path: Path) -> None:
+    # A copy that never learnt: Keras would keep the optimizer's state too, twice the network's own size.
+    copy = keras.Sequential.from_config(network.get_config())
+    copy.set_weights(network.get_weights())
     # Keras asks its variables for arrays in a way that NumPy 2 finds old.
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        network.save(path)
+        copy.save(path)
 
 
 def _with_interval(score: Evaluation) -> dict[str, Any]:
