@@ -110,7 +110,10 @@ def _print_layers(file: Path) -> None:
     from training.onnx_layers import onnx_rows
 
     model = read_onnx(file)
-    opsets = ", ".join(f"{entry.domain or 'ai.onnx'} {entry.version}" for entry in model.opset_import)
+    used = {node.domain for node in model.graph.node}
+    opsets = ", ".join(
+        f"{said.domain or 'ai.onnx'} {said.version}" for said in model.opset_import if said.domain in used
+    )
     facts = {
         "file": f"{size}, opset {opsets}",
         "takes": ", ".join(f"{value.name} {shown(value)}" for value in model.graph.input),

@@ -15,6 +15,8 @@ from training.layer_row import LayerRow
 _POOLS: Final = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
 _CARRIERS: Final = ("Identity", "Cast", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear", "Unsqueeze")
 """Operations through which a weight reaches the layer that it belongs to."""
+_NO_WEIGHTS: Final = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL, onnx.TensorProto.STRING)
+"""Types of shapes, axes and places."""
 _MADE: Final = ("Constant", "ConstantOfShape")
 _WEIGHT_AT: Final = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
 _PRODUCTS: Final = ("MatMul", "Gemm", "MatMulInteger", "QLinearMatMul")
@@ -36,11 +38,14 @@ class _Listing:
     def __init__(self, model: onnx.ModelProto) -> None:
         self._graph = model.graph
         self._shapes = _shapes(model)
-        self._weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+        self._weights = {
+            tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer if tensor.data_type not in _NO_WEIGHTS
+        }
         self._makers: dict[str, onnx.NodeProto] = {}
         for node in model.graph.node:
             if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-                self._weights[node.output[0]] = tuple(node.attribute[0].t.dims)
+                if node.attribute[0].t.data_type not in _NO_WEIGHTS:
+                    self._weights[node.output[0]] = tuple(node.attribute[0].t.dims)
             elif node.op_type == "ConstantOfShape" and None not in (shape := self._shapes.get(node.output[0], (None,))):
                 self._weights[node.output[0]] = tuple(side for side in shape if side is not None)
             self._makers |= dict.fromkeys(node.output, node)
@@ -51,8 +56,7 @@ class _Listing:
             constants = [shape for name in node.input if (shape := self._constant(name)) is not None]
             learnt = sum(math.prod(shape) for shape in constants)
             is_layer = node.op_type in (*_WEIGHT_AT, *_PRODUCTS, *_POOLS) or (
-                node.op_type not in (*_CARRIERS, *_MADE)
-                and any(len(shape) >= 1 and math.prod(shape) > 3 for shape in constants)
+                node.op_type not in (*_CARRIERS, *_MADE) and any(math.prod(shape) > 1 for shape in constants)
             )
             if is_layer:
                 listed.append(self._row(node, 0 if node.op_type in _POOLS else learnt))
