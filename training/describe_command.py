@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.files import MEBIBYTE, read_file
 from training.train_command import BUILT_IN, add_data_dir
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from contract import ModelMetadata
 
 _ITS_OWN = Path("-")
+_MOST_RECORD_BYTES = 64 * MEBIBYTE
 _KERAS = (".keras", ".h5", ".hdf5")
 
 
@@ -183,6 +185,19 @@ def _opened(file: Path) -> tuple["ModelMetadata", bytes, Any]:
     return said, content, lambda pixels: classifier.predict(pixels[None])[0]
 
 
+def _record(file: Path) -> dict[str, Any]:
+    """A version's ``metrics.json``."""
+    from training.errors import ModelFileError
+
+    try:
+        record = json.loads(read_file(file, _MOST_RECORD_BYTES))
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise ModelFileError(f"{file} is damaged: it is not a JSON object")
+    return record
+
+
 def _draw_figures(file: Path, place: Path, data_dir: Path | None, *, skip_bad: bool) -> None:
     from training.data import sources
     from training.figures.album import CAPTIONS, Shown, draw_album
@@ -191,8 +206,7 @@ def _draw_figures(file: Path, place: Path, data_dir: Path | None, *, skip_bad: b
 
     said, content, _ = _opened(file)
     record_file = file.with_name("metrics.json")
-    record = json.loads(record_file.read_text("utf-8")) if record_file.is_file() else {}
-    shown = Shown(said, record, content)
+    shown = Shown(said, _record(record_file) if record_file.is_file() else {}, content)
     if data_dir is not None:
         data = sources.load_for(said, data_dir, Path("skipped.tsv") if skip_bad else None)
         test = measure(OnnxClassifier(content, str(file)), data.test, data.labels)

@@ -1,5 +1,6 @@
 """``convoy describe``: any network's layers, a version's figures without training, one's own picture."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -16,10 +17,11 @@ from tests.training.importing.networks import write_network
 from training import scores
 from training.cli import main
 from training.data.dataset import LabelledImages
-from training.figures.album import CAPTIONS
+from training.figures.album import CAPTIONS, Shown, _drawings
 from training.importing.keras_network import load_network
 from training.keras_layers import keras_rows
 from training.measurement import Measurement, uncalibrated
+from training.onnx_classifier import OnnxClassifier
 from training.onnx_layers import onnx_rows
 from training.temperature import softmax
 
@@ -109,6 +111,33 @@ def test_figures_are_drawn_anew_without_training(tmp_path: Path, capsys: Output)
     assert (version / "figures" / "random_predictions.png").read_bytes() == kept
     assert (version / "model.onnx").read_bytes() == before
     assert "some need the data set: --data-dir" in printed
+
+
+@pytest.mark.parametrize(
+    ("record", "drawn"),
+    [
+        ("{}", 0),
+        ('{"history": [], "test": 3}', 0),
+        ('{"history": {"loss": [1], "val_loss": [], "accuracy": [1], "val_accuracy": [1]}}', 0),
+        ('{"test": {"confusion_matrix": [[1, 2], [3]]}}', 0),
+        ("[]", None),
+        ("{", None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_a_record_that_is_short_or_damaged_is_no_traceback(
+    record: str, drawn: int | None, tmp_path: Path, capsys: Output
+) -> None:
+    (tmp_path / "1").mkdir()
+    shutil.copy(ROOT / "models" / "cifar10" / "1" / "model.onnx", tmp_path / "1" / "model.onnx")
+    (tmp_path / "1" / "metrics.json").write_text(record)
+    said = OnnxClassifier.open(tmp_path / "1" / "model.onnx").metadata
+    if drawn is None:
+        assert main(["describe", str(tmp_path / "1"), "--figures"]) == 2
+        assert "metrics.json is damaged: it is not a JSON object" in capsys.readouterr().err
+    else:
+        album = _drawings(Shown(said, json.loads(record), b""), said.labels)
+        assert len(album) == drawn
 
 
 def test_answers_without_the_temperature_follow_from_those_with_it() -> None:

@@ -27,9 +27,11 @@ from training.figures.fonts import covering
 from training.files import write_atomically
 from training.inspection import Inspection
 from training.measurement import Measurement
+from training.run_directory import History
 
 _DPI = 100
 _MOST_LAYERS = 1000
+_CURVES = ("loss", "val_loss", "accuracy", "val_accuracy")
 _MOST_CLASSES = 50  # more cannot be read in one figure
 
 CAPTIONS: Mapping[str, str] = MappingProxyType(
@@ -126,10 +128,9 @@ def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], F
     if (data_set := shown.data_set) is not None:
         drawings["first_training_images"] = lambda: data.first_training_images(data_set)
         drawings["class_counts"] = lambda: data.class_counts(data_set)
-    if shown.record.get("history"):
-        drawings["learning_curves"] = lambda: _curves(shown)
-    confusion = np.asarray(shown.record.get("test", {}).get("confusion_matrix", ()), np.int64)
-    if confusion.shape == (len(labels), len(labels)) and len(labels) <= _MOST_CLASSES:
+    if (history := _history(shown)) is not None:
+        drawings["learning_curves"] = lambda: _curves(shown.metadata, history)
+    if (confusion := _confusion(shown)) is not None and len(labels) <= _MOST_CLASSES:
         drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(confusion, labels)
     raw, test = shown.raw, shown.test
     if raw is not None and test is not None:
@@ -137,8 +138,9 @@ def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], F
         drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(test)
         drawings["reliability_diagram"] = lambda: predictions.reliability_diagram(raw, test, shown.metadata.temperature)
     pixels, label = golden_picture(shown.metadata)
-    heading = "What the network makes of one test image"
-    name = heading if label is None else f"{heading}: {labels[shown.metadata.labels.index(label)]}"
+    heading = "What the network makes of one picture"
+    known = label in shown.metadata.labels
+    name = f"{heading}: {labels[shown.metadata.labels.index(label)]}" if known and label is not None else heading
     return drawings | inside(shown.model, pixels, name)
 
 
@@ -163,29 +165,55 @@ def inside(model: bytes, pixels: NDArray[np.uint8], heading: str) -> dict[str, C
 
 
 def golden_picture(metadata: ModelMetadata) -> tuple[NDArray[np.uint8], str | None]:
-    """The first golden picture that is answered rightly, or the first one: uint8 [H, W, C], and its true label."""
+    """The first golden picture that is answered rightly, or the first, or black: uint8 [H, W, C], and its label."""
 
     def is_right(golden: GoldenImage) -> bool:
         return golden.label == metadata.labels[int(np.argmax(golden.probabilities))]
 
+    if not metadata.golden:
+        return np.zeros(metadata.input_shape, np.uint8), None
     golden = next((one for one in metadata.golden if is_right(one)), metadata.golden[0])
     return np.frombuffer(golden.pixels, np.uint8).reshape(metadata.input_shape), golden.label
 
 
-def _curves(shown: Shown) -> Figure:
-    training = shown.metadata.training
-    recipe = training.get("recipe", {})
-    backbone = training.get("backbone", {})
+def _history(shown: Shown) -> History | None:
+    """The figures of all epochs, where the record has them; a record may be of an older version, or damaged."""
+    history = _table(shown.record.get("history"))
+    series = [history.get(name) for name in _CURVES]
+    is_whole = all(
+        isinstance(values, list) and values and all(isinstance(value, int | float) for value in values)
+        for values in series
+    )
+    same_length = is_whole and len({len(values) for values in series if values is not None}) == 1
+    return history if same_length and isinstance(shown.metadata.training.get("best_epoch"), int) else None
+
+
+def _confusion(shown: Shown) -> NDArray[np.int64] | None:
+    rows: Any = _table(shown.record.get("test")).get("confusion_matrix")
+    count = len(shown.metadata.labels)
+    if not isinstance(rows, list) or len(rows) != count:
+        return None
+    is_square = all(isinstance(row, list) and len(row) == count for row in rows)
+    return np.array(rows, np.int64) if is_square and all(type(value) is int for row in rows for value in row) else None
+
+
+def _curves(metadata: ModelMetadata, history: History) -> Figure:
+    training = metadata.training
+    recipe, backbone = _table(training.get("recipe")), _table(training.get("backbone"))
     return curves.learning_curves(
-        shown.record["history"],
+        history,
         training["best_epoch"],
         averaged=recipe.get("ema_momentum") is not None,
-        smoothed=recipe.get("label_smoothing", 0) > 0,
-        folds=training.get("cross_validation", {}).get("folds", 1),
+        smoothed=bool(recipe.get("label_smoothing")),
+        folds=_table(training.get("cross_validation")).get("folds", 1),
         frozen_epochs=backbone.get("frozen_epochs", 0) if backbone.get("unfrozen_epochs") else 0,
     )
 
 
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
 def _seed(metadata: ModelMetadata) -> int:
-    seed: int = metadata.training.get("seed", 0)
-    return seed
+    seed = metadata.training.get("seed")
+    return seed if isinstance(seed, int) and seed >= 0 else 0
