@@ -193,7 +193,7 @@ def _splits(model: ModelMetadata) -> str:
         )
     return (
         f"{learnt}, all of them, for all of the recipe's epochs; nothing was held out of them\n"
-        f"- cross-validation, since pictures are few: {folds} other networks learnt from all but one of {folds} equal "
+        f"- cross-validation: {folds} other networks learnt from all but one of {folds} equal "
         "parts each, as long, and answered the part that they did not see. The figures of the cross-validation are of "
         "these answers together, not of the published network, which learnt from more pictures than each of them; no "
         "choice was made by them but the temperature\n"

@@ -150,7 +150,7 @@ def run(options: argparse.Namespace) -> None:
     )
     if job.folds > 1:
         print(
-            f"cross-validation, since pictures are few: {job.folds} networks learn, each from all but one of "
+            f"cross-validation: {job.folds} networks learn, each from all but one of "
             f"{job.folds} parts, and one more from all (--folds 1 trains one, and holds a tenth out)"
         )
     if job.policy != "float32":

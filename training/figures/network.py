@@ -17,6 +17,8 @@ _COLUMNS = 8
 _MOST_KERNELS = 128
 _MAPS_A_LAYER = 16
 _MOST_LAYERS = 12
+_LEAST_SIDE = 64  # of a map in the figure, in pixels
+_GAPS = 12  # between maps, as a share of their width
 _LEAST_MAXIMUM = 1e-6  # of a map that is black everywhere
 
 
@@ -78,12 +80,27 @@ def feature_maps(layers: Sequence[Layer], pixels: NDArray[np.uint8], heading: st
         shown = min(_MAPS_A_LAYER, channels)
         name = ", ".join([f"layer {place}: {layer.kind}", *layer.then, _times((height, width, channels))])
         band.suptitle(f"{name}: maps 0 to {shown - 1}, from 0 (black) to the map's maximum", fontsize=9)
-        for number, axes in enumerate(band.subplots(1, _MAPS_A_LAYER).flat):
-            axes.set_axis_off()
-            if number < shown:
-                values = layer.activation[number]
-                axes.imshow(values, cmap="magma", vmin=0, vmax=max(float(values.max()), _LEAST_MAXIMUM))
+        axes = band.subplots()
+        axes.set_axis_off()
+        axes.imshow(_row(layer.activation[:shown]), cmap="magma", vmin=0, vmax=1, interpolation="nearest")
     return figure
+
+
+def _row(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """16 maps side by side as one picture, each from 0 to 1, its own maximum; NaN between them and where there is none.
+
+    Args:
+        maps: [C, H, W], C at most 16.
+    """
+    _, height, width = maps.shape
+    scale = math.ceil(_LEAST_SIDE / max(height, width))
+    gap = max(1, scale * width // _GAPS)
+    row = np.full((scale * height, _MAPS_A_LAYER * (scale * width + gap) - gap), np.nan, np.float32)
+    for number, values in enumerate(maps):
+        left = number * (scale * width + gap)
+        whole = np.repeat(np.repeat(values, scale, axis=0), scale, axis=1)
+        row[:, left : left + scale * width] = whole / max(float(values.max()), _LEAST_MAXIMUM)
+    return row
 
 
 def makes_maps(layers: Sequence[Layer]) -> bool:
