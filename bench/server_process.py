@@ -1,7 +1,12 @@
-"""A real service process: started on a free port, stopped at the end, its output kept. Tests and benchmarks use it."""
+"""A real service process: started on a free port, stopped at the end, its output kept. Tests and benchmarks use it.
+
+``CONVOY_TEST_COMMAND`` names another command that takes the service's flags and prints its address, so that the tests
+which speak HTTP ask another engine: ``make cluster-test`` runs them against Ray Serve.
+"""
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -40,7 +45,8 @@ class ServerProcess:
     ) -> None:
         self.log = log
         self._own_group = own_group
-        self._command = [*before, sys.executable, "-m", module, "--port", "0", *args]
+        command = shlex.split(os.environ.get("CONVOY_TEST_COMMAND", "")) if module == "service" else []
+        self._command = [*before, *(command or (sys.executable, "-m", module)), "--port", "0", *args]
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
         self.url = ""
 

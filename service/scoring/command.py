@@ -8,7 +8,7 @@ import argparse
 import hashlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, get_args
 
@@ -20,7 +20,7 @@ from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
 from service.inference.repository_files import MODEL_FILE, survey
 from service.scoring.columns import OUTPUTS
-from service.scoring.run import ScoreJob, ScoreRun, Summary
+from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, start_processes
 from service.scoring.sources import count_pictures
 from service.scoring.worker import WorkerSpec, open_session
 from service.settings import Settings
@@ -40,11 +40,17 @@ examples:
 """
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(
+    arguments: Sequence[str],
+    start_pool: StartPool = start_processes,
+    count_workers: Callable[[], int] = available_cores,
+) -> int:
     """Runs the command.
 
     Args:
         arguments: without ``score``.
+        start_pool: makes what scores the pictures.
+        count_workers: says how many workers there are where ``--workers`` is not given.
 
     Returns:
         The exit status.
@@ -52,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     started = time.perf_counter()
     try:
-        summary = _score(options)
+        summary = _score(options, start_pool, count_workers)
     except ConvoyError as error:
         print(f"convoy score: {error}", file=sys.stderr)
         return _WRONG_USE
@@ -69,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _score(options: argparse.Namespace) -> Summary:
+def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Callable[[], int]) -> Summary:
     if options.out.exists() and not options.overwrite:
         raise ScoringError(f"--out {options.out} is there already; --overwrite replaces it")
     name, version = _find_model(options.models_dir, options.model, options.version)
@@ -88,9 +94,9 @@ def _score(options: argparse.Namespace) -> Summary:
         top_k=options.topk,
         labels_from_folders=options.labels_from_folders,
         resume=options.resume,
-        workers=options.workers or available_cores(),
+        workers=options.workers or count_workers(),
     )
-    run = ScoreRun(job, spec, metadata, hashlib.sha256(model).hexdigest())
+    run = ScoreRun(job, spec, metadata, hashlib.sha256(model).hexdigest(), start_pool)
     total = None if options.no_count else count_pictures(options.input, options.column)
     if total == 0:
         raise ScoringError(f"{options.input}: there are no pictures in it")

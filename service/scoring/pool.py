@@ -18,7 +18,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 
@@ -33,6 +33,21 @@ _MOST_CHUNK: Final = 512
 _SHORT_CHUNK_S: Final = 0.1
 _LONG_CHUNK_S: Final = 0.5
 _CHUNKS_A_WORKER: Final = 3
+
+
+class Pool(Protocol):
+    """Where pictures are scored: worker processes here, or another engine on other machines."""
+
+    def __enter__(self) -> Self:
+        """Starts it."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends it."""
+
+    def results(self, pictures: Iterator[Picture]) -> Iterator[ChunkResult]:
+        """Scores pictures; results come in their order."""
 
 
 class WorkerPool:

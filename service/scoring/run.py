@@ -21,11 +21,19 @@ from service.scoring.columns import Columns, Output
 from service.scoring.formats import CsvFormat, format_of
 from service.scoring.parts import NamesHash, PartRecord, Parts
 from service.scoring.pictures import Picture
-from service.scoring.pool import WorkerPool
+from service.scoring.pool import Pool, WorkerPool
 from service.scoring.sources import find_pictures
 from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
 
 _PART_PICTURES: Final = 4096
+
+StartPool = Callable[[WorkerSpec, int, int], Pool]
+"""Makes what scores the pictures, of the model, the number of workers, and K."""
+
+
+def start_processes(spec: WorkerSpec, workers: int, classes: int) -> Pool:
+    """Worker processes on this machine."""
+    return WorkerPool(partial(score_chunk, spec), workers, classes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +86,19 @@ class ScoreRun:
         spec: the model, for the workers.
         metadata: of the model.
         digest: SHA-256 of the model's file, as hexadecimal digits.
+        start_pool: makes what scores the pictures.
     """
 
-    def __init__(self, job: ScoreJob, spec: WorkerSpec, metadata: ModelMetadata, digest: str) -> None:
+    def __init__(
+        self,
+        job: ScoreJob,
+        spec: WorkerSpec,
+        metadata: ModelMetadata,
+        digest: str,
+        start_pool: StartPool = start_processes,
+    ) -> None:
         self._job = job
+        self._start_pool = start_pool
         self._spec = spec
         self._labels = metadata.class_names
         self._columns = Columns(self._labels, job.output, job.top_k, multi_label=metadata.multi_label)
@@ -112,7 +129,7 @@ class ScoreRun:
             for number, record in enumerate(parts.finished):
                 self._skip(pictures, number, record)
                 told(record.pictures)
-            with WorkerPool(partial(score_chunk, self._spec), job.workers, len(self._labels)) as pool:
+            with self._start_pool(self._spec, job.workers, len(self._labels)) as pool:
                 for part in _gather(pool.results(pictures), told):
                     self._write(parts, part)
             if not parts.finished:

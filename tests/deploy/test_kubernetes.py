@@ -15,11 +15,11 @@ import yaml
 
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S
+from tests.deploy.custom_resources import KINDS, faults_of
 from tests.process import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 OVERLAYS = ("cpu", "gpu", "keda", "monitoring", "kserve")
-CUSTOM = {"ScaledObject", "ServiceMonitor", "ServingRuntime", "InferenceService"}
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl, which renders the manifests")
 
@@ -51,7 +51,9 @@ def pods(manifests: dict[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_it_is_valid(manifests: dict[str, list[dict[str, Any]]], overlay: str) -> None:
     for document in manifests[overlay]:
-        if document["kind"] not in CUSTOM:
+        if document["kind"] in KINDS:
+            assert faults_of(document) == []
+        else:
             kubernetes_validate.validate(document, "1.33", strict=True)
 
 

@@ -1,0 +1,116 @@
+"""The service on Ray Serve: the same ASGI app and classifier as ``convoy serve``, one in each replica.
+
+::
+
+    client ─> HAProxy on any machine ─> uvicorn in a replica ─> the app of service/app.py
+              ports, retries: Ray's     on any machine            queue, batches, models: of the replica
+
+``serve run deploy/ray/serve.yaml`` starts it. HAProxy needs ``RAY_SERVE_ENABLE_HA_PROXY=1`` on every machine before
+Ray starts there; without it Ray's own proxy, written in Python, answers a tenth of the requests (docs/scaling.md).
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from ray import serve
+
+from service.app import run_service
+from service.errors import ConvoyError, SettingError
+from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.settings import Settings
+from service.settings_reader import read_settings
+
+_OF_RAY: Final = {
+    "grpc_port": "replicas of one machine would need the same port; the protocol over REST is at /v2",
+    "host": "http_options of the Serve config says where to listen",
+    "model_control": "a request reaches one replica only; deploy again, or set watch_interval_s",
+    "port": "http_options of the Serve config says where to listen",
+    "port_variable": "http_options of the Serve config says where to listen",
+    "share_port": "Ray starts the replicas",
+    "workers": "autoscaling_config of the Serve config says how many replicas there are",
+}
+"""Settings that have no place here, and why."""
+
+
+class ReplicaApp:
+    """The app of one replica, which runs from the lifespan's startup to its shutdown.
+
+    Args:
+        settings: how it runs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app: ASGIApp  # from the startup on; Ray sends no request before
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request, or takes part in the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._app(scope, receive, partial(_send_without_id, send))
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with run_service(self._settings) as service:
+                self._app = service.app
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+                service.drain.set()
+        except ConvoyError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _send_without_id(send: Send, message: Message) -> None:
+    """Leaves ``X-Request-ID`` to Ray, which adds the same one to every answer: the app takes it from the request."""
+    if message["type"] == "http.response.start":
+        message["headers"] = [header for header in message["headers"] if header[0] != b"x-request-id"]
+    await send(message)
+
+
+@serve.ingress()
+class Replica:
+    """One replica. How many there are, and what each may have, is said in the Serve config.
+
+    Args:
+        settings: how it runs.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._replica_app = ReplicaApp(settings)
+
+    def __serve_build_asgi_app__(self) -> ASGIApp:
+        """The app, for Ray's uvicorn."""
+        return self._replica_app
+
+
+def deployment(settings: Settings) -> Any:
+    """The application, of one replica where no Serve config says more.
+
+    Args:
+        settings: how it runs.
+    """
+    # Ray's default of 5 requests at once would leave every batch nearly empty.
+    return serve.deployment(name="convoy", max_ongoing_requests=512)(Replica).bind(settings)
+
+
+def build(args: Mapping[str, Any]) -> Any:
+    """Makes the application of a Serve config (``import_path: deploy.ray.service:build``).
+
+    Args:
+        args: settings of the service by name, as docs/configuration.md has them; ``CONVOY_*`` variables count too.
+
+    Raises:
+        SettingError: a value cannot be used, or Ray has the say in what it means.
+    """
+    for name, reason in _OF_RAY.items():
+        if name in args:
+            raise SettingError(f"{name} cannot be set on Ray Serve: {reason}")
+    unknown = sorted(args.keys() - Settings.model_fields.keys())
+    if unknown:
+        raise SettingError(f"args of the Serve config: {unknown[0]} is no setting; docs/configuration.md lists them")
+    return deployment(read_settings([f"--{name.replace('_', '-')}={value}" for name, value in args.items()]))

@@ -1,0 +1,23 @@
+"""Fails where Ray does not take a Serve config as it stands: a field that Ray does not know, it would pass over."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from ray.serve.schema import ServeDeploySchema
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Checks files. Run in ``.venv-ray``."""
+    for path in map(Path, arguments):
+        document = yaml.safe_load(path.read_text())
+        taken = ServeDeploySchema.model_validate(document).model_dump(mode="json", exclude_unset=True)
+        if taken != document:
+            print(f"{path}: Ray takes it as {taken}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,106 @@
+"""Hosts of a cluster, each in a network namespace of its own on this machine.
+
+``CLUSTER_HOSTS`` names a command that makes them; ``make cluster-test`` passes it on. It takes ``up N`` (hosts 1 to N
+at 10.77.0.1 to 10.77.0.N, and a hub for clients), ``run I COMMAND...`` (on host I, with processes, /tmp, HOME and
+/dev/shm of its own; SIGKILL to it ends all that runs on the host, as a power cut does), ``hub COMMAND...`` and
+``down``.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from tests.process import ROOT
+
+TOOL = os.environ.get("CLUSTER_HOSTS", "")
+RAY_PYTHON = ROOT / ".venv-ray" / "bin" / "python"
+SETTINGS = {
+    "RAY_SERVE_ENABLE_HA_PROXY": "1",
+    "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+    "RAY_SERVE_EXPERIMENTAL_PIP_HAPROXY": "1",
+    "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
+    "RAY_AUTH_MODE": "disabled",  # nothing else sees this network
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+def address(host: int) -> str:
+    """Of a host, by its number from 1."""
+    return f"10.77.0.{host}"
+
+
+class Hosts:
+    """Some hosts, and what runs on them.
+
+    Args:
+        count: of hosts.
+        logs: folder that gets the output of each.
+    """
+
+    def __init__(self, count: int, logs: Path) -> None:
+        self._count = count
+        self._logs = logs
+        self._running: dict[int, subprocess.Popen[str]] = {}
+
+    def __enter__(self) -> Self:
+        subprocess.run([TOOL, "up", str(self._count)], check=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for host in list(self._running):
+            self.cut_power(host)
+        subprocess.run([TOOL, "down"], check=True)
+
+    def start(self, host: int, *command: str) -> "subprocess.Popen[str]":
+        """Runs a command on a host, which is what the host is from then on."""
+        with self.log(host).open("ab") as log:
+            process = subprocess.Popen(
+                [TOOL, "run", str(host), *command],
+                cwd=ROOT,
+                env={**os.environ, **SETTINGS},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self._running[host] = process
+        return process
+
+    def join(self, host: int) -> None:
+        """Lets a host join the Ray cluster, whose head is host 1."""
+        words = ("start", f"--address={address(1)}:6379", f"--node-ip-address={address(host)}", "--block")
+        process = self.start(host, str(RAY_PYTHON), "-m", "ray.scripts.scripts", *words, *limits())
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "Ray runtime started" in line:
+                return
+        raise RuntimeError(f"host {host} did not join:\n{self.log(host).read_text()}")
+
+    def cut_power(self, host: int) -> None:
+        """Kills all that runs on a host."""
+        process = self._running.pop(host)
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+    def log(self, host: int) -> Path:
+        """Where the errors of a host go."""
+        return self._logs / f"host-{host}.log"
+
+
+def on_hub(*command: str, output: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
+    """Runs a command where clients are."""
+    return subprocess.Popen([TOOL, "hub", *command], cwd=ROOT, stdout=output, text=True)
+
+
+def limits() -> tuple[str, ...]:
+    """What Ray may take of each host."""
+    return ("--num-cpus=2", "--object-store-memory=150000000", "--disable-usage-stats")

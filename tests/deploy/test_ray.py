@@ -1,0 +1,76 @@
+"""The files of Ray fit each other and the service; ``make cluster-test`` runs them."""
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from service.settings import Settings
+from tests.deploy.custom_resources import faults_of
+from tests.process import ROOT
+
+FOLDER = ROOT / "deploy" / "ray"
+DOCKERFILES = (ROOT / "Dockerfile", FOLDER / "Dockerfile")
+KUBERNETES = ROOT / "deploy" / "kubernetes"
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+def test_the_manifest_carries_the_config_word_for_word() -> None:
+    config = (FOLDER / "serve.yaml").read_text().splitlines()
+    assert read(FOLDER / "rayservice.yaml")["spec"]["serveConfigV2"].splitlines() == config[1:]
+
+
+@pytest.mark.parametrize("name", ["serve.yaml", "serve-gpu.yaml"])
+def test_the_config_fits_the_service(name: str) -> None:
+    config = read(FOLDER / name)
+    [application] = config["applications"]
+    settings = Settings(**application["args"])
+    assert config["http_options"]["request_timeout_s"] > settings.request_timeout_s
+    [deployment] = application["deployments"]
+    assert deployment["name"] in (FOLDER / "service.py").read_text()
+    assert deployment["max_ongoing_requests"] >= 2 * deployment["autoscaling_config"]["target_ongoing_requests"]
+    assert deployment["graceful_shutdown_timeout_s"] > settings.drain_timeout_s
+    assert (deployment["ray_actor_options"].get("num_gpus", 0) > 0) == (settings.execution_provider == "cuda")
+
+
+def test_the_manifest_names_the_locked_version_of_ray() -> None:
+    version = read(FOLDER / "rayservice.yaml")["spec"]["rayClusterConfig"]["rayVersion"]
+    assert f"\nray=={version} " in (ROOT / "requirements" / "ray.txt").read_text()
+
+
+def test_the_image_has_what_the_serving_image_has() -> None:
+    serving, ray = (set(re.findall(r"^COPY (\w+) /app/\w+$", path.read_text(), re.M)) for path in DOCKERFILES)
+    assert serving
+    assert serving <= ray
+    allowed = (FOLDER / "Dockerfile.dockerignore").read_text()
+    assert all(f"\n!{name}\n" in allowed for name in ray)
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (FOLDER / "rayservice.yaml", ("spec",)),
+        (FOLDER / "rayservice.yaml", ("spec", "rayClusterConfig", "workerGroupSpecs", 0)),
+        (FOLDER / "rayservice.yaml", ("spec", "rayClusterConfig", "headGroupSpec", "template", "spec")),
+        (KUBERNETES / "keda" / "scaledobject.yaml", ("spec", "triggers", 0)),
+        (KUBERNETES / "kserve" / "servingruntime.yaml", ("spec", "containers", 0, "readinessProbe")),
+        (KUBERNETES / "kserve" / "inferenceservice.yaml", ("spec", "predictor", "model")),
+        (KUBERNETES / "monitoring" / "servicemonitor.yaml", ("spec", "endpoints", 0)),
+    ],
+)
+def test_a_field_that_there_is_not_is_found(path: Path, place: tuple[str | int, ...]) -> None:
+    document = read(path)
+    assert faults_of(document) == []
+    changed = copy.deepcopy(document)
+    at = changed
+    for step in place:
+        at = at[step]
+    at["replicsa"] = 1
+    [fault] = faults_of(changed)
+    assert "replicsa" in fault
