@@ -128,6 +128,7 @@ train: $(TRAIN)/.ready  ## Train and export both models; ARGS="--data-dir DIR" f
 .PHONY: bench bench-peers profile
 bench: $(DEV)/.ready  ## Measure the service alone, minutes; needs wrk; ARGS="--rounds 5 --rows png"
 	$(DEV)/bin/python -m bench ours $(ARGS)
+	$(DEV)/bin/python -m bench.real_work --alone
 
 bench-peers: $(DEV)/.ready  ## Measure it beside its peers, installed under build/peers; ARGS="--peers mosec,Triton"
 	$(DEV)/bin/python -m bench peers $(ARGS)

@@ -4,6 +4,7 @@
 
     python -m bench.real_work                    MobileNetV2 from 12 megapixels, ResNet-50 from 640x480
     python -m bench.real_work --rounds 5 --rows resnet50-16
+    python -m bench.real_work --alone            the service alone: what `make bench` runs
 
 The networks have random weights, which cost as much as trained ones; `convoy import` makes them of keras.applications,
 under ``build/bench/large``. Both servers decode with Pillow and libjpeg-turbo's own reduction, and resize alike. The
@@ -88,9 +89,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--rows", default=",".join(_ROWS))
+    parser.add_argument("--alone", action="store_true", help="without mosec; no report is written")
     options = parser.parse_args(arguments)
     require_wrk()
-    python = environment_of(PEERS[0])
+    python = None if options.alone else environment_of(PEERS[0])
     report: dict[str, Any] = {
         "machine": asdict(describe_machine()),
         "commit": commit(),
@@ -100,9 +102,10 @@ def main(arguments: Sequence[str]) -> int:
         work = _ROWS[name]
         _make(work)
         bodies = _photographs(work)
-        servers = {CONVOY: _convoy(work)} | {
-            f"mosec, {setting}": _mosec(work, python, variables) for setting, variables in (_SETTINGS | _STAGES).items()
-        }
+        servers = {CONVOY: _convoy(work)}
+        if python is not None:
+            for setting, variables in (_SETTINGS | _STAGES).items():
+                servers[f"mosec, {setting}"] = _mosec(work, python, variables)
         measured: dict[str, list[dict[str, float]]] = {server: [] for server in servers}
         labels: dict[str, list[int]] = {}
         for number in range(options.rounds):
@@ -110,9 +113,14 @@ def main(arguments: Sequence[str]) -> int:
             for server in order[number % len(order) :] + order[: number % len(order)]:
                 found, labels[server] = _measure(servers[server], work, bodies, options.seconds)
                 measured[server].append(found)
-        report[name] = {"work": asdict(work), "measured": measured} | _compare(measured, labels)
-        print(json.dumps({"row": name} | _compare(measured, labels)), flush=True)
-    _REPORT.write_text(json.dumps(report, indent=1) + "\n")
+        if python is None:
+            figures = {figure: median(found[figure] for found in measured[CONVOY]) for figure in measured[CONVOY][0]}
+            print(json.dumps({"row": name} | figures), flush=True)
+            continue
+        compared = _compare(measured, labels)
+        report[name] = {"work": asdict(work), "measured": measured} | compared
+        print(json.dumps({"row": name} | compared), flush=True)
+        _REPORT.write_text(json.dumps(report, indent=1) + "\n")
     return 0
 
 
