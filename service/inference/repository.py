@@ -8,6 +8,7 @@
 
 import logging
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,8 @@ CPU_BATCH_SIZE: Final = 32
 """Most images in one run on a CPU, where nothing is gained above it (measured); fewer of a large model."""
 GPU_BATCH_SIZE: Final = 256
 """The same on a GPU, which has thousands of cores to fill (not measured yet, see docs/gpu.md)."""
+LONG_RUN_S: Final = 5e-3
+"""A longer run of one image is made by more threads: it costs the core that decodes less than the request gains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class ModelRepository:
         root: the repository's folder.
         provider: to run all models on.
         intra_op_threads: threads of one run on the CPU.
+        long_run_threads: the same of models whose runs of one image take more than 5 ms; None: no others.
         max_batch_size: most images in one run; None takes what suits the provider and the model.
         gpu: what one session may take of a GPU.
         limits: of loading one model.
@@ -104,11 +108,13 @@ class ModelRepository:
         gpu: GpuPolicy,
         limits: LoadLimits = DEFAULT_LIMITS,
         known: KnownModels | None = None,
+        long_run_threads: int | None = None,
     ) -> None:
         self.root = root
         self.limits = limits
         self._provider = provider
         self._intra_op_threads = intra_op_threads
+        self._long_run_threads = long_run_threads or intra_op_threads
         self._max_batch_size = max_batch_size or (GPU_BATCH_SIZE if provider.is_gpu else CPU_BATCH_SIZE)
         self._cpu_batch_size = max_batch_size or CPU_BATCH_SIZE
         self._fits_batch_size = max_batch_size is None
@@ -219,14 +225,17 @@ class ModelRepository:
             return self._open_on(Provider("cpu"), model, origin, self._cpu_batch_size)
 
     def _open_on(self, provider: Provider, model: bytes, origin: str, max_batch_size: int) -> ModelSession:
-        session = ModelSession(
-            model,
-            origin=origin,
-            provider=provider,
-            intra_op_threads=self._intra_op_threads,
-            max_batch_size=max_batch_size,
-            gpu=self._gpu,
+        make = partial(
+            ModelSession, model, origin=origin, provider=provider, max_batch_size=max_batch_size, gpu=self._gpu
         )
+        session = make(intra_op_threads=self._intra_op_threads)
+        if (
+            not provider.is_gpu
+            and self._long_run_threads > self._intra_op_threads
+            and session.seconds_of(1) > LONG_RUN_S
+        ):
+            session.close()
+            session = make(intra_op_threads=self._long_run_threads)
         if self._fits_batch_size and not provider.is_gpu:
             session.fit_batch_size()
         return session

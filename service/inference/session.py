@@ -46,6 +46,7 @@ class ModelSession:
     Attributes:
         metadata: what the file says about itself.
         provider: the provider that all nodes of the session were placed on.
+        intra_op_threads: threads of one run on the CPU.
         max_batch_size: most images in one run.
         batches_in_flight: how many runs may be made at once.
 
@@ -83,6 +84,7 @@ class ModelSession:
             raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {first_line(error)}") from error
         _forget_file(session)
         self.provider = provider.name
+        self.intra_op_threads = intra_op_threads
         self.max_batch_size = max_batch_size
         if provider.is_gpu:
             self._threads = self._open_streams(model, origin, provider, gpu)
@@ -131,7 +133,7 @@ class ModelSession:
 
     def fit_batch_size(self) -> None:
         """Lowers ``max_batch_size`` to what is worth a run on the CPU; see :mod:`service.inference.batch_size`."""
-        self.max_batch_size = useful_batch_size(self._measure, self.max_batch_size)
+        self.max_batch_size = useful_batch_size(self.seconds_of, self.max_batch_size)
 
     def warm_up(self) -> float:
         """Runs the smallest batch and the largest one, so that no request pays for a first run.
@@ -139,10 +141,10 @@ class ModelSession:
         Returns:
             Seconds per image of a run of the largest batch.
         """
-        self._measure(1)
-        return self._measure(self.max_batch_size) / self.max_batch_size
+        self.seconds_of(1)
+        return self.seconds_of(self.max_batch_size) / self.max_batch_size
 
-    def _measure(self, size: int) -> float:
+    def seconds_of(self, size: int) -> float:
         """The least seconds of a few runs of ``size`` black images."""
         images = np.zeros((size, *self.metadata.input_shape), np.uint8)
         fastest_s = float("inf")

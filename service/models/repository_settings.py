@@ -4,6 +4,8 @@ from service.inference import GpuPolicy, KnownModels, LoadLimits, ModelRepositor
 from service.settings import Settings, user_cache_dir
 from service.workers.cores import available_cores
 
+_MOST_THREADS = 4
+
 
 def make_repository(settings: Settings, provider: Provider) -> ModelRepository:
     """Makes the repository.
@@ -16,7 +18,8 @@ def make_repository(settings: Settings, provider: Provider) -> ModelRepository:
     return ModelRepository(
         settings.models_dir,
         provider=provider,
-        intra_op_threads=settings.intra_op_threads or min(4, max(1, cores - 1)),
+        intra_op_threads=settings.intra_op_threads or min(_MOST_THREADS, max(1, cores - 1)),
+        long_run_threads=settings.intra_op_threads or min(_MOST_THREADS, cores),
         max_batch_size=settings.max_batch_size,
         gpu=GpuPolicy(
             memory_limit_bytes=settings.gpu_memory_limit_bytes,

@@ -73,7 +73,7 @@ def _make_prediction(case: Any) -> None:
     elif isinstance(case.body, dict):
         for name in set(case.query or ()) & set(case.body):
             del case.query[name]
-        if case.media_type == "application/json":
+        if case.media_type == "application/json" and "images" in case.body:
             in_path = {"name": "model", "version": "version"}
             said = {in_path[name] for name in case.path_parameters or ()}
             case.body = {key: value for key, value in case.body.items() if key not in said}

@@ -48,9 +48,8 @@ def test_a_short_model_is_measured_once() -> None:
     assert measured == [1]
 
 
-def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_path: Path) -> None:
-    """One image is 50 products of 256 x 256 matrices; two images are twice as many."""
-
+def put_long(folder: Path) -> None:
+    """A model of long runs: one image is 50 products of 256 x 256 matrices, and two images are twice as many."""
     nodes = [
         helper.make_node("ReduceMax", ["plain", "first"], ["scale"], keepdims=1),
         helper.make_node("Unsqueeze", ["scale", "last"], ["wide"]),
@@ -68,17 +67,31 @@ def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_pat
         numpy_helper.from_array(np.zeros((), np.float32), "nothing"),
         helper.make_tensor("matrix", TensorProto.FLOAT, [256, 256], np.full(256 * 256, 1 / 256, np.float32)),
     ]
-    put(tmp_path, "long", "1", tiny_model("long", tail=(nodes, constants)))
-    gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True)
+    put(folder, "long", "1", tiny_model("long", tail=(nodes, constants)))
 
-    def repository(max_batch_size: int | None) -> ModelRepository:
-        return ModelRepository(
-            tmp_path,
-            provider=Provider("cpu"),
-            intra_op_threads=1,
-            max_batch_size=max_batch_size,
-            gpu=gpu,
-        )
 
-    assert repository(None).load("long", "1").session.max_batch_size < 32
-    assert repository(32).load("long", "1").session.max_batch_size == 32  # what is set is kept
+def repository(
+    folder: Path, *, max_batch_size: int | None = None, long_run_threads: int | None = None
+) -> ModelRepository:
+    return ModelRepository(
+        folder,
+        provider=Provider("cpu"),
+        intra_op_threads=1,
+        max_batch_size=max_batch_size,
+        gpu=GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=True),
+        long_run_threads=long_run_threads,
+    )
+
+
+def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_path: Path) -> None:
+    put_long(tmp_path)
+    assert repository(tmp_path).load("long", "1").session.max_batch_size < 32
+    assert repository(tmp_path, max_batch_size=32).load("long", "1").session.max_batch_size == 32  # what is set is kept
+
+
+def test_long_runs_are_made_by_more_threads(tmp_path: Path) -> None:
+    put_long(tmp_path)
+    put(tmp_path, "short", "1", tiny_model("short"))
+    models = repository(tmp_path, long_run_threads=2)
+    assert [models.load(name, "1").session.intra_op_threads for name in ("long", "short")] == [2, 1]
+    assert repository(tmp_path).load("long", "1").session.intra_op_threads == 1

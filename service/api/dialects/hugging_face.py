@@ -105,14 +105,14 @@ _REQUEST: Document = {
     "properties": {
         "inputs": {"oneOf": [_BASE64, {"type": "array", "items": _BASE64, "minItems": 1}]},
         "parameters": {
-            "type": "object",
+            "type": ["object", "null"],
             "additionalProperties": False,
             "properties": {
                 "top_k": NUMBER,
                 "function_to_apply": {"type": ["string", "null"], "enum": ["softmax", "sigmoid", None]},
             },
         },
-        "options": {"type": "object", "description": "Passed over."},
+        "options": {"type": ["object", "null"], "description": "Passed over."},
     },
 }
 _DESCRIPTION = """\

@@ -132,7 +132,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
                         "type": "object",
                         "properties": {
                             "instances": INSTANCES,
-                            "parameters": {"type": "object"},
+                            "parameters": {"type": ["object", "null"]},
                         },
                     }
                 },
