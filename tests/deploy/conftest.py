@@ -18,6 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.deploy.checked import Check, checking
 from tests.fixtures.pictures import first_test_images
 from tests.process import ROOT, ServerProcess
 
@@ -66,6 +67,13 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels.squeeze()).save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def faults_of() -> Iterator[Check]:
+    """What a server would say against a custom resource."""
+    with checking() as check:
+        yield check
 
 
 @pytest.fixture(scope="module")  # not longer: its load would take a core from the tests that follow

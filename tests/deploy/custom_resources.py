@@ -31,14 +31,13 @@ _RAY_GROUP = {"rayStartParams": dict, "template": dict}
 _RAY_WORKERS = {**_RAY_GROUP, "groupName": str, "replicas": int, "minReplicas": int, "maxReplicas": int}
 _RAY_CLUSTER = {"rayVersion": str, "enableInTreeAutoscaling": bool, "headGroupSpec": dict, "workerGroupSpecs": list}
 _RAY_SERVICE = {"serveConfigV2": str, "rayClusterConfig": dict}
-KINDS = {*_MODELS, *_CLASSES, "RayService"}
 
 
 def faults_of(document: dict[str, Any]) -> list[str]:
     """What a server would say against a document.
 
     Args:
-        document: of one of ``KINDS``.
+        document: of a kind that a manifest here has.
 
     Returns:
         A line for each fault; empty where there is none.

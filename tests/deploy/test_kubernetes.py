@@ -15,7 +15,7 @@ import yaml
 
 from service.settings import Settings
 from service.workers.stop_signals import DRAIN_GRACE_S
-from tests.deploy.custom_resources import KINDS, faults_of
+from tests.deploy.checked import CUSTOM_KINDS, Check
 from tests.process import ROOT
 
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -49,9 +49,9 @@ def pods(manifests: dict[str, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
-def test_it_is_valid(manifests: dict[str, list[dict[str, Any]]], overlay: str) -> None:
+def test_it_is_valid(manifests: dict[str, list[dict[str, Any]]], overlay: str, faults_of: Check) -> None:
     for document in manifests[overlay]:
-        if document["kind"] in KINDS:
+        if document["kind"] in CUSTOM_KINDS:
             assert faults_of(document) == []
         else:
             kubernetes_validate.validate(document, "1.33", strict=True)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from service.settings import Settings
-from tests.deploy.custom_resources import faults_of
+from tests.deploy.checked import Check
 from tests.process import ROOT
 
 FOLDER = ROOT / "deploy" / "ray"
@@ -64,7 +64,7 @@ def test_the_image_has_what_the_serving_image_has() -> None:
         (KUBERNETES / "monitoring" / "servicemonitor.yaml", ("spec", "endpoints", 0)),
     ],
 )
-def test_a_field_that_there_is_not_is_found(path: Path, place: tuple[str | int, ...]) -> None:
+def test_a_field_that_there_is_not_is_found(path: Path, place: tuple[str | int, ...], faults_of: Check) -> None:
     document = read(path)
     assert faults_of(document) == []
     changed = copy.deepcopy(document)
