@@ -32,9 +32,9 @@ from service.errors import DeadlineExceededError
 logger = logging.getLogger(__name__)
 
 _RUN_CHILD: Final = "from service.decoding.decode_child import main; main()"
+_ATTEMPTS: Final = 2
+"""The kernel counts a process's time in ticks of some milliseconds, and on a busy machine some that others used."""
 # NumPy's library of linear algebra would make a thread for each core, and a process with threads should not be forked.
-_TWO_TICKS_S = 0.02
-"""The kernel counts a process's time in ticks of up to 10 ms, and on a busy machine some that others used."""
 _CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -88,8 +88,8 @@ class DecodeChildren:
             NoChildError: no process can be started.
         """
         wanted = json.dumps(asdict(target)).encode()
-        for limit_s in (cpu_s, cpu_s + _TWO_TICKS_S):
-            head = REQUEST.pack(len(wanted), len(data), limit_s, memory_bytes) + wanted
+        head = REQUEST.pack(len(wanted), len(data), cpu_s, memory_bytes) + wanted
+        for _ in range(_ATTEMPTS):
             child = self._idle_child()
             outcome, content = (ENDED, b"") if child is None else self._ask(child, head, data, deadline)
             if outcome == ENDED:  # before it had read the request: it was idle, and the kernel was short of memory
