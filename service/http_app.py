@@ -108,10 +108,15 @@ class HttpApp:
             self._layers = CORSMiddleware(
                 self._layers,
                 allow_origins=settings.cors_origins,
-                allow_methods=("GET", "POST"),
+                allow_methods=sorted(self._methods()),
                 allow_headers=("*",),
                 expose_headers=("X-Request-ID", "Server-Timing", "Retry-After", "Inference-Header-Content-Length"),
             )
+
+    def _methods(self) -> set[str]:
+        """The methods that pages of other origins may use: TorchServe's clients use PUT."""
+        operations = (operation for dialect in self.dialects or () for operation, _ in dialect.operations)
+        return {"GET", "POST"}.union(*(operation.methods for operation in operations))
 
     def _taken_paths(self) -> frozenset[str]:
         """The paths of the two endpoints at which a dialect answers in their place, as Vertex AI may ask for."""

@@ -1,5 +1,6 @@
 """What a client may send to ``/predict``: four kinds of body, each turned into pictures or pixels, and parameters."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from service.api.forms import read_form
@@ -108,16 +109,21 @@ def parse_body(body: bytes, content_type: bytes, max_images: int, query: Paramet
     raise UnsupportedMediaTypeError(f"{content_type[:80].decode('latin-1')!r} is not accepted; send {ACCEPTED}")
 
 
-def explain_mangling(error: InvalidImagesError, body: Body, data: bytes) -> InvalidImagesError:
+def explain_mangling(error: InvalidImagesError, pictures: Sequence[object] | bytes, data: bytes) -> InvalidImagesError:
     """Adds to the error of a picture that it was damaged on the way, where its bytes show it.
 
     Args:
         error: raised by decoding.
-        body: the parsed body.
+        pictures: of the body.
         data: the bytes of the body.
     """
-    is_one_picture = isinstance(body.uploads, list) and body.uploads[0].data is data
-    if not is_one_picture or len(data) < _LEAST_PICTURE_BYTES or any(sign in data for sign in b"\n\r\0"):
+    first = None if isinstance(pictures, bytes) else pictures[0]
+    if (
+        not isinstance(first, Upload)
+        or first.data is not data
+        or len(data) < _LEAST_PICTURE_BYTES
+        or any(sign in data for sign in b"\n\r\0")
+    ):
         return error
     hint = "; it has no line feed and no zero byte, which `curl -d` removes: send it with `curl --data-binary`"
     return InvalidImagesError([ImageFault(fault.index, fault.filename, fault.reason + hint) for fault in error.faults])

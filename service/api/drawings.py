@@ -1,12 +1,17 @@
 """Whether the pictures of a request can be prepared as drawn digits."""
 
-from service.api.bodies import Body
+from collections.abc import Sequence
+
 from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 
 
-def is_drawing(model: ServedModel, body: Body) -> bool:
+def is_drawing(model: ServedModel, pictures: Sequence[object] | bytes) -> bool:
     """Checks that drawn digits can be prepared.
+
+    Args:
+        model: that they are for.
+        pictures: files, or a whole .npy file.
 
     Returns:
         True.
@@ -19,6 +24,6 @@ def is_drawing(model: ServedModel, body: Body) -> bool:
         raise MalformedRequestError(
             f"prepare=digit is for models of light strokes on a dark ground, which {metadata.name} is not; leave it out"
         )
-    if isinstance(body.uploads, bytes):
+    if isinstance(pictures, bytes):
         raise MalformedRequestError("prepare=digit needs pictures; the body is an array of pixels, used as it is")
     return True

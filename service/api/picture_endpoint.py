@@ -100,10 +100,10 @@ class PictureEndpoint(ClassifyingEndpoint):
                 body.uploads,
                 deadline=deadline,
                 is_abandoned=connection.is_gone,
-                centers_strokes=parameters.prepare == "digit" and is_drawing(model, body),
+                centers_strokes=parameters.prepare == "digit" and is_drawing(model, body.uploads),
             )
         except InvalidImagesError as error:
-            raise explain_mangling(error, body, data) from None
+            raise explain_mangling(error, body.uploads, data) from None
         picture = Picture(model, pixels, seen[0] if seen else None, media_type, own, deadline, connection)
         return await self._answer(picture)
 

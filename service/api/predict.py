@@ -68,7 +68,7 @@ class PredictEndpoint(ClassifyingEndpoint):
 
                 result, filenames, faults, good = await classify_good(ask, uploads, body.faults)
         except InvalidImagesError as error:
-            raise explain_mangling(error, body, data) from None
+            raise explain_mangling(error, body.uploads, data) from None
         context.result = result
         asked = headers.get(b"accept-encoding")
         write = partial(answer, result, media_type, parameters, filenames, faults, uploads=good, accept_encoding=asked)
@@ -89,7 +89,7 @@ class PredictEndpoint(ClassifyingEndpoint):
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
-            centers_strokes=parameters.prepare == "digit" and is_drawing(model, body),
+            centers_strokes=parameters.prepare == "digit" and is_drawing(model, body.uploads),
         )
 
 

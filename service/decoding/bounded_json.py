@@ -213,7 +213,9 @@ class BoundedJson:
         return {key: self._put_back(item, levels - 1) for key, item in value.items()}
 
     def _reason(self, said: str) -> str:
-        """The parser's message, or a clearer one where the text is not UTF-8."""
+        """The parser's message, or a clearer one where the text is empty or not UTF-8."""
+        if not self._text or self._text.isspace():
+            return "it is empty"
         try:
             self._text.decode()
         except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from service.api.operation import Operation
+from service.api.parameters import NO_PARAMETERS, Parameters
 from service.api.problems import Explanation
 from service.classifier import Classification
 from service.decoding import NumberList, Upload
@@ -55,12 +56,14 @@ class Question(NamedTuple):
         write: makes the answer.
         model: name, or None for the default model.
         version: or None for its default version.
+        parameters: how the pictures are prepared, and what is decided by the probabilities.
     """
 
     pictures: list[Upload] | list[PixelList] | bytes
     write: Callable[[Classification], Reply]
     model: str | None = None
     version: str | None = None
+    parameters: Parameters = NO_PARAMETERS
 
 
 Reader = Callable[[DialectRequest], Question]

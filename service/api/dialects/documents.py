@@ -29,7 +29,7 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
     Args:
         body: whole.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
-        right: what would be right, for messages.
+        right: what would be right, for messages, as ``send ...``.
         numbers_keys: members whose lists of numbers are taken out before the parser sees them.
 
     Returns:
@@ -45,9 +45,12 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
         raise TooLargeError(f"the JSON has more elements than {max_images} images need, which are allowed; {right}")
     if bounded.is_long(max_images):
         raise TooLargeError("the JSON is longer than its images need; it holds too many blanks or digits")
-    document = bounded.parse()
+    try:
+        document = bounded.parse()
+    except MalformedRequestError as error:
+        raise MalformedRequestError(f"{error}; {right}") from None
     if not isinstance(document, dict):
-        raise MalformedRequestError(right)
+        raise MalformedRequestError(f"the JSON is not of the right form; {right}")
     if (name := bounded.repeated_member(document)) is not None:
         raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice in one object")
     return document

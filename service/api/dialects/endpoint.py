@@ -1,15 +1,18 @@
 """The endpoint of every dialect: the way of a request to the classifier and back, with the dialect's own words."""
 
 import time
+from urllib.parse import parse_qsl
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.api.answers import LOOP_NUMBERS, server_timing
-from service.api.bodies import LOOP_BYTES
+from service.api.bodies import LOOP_BYTES, explain_mangling
 from service.api.compression import compress
 from service.api.context import context_of
+from service.api.decisions import check_decisions, is_much
 from service.api.dialects.dialect import Dialect, DialectRequest, PixelList, Question, Reader
+from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.problems import explain
 from service.api.requests import read_body, read_timeout_s
@@ -17,11 +20,12 @@ from service.api.work_thread import WorkThread
 from service.classifier import Images
 from service.declarations import declare
 from service.decoding import Target, Upload, read_images, read_json_pixels
-from service.errors import MalformedRequestError, TooLargeError
+from service.errors import InvalidImagesError, MalformedRequestError, TooLargeError
 from service.http.asgi import Reply, Scope
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
 from service.limits import RequestLimits
+from service.models.catalog import ServedModel
 
 
 @declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
@@ -53,6 +57,7 @@ class DialectEndpoint(ClassifyingEndpoint):
         headers = dict(scope["headers"])
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
+        _refuse_query(scope["query_string"])
         body = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
         request = DialectRequest(scope["path_params"], headers, body, max_images)
 
@@ -73,13 +78,18 @@ class DialectEndpoint(ClassifyingEndpoint):
             model = classifier.catalog.find(question.model, question.version)
             if model.target != target:
                 images = _images(question, model.target, max_images)
-        result = await classifier.classify(
-            model,
-            images,
-            deadline=deadline,
-            is_abandoned=connection.is_gone,
-            is_alone=connection.is_alone(),
-        )
+        centers_strokes = _check(question, model)
+        try:
+            result = await classifier.classify(
+                model,
+                images,
+                deadline=deadline,
+                is_abandoned=connection.is_gone,
+                is_alone=connection.is_alone(),
+                centers_strokes=centers_strokes,
+            )
+        except InvalidImagesError as error:
+            raise explain_mangling(error, question.pictures, body) from None
         context.result = result
 
         def write() -> Reply:
@@ -87,8 +97,26 @@ class DialectEndpoint(ClassifyingEndpoint):
             reply.headers.append((b"server-timing", server_timing(result)))
             return compress(reply, headers.get(b"accept-encoding"))
 
-        is_long = result.probabilities.size > LOOP_NUMBERS
+        is_long = result.probabilities.size > LOOP_NUMBERS or (
+            question.parameters.ask_decisions() and (is_long or is_much(result))
+        )
         return await self._do(write, connection, deadline) if is_long else write()
+
+
+def _refuse_query(query: bytes) -> None:
+    """Raises MalformedRequestError where the address has parameters: none of these APIs has any there."""
+    if query:
+        pairs = parse_qsl(query[:1024].decode("latin-1"), keep_blank_values=True)
+        name = pairs[0][0] if pairs else query[:64].decode("latin-1")
+        raise MalformedRequestError(f"unknown parameter {name[:64]!r} in the address; this API takes none there")
+
+
+def _check(question: Question, model: ServedModel) -> bool:
+    """Checks before a model runs that it can do what is asked; says whether strokes are to be centred."""
+    parameters = question.parameters
+    if parameters.ask_decisions():
+        check_decisions(model.metadata, parameters)
+    return parameters.prepare == "digit" and is_drawing(model, question.pictures)
 
 
 def _images(question: Question, target: Target, max_images: int) -> Images:

@@ -50,7 +50,7 @@ def read(request: DialectRequest) -> Question:
 
 def read_json(request: DialectRequest, model: str | None, version: str | None) -> Question:
     """Reads ``{"inputs": ..., "parameters": {...}}``."""
-    document = read_document(request.body, request.max_images, f"the JSON is not of the right form; {_RIGHT}")
+    document = read_document(request.body, request.max_images, _RIGHT)
     reject_others(document, _MEMBERS, "member")
     read_object(document, "options")  # how Hugging Face's own service is to treat the request
     parameters = read_object(document, "parameters")

@@ -98,15 +98,20 @@ def read_column(value: Any, what: str, max_images: int) -> Pictures:
     return read_rows(value, what, max_images)
 
 
+def _only_member(element: dict[str, Any], what: str) -> Any:
+    if len(element) != 1:
+        names = ", ".join(str(name)[:32] for name in list(element)[:8]) or "none"
+        raise MalformedRequestError(f"each of `{what}` must be {_PICTURE}; one has the members {names}")
+    return next(iter(element.values()))
+
+
 def _open(element: Any, what: str) -> str | LongText | NumberList:
     """What one element holds: base64 or numbers."""
-    for _ in range(2):  # {"image": {"b64": "..."}}
-        if not isinstance(element, dict):
-            break
-        if len(element) != 1:
-            names = ", ".join(str(name)[:32] for name in list(element)[:8]) or "none"
-            raise MalformedRequestError(f"each of `{what}` must be {_PICTURE}; one has the members {names}")
-        element = next(iter(element.values()))
+    if isinstance(element, dict):
+        element = _only_member(element, what)
+        if isinstance(element, dict):  # {"image": {"b64": "..."}}
+            _only_member(element, what)
+            element = element.get("b64")
     if not isinstance(element, str | LongText | NumberList):
         raise MalformedRequestError(f"each of `{what}` must be {_PICTURE}, all in one form")
     return element

@@ -1,6 +1,6 @@
 """The bodies that ``/predict`` takes, for hosts that pass any body on: SageMaker, and Vertex AI's raw predictions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
@@ -14,6 +14,7 @@ from service.api.dialects.instances import read_rows
 from service.api.json_writing import STEP_NUMBERS
 from service.api.parameters import Parameters, merge
 from service.classifier import Classification
+from service.decoding import Upload
 from service.errors import MalformedRequestError
 from service.http.asgi import Reply
 
@@ -38,14 +39,16 @@ def read_own(request: DialectRequest, parameters: Parameters) -> Question:
     merged = merge((("custom attributes", parameters), ("body", body.parameters)))
     if merged.on_error is not None:
         raise MalformedRequestError("on_error works with /predict only; leave it out")
-    filenames = body.filenames()
+    uploads, filenames = body.uploads, body.filenames()
+    if merged.ask_decisions() and accepted != JSON and (accepted != JSON_LINES or isinstance(uploads, bytes)):
+        raise MalformedRequestError(f"decisions need an answer in JSON; Accept asks for {accepted.decode()}")
 
     def write(result: Classification) -> Reply:
         if accepted == JSON_LINES:
-            return _write_lines(result, merged)
-        return answer(result, accepted, merged, filenames)._replace(headers=[])
+            return _write_lines(result, merged, uploads, filenames)
+        return answer(result, accepted, merged, filenames, uploads=uploads)._replace(headers=[])
 
-    return Question(body.uploads, write, merged.model, merged.version)
+    return Question(uploads, write, merged.model, merged.version, merged)
 
 
 def is_json_lines(request: DialectRequest) -> bool:
@@ -78,14 +81,25 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
     return Question(pictures, write, parameters.model, parameters.version)
 
 
-def _write_lines(result: Classification, parameters: Parameters) -> Reply:
+def _write_lines(
+    result: Classification,
+    parameters: Parameters,
+    uploads: Sequence[Upload] | bytes = b"",
+    filenames: Sequence[str | None] | None = None,
+) -> Reply:
     """One prediction of ``/predict`` in each line."""
     step = max(1, STEP_NUMBERS // result.probabilities.shape[1])
 
     def lines() -> Iterator[bytes]:
         for at in range(0, len(result.probabilities), step):
-            part = result._replace(probabilities=result.probabilities[at : at + step])
-            for prediction in orjson.loads(answer(part, JSON, parameters).body)["predictions"]:
+            here = range(at, at + step)
+            part = result._replace(
+                probabilities=result.probabilities[at : at + step],
+                seen=[seen._replace(place=seen.place - at) for seen in result.seen if seen.place in here],
+            )
+            names = None if filenames is None else filenames[at : at + step]
+            sent = uploads if isinstance(uploads, bytes) else uploads[at : at + step]
+            for prediction in orjson.loads(answer(part, JSON, parameters, names, uploads=sent).body)["predictions"]:
                 yield orjson.dumps(prediction) + b"\n"
 
     return Reply(200, b"".join(lines()), JSON_LINES, [])

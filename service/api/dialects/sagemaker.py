@@ -27,6 +27,7 @@ _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _KNOWN = ("model", "version", "top_k", "probabilities")
 _FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
 _FIRST_BYTES = 4096
+_RIGHT_JSON = "`images` as /predict takes them, `instances` as TF Serving or `inputs` as Hugging Face"
 _LIKE = 0.75  # topk is like top_k, trace-id is like none
 
 
@@ -49,7 +50,9 @@ def _read(request: DialectRequest, parameters: Parameters) -> Question:
         return read_lines(request, parameters)
     if media_type_of(request) == "application/json":
         member = _FIRST_MEMBER.search(request.body[:_FIRST_BYTES]) or _FIRST_MEMBER.search(request.body[-_FIRST_BYTES:])
-        kind = b"images" if member is None else member[1]
+        if member is None:
+            return _read_own(request, parameters)
+        kind = member[1]
         if kind != b"images":
             _refuse_listing(parameters, kind.decode())
         if kind == b"instances":
@@ -58,6 +61,14 @@ def _read(request: DialectRequest, parameters: Parameters) -> Question:
         if kind == b"inputs":
             return hugging_face.read_json(request, parameters.model, parameters.version)
     return read_own(request, parameters)
+
+
+def _read_own(request: DialectRequest, parameters: Parameters) -> Question:
+    """Reads JSON that has no member by which its kind is known."""
+    try:
+        return read_own(request, parameters)
+    except MalformedRequestError as error:
+        raise MalformedRequestError(f"{error}; send {_RIGHT_JSON}") from None
 
 
 def read_attributes(text: str) -> Parameters:

@@ -66,9 +66,7 @@ def _tell(ranked: Ranked) -> list[Any]:
 
 
 def _read(request: DialectRequest, members: tuple[str, ...], right: str) -> Document:
-    document = read_document(
-        request.body, request.max_images, f"the body is not of the right form; {right}", numbers_keys(request.body)
-    )
+    document = read_document(request.body, request.max_images, right, numbers_keys(request.body))
     known = ("signature_name", *members)
     if unknown := [name for name in document if name not in known]:
         raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(known)}")

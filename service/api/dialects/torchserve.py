@@ -68,11 +68,10 @@ def read(request: DialectRequest) -> Question:
 
 
 def _read_json(request: DialectRequest, model: str, version: str | None) -> Question:
-    right = f"the JSON is not of the right form; {_RIGHT}"
-    document = read_document(request.body, request.max_images, right, numbers_keys(request.body))
+    document = read_document(request.body, request.max_images, _RIGHT, numbers_keys(request.body))
     reject_others(document, ("instances", *_FIELDS), "member")
     if len(document) != 1:
-        raise MalformedRequestError(right)
+        raise MalformedRequestError(f"the JSON is not of the right form; {_RIGHT}")
     name, value = next(iter(document.items()))
     if name == "instances":
         return Question(read_rows(value, name, request.max_images), _write_predictions, model, version)

@@ -29,10 +29,11 @@ from service.api.dialects.documents import (
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
 from service.api.dialects.own_bodies import read_own
 from service.api.operation import PICTURE_BODIES, Operation, json_answer
-from service.api.parameters import NO_PARAMETERS
+from service.api.parameters import MOST_TOP_K, NO_PARAMETERS
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
+from service.decoding import LongText
 from service.errors import MalformedRequestError
 from service.http.asgi import Reply
 
@@ -46,7 +47,8 @@ _MOST_PREDICTIONS = 10  # as AutoML, where none is given
 
 def read(request: DialectRequest) -> Question:
     """Reads a request: ``instances``, or any body of ``/predict``."""
-    if media_type_of(request) not in ("", "application/json") or request.body[:64].lstrip()[:1] != b"{":
+    media_type = media_type_of(request)
+    if media_type != "application/json" and (media_type or request.body[:64].lstrip()[:1] != b"{"):
         return read_own(request, NO_PARAMETERS)
     document = read_document(request.body, request.max_images, _RIGHT, numbers_keys(request.body))
     if "images" in document:
@@ -74,12 +76,15 @@ def _read_content(instances: list[Any], parameters: Document, max_images: int) -
         if not isinstance(instance, dict) or "content" not in instance:
             raise MalformedRequestError("each of `instances` must have `content`, since one has it")
         reject_others(instance, _CONTENT, "member of an instance")
+        if not all(value is None or isinstance(value, str | LongText) for value in instance.values()):
+            raise MalformedRequestError(
+                "each of `instances` must be a picture in base64 as `content`; `mimeType` is text"
+            )
     reject_others(parameters, (*_MOST, *_LEAST), "parameter")
-    most = next((parameters[name] for name in _MOST if name in parameters), _MOST_PREDICTIONS)
-    least = next((parameters[name] for name in _LEAST if name in parameters), 0.0)
+    most, least = _value(parameters, _MOST, _MOST_PREDICTIONS), _value(parameters, _LEAST, 0.0)
     if type(most) is float and most.is_integer():
         most = int(most)  # Vertex AI's client sends every number as one with a fraction
-    if type(most) is not int or not 1 <= most <= 1_000_000:
+    if type(most) is not int or most < 1:
         raise MalformedRequestError("maxPredictions must be a whole number from 1 up")
     if type(least) not in (int, float) or not 0 <= least <= 1:
         raise MalformedRequestError("confidenceThreshold must be a number from 0 to 1")
@@ -95,10 +100,18 @@ def _read_content(instances: list[Any], parameters: Document, max_images: int) -
                 "confidences": [confidence for _, confidence in kept],
             }
 
-        return reply({"predictions": each(result, tell, most)})
+        return reply({"predictions": each(result, tell, min(most, MOST_TOP_K))})
 
     contents = [instance["content"] for instance in instances]
     return Question(read_rows(contents, "instances", max_images), write)
+
+
+def _value(parameters: Document, names: tuple[str, str], otherwise: float) -> Any:
+    """A parameter, which has two names; null is the same as absent."""
+    given = [parameters[name] for name in names if parameters.get(name) is not None]
+    if len(given) > 1:
+        raise MalformedRequestError(f"{names[0]} and {names[1]} are the same parameter; give one of them")
+    return given[0] if given else otherwise
 
 
 def vertex_ai(health_route: str, predict_route: str) -> Dialect:

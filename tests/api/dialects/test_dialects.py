@@ -71,11 +71,45 @@ def test_the_document_describes_every_dialect_under_a_tag_of_its_own(client: htt
     assert "get" in document["paths"]["/models/{name}"]  # of the service's own API, beside a dialect's POST
 
 
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("query", ["model=mnist", "top_k=1", "a", "=", "%ff=1"])
+def test_parameters_in_the_address_are_refused_and_not_passed_over(
+    client: httpx.Client, name: str, query: str, cat: bytes
+) -> None:
+    method, path = ASKED[name]
+    answer = client.request(method, f"{path}?{query}", content=cat)
+    assert answer.status_code == 400
+    assert "this API takes none there" in answer.text
+    assert answer.json().keys() <= {"error", "code", "type", "message"}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("body", [b"", b" ", b"{", b"\xff", b"null"])
+def test_what_is_no_json_is_refused_with_what_would_be_right(client: httpx.Client, name: str, body: bytes) -> None:
+    method, path = ASKED[name]
+    answer = client.request(method, path, content=body, headers={"Content-Type": "application/json"})
+    document = answer.json()
+    said = document.get("error") or document["message"]
+    assert answer.status_code == 400
+    assert "zero-length" not in said
+    assert "send" in said
+
+
+@pytest.mark.parametrize("name", ["huggingface", "torchserve", "sagemaker", "vertex"])
+def test_a_picture_that_curl_has_damaged_is_told_of(client: httpx.Client, name: str, cat: bytes) -> None:
+    method, path = ASKED[name]
+    mangled = bytes(sign for sign in cat if sign not in b"\n\r\0")
+    answer = client.request(method, path, content=mangled, headers={"Content-Type": "image/png"})
+    assert answer.status_code == 422
+    assert "send it with `curl --data-binary`" in answer.text
+
+
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder: Path = tmp_path_factory.mktemp("guarded")
     flags, keys = write_keys(folder, predict=("predict",))
-    with ServerProcess(folder / "log", "--dialects", ",".join(DIALECTS), *flags) as process:
+    flags += ["--dialects", ",".join(DIALECTS), "--cors-origins", "https://example.org"]
+    with ServerProcess(folder / "log", *flags) as process:
         process.key = keys["predict"]  # type: ignore[attr-defined]
         yield process
 
@@ -94,6 +128,15 @@ def test_with_keys_every_dialect_asks_for_one(guarded: ServerProcess, name: str,
 @pytest.mark.parametrize("path", OPEN)
 def test_the_pings_need_no_key(guarded: ServerProcess, path: str) -> None:
     assert httpx.get(guarded.url + path).status_code == 200
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_pages_of_other_origins_may_send_what_a_dialect_takes(guarded: ServerProcess, name: str) -> None:
+    method, path = ASKED[name]
+    headers = {"Origin": "https://example.org", "Access-Control-Request-Method": method}
+    answer = httpx.options(guarded.url + path, headers=headers)
+    assert answer.status_code == 200
+    assert method in answer.headers["access-control-allow-methods"]
 
 
 def test_all_methods_of_a_path_are_allowed_by_name(client: httpx.Client) -> None:

@@ -9,10 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api.json_writing import STEP_NUMBERS
+from service.api.schemas import PIXEL as PIXEL_IN_BASE64
+from tests.process import ServerProcess
+
 Predicted = Callable[..., dict[str, float]]
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 PNG = {"Content-Type": "image/png"}
 LINES = {"Content-Type": "application/jsonlines"}
+PIXEL = base64.b64decode(PIXEL_IN_BASE64)
 
 
 @pytest.mark.parametrize("media_type", ["image/png", "application/x-image", "application/octet-stream"])
@@ -99,6 +104,7 @@ def test_batch_transform_sends_a_file(client: httpx.Client, cat: bytes) -> None:
         ({"content": b'"AAAA"\n' * 1025, "headers": LINES}, 413, "1025 images in one request"),
         ({"content": b"a,b", "headers": {"Content-Type": "text/csv"}}, 415, "'text/csv' is not accepted"),
         ({"json": {"anything": 1}}, 400, "unknown member 'anything'"),
+        ({"json": {}}, 400, "`instances` as TF Serving or `inputs` as Hugging Face"),
         ({"json": {"images": ["AAAA"], "on_error": "report"}}, 400, "on_error works with /predict only"),
         ({"json": {"instances": ["AAAA"]}, "headers": {ATTRIBUTES: "top_k=2"}}, 400, "do not work with `instances`"),
         ({"content": b"a", "headers": PNG | {"Accept": "text/csv"}}, 406, "application/jsonlines"),
@@ -109,6 +115,58 @@ def test_other_bodies_are_refused_with_what_would_be_right(
 ) -> None:
     answer = client.post("/invocations", **sent)
     assert (answer.status_code, said in answer.json()["error"]) == (status, True), answer.text
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines"])
+@pytest.mark.parametrize(
+    "asked", [{"receipt": True}, {"min_confidence": 0.99}, {"coverage": 0.95}, {"familiarity": True}]
+)
+def test_decisions_are_answered_as_predict_answers_them(
+    client: httpx.Client, cat: bytes, asked: dict[str, Any], accept: str
+) -> None:
+    document = {"images": [base64.b64encode(cat).decode()], "probabilities": "none", **asked}
+    answer = client.post("/invocations", json=document, headers={"Accept": accept}).json()
+    (wanted,) = client.post("/predict", json=document).json()["predictions"]
+    assert (answer if accept.endswith("lines") else answer["predictions"][0]) == wanted
+    assert asked.keys() - {"coverage", "min_confidence"} <= wanted.keys()
+
+
+@pytest.mark.parametrize("path", ["/invocations", "/vertex/predict"])
+def test_drawn_digits_are_prepared_as_predict_prepares_them(
+    client: httpx.Client, samples: dict[str, list[Path]], path: str
+) -> None:
+    text = base64.b64encode(samples["mnist"][14].read_bytes()).decode()
+    document = {"images": [text], "model": "mnist", "prepare": "digit"}
+    answer = client.post(path, json=document).json()
+    assert answer == client.post("/predict", json=document).json()
+    assert answer != client.post("/predict", json=document | {"prepare": "none"}).json()
+
+
+@pytest.mark.parametrize(
+    ("asked", "accept", "said"),
+    [
+        ({"prepare": "digit"}, "*/*", "prepare=digit is for models of light strokes"),
+        ({"coverage": 0.5}, "*/*", "coverage is 0.5; of cifar10 version 2 it can be"),
+        ({"receipt": True}, "application/x-npy", "decisions need an answer in JSON"),
+    ],
+)
+def test_what_cannot_be_decided_is_refused(
+    client: httpx.Client, cat: bytes, asked: dict[str, Any], accept: str, said: str
+) -> None:
+    document = {"images": [base64.b64encode(cat).decode()], **asked}
+    answer = client.post("/invocations", json=document, headers={"Accept": accept})
+    assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
+
+
+def test_each_line_has_the_warnings_and_the_file_of_its_own_picture(tmp_path: Path, cat: bytes) -> None:
+    flags = ("--dialects", "sagemaker", "--max-images-per-request", "2000")
+    count = STEP_NUMBERS // 10 + 2  # more than are written in one step
+    files = [("file", (f"{at}.png", cat)) for at in range(count - 1)] + [("file", ("blank.png", PIXEL))]
+    with ServerProcess(tmp_path / "log", *flags) as process:
+        answer = httpx.post(f"{process.url}/invocations", files=files, headers={"Accept": LINES["Content-Type"]})
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert [line["file"] for line in lines] == [name for _, (name, _) in files]
+    assert [at for at, line in enumerate(lines) if "warnings" in line] == [count - 1]
 
 
 def test_two_pictures_in_a_line_are_refused(client: httpx.Client, cat: bytes) -> None:

@@ -170,6 +170,7 @@ BLANK = np.zeros((32, 32, 3), int)
         ({"instances": [{"image": BLANK[None].tolist()}]}, "nested as [1, 32, 32, 3]"),
         ({"instances": [{"image": BLANK.tolist()}, {"image": {"b64": "AAAA"}}]}, "send one kind in a request"),
         ({"instances": [{"a": {"b": {"c": "AAAA"}}}]}, "each of `instances` must be a picture"),
+        ({"instances": [{"image": {"url": "AAAA"}}]}, "each of `instances` must be a picture"),
         ({"inputs": {"a": ["AAAA"], "b": ["AAAA"]}}, "must have one input"),
         ({"instances": ["AAAA"], "signature_name": "other"}, "signature_name is 'other'; the model has one signature"),
         ({"instances": ["AAAA"], "signature_name": {}}, "signature_name is not text"),

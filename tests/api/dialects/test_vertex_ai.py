@@ -25,6 +25,7 @@ def test_instances_get_rows_of_probabilities(client: httpx.Client, cat: bytes, p
     [
         ({}, 10),
         ({"maxPredictions": 3}, 3),
+        ({"maxPredictions": 1e12, "confidenceThreshold": None}, 10),
         ({"max_predictions": 2.0}, 2),  # as a protobuf Value, in which Vertex AI's client sends it
         ({"confidenceThreshold": 0.5}, 1),
         ({"confidence_threshold": 0.01, "maxPredictions": 5}, 2),
@@ -58,6 +59,13 @@ def test_raw_predictions_are_answered_as_predict_answers_them(client: httpx.Clie
         ({"instances": [{"content": "AAAA"}], "parameters": {"top_k": 1}}, "unknown parameter 'top_k'"),
         ({"instances": [{"content": "AAAA"}], "parameters": {"maxPredictions": 0}}, "maxPredictions must be"),
         ({"instances": [{"content": "AAAA"}], "parameters": {"maxPredictions": True}}, "maxPredictions must be"),
+        ({"instances": [{"content": "AAAA", "mimeType": 5}]}, "`mimeType` is text"),
+        ({"instances": [{"content": {"b64": "AAAA"}}]}, "each of `instances` must be a picture in base64 as `content`"),
+        ({"instances": [{"content": [[[0]]]}]}, "each of `instances` must be a picture in base64 as `content`"),
+        (
+            {"instances": [{"content": "AAAA"}], "parameters": {"maxPredictions": 1, "max_predictions": 2}},
+            "maxPredictions and max_predictions are the same parameter",
+        ),
         ({"instances": [{"content": "AAAA"}], "parameters": {"confidenceThreshold": 2}}, "confidenceThreshold must be"),
         ({"instances": ["AAAA"], "parameters": {"maxPredictions": 1}}, "`parameters` work with instances as"),
         ({"instances": ["AAAA"], "model": "mnist"}, "unknown member 'model'"),
