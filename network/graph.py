@@ -57,6 +57,14 @@ class Graph:
         """The operations that take a tensor."""
         return [node for node in self.nodes if name in node.inputs]
 
+    def needed_for(self, name: str) -> set[str]:
+        """The tensors that a tensor is computed from, with itself."""
+        needed = {name}
+        for node in reversed(self.nodes):
+            if not needed.isdisjoint(node.outputs):
+                needed.update(node.inputs)
+        return needed
+
 
 def read_graph(model: bytes) -> Graph:
     """Reads a file.

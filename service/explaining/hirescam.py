@@ -1,23 +1,32 @@
 """HiResCAM (Draelos and Carin, arXiv 2011.08891), exact for networks that end in one dense layer.
 
 There a class's logit is a sum over the places of the last feature map, and the map is that sum, place by place: weights
-x activations, summed over the channels. It needs one forward pass and no gradients. Whether a network is of this kind
-is read from its graph, and proved for each picture: the map's sums must give the probabilities that the model gave.
+x activations, summed over the channels. Where the network keeps only the largest value of each channel, only the place
+of that value counts. It needs one forward pass and no gradients. Whether a network is of this kind is read from its
+graph, and proved for each picture: the map's sums must give the probabilities that the model gave.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from contract import FEATURES_NAME
+from contract import FEATURES_NAME, OUTPUT_NAME
 from network.graph import Graph, Node
+
+Pooling = Literal["mean", "max", "none"]
 
 _TOLERANCE: Final = 1e-3
 _SHAPES: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Identity", "Cast"))
-_POOLS: Final = frozenset(("GlobalAveragePool", "ReduceMean"))
+_POOLS: Final[Mapping[str, Pooling]] = {
+    "GlobalAveragePool": "mean",
+    "ReduceMean": "mean",
+    "GlobalMaxPool": "max",
+    "ReduceMax": "max",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +36,13 @@ class LinearHead:
     Attributes:
         weights: float32 [K, C] after pooling, [K, C x H x W] after flattening.
         bias: float32 [K].
-        is_pooled: whether the feature map is averaged over its places.
+        pooling: what is kept of each channel: its mean, its largest value, or every place.
         is_sigmoid: whether each logit is a label of its own.
     """
 
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
-    is_pooled: bool
+    pooling: Pooling
     is_sigmoid: bool
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,8 +55,10 @@ class LinearHead:
             float32 [K, H, W].
         """
         channels, height, width = features.shape
-        if self.is_pooled:
+        if self.pooling == "mean":
             return np.tensordot(self.weights, features, axes=1) / np.float32(height * width)
+        if self.pooling == "max":
+            return np.tensordot(self.weights, _largest_alone(features), axes=1)
         parts = self.weights.reshape(-1, channels, height, width) * features
         total: NDArray[np.float32] = parts.sum(axis=1)
         return total
@@ -80,6 +91,15 @@ def upscale(places: NDArray[np.float32], height: int, width: int) -> NDArray[np.
     return np.asarray(scaled, np.float32)
 
 
+def _largest_alone(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The first largest value of each channel at its place, and 0 elsewhere; [C, H, W]."""
+    flat = features.reshape(len(features), -1)
+    alone = np.zeros_like(flat)
+    rows, places = np.arange(len(flat)), flat.argmax(axis=1)
+    alone[rows, places] = flat[rows, places]
+    return alone.reshape(features.shape)
+
+
 class _Walk:
     """From the last feature map to the probabilities, node by node."""
 
@@ -88,12 +108,13 @@ class _Walk:
         self._name = FEATURES_NAME
         self._weights: NDArray[np.float32] | None = None
         self._bias = np.zeros(1, np.float32)
-        self._is_pooled = False
+        self._pooling: Pooling = "none"
+        self._used = graph.needed_for(OUTPUT_NAME)
 
     @property
     def node(self) -> Node | None:
-        """The one node that takes the present tensor; None where there are several or none."""
-        followers = self._graph.consumers(self._name)
+        """The one node on the way to the probabilities that takes the present tensor; None where it is not one."""
+        followers = [node for node in self._graph.consumers(self._name) if node.outputs[0] in self._used]
         return followers[0] if len(followers) == 1 else None
 
     def step(self, node: Node) -> bool:
@@ -101,8 +122,8 @@ class _Walk:
         if node.kind in {"MatMul", "Gemm"}:
             is_known = self._weights is None and self._take_dense(node)
         elif node.kind in _POOLS:
-            is_known = self._weights is None and not self._is_pooled
-            self._is_pooled = True
+            is_known = self._weights is None and self._pooling == "none"
+            self._pooling = _POOLS[node.kind]
         elif node.kind in {"Add", "Mul", "Div"}:
             is_known = self._weights is not None and self._take_constant(node)
         else:
@@ -115,7 +136,7 @@ class _Walk:
         if self._weights is None or self._bias.size not in {1, len(self._weights)}:
             return None
         bias = np.broadcast_to(self._bias.reshape(-1), (len(self._weights),))
-        return LinearHead(self._weights, bias, self._is_pooled, is_sigmoid)
+        return LinearHead(self._weights, bias, self._pooling, is_sigmoid)
 
     def _take_dense(self, node: Node) -> bool:
         constant = self._graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None

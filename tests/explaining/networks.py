@@ -11,14 +11,14 @@ from contract import FEATURES_NAME, INPUT_NAME, OPSET, OUTPUT_NAME, GoldenImage
 from tests.fixtures.tiny_models import tiny_metadata
 
 SIDE, CHANNELS, CLASSES = 8, 4, 3
-Head = Literal["pooled", "flat", "hidden"]
+Head = Literal["pooled", "largest", "flat", "hidden"]
 
 
 def network(head: Head, seed: int = 0, temperature: float = 1.5, name: str = "net") -> bytes:
     """A convolution, a feature map [4, 4, 4], and pooling or flattening and a dense layer, or one more layer."""
     random = np.random.default_rng(seed)
     kernel = random.normal(0, 0.02, (CHANNELS, 3, 2, 2)).astype(np.float32)
-    inner = CHANNELS if head == "pooled" else CHANNELS * 16
+    inner = CHANNELS if head in {"pooled", "largest"} else CHANNELS * 16
     constants = {
         "kernel": kernel,
         "dense": random.normal(0, 0.4, (inner, CLASSES)).astype(np.float32),
@@ -32,9 +32,10 @@ def network(head: Head, seed: int = 0, temperature: float = 1.5, name: str = "ne
         helper.make_node("Conv", ["planes", "kernel"], ["convolved"], strides=[2, 2]),
         helper.make_node("Relu", ["convolved"], [FEATURES_NAME]),
     ]
-    if head == "pooled":
+    if head in {"pooled", "largest"}:
+        kind = "GlobalAveragePool" if head == "pooled" else "GlobalMaxPool"
         nodes += [
-            helper.make_node("GlobalAveragePool", [FEATURES_NAME], ["pooled"]),
+            helper.make_node(kind, [FEATURES_NAME], ["pooled"]),
             helper.make_node("Flatten", ["pooled"], ["row"]),
         ]
     else:

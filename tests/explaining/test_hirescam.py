@@ -13,7 +13,7 @@ from tests.explaining.networks import Head, network, picture, run
 from tests.process import ROOT
 
 
-@pytest.mark.parametrize("head", ["pooled", "flat"])
+@pytest.mark.parametrize("head", ["pooled", "largest", "flat"])
 def test_the_map_sums_to_the_logit(head: Head) -> None:
     model = network(head)
     found = linear_head(read_graph(model))
@@ -32,7 +32,7 @@ def test_a_network_of_another_kind_has_no_such_head() -> None:
     assert linear_head(read_graph((ROOT / "models/mnist/2/model.onnx").read_bytes())) is None
 
 
-@pytest.mark.parametrize("head", ["pooled", "flat"])
+@pytest.mark.parametrize("head", ["pooled", "largest", "flat"])
 def test_the_map_changes_with_the_last_layer_s_weights(head: Head) -> None:
     """Sanity check of Adebayo et al. (arXiv 1810.03292)."""
     model = network(head)
@@ -42,7 +42,7 @@ def test_the_map_changes_with_the_last_layer_s_weights(head: Head) -> None:
     for seed in range(20):
         _, features = run(model, picture(seed)[np.newaxis])
         shuffled = np.random.default_rng(seed).permutation(found.weights.reshape(-1)).reshape(found.weights.shape)
-        other = type(found)(shuffled, found.bias, found.is_pooled, found.is_sigmoid)
+        other = type(found)(shuffled, found.bias, found.pooling, found.is_sigmoid)
         maps = [one.contributions(features[0])[0].ravel() for one in (found, other)]
         correlations.append(np.corrcoef(*maps)[0, 1])
     assert abs(np.mean(correlations)) < 0.4  # the same map has 1
