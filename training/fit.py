@@ -123,8 +123,8 @@ def fit(
         trained = plain if policy == "float32" else precision.under(policy, plain)
         optimizer = optimizers.build(recipe, len(batches))
         trained.compile(
-            # Gradients in 16 bits would be lost below 6e-8: the loss is multiplied, and the step divided again.
-            optimizer=optimizer if policy == "float32" else keras.optimizers.LossScaleOptimizer(optimizer),
+            # Gradients in float16 would be lost below 6e-8: the loss is multiplied, and the step divided again.
+            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer,
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name="log_loss")],
             # XLA takes five to ten times as long for these networks' steps on a CPU.

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import keras
 import tensorflow as tf
 
-Policy = Literal["float32", "mixed_float16"]
+Policy = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 
 _LEAST_CAPABILITY: Final = (7, 0)
 """Compute capability from which on NVIDIA's GPUs have tensor cores (docs.nvidia.com, "Train With Mixed Precision")."""
@@ -27,6 +27,9 @@ def gpu_capabilities() -> list[tuple[int, int] | None]:
 def policy_for(capabilities: Sequence[tuple[int, int] | None]) -> Policy:
     """Mixed precision where every GPU gains by it; float32 on a CPU, and where a GPU is older or says nothing.
 
+    A CPU with AVX512-BF16 gains by ``mixed_bfloat16``, but only where it is asked for: a recipe is to give the same
+    weights on any CPU of a kind.
+
     Args:
         capabilities: of each GPU; none on a machine without.
     """
@@ -38,9 +41,12 @@ def under(policy: Policy, network: keras.Sequential) -> keras.Sequential:
     """A copy of a network with the same weights, computed under a policy.
 
     The last layer stays in float32, since a softmax in 16 bits has no small probabilities; and so do layers that scale
-    pixels.
+    pixels, and a first convolution that does not learn, with its normalisation: it whitens, which is to take the
+    differences of nearly equal pixels.
     """
     exact = [network.layers[-1].name]
+    if isinstance(network.layers[0], keras.layers.Conv2D) and not network.layers[0].trainable:
+        exact += [layer.name for layer in network.layers[:2]]
 
     def copied(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.architectures import own_cnn
+from training.architectures import airbench_small_cnn, own_cnn
 from training.precision import policy_for, under
 
 pytestmark = pytest.mark.slow
@@ -34,3 +34,10 @@ def test_a_policy_changes_how_is_computed_and_no_weights() -> None:
     assert mixed.layers[-1].compute_dtype == "float32"
     assert {layer.compute_dtype for layer in under("float32", mixed).layers} == {"float32"}
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_what_whitens_stays_exact() -> None:
+    mixed = under("mixed_bfloat16", airbench_small_cnn((32, 32, 3), 10))
+    in_float32 = {layer.name for layer in mixed.layers if layer.compute_dtype == "float32"}
+    assert in_float32 == {"whitening", "centre", "rescale", "probabilities"}
+    assert not mixed.get_layer("whitening").trainable
