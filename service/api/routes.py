@@ -77,7 +77,12 @@ async def metrics(request: Request) -> Response:
 
 def _describe(catalog: ModelCatalog, name: str) -> ModelDescription:
     versions = [_version(model) for model in catalog.versions(name)]
-    return ModelDescription(name=name, default_version=catalog.default_version(name), versions=versions)
+    return ModelDescription(
+        name=name,
+        default_version=catalog.default_version(name),
+        version_labels=dict(catalog.version_labels(name)),
+        versions=versions,
+    )
 
 
 def _version(model: ServedModel) -> ModelVersion:

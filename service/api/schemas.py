@@ -238,6 +238,10 @@ class ModelDescription(BaseModel):
         description="Answers where no version is named; null: the one that the repository says is not served.",
         examples=["1"],
     )
+    version_labels: dict[str, str] = Field(
+        description="The version that each label means, as the model's file `version_labels` says.",
+        examples=[{"stable": "1"}],
+    )
     versions: list[ModelVersion]
 
 

@@ -4,12 +4,15 @@
 
     <name>/<version>/model.onnx    the models
     <name>/default_version         optional: the version that answers where none is named
+    <name>/version_labels          optional: names of versions, a line each, as stable=2
     model.onnx                     one model directly in the folder, under the name and version that it gives itself
 """
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
@@ -19,8 +22,10 @@ from service.inference.model_key import read_model_key
 
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"
+VERSION_LABELS_FILE: Final = "version_labels"
 
 _MOST_DEFAULT_VERSION_BYTES: Final = 64
+_MOST_VERSION_LABELS_BYTES: Final = 4096
 
 ModelKey = tuple[str, str]
 """Name and version of a model."""
@@ -35,11 +40,13 @@ class Survey(NamedTuple):
         files: each model file with its state, sorted by name and number of version.
         default_versions: what the file ``default_version`` of a model says, for those models that have one.
         foreign: what another program made and lies beside the models.
+        version_labels: what the file ``version_labels`` of a model says, for those models that have one.
     """
 
     files: dict[ModelKey, FileState]
     default_versions: dict[str, str]
     foreign: tuple[Path, ...] = ()
+    version_labels: Mapping[str, str] = MappingProxyType({})
 
 
 def survey(root: Path) -> Survey:
@@ -52,6 +59,7 @@ def survey(root: Path) -> Survey:
     """
     files: dict[ModelKey, FileState] = {}
     default_versions: dict[str, str] = {}
+    version_labels: dict[str, str] = {}
     state = _state(root / MODEL_FILE)
     alone = None if state is None else read_model_key(root / MODEL_FILE)
     foreign = [] if alone is not None else foreign_files(root)
@@ -65,12 +73,15 @@ def survey(root: Path) -> Survey:
             else:
                 foreign += foreign_files(versions[version])
         foreign += foreign_files(Path(model.path))
-        said = _default_version(Path(model.path) / DEFAULT_VERSION_FILE)
+        said = _said(Path(model.path) / DEFAULT_VERSION_FILE, _MOST_DEFAULT_VERSION_BYTES)
         if said is not None:
             default_versions[name] = said
+        said = _said(Path(model.path) / VERSION_LABELS_FILE, _MOST_VERSION_LABELS_BYTES)
+        if said is not None:
+            version_labels[name] = said
     if alone is not None and state is not None:
         files.setdefault(alone, state)
-    return Survey(files, default_versions, tuple(foreign))
+    return Survey(files, default_versions, tuple(foreign), version_labels)
 
 
 def model_path(root: Path, name: str, version: str) -> Path:
@@ -107,10 +118,10 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
         raise ModelLoadFailedError(f"{origin}: there is not enough memory to read it") from error
 
 
-def _default_version(path: Path) -> str | None:
-    """What a model's default version is said to be; None where nothing is said."""
+def _said(path: Path, most_bytes: int) -> str | None:
+    """What a small file beside a model's versions says; None where there is none."""
     try:
-        content = _read_regular(path, _MOST_DEFAULT_VERSION_BYTES)
+        content = _read_regular(path, most_bytes)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, OverflowError) as error:

@@ -4,6 +4,7 @@
 
     name: as the request says, or the default model, or the only one
     version: as the request says, or as the model's file `default_version` says, or the newest
+    label of a version: as the model's file `version_labels` says
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from service.decoding import Target
 from service.errors import ModelNotFoundError
 from service.inference import ModelSession
 from service.inference.inspection import Inspection
+from service.models.version_labels import VersionLabels
 from service.telemetry.metrics import ModelMetrics
 
 USUAL_DEFAULT: Final = "cifar10"
@@ -68,6 +70,7 @@ class ModelCatalog:
         self._default_name = default_name
         self._alias = alias
         self._default_versions: dict[str, str] = {}
+        self._labels = VersionLabels()
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._found: dict[tuple[str | None, str | None], ServedModel] = {}
         self._subscribers: list[Callable[[], None]] = []
@@ -95,6 +98,24 @@ class ModelCatalog:
         if model is None:
             raise ModelNotFoundError(self._why_not(name, version))
         return model
+
+    def find_labelled(self, name: str, label: str) -> ServedModel:
+        """Finds the version of a model that a label means.
+
+        Raises:
+            ModelNotFoundError: there is no such model or label, or its version is not served.
+        """
+        name = self.versions(name)[0].metadata.name  # not an alias of it
+        version = self._labels.version(name, label)
+        if version not in self._models[name]:
+            raise ModelNotFoundError(
+                f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
+            )
+        return self._models[name][version]
+
+    def version_labels(self, name: str) -> Mapping[str, str]:
+        """The version that each label of a model means, served or not."""
+        return self._labels.of(self.versions(name)[0].metadata.name)
 
     def versions(self, name: str) -> list[ServedModel]:
         """The served versions of a model, from the oldest to the newest.
@@ -126,19 +147,32 @@ class ModelCatalog:
         model = self._found.get((name, None))
         return None if model is None else model.metadata.version
 
-    def set_default_versions(self, versions: Mapping[str, str]) -> bool:
-        """Sets the default version of each model that has one of its own; the newest version is that of the others.
+    def set_versions(self, default_versions: Mapping[str, str], version_labels: Mapping[str, str]) -> list[str]:
+        """Sets which version answers where none is named, and what the labels of versions mean.
 
-        Where a model's default version is not served, no version answers in its place.
+        Where a model's default version is not served, or that of a label, no version answers in its place.
+
+        Args:
+            default_versions: of each model that has one of its own; the newest version is that of the others.
+            version_labels: what the file says of each model that has one.
 
         Returns:
-            Whether that is a change.
+            What does not answer as is said, for the log, of what has changed.
         """
-        if versions == self._default_versions:
-            return False
-        self._default_versions = dict(versions)
-        self._index()
-        return True
+        faults: list[str] = []
+        if default_versions != self._default_versions:
+            self._default_versions = dict(default_versions)
+            self._index()
+            faults += [self._why_not(name, None) for name in sorted(self._models) if (name, None) not in self._found]
+        if self._labels.read(version_labels):
+            faults += self._labels.faults()
+            for name in sorted(self._models):
+                for label, version in self._labels.of(name).items():
+                    if version not in self._models[name]:
+                        faults.append(
+                            f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
+                        )
+        return faults
 
     def publish(self, model: ServedModel) -> ServedModel | None:
         """Lets a model answer from the next request on.

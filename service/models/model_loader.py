@@ -110,7 +110,7 @@ class ModelLoader:
         if not any(True for _ in self._catalog):
             reasons = "".join(f"; {error}" for error in list(self._failures.values())[:_REASONS_SHOWN])
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
-        self.set_default_versions(found)
+        self.set_versions(found)
         self._catalog.check_default()
         return_freed_memory()
         return found
@@ -146,7 +146,7 @@ class ModelLoader:
         if not versions:
             wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
             raise ModelNotFoundError(f"the model repository has no {wanted}")
-        self.set_default_versions(found)
+        self.set_versions(found)
         async with self._changing[name]:
             outcomes = [await self._load_one(name, there) for there in versions]
         failures = [outcome for outcome in outcomes if outcome is not None]
@@ -219,15 +219,10 @@ class ModelLoader:
             for name, version in sorted(ready | found, key=lambda entry: (entry[0], int(entry[1])))
         ]
 
-    def set_default_versions(self, found: Survey) -> None:
-        """Takes over which version of each model answers where none is named."""
-        if not self._catalog.set_default_versions(found.default_versions):
-            return
-        for name in sorted({model.metadata.name for model in self._catalog}):
-            try:
-                self._catalog.find(name)
-            except ModelNotFoundError as error:
-                logger.error("%s", error)  # noqa: TRY400  the message says all
+    def set_versions(self, found: Survey) -> None:
+        """Takes over which version of each model answers where none is named, and what the labels of versions mean."""
+        for fault in self._catalog.set_versions(found.default_versions, found.version_labels):
+            logger.error("%s", fault)
 
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a reason that may pass."""

@@ -132,5 +132,11 @@ class TestFolder:
         missing = http.post("/models/one/predict", files={"file": b"x"})
         assert missing.status_code == 404
         assert "default version of model 'one', '9', is not served; name a version; it has 1, 2" in missing.text
+        (models / "one" / "version_labels").write_text("stable=1")
+        until(lambda: http.get("/models/one").json()["version_labels"] == {"stable": "1"})
+        (models / "one" / "version_labels").write_text("stable=2")
+        until(lambda: http.get("/models/one").json()["version_labels"] == {"stable": "2"})
+        (models / "one" / "version_labels").unlink()
+        until(lambda: http.get("/models/one").json()["version_labels"] == {})
         (models / "one" / "default_version").unlink()
         until(lambda: default_is("2"))

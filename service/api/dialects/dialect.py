@@ -56,6 +56,7 @@ class Question(NamedTuple):
         write: makes the answer.
         model: name, or None for the default model.
         version: or None for its default version.
+        label: of a version, in the place of the version.
         parameters: how the pictures are prepared, and what is decided by the probabilities.
     """
 
@@ -63,6 +64,7 @@ class Question(NamedTuple):
     write: Callable[[Classification], Reply]
     model: str | None = None
     version: str | None = None
+    label: str | None = None
     parameters: Parameters = NO_PARAMETERS
 
 

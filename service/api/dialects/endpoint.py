@@ -25,7 +25,7 @@ from service.http.asgi import Reply, Scope
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
 from service.limits import RequestLimits
-from service.models.catalog import ServedModel
+from service.models.catalog import ModelCatalog, ServedModel
 
 
 @declare(key_scope="predict", errors=CLASSIFYING_ERRORS)
@@ -66,7 +66,7 @@ class DialectEndpoint(ClassifyingEndpoint):
 
         is_long = len(body) > LOOP_BYTES
         question = await self._do(read, connection, deadline) if is_long else read()
-        model = classifier.catalog.find(question.model, question.version)
+        model = _find(classifier.catalog, question)
         target = model.target
 
         def take() -> Images:
@@ -75,7 +75,7 @@ class DialectEndpoint(ClassifyingEndpoint):
         images = await self._do(take, connection, deadline) if is_long else take()
         if is_long:
             # Looked up again, with no await before it is admitted, so that a model that was replaced is never used.
-            model = classifier.catalog.find(question.model, question.version)
+            model = _find(classifier.catalog, question)
             if model.target != target:
                 images = _images(question, model.target, max_images)
         centers_strokes = _check(question, model)
@@ -109,6 +109,12 @@ def _refuse_query(query: bytes) -> None:
         pairs = parse_qsl(query[:1024].decode("latin-1"), keep_blank_values=True)
         name = pairs[0][0] if pairs else query[:64].decode("latin-1")
         raise MalformedRequestError(f"unknown parameter {name[:64]!r} in the address; this API takes none there")
+
+
+def _find(catalog: ModelCatalog, question: Question) -> ServedModel:
+    if question.model is not None and question.label is not None:
+        return catalog.find_labelled(question.model, question.label)
+    return catalog.find(question.model, question.version)
 
 
 def _check(question: Question, model: ServedModel) -> bool:

@@ -48,7 +48,7 @@ def read_own(request: DialectRequest, parameters: Parameters) -> Question:
             return _write_lines(result, merged, uploads, filenames)
         return answer(result, accepted, merged, filenames, uploads=uploads)._replace(headers=[])
 
-    return Question(uploads, write, merged.model, merged.version, merged)
+    return Question(uploads, write, merged.model, merged.version, parameters=merged)
 
 
 def is_json_lines(request: DialectRequest) -> bool:

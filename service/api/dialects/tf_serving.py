@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+from starlette.routing import Match
 
 from contract import OUTPUT_NAME
 from service.api.context import context_of
@@ -21,7 +23,7 @@ from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
 from service.errors import MalformedRequestError, ModelNotFoundError
-from service.http.asgi import Reply
+from service.http.asgi import Reply, Scope
 from service.models.catalog import ModelCatalog, ServedModel
 
 _TAG = "dialect: TF Serving, KServe V1"
@@ -30,7 +32,15 @@ _INPUT = "image"
 _PREDICT_RIGHT = 'send {"instances": [{"b64": "<base64>"}, ...]}'
 _CLASSIFY_RIGHT = 'send {"examples": [{"image": {"b64": "<base64>"}}, ...]}'
 
-router = APIRouter(prefix="/v1/models", tags=[_TAG])
+
+class _ModelRoute(APIRoute):
+    """A route of GET. No name, version or label has a colon: what follows one is a verb, with a route of its own."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.NONE, {}) if ":" in scope["path"] else super().matches(scope)
+
+
+router = APIRouter(prefix="/v1/models", tags=[_TAG], route_class=_ModelRoute)
 
 
 def read_predict(request: DialectRequest) -> Question:
@@ -77,18 +87,10 @@ def _read(request: DialectRequest, members: tuple[str, ...], right: str) -> Docu
     return document
 
 
-def _model(request: DialectRequest) -> tuple[str | None, str | None]:
+def _model(request: DialectRequest) -> tuple[str | None, str | None, str | None]:
+    """Model, version and label of a version, as the path has them."""
     steps = request.steps
-    return steps.get("name"), _version(steps.get("version"), steps.get("label"))
-
-
-def _version(version: str | None, label: str | None) -> str | None:
-    """The version that a path names. A label is a name for a version, so it is no number."""
-    if label is not None and label.isdecimal():
-        raise ModelNotFoundError(
-            f"{label[:16]!r} is no label of a version; .../versions/{label[:16]} names the version"
-        )
-    return version if label is None else label
+    return steps.get("name"), steps.get("version"), steps.get("label")
 
 
 def _catalog(request: Request) -> ModelCatalog:
@@ -98,6 +100,7 @@ def _catalog(request: Request) -> ModelCatalog:
 Catalog = Annotated[ModelCatalog, Depends(_catalog)]
 Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
 Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
+Label = Annotated[str, Path(description="Label of a version of the model.", examples=["stable"])]
 
 
 @router.get("", operation_id="tf_list_models", summary="Which models answer?")
@@ -123,6 +126,15 @@ async def version_status(
     return _status(request, response, name, [catalog.find(name, version)])
 
 
+@router.get("/{name}/labels/{label}", operation_id="tf_label_status", summary="Does a labelled version answer?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def label_status(
+    request: Request, response: Response, catalog: Catalog, name: Name, label: Label
+) -> dict[str, Any]:
+    """The state of the version that a label means."""
+    return _status(request, response, name, [catalog.find_labelled(name, label)])
+
+
 @router.get("/{name}/metadata", operation_id="tf_model_metadata", summary="What does a model take and give?")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_metadata(catalog: Catalog, name: Name) -> dict[str, Any]:
@@ -139,6 +151,17 @@ async def model_metadata(catalog: Catalog, name: Name) -> dict[str, Any]:
 async def version_metadata(catalog: Catalog, name: Name, version: Version) -> dict[str, Any]:
     """The signature of a version."""
     return _metadata(catalog.find(name, version))
+
+
+@router.get(
+    "/{name}/labels/{label}/metadata",
+    operation_id="tf_label_metadata",
+    summary="What does a labelled version take and give?",
+)
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def label_metadata(catalog: Catalog, name: Name, label: Label) -> dict[str, Any]:
+    """The signature of the version that a label means."""
+    return _metadata(catalog.find_labelled(name, label))
 
 
 def _status(request: Request, response: Response, name: str, models: list[ServedModel]) -> Document:
