@@ -5,46 +5,26 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from service.api.described_parameters import NAME, form, one_file, query_parameter
 from service.api.explain import ExplainEndpoint
-from service.api.forms import FILE_FIELD
 from service.api.layers import LayersEndpoint
-from service.api.operation import BINARY, PICTURE_BODIES, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
-from service.api.parameters import MOST_CHARACTERS, PREPARE
-from service.api.picture_schemas import EncodedImage, ExplanationAnswer, LayersAnswer, SeenInput
+from service.api.operation import BINARY, PICTURE_BODIES, TIMEOUT_HEADER, Operation, OperationRoute, reference
+from service.api.picture_schemas import PICTURE_PARAMETERS, EncodedImage, ExplanationAnswer, LayersAnswer, SeenInput
 from service.api.preprocess import PreprocessEndpoint
 from service.api.work_thread import WorkThread
 from service.decoding import NPY_MEDIA_TYPE
 from service.http.body_budget import BodyBudget
 from service.limits import RequestLimits
 
-_NAME: dict[str, Any] = {**TEXT, "maxLength": MOST_CHARACTERS}
-_PARAMETERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "model": ("Name of the model; the default model where left out.", _NAME),
-    "version": ("Version of the model; its default version where left out.", _NAME),
-    "prepare": ("`digit`: as for `/predict`.", {**TEXT, "enum": list(PREPARE)}),
-}
-_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": [FILE_FIELD],
-    "properties": {
-        FILE_FIELD: {**BINARY, "description": "One picture."},
-        **{name: {**schema, "description": text} for name, (text, schema) in _PARAMETERS.items() if name != "prepare"},
-    },
-    "additionalProperties": False,
-}
 _BODY: dict[str, Any] = {
     "required": True,
     "description": "One picture of any size.",
     "content": {
         **PICTURE_BODIES,
-        "multipart/form-data": {"schema": _FORM},
+        "multipart/form-data": {"schema": form(one_file("One picture."), PICTURE_PARAMETERS)},
         "application/json": {"schema": reference(EncodedImage)},
     },
 }
-
-
-def _query(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
 
 
 def _operation(
@@ -52,14 +32,13 @@ def _operation(
 ) -> Operation:
     content: dict[str, Any] = {"application/json": {"schema": reference(answer)}}
     content |= {kind: {"schema": {**BINARY, "description": text}} for kind, text in others.items()}
-    shared = [_query(name, text, schema) for name, (text, schema) in _PARAMETERS.items()]
     return Operation(
         path,
         path.removeprefix("/"),
         summary,
         description,
         tag="explain",
-        parameters=(*shared, *own, TIMEOUT_HEADER),
+        parameters=(*map(query_parameter, PICTURE_PARAMETERS), *own, TIMEOUT_HEADER),
         body=_BODY,
         answer={"description": "Of the one picture.", "content": content},
         bodies=(EncodedImage,),
@@ -77,6 +56,12 @@ _PREPROCESS = _operation(
 )
 
 
+_LABEL: dict[str, Any] = {
+    "name": "label",
+    "in": "query",
+    "description": "The class to explain; the most probable one where left out.",
+    "schema": NAME,
+}
 _EXPLAIN = _operation(
     "/explain",
     "Ask why",
@@ -88,7 +73,7 @@ _EXPLAIN = _operation(
         "image/png": "The map over the picture: orange spoke for the class, blue against it.",
         NPY_MEDIA_TYPE: "float32 [H, W]",
     },
-    _query("label", "The class to explain; the most probable one where left out.", _NAME),
+    _LABEL,
 )
 
 

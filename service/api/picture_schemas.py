@@ -1,28 +1,23 @@
 """The JSON documents of the routes that say more about one picture, as the OpenAPI schema describes them."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from service.api.parameters import MOST_CHARACTERS
+from service.api.described_parameters import encoded_images
 from service.api.schemas import PIXEL, PictureWarning
 
-_Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
+PICTURE_PARAMETERS = ("model", "version", "prepare")
+"""That suit a request about one picture."""
 
-
-class EncodedImage(BaseModel):
-    """One picture inside JSON."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"images": [PIXEL]}]})
-
-    images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
-        min_length=1, max_length=1, description="A file in base64, plain or as a data URL."
-    )
-    model: _Text | None = Field(None, description="Name of the model; the default model where left out.")
-    version: _Text | Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Version of the model; its default version where left out."
-    )
-    prepare: Literal["none", "digit"] | None = Field(None, description="`digit`: as for `/predict`.")
+EncodedImage = encoded_images(
+    "EncodedImage",
+    "One picture inside JSON.",
+    PICTURE_PARAMETERS,
+    {"images": [PIXEL]},
+    most_images=1,
+    text="A file in base64, plain or as a data URL.",
+)
 
 
 class InputSize(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from contract import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
-from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K
+from service.api.described_parameters import PARAMETERS, encoded_images
 
 _ANSWER: dict[str, Any] = {
     "model": "cifar10",
@@ -31,7 +31,6 @@ _ANSWER: dict[str, Any] = {
     ],
 }
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
-_Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
 
 class RankedLabel(BaseModel):
@@ -139,39 +138,14 @@ class PredictionAnswer(BaseModel):
     predictions: list[Prediction | FailedPrediction]
 
 
-class EncodedImages(BaseModel):
-    """Pictures inside JSON."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"images": [PIXEL], "model": "cifar10"}]})
-
-    images: list[Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]] = Field(
-        min_length=1,
-        description="Files in base64, plain or as data URLs, in one line or several, padded or not.",
-    )
-    model: _Text | None = Field(None, description="Name of the model; the default model where left out.")
-    version: _Text | Annotated[int, Field(ge=0)] | None = Field(
-        None, description="Version of the model; its default version where left out."
-    )
-    top_k: Annotated[int, Field(ge=1, le=MOST_TOP_K)] | None = Field(
-        None, description="Adds the `top_k` most probable labels."
-    )
-    probabilities: Literal["all", "top", "none"] | None = Field(
-        None, description="Which probabilities are listed; `all` up to 100 labels where left out, otherwise `top`."
-    )
-    on_error: Literal["report"] | None = Field(
-        None, description="`report`: a bad picture gets an error in its place, and the others are classified."
-    )
-    prepare: Literal["none", "digit"] | None = Field(
-        None, description="`digit`: the strokes of a drawn or photographed digit are scaled and centred as MNIST's are."
-    )
-    min_confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="A picture whose most probable label is less probable gets none, and a `reason`."
-    )
-    coverage: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="Adds `label_set`, which holds the truth so often; one of the levels of `GET /models`."
-    )
-    familiarity: bool | None = Field(None, description="Adds how familiar each picture looks to the model.")
-    receipt: bool | None = Field(None, description="Each prediction says all that makes it again.")
+EncodedImages = encoded_images(
+    "EncodedImages",
+    "Pictures inside JSON.",
+    PARAMETERS,
+    {"images": [PIXEL], "model": "cifar10"},
+    most_images=None,
+    text="Files in base64, plain or as data URLs, in one line or several, padded or not.",
+)
 
 
 class InputDescription(BaseModel):

@@ -1,5 +1,7 @@
 """The OpenAPI schema, tried by those who read it: a fuzzer and a generator of clients."""
 
+import base64
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from service.api.parameters import Parameters
 from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
 from tests.process import ROOT, ServerProcess
@@ -116,3 +119,60 @@ class TestDocument:
 
     def test_there_is_no_answer_that_no_route_gives(self, document: dict[str, Any]) -> None:
         assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
+
+    @pytest.mark.parametrize(
+        "path", ["/predict", "/models/{name}/predict", "/models/{name}/versions/{version}/predict"]
+    )
+    def test_the_query_the_form_and_the_json_take_the_same(self, document: dict[str, Any], path: str) -> None:
+        query, form, members = _places(document, path)
+        in_path = {"name": "model", "version": "version"}
+        said = {in_path[name] for name in in_path if f"{{{name}}}" in path}
+        assert query.keys() == form.keys() == set(Parameters._fields) - said
+        assert members.keys() == set(Parameters._fields)  # one schema for all three paths
+        for name, field in query.items():
+            schema = form[name]
+            assert field["description"] == schema["description"] == members[name]["description"]
+            assert {**field["schema"], **_with_example(field), "description": field["description"]} == schema
+            assert field["schema"] in members[name]["anyOf"]
+
+    @pytest.mark.parametrize("path", ["/preprocess", "/explain", "/layers"])
+    def test_so_do_those_of_the_routes_about_one_picture(self, document: dict[str, Any], path: str) -> None:
+        query, form, members = _places(document, path)
+        assert query.keys() - {"label"} == form.keys() == members.keys() == {"model", "version", "prepare"}
+
+    def test_each_place_takes_what_the_document_says(
+        self, document: dict[str, Any], client: httpx.Client, samples: dict[str, list[Path]]
+    ) -> None:
+        picture = samples["mnist"][0].read_bytes()
+        values: dict[str, Any] = {
+            name: field.get("example", field["schema"].get("enum", [True])[-1])
+            for name, field in _places(document, "/predict")[0].items()
+        } | {"model": "mnist"}
+        written = {name: json.dumps(value) if value is True else str(value) for name, value in values.items()}
+        answers = [
+            client.post("/predict", params=written, content=picture),
+            client.post("/predict", data=written, files={"file": picture}),
+            client.post("/predict", json={**values, "images": [base64.b64encode(picture).decode()]}),
+        ]
+        assert [answer.status_code for answer in answers] == [200] * 3, [answer.text for answer in answers]
+        for answer in answers:
+            assert {"label_set", "familiarity", "receipt", "top"} <= answer.json()["predictions"][0].keys()
+
+
+def _places(document: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Parameters by name: of the query, of the form, and of the JSON, without the pictures."""
+    operation = document["paths"][path]["post"]
+    content = operation["requestBody"]["content"]
+    named = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    form = content["multipart/form-data"]["schema"]["properties"]
+    members = document["components"]["schemas"][named]["properties"]
+    query = {one["name"]: one for one in operation["parameters"] if one["in"] == "query"}
+    return query, _without("file", form), _without("images", members)
+
+
+def _without(name: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if key != name}
+
+
+def _with_example(field: dict[str, Any]) -> dict[str, Any]:
+    return {"examples": [field["example"]]} if "example" in field else {}
