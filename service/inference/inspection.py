@@ -53,6 +53,11 @@ class Inspection:
         self._graph: Graph | None = None
         self._sessions: dict[tuple[str, ...], Any] = {}
 
+    @property
+    def path(self) -> Path:
+        """Of the file, which may have gone since."""
+        return self._source.path
+
     def graph(self) -> Graph:
         """The model's graph.
 

@@ -185,7 +185,7 @@ class ModelRepository:
         if said != (file.name, file.version):
             raise ModelRefusedError(f"{file.origin}: the file says that it is {said[0]} version {said[1]}")
         check_answers(session, file.origin)
-        source = ModelSource.of(self.root / file.name / file.version / MODEL_FILE, file.content)
+        source = ModelSource.of(model_path(self.root, file.name, file.version), file.content)
         return LoadedModel(session, session.warm_up(), source)
 
     def _try(self, file: ModelFile, known: KnownModels) -> None:

@@ -1,11 +1,14 @@
 """Health, models, docs and the schema."""
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.process import ServerProcess
+from tests.fixtures.models import copy_models
+from tests.process import ROOT, SAMPLES, ServerProcess
 
 
 def test_health(client: httpx.Client) -> None:
@@ -43,6 +46,7 @@ def test_without_the_page_the_root_leads_to_the_docs(tmp_path: Path) -> None:
         assert (page.status_code, page.url.path) == (200, "/docs")
         assert http.get("/page/main.js").status_code == 404
         assert http.get("/models/mnist/versions/2/samples/0").status_code == 404
+        assert http.get("/models/mnist/versions/2/figures").status_code == 404
         assert "links" in http.get("/").json()
 
 
@@ -50,6 +54,48 @@ def test_the_page_runs_its_own_scripts_only(client: httpx.Client) -> None:
     policy = client.get("/", headers={"Accept": "text/html"}).headers["content-security-policy"]
     assert "unsafe" not in policy
     assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+
+
+def test_figures_of_a_model_are_those_that_training_made(client: httpx.Client) -> None:
+    figures = client.get("/models/mnist/versions/2/figures").json()["figures"]
+    assert [figure["name"] for figure in figures][:2] == ["learning_curves", "confusion_matrix"]
+    for figure in figures:
+        answer = client.get(f"/models/mnist/versions/2/figures/{figure['name']}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+        assert answer.content == (ROOT / "models/mnist/2/figures" / f"{figure['name']}.png").read_bytes()
+    for name in ("kernels", "..%2f..%2fMODEL_CARD.md", "learning_curves.png", "%00"):
+        missing = client.get(f"/models/mnist/versions/2/figures/{name}")
+        assert (missing.status_code, missing.headers["content-type"]) == (404, "application/problem+json"), name
+    assert client.get("/models/mnist/versions/9/figures").status_code == 404
+
+
+def test_nothing_else_that_lies_in_the_folder_of_figures_is_given_away(tmp_path: Path) -> None:
+    models = copy_models(tmp_path / "models", "mnist")
+    figures = models / "mnist" / "1" / "figures"
+    figures.mkdir()
+    (tmp_path / "secret.txt").write_text("a secret")
+    (figures / "learning_curves.png").symlink_to(tmp_path / "secret.txt")
+    os.mkfifo(figures / "confusion_matrix.png")
+    (figures / "class_counts.png").mkdir()
+    (figures / "reliability_diagram.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(3 * 1024 * 1024))
+    with (
+        ServerProcess(tmp_path / "log", "--models-dir", str(models)) as process,
+        httpx.Client(base_url=process.url, timeout=30) as http,
+    ):
+        assert http.get("/models/mnist/versions/1/figures").json() == {"figures": []}
+        for name in ("learning_curves", "confusion_matrix", "class_counts", "reliability_diagram"):
+            assert http.get(f"/models/mnist/versions/1/figures/{name}").status_code == 404
+
+
+def test_a_model_directly_in_the_folder_can_be_looked_into(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "models" / "mnist" / "1", tmp_path / "models")
+    sample = (SAMPLES / "mnist_7_0.png").read_bytes()
+    with (
+        ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as process,
+        httpx.Client(base_url=process.url, timeout=30) as http,
+    ):
+        assert http.post("/layers", content=sample).json()["layers"]
+        assert len(http.get("/models/mnist/versions/1/figures").json()["figures"]) == 7
 
 
 def test_samples_are_the_golden_images(client: httpx.Client) -> None:

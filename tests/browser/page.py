@@ -1,5 +1,6 @@
 """Drives the page at ``/`` as a person does."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.action_builder import ActionBuilder
 from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
@@ -63,6 +65,24 @@ class Page:
     def upload(self, *paths: Path) -> None:
         self.find("#samples button")
         self.find("#files").send_keys("\n".join(map(str, paths)))
+
+    def drop(self, *paths: Path, x: int, y: int) -> None:
+        """Drags files from outside the browser over a point of the window, and lets them go there."""
+        files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": files})
+
+    def paste(self, picture: bytes) -> None:
+        """Copies a PNG into the clipboard, and pastes it with the keyboard."""
+        permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
+        self.browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": permissions})
+        script = """
+            const bytes = Uint8Array.from(atob(arguments[0]), (one) => one.charCodeAt(0));
+            const item = new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) });
+            navigator.clipboard.write([item]).then(() => arguments[1](""), (error) => arguments[1](String(error)));"""
+        failed = self.browser.execute_async_script(script, base64.b64encode(picture).decode())
+        assert failed == "", failed
+        ActionChains(self.browser).key_down(Keys.CONTROL).send_keys("v").key_up(Keys.CONTROL).perform()
 
     def draw(self, points: tuple[tuple[float, float], ...] = SEVEN) -> None:
         """Draws one line with pointer events, through shares of the drawing area's sides."""

@@ -4,6 +4,7 @@ import argparse
 import base64
 import io
 import tempfile
+import time
 from pathlib import Path
 
 from PIL import Image
@@ -49,20 +50,42 @@ def _take(page: Page, folder: Path) -> None:
 
 
 def _take_others(page: Page, folder: Path) -> None:
-    for scheme, width in (("dark", 1080), ("light", 360), ("dark", 360)):
+    for scheme, width in (("dark", 1080), ("light", 1080), ("light", 360), ("dark", 360)):
         _dress(page.browser, scheme, width, 760)
-        _try_cat(page)
-        _save(page, folder / f"try-{scheme}-{width}.png")
-        for part in ("draw", "network", "models"):
-            page.open(part)
-            page.wait(lambda part=part: page.all(f"#{part}:not([hidden])"))
-            page.wait(lambda part=part: part != "network" or page.all("#layers img"))
-            page.wait(lambda part=part: part != "models" or page.all("#cards [data-live] dt"))
-            _save(page, folder / f"{part}-{scheme}-{width}.png")
+        _take_parts(page, folder, f"{scheme}-{width}")
     _dress(page.browser, "light", 1080, 760)
-    page.open().upload(*sorted(SAMPLES.glob("cifar10_*_0.png")))
-    page.wait(lambda: page.all("#result table"))
-    _save(page, folder / "many.png")
+    page.open()
+    _save(page, folder / "empty.png")
+    page.open("draw")
+    _save(page, folder / "draw-empty.png")
+
+
+def _take_parts(page: Page, folder: Path, name: str) -> None:
+    _try_cat(page)
+    _save(page, folder / f"try-{name}.png")
+    page.open("network")
+    page.wait(lambda: page.all("#layers img.mosaic"))
+    _save(page, folder / f"network-{name}.png")
+    page.open("models")
+    page.wait(lambda: page.all("#cards table"))
+    page.all("#cards details summary")[0].click()
+    page.all("#cards details summary")[1].click()
+    page.wait(lambda: page.all("#cards .figures img"))
+    time.sleep(2.5)  # for a second reading of the metrics
+    _save(page, folder / f"models-{name}.png")
+    bad = folder.resolve() / "a recipe.txt"
+    bad.write_text("flour, water, salt")
+    for beside, many in (("", "many"), ("cifar10/1", "many-two")):
+        page.open().choose("beside", beside)
+        page.upload(*(path.resolve() for path in sorted(SAMPLES.glob("cifar10_*_0.png"))), bad)
+        page.wait(lambda: page.all("#result table"))
+        _save(page, folder / f"{many}-{name}.png")
+    page.all("#result .thumbnail")[3].click()
+    page.wait(lambda: page.all("#details article"))
+    _save(page, folder / f"details-{name}.png")
+    page.open().upload(bad)
+    page.says("#problem", "picture")
+    _save(page, folder / f"problem-{name}.png")
 
 
 def _try_cat(page: Page) -> None:

@@ -86,10 +86,30 @@ def test_the_network_is_shown(page: Page) -> None:
 def test_models_show_their_figures_live(page: Page, client: httpx.Client, cat: bytes) -> None:
     page.open("models")
     page.says("#cards", "(82.7")  # the interval of 83.50 % of 10,000
-    page.says("#cards [data-live='cifar10/2'] dt", "Requests a second")
-    before = page.text("#cards [data-live='cifar10/2'] dd")
-    client.post("/predict", content=cat)
-    page.wait(lambda: page.text("#cards [data-live='cifar10/2'] dd") != before)
+    live = "#cards [data-live='cifar10/2']"
+    page.says(f"{live} dt", "Requests a second")
+    so_far = page.text(f"{live} dd:nth-of-type(2)")
+    assert client.post("/predict", files=[("file", cat)] * 3).status_code == 200
+    page.wait(lambda: page.text(f"{live} dd:nth-of-type(2)") != so_far)
+    assert float(page.text(f"{live} dd")) > 0
+    page.says(f"{live} .latency thead", "p50p99")
+    latency = [float(cell.text.removesuffix(" ms")) for cell in page.all(f"{live} .latency td")]
+    assert [0 < half <= most for half, most in zip(latency[::2], latency[1::2], strict=True)] == [True] * 3
+    page.says(f"{live} .sizes", "3 to 4")
+    page.says("#service-now", "99 % answered within (p99)")
+    assert barriers(page) == []
+
+
+def test_figures_of_training_are_shown(page: Page) -> None:
+    page.open("models")
+    page.says("#cards h2", "mnist, version 2")
+    page.browser.execute_script("document.querySelector('#cards article details:last-of-type summary').click()")
+    page.says("#cards figcaption", "Loss and mistakes over the epochs")
+    page.says("#cards figcaption", "Which classes are taken for which")
+    script = (
+        "return [...document.querySelectorAll('.figures img')].every((one) => one.complete && one.naturalWidth > 0)"
+    )
+    page.wait(lambda: page.browser.execute_script(script))
     assert barriers(page) == []
 
 
@@ -101,6 +121,37 @@ def test_samples_can_be_clicked_and_two_versions_stand_side_by_side(page: Page) 
     page.find("#samples button").click()
     page.wait(lambda: len(page.all("#result article")) == 2)
     page.says("#status", "mnist 1:")
+
+
+def test_pictures_can_be_dropped_anywhere(page: Page) -> None:
+    page.open().find("#samples button")
+    box = page.browser.execute_script("return document.getElementById('drop').getBoundingClientRect().toJSON()")
+    page.drop(SAMPLES / "cifar10_ship_0.png", x=int(box["x"] + 40), y=int(box["y"] + 20))
+    page.says("#result h2", "ship, ")
+    assert not page.all("#drop.over")
+    page.drop(SAMPLES / "cifar10_cat_0.png", SAMPLES / "cifar10_dog_0.png", x=20, y=int(box["bottom"] + 20))
+    page.says("#status", "2 of 2 pictures")
+    assert page.browser.current_url == f"{page.address}#try"
+
+
+def test_a_picture_can_be_pasted(page: Page, cat: bytes) -> None:
+    page.open().find("#samples button")
+    page.paste(cat)
+    page.says("#result h2", "cat, ")
+
+
+def test_a_picture_can_be_photographed(page: Page) -> None:
+    page.open().find("#camera").click()
+    assert barriers(page) == []
+    page.wait(lambda: page.find("#camera-take").is_enabled())
+    page.find("#camera-take").click()
+    page.says("#result figcaption", "Sent: ")
+    assert not page.all("#camera-dialog[open]")
+    script = "return document.getElementById('camera-view').srcObject"
+    assert page.browser.execute_script(script) is None, "the camera is still on"
+    page.find("#camera").click()
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#camera-dialog[open]"))
 
 
 def test_several_pictures_become_a_table_that_sorts_and_a_csv(page: Page, tmp_path: Path) -> None:
@@ -116,13 +167,49 @@ def test_several_pictures_become_a_table_that_sorts_and_a_csv(page: Page, tmp_pa
         assert labels == sorted(labels, reverse=direction == "descending")
     behaviour = {"behavior": "allow", "downloadPath": str(tmp_path)}
     page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
-    page.find("#result a[download]").click()
+    page.find("#result p button").click()
     page.wait((tmp_path / "predictions.csv").exists)
-    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["ship", "cat", "dog", ""]
     assert (rows[3]["file"], rows[3]["model"]) == ("'=bad.png", "cifar10")
     assert barriers(page) == []
+
+
+def test_many_pictures_are_compared_and_each_has_its_details(page: Page) -> None:
+    page.open().choose("beside", "cifar10/1")
+    page.upload(*(SAMPLES / f"cifar10_{name}_0.png" for name in ("ship", "cat")))
+    page.says("#status", "2 of 2 pictures classified by cifar10, version 2, and by cifar10, version 1.")
+    heads = [head.text for head in page.all("#result th")]
+    assert heads[2::2] == ["Label (cifar10 2)", "Label (cifar10 1)", "Notes"]
+    page.all("#result .thumbnail")[1].click()
+    page.says("#details h2", "cifar10, version 1: cat, ")
+    assert barriers(page) == []
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#details-dialog[open]"))
+
+
+def test_more_pictures_than_one_request_may_hold_are_asked_for_in_several(page: Page, tmp_path: Path) -> None:
+    cat = (SAMPLES / "cifar10_cat_0.png").read_bytes()
+    names = [tmp_path / f"{number}.png" for number in range(70)]
+    for path in names:
+        path.write_bytes(cat)
+    names[40].write_bytes(cat[: len(cat) // 2])
+    page.open().upload(*names)
+    page.says("#status", "69 of 70 pictures")
+    assert [row.text for row in page.all("#result tbody tr:has(.problem) td.text")] == ["40.png"]
+
+
+def test_what_is_no_picture_is_refused_and_leaves_no_other_answer(page: Page, tmp_path: Path) -> None:
+    bad = tmp_path / "notes.txt"
+    bad.write_text("no picture")
+    page.open().upload(SAMPLES / "cifar10_cat_0.png")
+    page.says("#result h2", "cat, ")
+    page.upload(bad)
+    page.says("#problem", "It is not a picture in a known format")
+    assert not page.all("#result article")
+    assert barriers(page) == []
+    assert [message for message in console_errors(page.browser) if "422" not in message] == []
 
 
 def test_a_drawn_seven_reads_seven(page: Page) -> None:

@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.routing import BaseRoute, Match, Mount, Route
 
 from service.api.context import context_of
+from service.api.page import figures
 from service.api.png import write_png
 from service.api.proxy_middleware import base_address
 from service.declarations import declare
@@ -78,4 +79,4 @@ async def sample(request: Request, name: str, version: str, number: Annotated[in
 
 def page_routes() -> list[BaseRoute]:
     """The routes of the page."""
-    return [_BrowserRoute("/", page), *router.routes, Mount(FILES_PATH, PageFiles())]
+    return [_BrowserRoute("/", page), *router.routes, *figures.router.routes, Mount(FILES_PATH, PageFiles())]

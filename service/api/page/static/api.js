@@ -5,9 +5,11 @@ const STORED = "convoy-key";
 
 /** What the service refused, in its own words. */
 export class Problem extends Error {
-  constructor(status, detail) {
+  constructor(status, detail, { errors = [], retryAfter = null } = {}) {
     super(detail);
     this.status = status;
+    this.errors = errors; // of each offending picture
+    this.retryAfter = retryAfter; // seconds
   }
 }
 
@@ -25,13 +27,23 @@ export async function ask(path, { body, type, accept = "application/json", signa
     answer = await fetch(address(path), { method: body ? "POST" : "GET", body, headers, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem(0, "The service does not answer. Is it still running?");
+    if (body instanceof File && !(await isReadable(body))) throw new Problem(0, unreadable(body));
+    throw new Problem(0, "The service does not answer. Is it still running, and this device still online?");
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
   if (answer.status === 401) document.dispatchEvent(new CustomEvent("key-needed"));
-  throw new Problem(answer.status, said.detail ?? `The service answered ${answer.status}.`);
+  const retryAfter = Number(answer.headers.get("retry-after")) || null;
+  const detail = said.errors?.length === 1 ? said.errors[0].detail : said.detail; // of one picture, without its place
+  throw new Problem(answer.status, sentence(detail) ?? `The service answered ${answer.status}.`, { errors: said.errors, retryAfter });
 }
+
+/** The words of the service begin in lower case and end without a full stop. */
+export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?`]$/.test(text) ? "" : "."}` : null);
+
+/** Whether the browser can still read a file: a folder, or a file that was moved or changed, it cannot. */
+export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+export const unreadable = (file) => `${file.name} cannot be read: it is a folder, or was moved since it was chosen.`;
 
 export const askJson = async (path, options) => (await ask(path, options)).json();
 

@@ -1,6 +1,6 @@
-// Bars of probability, and a model's warnings.
+// Bars of probability, headlines, and a model's warnings.
 
-import { make, percent } from "./dom.js";
+import { make, named, percent } from "./dom.js";
 
 const SHORT = 5;
 
@@ -20,8 +20,8 @@ export function bars(prediction, isOther = false) {
     list.replaceChildren(
       ...all.slice(0, count).map(([label, share]) => {
         const bar = make("span", { class: isOther ? "bar other" : "bar", "aria-hidden": "true" });
-        bar.style.width = percent(share, 2).replace(" ", "");
-        return make("li", {}, bar, make("span", {}, label), make("span", {}, percent(share, 2)));
+        bar.style.width = `${100 * share}%`;
+        return make("li", {}, bar, named(label), make("span", { class: "share" }, percent(share, 2)));
       }),
     );
   show(SHORT);
@@ -50,6 +50,13 @@ export const warnings = (prediction) =>
     ? make("ul", { class: "warnings", "aria-label": "Warnings" }, ...prediction.warnings.map((one) => make("li", {}, `Note: ${one.detail}.`)))
     : null;
 
-/** The first words about a prediction. */
-export const headline = (prediction) =>
-  prediction.label === null ? "no label" : `${prediction.label}, ${percent(prediction.probability)}`;
+/** The first words about a prediction, as nodes: its label, or all of those that apply, where there may be several. */
+export function headline(prediction, digits = 1) {
+  const { label, labels, probability } = prediction;
+  if (label === null) return [labels ? "none of its labels applies" : "no label"];
+  const share = make("span", { class: "share" }, percent(probability, digits));
+  if (!labels || labels.length < 2) return [named(label), ", ", share];
+  const further = labels.slice(1, SHORT).flatMap((one) => [", ", named(one)]);
+  const rest = labels.length > SHORT ? ` and ${labels.length - SHORT} more` : "";
+  return [named(label), " (", share, ")", ...further, rest];
+}

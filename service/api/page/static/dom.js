@@ -18,7 +18,19 @@ export const byId = (id) => document.getElementById(id);
 export const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]));
 
-export const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
+/** A share in per cent. What is not quite 0 or 100 % is not written so. */
+export function percent(share, digits = 1) {
+  const step = 10 ** -digits;
+  if (share > 0 && 100 * share < step / 2) return `< ${step} %`;
+  if (share < 1 && 100 * share >= 100 - step / 2) return `> ${100 - step} %`;
+  return `${(100 * share).toFixed(digits)} %`;
+}
+
+/** A label or a file's name: of any script, without effect on the direction of the text around it. */
+export const named = (text) => make("bdi", {}, text);
+
+/** Says that something went wrong; null: that nothing is wrong any more. */
+export const report = (error) => document.dispatchEvent(new CustomEvent("problem", { detail: error }));
 
 /** Loads the picture behind an address; rejects where the browser cannot show it. */
 export async function loadImage(address) {

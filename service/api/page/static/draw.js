@@ -3,7 +3,7 @@
 import { query, send } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
 import { chosen } from "./choices.js";
-import { byId, make } from "./dom.js";
+import { byId, make, report } from "./dom.js";
 
 const STEP = 8;
 const pad = byId("pad");
@@ -13,17 +13,20 @@ let isDown = false;
 let cursor = { x: 140, y: 60 };
 let isAsking = false;
 let isStale = false;
+let isBlank = true;
 let drawing = 0;
 
 export function prepare() {
   pad.addEventListener("pointerdown", (event) => {
+    if (!event.isPrimary || event.button !== 0) return; // a second finger, or another button
     pad.setPointerCapture(event.pointerId);
     last = place(event);
     line(last, last);
   });
   pad.addEventListener("pointermove", (event) => {
-    if (!last) return;
-    for (const step of event.getCoalescedEvents?.() ?? [event]) {
+    if (!last || !event.isPrimary) return;
+    const steps = event.getCoalescedEvents?.() ?? [];
+    for (const step of steps.length ? steps : [event]) {
       const next = place(step);
       line(last, next);
       last = next;
@@ -32,7 +35,7 @@ export function prepare() {
   for (const name of ["pointerup", "pointercancel"]) pad.addEventListener(name, () => (last = null));
   pad.addEventListener("keydown", byKeyboard);
   byId("clear").addEventListener("click", clear);
-  byId("draw-model").addEventListener("change", update);
+  byId("draw-model").addEventListener("change", () => isBlank || update());
   clear();
 }
 
@@ -47,7 +50,7 @@ function byKeyboard(event) {
   const moves = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
   if (event.key === " ") {
     isDown = !isDown;
-    byId("pen").textContent = isDown ? "The pen is down." : "The pen is up.";
+    byId("pen").textContent = isDown ? "The pen is down." : "The pen is up."; // only those with a keyboard need it
     if (isDown) line(cursor, cursor);
   } else if (moves[event.key]) {
     const [across, down] = moves[event.key];
@@ -70,6 +73,7 @@ function line(from, to) {
   pen.moveTo(from.x, from.y);
   pen.lineTo(to.x, to.y);
   pen.stroke();
+  isBlank = false;
   update();
 }
 
@@ -80,7 +84,8 @@ function clear() {
   isDown = false;
   drawing += 1;
   isStale = false;
-  byId("pen").textContent = "The pen is up.";
+  isBlank = true;
+  byId("pen").textContent = "";
   byId("draw-result").replaceChildren(make("p", { class: "quiet" }, "Nothing is drawn yet."));
   byId("draw-status").textContent = "";
 }
@@ -96,12 +101,15 @@ async function update() {
       const mine = drawing;
       const model = chosen("draw-model");
       const picture = await new Promise((done) => pad.toBlob(done, "image/png"));
-      const answer = await send(`predict${query(model, { prepare: "digit" })}`, picture);
+      const answer = await send(`predict${query(model, { prepare: "digit", probabilities: "all" })}`, picture);
       const [prediction] = (await answer.json()).predictions;
       if (mine === drawing) show(prediction);
     }
+    report(null);
   } catch (error) {
-    document.dispatchEvent(new CustomEvent("problem", { detail: error }));
+    byId("draw-result").replaceChildren(); // what stood there was said of another drawing
+    byId("draw-status").textContent = "";
+    report(error);
   } finally {
     isAsking = false;
   }
@@ -109,6 +117,6 @@ async function update() {
 
 function show(prediction) {
   const told = { ...prediction, warnings: prediction.warnings?.filter((one) => one.code !== "inverted") };
-  byId("draw-result").replaceChildren(make("h2", {}, headline(prediction)), warnings(told) ?? "", bars(prediction));
-  byId("draw-status").textContent = `This reads as ${headline(prediction)}.`;
+  byId("draw-result").replaceChildren(make("h2", {}, ...headline(prediction)), warnings(told) ?? "", bars(prediction));
+  byId("draw-status").replaceChildren("This reads as ", ...headline(prediction), ".");
 }

@@ -1,92 +1,116 @@
-// The answers for several pictures: a table that can be sorted, and a CSV to take away.
+// The answers for several pictures: a table that can be sorted, with each picture's details, and a CSV to take away.
 
-import { ask } from "./api.js";
-import { make, percent } from "./dom.js";
+import { saveCsv } from "./csv.js";
+import { byId, make, named, percent, report } from "./dom.js";
+import { predictMany } from "./many.js";
+import { showOne } from "./result.js";
 
-const AT_ONCE = 32;
-
-/** Classifies pictures; returns the table and its summary. */
-export async function showMany(files, model, query) {
-  const rows = [];
-  for (let start = 0; start < files.length; start += AT_ONCE) {
-    const form = new FormData();
-    for (const file of files.slice(start, start + AT_ONCE)) form.append("file", file, file.name);
-    const answer = await ask(`predict${query}&on_error=report&top_k=1`, { body: form }).catch((error) => {
-      if (error.status === 422) return null; // all of them are bad
-      throw error;
-    });
-    const { predictions } = answer ? await answer.json() : { predictions: [] };
-    files.slice(start, start + AT_ONCE).forEach((file, index) => rows.push(row(file, predictions[index])));
+/** Classifies pictures with one model or two; returns the table, its summary, and a picture that was answered. */
+export async function showMany(files, model, { other, signal, progress }) {
+  const models = other && other.id !== model.id ? [model, other] : [model];
+  const answers = [];
+  for (const [index, one] of models.entries()) {
+    const tell = (done) => progress(Math.floor((index * files.length + done) / models.length));
+    answers.push(await predictMany(files, one, { signal, progress: tell }));
   }
-  const good = rows.filter((one) => one.error === "").length;
-  const summary = `${good} of ${rows.length} pictures classified by ${model.name}, version ${model.version}.`;
-  return { element: make("div", {}, table(rows), download(rows, model)), summary };
+  const rows = files.map((file, index) => row(file, answers.map((list) => list[index])));
+  const good = rows.filter((one) => !one.error).length;
+  const names = models.map((one) => `${one.name}, version ${one.version}`).join(", and by ");
+  const open = (file) => showDetails(file, model, other);
+  const save = make("button", { type: "button", click: () => saveCsv(lines(rows, models), "predictions.csv") }, "Download as CSV");
+  const hint = make("span", { class: "quiet" }, "Click a heading to sort, or a picture for its details.");
+  const element = make("div", {}, make("p", { class: "row" }, save, hint), table(rows, models, open));
+  const agreed = rows.filter((one) => !one.error && one.labels[0] === one.labels.at(-1)).length;
+  const agreement = models.length > 1 ? ` They agree on ${agreed} of these ${good}.` : "";
+  const summary = [`${good} of ${rows.length} pictures classified by ${names}.${agreement}`];
+  return { element, summary, picture: rows.find((one) => !one.error)?.file };
 }
 
-const row = (file, prediction) => ({
+/** Of a picture: its answers by each model, or the first reason why there are none. */
+const row = (file, answers) => ({
   file,
   name: file.name,
-  label: prediction?.label ?? "",
-  probability: prediction?.probability ?? 0,
-  warnings: (prediction?.warnings ?? []).map((one) => one.code).join(" "),
-  error: prediction ? (prediction.error?.detail ?? "") : "it cannot be read as a picture",
+  error: answers.find((one) => one.error)?.error ?? "",
+  labels: answers.map((one) => one.labels?.join(", ") || one.label || "no label"),
+  shares: answers.map((one) => one.probability ?? 0),
+  warnings: answers[0].warnings ?? [],
 });
 
-const COLUMNS = [
-  ["name", "File"],
-  ["label", "Label"],
-  ["probability", "Probability"],
-  ["warnings", "Notes"],
-];
+/** The columns that can be sorted by: title, value of a row, and whether it is a number. */
+function columns(models) {
+  const ofModel = (one, index) => {
+    const of = models.length > 1 ? ` (${one.name} ${one.version})` : "";
+    return [
+      [`Label${of}`, (row) => row.labels[index]],
+      [`Probability${of}`, (row) => row.shares[index], true],
+    ];
+  };
+  return [["File", (row) => row.name], ...models.flatMap(ofModel), ["Notes", (row) => row.warnings.map((one) => one.code).join(" ")]];
+}
 
-function table(rows) {
+function table(rows, models, open) {
   const body = make("tbody");
-  const heads = COLUMNS.map(([key, title]) => {
-    const head = make("th", { scope: "col", class: key === "probability" ? "number" : null });
-    head.append(make("button", { type: "button", click: () => sort(key, head) }, title));
+  const lines = new Map(rows.map((one) => [one, line(one, open)]));
+  const heads = columns(models).map(([title, value, isNumber]) => {
+    const head = make("th", { scope: "col", class: isNumber ? "number" : null });
+    head.append(make("button", { type: "button", click: () => sort(head, value) }, title));
     return head;
   });
-  const fill = (sorted) => body.replaceChildren(...sorted.map(line));
-  function sort(key, head) {
+  const fill = (sorted) => body.replaceChildren(...sorted.map((one) => lines.get(one)));
+  function sort(head, value) {
     const isUp = head.getAttribute("aria-sort") !== "ascending";
     for (const other of heads) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
     const sign = isUp ? 1 : -1;
     const compare = (one, other) =>
       typeof one === "number" ? one - other : one.localeCompare(other, undefined, { numeric: true });
-    fill([...rows].sort((one, other) => sign * compare(one[key], other[key])));
+    // Pictures without an answer stay at the end, whichever way it goes.
+    const order = (one, other) => Boolean(one.error) - Boolean(other.error) || sign * compare(value(one), value(other));
+    fill([...rows].sort(order));
   }
   fill(rows);
   const head = make("tr", {}, make("th", { scope: "col" }, "Picture"), ...heads);
-  const content = make("table", {}, make("caption", {}, "Click a heading to sort."), make("thead", {}, head), body);
+  const content = make("table", { "aria-label": "Answers" }, make("thead", {}, head), body);
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Answers" }, content);
 }
 
-function line(one) {
-  const image = make("img", { src: URL.createObjectURL(one.file), alt: "", load: (event) => URL.revokeObjectURL(event.target.src) });
+function line(one, open) {
+  const free = (event) => URL.revokeObjectURL(event.target.src);
+  const image = make("img", { src: URL.createObjectURL(one.file), alt: "", load: free, error: (event) => event.target.remove() });
+  const name = make("td", { class: "text" }, named(one.name));
   if (one.error) {
-    return make("tr", {}, make("td", {}, image), make("td", {}, one.name), make("td", { colspan: 3, class: "problem" }, one.error));
+    return make("tr", {}, make("td", {}, image), name, make("td", { colspan: 2 * one.labels.length + 1, class: "problem" }, one.error));
   }
-  return make(
-    "tr",
-    {},
-    make("td", {}, image),
-    make("td", {}, one.name),
-    make("td", {}, one.label || "no label"),
-    make("td", { class: "number" }, percent(one.probability)),
-    make("td", {}, one.warnings),
-  );
+  const label = `Details of ${one.name}`;
+  const picture = make("button", { type: "button", class: "thumbnail", "aria-label": label, click: () => open(one.file) }, image);
+  const answers = one.labels.flatMap((label, index) => [
+    make("td", { class: "text" }, named(label)),
+    make("td", { class: "number" }, percent(one.shares[index])),
+  ]);
+  const notes = one.warnings.map((warning) => make("span", { class: "note", title: warning.detail }, warning.code));
+  return make("tr", {}, make("td", {}, picture), name, ...answers, make("td", {}, ...notes));
 }
 
-/** A field of RFC 4180; a leading sign that a spreadsheet would compute is made text. */
-const field = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
+function lines(rows, models) {
+  const head = ["file", "label", "probability", "warnings", "error", "model", "version"];
+  const further = models.length > 1 ? ["other_label", "other_probability", "other_model", "other_version"] : [];
+  const answer = (one, index) => (one.error ? ["", ""] : [one.labels[index], one.shares[index]]);
+  const line = (one) => {
+    const codes = one.warnings.map((warning) => warning.code).join(" ");
+    const first = [one.name, ...answer(one, 0), codes, one.error, models[0].name, models[0].version];
+    return models.length > 1 ? [...first, ...answer(one, 1), models[1].name, models[1].version] : first;
+  };
+  return [[...head, ...further], ...rows.map(line)];
+}
 
-function download(rows, model) {
-  const lines = [
-    ["file", "label", "probability", "warnings", "error", "model", "version"],
-    ...rows.map((one) => [one.name, one.label, one.error ? "" : one.probability, one.warnings, one.error, model.name, model.version]),
-  ];
-  const text = lines.map((values) => values.map(field).join(",")).join("\r\n");
-  const address = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
-  return make("p", {}, make("a", { href: address, download: "predictions.csv" }, "Download as CSV"));
+/** One picture's answer, above the table. */
+async function showDetails(file, model, other) {
+  try {
+    const shown = await showOne(file, model, { other });
+    byId("details").replaceChildren(shown.element);
+    byId("details-title").replaceChildren(named(file.name));
+    byId("details-dialog").showModal();
+  } catch (error) {
+    report(error);
+  }
 }

@@ -2,7 +2,7 @@
 
 import { Problem, setKey } from "./api.js";
 import { loadModels } from "./choices.js";
-import { byId } from "./dom.js";
+import { byId, make } from "./dom.js";
 import * as draw from "./draw.js";
 import * as models from "./models.js";
 import * as network from "./network.js";
@@ -12,16 +12,20 @@ const parts = { try: trial, draw, network, models };
 let shown = null;
 let isLoaded = false;
 
-/** Shows what went wrong, in the words of the service; nothing clears it. */
+/** Shows what went wrong, in the words of the service; null clears it. */
 export function tell(error) {
   const box = byId("problem");
-  box.replaceChildren();
-  if (!error || error.name === "AbortError") return;
-  const text = document.createElement("p");
-  text.className = "problem";
-  text.textContent = error instanceof Problem ? error.message : "This page failed; the browser's console says how.";
-  if (!(error instanceof Problem)) console.error(error);
-  box.append(text);
+  if (!error || error.name === "AbortError") {
+    if (!error) box.replaceChildren();
+    return;
+  }
+  const isKnown = error instanceof Problem;
+  if (!isKnown) console.error(error);
+  const text = isKnown ? error.message : "This page failed; the browser's console says how.";
+  const again = isLoaded ? null : make("button", { type: "button", click: start }, "Try again");
+  box.replaceChildren(make("p", { class: "problem" }, text), again ?? "");
+  box.scrollIntoView({ block: "nearest" });
+  if (error.status === 404) loadModels().catch(() => {}); // the model may have gone: the lists show what is there
 }
 
 async function show() {
@@ -43,8 +47,9 @@ async function show() {
 async function start() {
   tell(null);
   try {
-    await loadModels();
+    const found = await loadModels();
     isLoaded = true;
+    byId("empty").hidden = found.length > 0;
     byId("key-form").hidden = true;
   } catch (error) {
     if (error.status !== 401) tell(error);

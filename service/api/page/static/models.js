@@ -1,24 +1,38 @@
-// Models: what each one is, what was measured of it, and what it does now, from the service's metrics.
+// Models: what each one is, what was measured of it, its figures, and what it does now.
 
-import { ask } from "./api.js";
+import { ask, askJson } from "./api.js";
 import { loadModels } from "./choices.js";
-import { byId, facts, make, percent } from "./dom.js";
+import { byId, facts, make, percent, report } from "./dom.js";
+import { showModel, showService } from "./live.js";
+import { History, readMetrics } from "./metrics.js";
 
 const EVERY_MS = 2000;
 let timer = null;
-let before = null;
+let turn = 0;
+let listed = "";
 
 export function prepare() {}
 
 export async function enter() {
+  leave();
   const models = await loadModels();
-  byId("cards").replaceChildren(...models.map(card));
-  before = null;
-  await refresh(models);
+  show(models);
+  await refresh(models, new History(), turn);
 }
 
 export function leave() {
+  turn += 1;
   clearTimeout(timer);
+}
+
+/** The cards, the default version of each model first; they stay as they are where nothing has changed. */
+function show(models) {
+  const ids = JSON.stringify(models.map((model) => [model.id, model.created, model.isDefault]));
+  if (ids === listed) return;
+  listed = ids;
+  const sorted = [...models].sort((one, other) => one.name.localeCompare(other.name) || other.isDefault - one.isDefault || other.version - one.version);
+  byId("cards").replaceChildren(...sorted.map(card));
+  byId("models-status").textContent = models.length ? "" : "No model is served.";
 }
 
 function card(model) {
@@ -26,22 +40,38 @@ function card(model) {
   return make(
     "article",
     { class: "card" },
-    make("h2", {}, `${model.name}, version ${model.version}`),
-    model.isDefault ? make("p", { class: "quiet" }, "Answers where no version is named.") : null,
+    make("h2", {}, `${model.name}, version ${model.version}`, model.isDefault ? make("span", { class: "badge" }, "default") : null),
     facts([
       ["Accuracy", accuracy(model)],
       ["Calibration error", model.expected_calibration_error === null ? "not measured" : percent(model.expected_calibration_error, 2)],
-      ["Labels", `${model.labels.length}: ${model.labels.slice(0, 4).join(", ")}${model.labels.length > 4 ? ", …" : ""}`],
-      ["Input", `${input.width} × ${input.height}, ${input.color_mode === "RGB" ? "colour" : "grey"}, ${input.fit}`],
-      ["Runs on", model.provider],
-      ["Learned from", model.data],
-      ["Licence", model.licence],
-      ["Made", model.created.slice(0, 10)],
+      ["Runs on", model.provider.toUpperCase()],
     ]),
     make("h3", {}, "Now"),
     make("div", { "data-live": model.id }, make("p", { class: "quiet" }, "Waiting for the first figures…")),
+    make(
+      "details",
+      {},
+      make("summary", {}, "About this model"),
+      facts([
+        ["Labels", `${model.labels.length}: ${model.labels.slice(0, 5).join(", ")}${model.labels.length > 5 ? ", …" : ""}`],
+        ["Several labels", model.multi_label ? "yes: each probability stands for itself" : "no: one label is right"],
+        ["Input", `${input.width} × ${input.height} pixels, ${input.color_mode === "RGB" ? "colour" : "grey"}, ${FITS[input.fit] ?? input.fit}`],
+        ["Learned from", model.data],
+        ["Licence", model.licence],
+        ["To cite", model.citation],
+        ["Made", model.created.slice(0, 10)],
+      ]),
+    ),
+    figures(model),
   );
 }
+
+const FITS = {
+  cover: "the middle is cut out",
+  contain: "with a border where the shape differs",
+  stretch: "stretched to that shape",
+  "shortest-edge": "shorter side resized, then the middle is cut out",
+};
 
 /** The accuracy with its 95 % interval, or that it was not measured. */
 function accuracy({ accuracy: share, accuracy_interval: interval, test_images: count }) {
@@ -50,49 +80,47 @@ function accuracy({ accuracy: share, accuracy_interval: interval, test_images: c
   return `${percent(share, 2)} (${low} to ${high}) of ${count.toLocaleString("en")} test images`;
 }
 
-async function refresh(models) {
-  clearTimeout(timer);
-  let now;
-  try {
-    now = read(await (await ask("metrics", { accept: "text/plain" })).text());
-  } catch (error) {
-    const text = error.status === 403 ? "This key may not read the metrics, so there are no live figures." : error.message;
-    for (const place of document.querySelectorAll("[data-live]")) place.replaceChildren(make("p", { class: "quiet" }, text));
-    return;
+/** The figures beside the model's file, which are asked for once somebody wants to see them. */
+function figures(model) {
+  const place = make("div", { class: "figures" });
+  const path = `models/${model.name}/versions/${model.version}/figures`;
+  async function load() {
+    place.replaceChildren(make("p", { class: "quiet" }, "Loading…"));
+    const { figures } = await askJson(path);
+    const shown = await Promise.all(figures.map((one) => figure(`${path}/${one.name}`, one.title)));
+    place.replaceChildren(...(shown.length ? shown : [make("p", { class: "quiet" }, "No figures lie beside this model's file.")]));
   }
+  const toggle = (event) => {
+    if (!event.target.open || place.querySelector("figure")) return;
+    load().catch((error) => {
+      place.replaceChildren();
+      event.target.open = false;
+      report(error);
+    });
+  };
+  return make("details", { toggle }, make("summary", {}, "Figures of training and test"), place);
+}
+
+async function figure(path, title) {
+  const address = URL.createObjectURL(await (await ask(path, { accept: "image/png" })).blob());
+  const free = (event) => URL.revokeObjectURL(event.target.src);
+  return make("figure", {}, make("img", { src: address, alt: title, load: free }), make("figcaption", {}, title));
+}
+
+async function refresh(models, history, mine) {
+  let problem = null;
+  try {
+    history.add(await readMetrics());
+  } catch (error) {
+    problem = error.status === 403 ? "This key may not read the metrics, so there are no live figures." : error.message;
+  }
+  if (mine !== turn) return;
+  const tell = (show) => (problem ? [make("p", { class: "quiet" }, problem)] : show());
+  byId("service-now").replaceChildren(...tell(() => showService(history)));
   for (const model of models) {
     const place = document.querySelector(`[data-live="${CSS.escape(model.id)}"]`);
-    if (place) place.replaceChildren(live(now, before ?? now, `model="${model.name}",version="${model.version}"`));
+    place?.replaceChildren(...(problem ? [make("p", { class: "quiet" }, "No live figures.")] : showModel(history, model)));
   }
-  before = now;
-  timer = setTimeout(() => refresh(models), EVERY_MS);
-}
-
-/** The samples of Prometheus' text format, by name and labels, and when they were read. */
-function read(text) {
-  const samples = new Map();
-  for (const line of text.split("\n")) {
-    const at = line.lastIndexOf(" ");
-    if (at > 0 && line[0] !== "#") samples.set(line.slice(0, at), Number(line.slice(at + 1)));
-  }
-  return { samples, time: performance.now() };
-}
-
-function live(now, then, labels) {
-  const get = (page, name) => page.samples.get(`convoy_${name}{${labels}}`) ?? 0;
-  const seconds = (now.time - then.time) / 1000;
-  const grown = (name) => get(now, name) - get(then, name);
-  const mean = (name, factor = 1) => {
-    const page = grown(`${name}_count`) > 0 ? grown : (one) => get(now, one);
-    return page(`${name}_count`) > 0 ? (factor * page(`${name}_sum`)) / page(`${name}_count`) : null;
-  };
-  const shown = (value, unit, digits = 2) => (value === null ? "no requests yet" : `${value.toFixed(digits)} ${unit}`);
-  return facts([
-    ["Requests", `${get(now, "classified_requests_total").toLocaleString("en")} so far`],
-    ["Requests a second", seconds > 0 ? (grown("classified_requests_total") / seconds).toFixed(1) : "…"],
-    ["Mean wait for a batch", shown(mean("queue_seconds", 1000), "ms")],
-    ["Mean run", shown(mean("inference_seconds", 1000), "ms")],
-    ["Mean images in a batch", shown(mean("batch_size"), "", 1)],
-    ["In the queue now", get(now, "queue_images")],
-  ]);
+  // A service that does not answer may come back.
+  timer = setTimeout(() => refresh(models, history, mine), EVERY_MS);
 }

@@ -2,7 +2,7 @@
 
 import { query, send } from "./api.js";
 import { chosen } from "./choices.js";
-import { byId, make } from "./dom.js";
+import { byId, make, report } from "./dom.js";
 import { lastPicture, sample } from "./trial.js";
 
 const KERNEL_TIMES = 10;
@@ -10,7 +10,8 @@ let turn = 0;
 
 export function prepare() {
   byId("network-model").addEventListener("change", () => {
-    enter().catch((error) => document.dispatchEvent(new CustomEvent("problem", { detail: error })));
+    report(null);
+    enter().catch(report);
   });
 }
 
@@ -23,15 +24,26 @@ export async function enter() {
     const picture = lastPicture() ?? (await sample(model, 0));
     const look = await (await send(`layers${query(model)}`, picture)).json();
     if (mine !== turn) return;
-    byId("layers").replaceChildren(...look.notes.map(note), summary(look), kernels(look.kernels), ...look.layers.map(stage));
+    const stages = make("div", { class: "stages" }, kernels(look.kernels), ...look.layers.map(stage));
+    byId("layers").replaceChildren(...look.notes.map(note), summary(look), shown(picture), stages);
     byId("network-status").textContent = `${look.layers.length} layers of ${model.name}, version ${model.version}.`;
   } catch (error) {
-    if (mine === turn) byId("network-status").textContent = "";
+    if (mine !== turn) return;
+    byId("network-status").textContent = "";
+    byId("layers").replaceChildren();
     throw error;
   }
 }
 
 const note = (text) => make("p", { class: "quiet" }, text);
+
+/** The picture that the layers look at. */
+function shown(picture) {
+  const free = (event) => URL.revokeObjectURL(event.target.src);
+  const image = make("img", { src: URL.createObjectURL(picture), alt: "", load: free, error: (event) => event.target.remove() });
+  return make("p", { class: "row shown" }, image, make("span", {}, "What the layers make of this picture:"));
+}
+
 const volume = (shape) => (shape.length === 3 ? `${shape[0]} × ${shape[1]} × ${shape[2]}` : shape.join(" × "));
 const count = (number) => number.toLocaleString("en");
 const title = (layer) => [layer.kind, ...layer.then].join(", ");

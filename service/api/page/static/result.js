@@ -7,36 +7,39 @@ import { why } from "./why.js";
 
 const SIDE = 240;
 
-/** Classifies one picture with one model or two; returns what to show and its summary. */
-export async function showOne(file, model, other) {
-  const answers = [await classify(file, model)];
-  if (other && other.id !== model.id) answers.push(await classify(file, other));
-  const cards = await Promise.all(answers.map((answer, index) => card(file, answer, index > 0)));
-  const summary = answers.map(({ model, prediction }) => `${model.name} ${model.version}: ${headline(prediction)}`).join("; ");
-  return { element: make("div", { class: cards.length > 1 ? "answers two" : "answers" }, ...cards), summary };
+/** Classifies one picture with one model or two; returns what to show, its summary as nodes, and the picture. */
+export async function showOne(file, model, { other, signal } = {}) {
+  const answers = [await classify(file, model, signal)];
+  if (other && other.id !== model.id) answers.push(await classify(file, other, signal));
+  const cards = await Promise.all(answers.map((answer, index) => card(file, answer, index > 0, signal)));
+  const summary = answers.flatMap(({ model, prediction }, index) => [
+    `${index ? "; " : ""}${model.name} ${model.version}: `,
+    ...headline(prediction),
+  ]);
+  return { element: make("div", { class: cards.length > 1 ? "answers two" : "answers" }, ...cards), summary, picture: file };
 }
 
-async function classify(file, model) {
+async function classify(file, model, signal) {
   const started = performance.now();
-  const answer = await send(`predict${query(model, { probabilities: "all" })}`, file);
+  const answer = await send(`predict${query(model, { probabilities: "all" })}`, file, { signal });
   const { predictions } = await answer.json();
   return { model, prediction: predictions[0], stages: timing(answer), total: performance.now() - started };
 }
 
-async function card(file, { model, prediction, stages, total }, isOther) {
-  const seen = await (await send(`preprocess${query(model)}`, file)).json();
+async function card(file, { model, prediction, stages, total }, isOther, signal) {
+  const seen = await (await send(`preprocess${query(model)}`, file, { signal })).json();
   const pictures = make("div", { class: "pictures" }, await original(file, seen), input(seen));
   const times = facts([
     ["Decode", milliseconds(stages.decode)],
-    ["Wait in the queue", milliseconds(stages.queue)],
-    ["Network", milliseconds(stages.inference)],
-    ["Way there and back", milliseconds(total - stages.decode - stages.queue - stages.inference)],
+    ["Wait for a batch", milliseconds(stages.queue)],
+    ["Model", milliseconds(stages.inference)],
+    ["Transfer and browser", milliseconds(total - stages.decode - stages.queue - stages.inference)],
     ["Images in its batch", stages.batch],
   ]);
   return make(
     "article",
     { class: "card" },
-    make("h2", {}, `${model.name}, version ${model.version}: ${headline(prediction)}`),
+    make("h2", {}, `${model.name}, version ${model.version}: `, ...headline(prediction)),
     warnings(prediction),
     make(
       "div",

@@ -1,17 +1,20 @@
 // Try: pictures come in by drop, paste, choice, camera or click on a sample; answers go out as bars or as a table.
 
-import { ask, query } from "./api.js";
+import { ask } from "./api.js";
+import { prepareCamera } from "./camera.js";
 import { chosen } from "./choices.js";
-import { byId, make } from "./dom.js";
+import { byId, make, report } from "./dom.js";
 import { showMany } from "./grid.js";
 import { showOne } from "./result.js";
 
+const MOST_SAMPLES = 24;
 let pictures = [];
-let turn = 0;
+let lastGood = null;
+let asking = null;
 let sampled = "";
 
-/** The picture that was tried last; null where there was none. */
-export const lastPicture = () => pictures[0] ?? null;
+/** The picture that was answered last; null where there was none. */
+export const lastPicture = () => lastGood;
 
 export function prepare() {
   for (const id of ["files", "photo"]) {
@@ -20,19 +23,21 @@ export function prepare() {
       event.target.value = "";
     });
   }
+  prepareCamera(take);
   for (const id of ["model", "beside"]) byId(id).addEventListener("change", refresh);
-  const drop = byId("drop");
-  for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
-    drop.addEventListener(name, (event) => {
-      event.preventDefault();
-      drop.classList.toggle("over", name === "dragenter" || name === "dragover");
-    });
-  }
-  drop.addEventListener("drop", (event) => take([...event.dataTransfer.files]));
+  for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, drag);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length && !byId("try").hidden) take(files);
   });
+}
+
+/** Files may be dropped anywhere: beside the area, the browser would leave the page and show the file. */
+function drag(event) {
+  if (!event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  byId("drop").classList.toggle("over", event.type === "dragover");
+  if (event.type === "drop" && !byId("try").hidden) take([...event.dataTransfer.files]);
 }
 
 export async function enter() {
@@ -40,26 +45,25 @@ export async function enter() {
 }
 
 async function refresh() {
-  await guard(showSamples);
+  await showSamples().catch(report);
   if (pictures.length) await take(pictures);
-}
-
-/** Runs something, and tells of what goes wrong. */
-async function guard(work) {
-  try {
-    await work();
-  } catch (error) {
-    document.dispatchEvent(new CustomEvent("problem", { detail: error }));
-  }
 }
 
 async function showSamples() {
   const model = chosen("model");
   if (!model || sampled === model.id) return;
   sampled = model.id;
-  const numbers = [...Array(Math.min(model.samples, 24)).keys()];
-  const buttons = await Promise.all(numbers.map((number) => sampleButton(model, number)));
-  byId("samples").replaceChildren(...buttons);
+  const numbers = [...Array(Math.min(model.samples, MOST_SAMPLES)).keys()];
+  try {
+    const buttons = await Promise.all(numbers.map((number) => sampleButton(model, number)));
+    if (sampled !== model.id) return; // another model was chosen meanwhile
+    byId("samples-title").hidden = buttons.length === 0;
+    byId("samples").replaceChildren(...buttons);
+  } catch (error) {
+    if (sampled !== model.id) return;
+    sampled = "";
+    throw error;
+  }
 }
 
 /** One golden image of a model, as a file. */
@@ -70,7 +74,8 @@ export async function sample(model, number) {
 
 async function sampleButton(model, number) {
   const file = await sample(model, number);
-  const image = make("img", { src: URL.createObjectURL(file), alt: `Sample ${number + 1}` });
+  const free = (event) => URL.revokeObjectURL(event.target.src);
+  const image = make("img", { src: URL.createObjectURL(file), alt: `Sample ${number + 1}`, load: free });
   return make("button", { type: "button", click: () => take([file]) }, image);
 }
 
@@ -79,17 +84,25 @@ async function take(files) {
   const model = chosen("model");
   if (!files.length || !model) return;
   pictures = files;
-  const mine = ++turn;
-  document.dispatchEvent(new CustomEvent("problem", { detail: null }));
-  byId("status").textContent = files.length === 1 ? "Asking…" : `Asking about ${files.length} pictures…`;
-  await guard(async () => {
-    const show = files.length === 1 ? showOne(files[0], model, chosen("beside")) : showMany(files, model, query(model));
-    const shown = await show.catch((error) => {
-      if (mine === turn) byId("status").textContent = "";
-      throw error;
-    });
-    if (mine !== turn) return;
+  asking?.abort();
+  const mine = (asking = new AbortController());
+  const status = byId("status");
+  const progress = (done) => {
+    if (mine === asking) status.textContent = `Asking about ${files.length} pictures: ${done} done…`;
+  };
+  report(null);
+  status.textContent = "Asking…";
+  try {
+    const options = { other: chosen("beside"), signal: mine.signal, progress };
+    const shown = await (files.length === 1 ? showOne(files[0], model, options) : showMany(files, model, options));
+    if (mine !== asking) return;
+    lastGood = shown.picture ?? lastGood;
     byId("result").replaceChildren(shown.element);
-    byId("status").textContent = shown.summary;
-  });
+    status.replaceChildren(...shown.summary);
+  } catch (error) {
+    if (mine !== asking) return;
+    byId("result").replaceChildren(); // what stood there was said of another picture
+    status.textContent = "";
+    report(error);
+  }
 }

@@ -2,11 +2,12 @@
 
 import { query, send } from "./api.js";
 import { ranked } from "./bars.js";
-import { loadImage, make } from "./dom.js";
+import { loadImage, make, named, report } from "./dom.js";
 
 const FOR = [230, 97, 0];
 const AGAINST = [30, 110, 200];
 const STRONGEST = 0.75;
+const MOST_OPTIONS = 1000;
 const METHODS = {
   hirescam: "exact (HiResCAM): what each place of the last feature map adds to the score of this class",
   occlusion: "by occlusion: how far this class falls when a part of the picture is hidden; a hint, no proof",
@@ -15,16 +16,18 @@ const METHODS = {
 /** A button, a list of classes, and the place of the answer. */
 export function why(file, model, prediction, seen) {
   const names = ranked(prediction).map(([label]) => label);
-  const options = names.slice(0, 100).map((label) => make("option", { value: label }, label));
+  const options = names.slice(0, MOST_OPTIONS).map((label) => make("option", { value: label, dir: "auto" }, label));
   const select = make("select", { "aria-label": "Class to explain" }, ...options);
   const answer = make("div", { "aria-live": "polite" });
   async function ask() {
     button.disabled = true;
+    answer.replaceChildren(make("p", { class: "quiet" }, "Asking…"));
     try {
       const reply = await send(`explain${query(model, { label: select.value })}`, file);
       answer.replaceChildren(await overlay(seen, await reply.json()));
     } catch (error) {
-      document.dispatchEvent(new CustomEvent("problem", { detail: error }));
+      answer.replaceChildren();
+      report(error);
     } finally {
       button.disabled = false;
     }
@@ -59,6 +62,6 @@ async function overlay(seen, explained) {
     }
   });
   pen.putImageData(picture, 0, 0);
-  const text = `Why ${explained.label}: orange spoke for it, blue against it. Found ${METHODS[explained.method]}.`;
-  return make("figure", {}, canvas, make("figcaption", {}, text));
+  const found = `: orange spoke for it, blue against it. Found ${METHODS[explained.method]}.`;
+  return make("figure", {}, canvas, make("figcaption", {}, "Why ", named(explained.label), found));
 }

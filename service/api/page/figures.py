@@ -1,0 +1,81 @@
+"""The figures that training put beside a model's file, for its card on the page.
+
+Only the names below are looked for, only regular files of a bounded length are read, and only PNG is shown: whatever
+else lies in a model's folder, or behind a link there, is not given away. A repository without such figures has none.
+"""
+
+import asyncio
+import os
+import stat
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+
+from service.api.context import context_of
+from service.declarations import declare
+from service.errors import ModelNotFoundError
+from service.models.catalog import ServedModel
+
+TITLES: Final = {
+    "learning_curves": "Loss and mistakes over the epochs; the dashed line is the epoch whose weights were kept.",
+    "confusion_matrix": "Which classes are taken for which: rows are true classes, columns predicted ones.",
+    "reliability_diagram": "Accuracy against confidence, before and after calibration.",
+    "confident_mistakes": "The wrong answers with the highest confidence.",
+    "random_predictions": "Random test images, titled predicted (true).",
+    "first_training_images": "The first training images.",
+    "class_counts": "How many images of each class there are.",
+}
+"""What each figure shows; kernels and feature maps are left out, since the page draws them itself."""
+_FOLDER: Final = "figures"
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_MOST_BYTES: Final = 2 * 1024 * 1024
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/models/{name}/versions/{version}/figures")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def list_figures(request: Request, name: str, version: str) -> dict[str, Any]:
+    """The figures of a model that can be shown."""
+    folder = _folder(_find(request, name, version))
+    found = await asyncio.to_thread(lambda: [one for one in TITLES if _read(folder, one) is not None])
+    return {"figures": [{"name": one, "title": TITLES[one]} for one in found]}
+
+
+@router.get("/models/{name}/versions/{version}/figures/{figure}")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def show_figure(request: Request, name: str, version: str, figure: str) -> Response:
+    """One figure, in PNG."""
+    folder = _folder(_find(request, name, version))
+    content = await asyncio.to_thread(_read, folder, figure) if figure in TITLES else None
+    if content is None:
+        raise ModelNotFoundError(f"model {name!r} version {version!r} has no figure {figure[:32]!r}")
+    return Response(content, media_type="image/png", headers={"Cache-Control": "no-cache"})
+
+
+def _find(request: Request, name: str, version: str) -> ServedModel:
+    return context_of(request.scope).app.classifier.catalog.find(name, version)
+
+
+def _folder(model: ServedModel) -> FilePath:
+    return model.inspection.path.parent / _FOLDER
+
+
+def _read(folder: FilePath, figure: str) -> bytes | None:
+    """A figure's file; None where there is none that may be shown."""
+    try:
+        file = os.open(folder / f"{figure}.png", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
+            return None
+        with open(file, "rb", closefd=False) as opened:
+            content = opened.read(_MOST_BYTES)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
+    return content if content.startswith(_SIGNATURE) else None
