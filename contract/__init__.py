@@ -3,7 +3,8 @@
 An exported classifier is one ONNX file. Everything that turns pixels into probabilities is inside its graph::
 
     image  uint8 [N, H, W, C]  ->  scale -> network -> temperature -> softmax  ->  probabilities  float32 [N, K]
-                                      └─ the last feature map, optional  ->  features  float32 [N, C, H, W]
+                                      ├─ the last feature map, optional  ->  features  float32 [N, C, H, W]
+                                      └─ a score of it, optional         ->  familiarity  float32 [N]
 
 What a graph cannot say (labels, how a picture of another size becomes an input, how good the model is, whose data it
 learned from) stands in the file's ``metadata_props``, which :mod:`contract.props` reads and writes.
@@ -21,10 +22,12 @@ from contract.props import MOST_LABELS, SCHEMA_VERSION
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
 FEATURES_NAME = "features"
+FAMILIARITY_NAME = "familiarity"
 OPSET = 18
 
 __all__ = [
     "COVERAGES",
+    "FAMILIARITY_NAME",
     "FEATURES_NAME",
     "GOLDEN_TOLERANCE",
     "INPUT_NAME",

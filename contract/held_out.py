@@ -48,7 +48,8 @@ class Familiarity:
 
     Attributes:
         images: how many.
-        score: what is compared: ``entropy`` is the negative entropy of the probabilities, in nats.
+        score: what is compared: ``entropy`` is the negative entropy of the probabilities, in nats; ``features`` the
+            graph's output ``familiarity``, which is made of the last feature map as well.
         quantiles: of the score over these pictures, at 0, 1, ... 100 %: [101], rising.
     """
 
@@ -89,7 +90,7 @@ def read_familiarity(value: Any, field: str) -> Familiarity:
     read = fields.members(
         {
             "images": fields.whole(1, _MOST_IMAGES),
-            "score": fields.choice(("entropy",)),
+            "score": fields.choice(("entropy", "features")),
             "quantiles": fields.sequence(fields.number(-1e6, 1e6), least=count, most=count),
         }
     )(value, field)

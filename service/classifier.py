@@ -33,6 +33,7 @@ class Classification(NamedTuple):
         inference_s: seconds of the runs that it rode in.
         batch_size: images in the largest of these runs.
         seen: what was found out about the pictures where there is something to find; empty where pixels were sent.
+        familiarity: the graph's output of that name, float32 [N]; None where it has none.
     """
 
     model: ServedModel
@@ -42,6 +43,7 @@ class Classification(NamedTuple):
     inference_s: float
     batch_size: int
     seen: Sequence[Observation] = ()
+    familiarity: NDArray[np.float32] | None = None
 
 
 class Classifier:
@@ -114,8 +116,9 @@ class Classifier:
                 self._budget.give_back(pixel_bytes)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
+        probabilities, familiarity = model.session.columns(entry.rows)
         return Classification(
-            model, entry.probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen
+            model, probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen, familiarity
         )
 
     async def decode(

@@ -31,7 +31,7 @@ from training.data import sources
 from training.data.dataset import DataSet
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
-from training.onnx_file import features_shape, with_metadata
+from training.onnx_file import features_shape, with_metadata, without_familiarity
 from training.publish import next_version, publishing
 
 Precision = Literal["float16", "int8"]
@@ -122,7 +122,7 @@ def convert(
 
 
 def _float16(path: Path) -> onnx.ModelProto:
-    model = onnx.load(path)
+    model = without_familiarity(onnx.load(path))
     # The softmax, whose exponentials leave float16's range first, and what goes in and out stay as they are.
     converted = OnnxModel(convert_float_to_float16(model, keep_io_types=True, op_block_list=["Softmax"]))
     converted.topological_sort()  # the casts around the softmax were added at the end
@@ -132,8 +132,9 @@ def _float16(path: Path) -> onnx.ModelProto:
 
 def _int8(path: Path, data: DataSet) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory() as scratch:
-        prepared, quantized = Path(scratch) / "prepared.onnx", Path(scratch) / "int8.onnx"
-        quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+        plain, prepared, quantized = (Path(scratch) / f"{step}.onnx" for step in ("plain", "prepared", "int8"))
+        onnx.save(without_familiarity(onnx.load(path)), plain)
+        quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(quantized),

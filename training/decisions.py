@@ -57,7 +57,7 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
         raise ModelFileError(f"{path}: {error}") from error
     if onnx.load_from_string(content).graph.SerializeToString() != before.graph.SerializeToString():
         raise ModelFileError(f"{path}: its graph cannot be written as it was read; nothing was changed")
-    trust = None if test is None else measure_trust(classifier.predict(test.pixels), test.classes, decided)
+    trust = None if test is None else measure_trust(*classifier.answers(test.pixels), test.classes, decided)
     write_atomically(path, content)
     _record(path.parent, decided, trust)
     return decided, trust
@@ -71,11 +71,11 @@ def decide(classifier: OnnxClassifier, said: ModelMetadata, held_out: LabelledIm
         said: its metadata.
         held_out: pictures that it did not learn from.
     """
-    probabilities = classifier.predict(held_out.pixels)
+    probabilities, familiarity = classifier.answers(held_out.pixels)
     return dataclasses.replace(
         said,
         conformal=fit_conformal(probabilities, held_out.classes),
-        familiarity=fit_familiarity(probabilities),
+        familiarity=fit_familiarity(probabilities, familiarity),
     )
 
 

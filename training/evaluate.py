@@ -44,7 +44,9 @@ def evaluate(
     data = sources.load_for(classifier.metadata, place, skipped)
     said = classifier.metadata
     measured = measure(classifier, data.test if part == "test" else _everything(data), data.labels)
-    trust = None if said.multi_label else measure_trust(measured.probabilities, measured.images.classes, said)
+    trust = None
+    if not said.multi_label:
+        trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
     if as_json:
         print(json.dumps(measured.to_json() | {"decisions": trust and trust.to_json()}, indent=2))
     else:

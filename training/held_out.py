@@ -3,7 +3,7 @@
 ::
 
     probabilities of held-out pictures ─┬─ sets: the quantile of the true labels' probabilities, by class where needed
-                                        └─ familiarity: the quantiles of the negative entropy
+                                        └─ familiarity: the quantiles of its score
 
 Sets by the least ambiguous rule (LAC) were compared with RAPS (:mod:`training.raps`): they are smaller on every model.
 """
@@ -25,6 +25,7 @@ MOST_SHORT = 0.05
 """Classes may be covered so much less than all pictures are; where one falls shorter, each class gets a threshold."""
 
 Sets = NDArray[np.bool_]
+Scores = NDArray[np.float32]
 
 
 def fit_conformal(probabilities: Probabilities, classes: Classes) -> Conformal | None:
@@ -71,13 +72,19 @@ def label_sets(probabilities: Probabilities, thresholds: Sequence[float]) -> Set
     return sets
 
 
-def fit_familiarity(probabilities: Probabilities) -> Familiarity | None:
-    """The distribution of the score over held-out pictures; None where there are fewer than 100."""
+def fit_familiarity(probabilities: Probabilities, of_features: Scores | None = None) -> Familiarity | None:
+    """The distribution of the score over held-out pictures; None where there are fewer than 100.
+
+    Args:
+        probabilities: float32 [N, K].
+        of_features: the graph's output ``familiarity``, [N]; None where it has none.
+    """
     if len(probabilities) < LEAST_FAMILIAR:
         return None
-    scores = negative_entropy(probabilities)
+    scores = negative_entropy(probabilities) if of_features is None else of_features.astype(np.float64)
     steps = np.arange(FAMILIARITY_STEPS + 1) / FAMILIARITY_STEPS
-    return Familiarity(len(scores), "entropy", tuple(np.quantile(scores, steps).tolist()))
+    kind = "entropy" if of_features is None else "features"
+    return Familiarity(len(scores), kind, tuple(np.quantile(scores, steps).tolist()))
 
 
 def negative_entropy(probabilities: Probabilities) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ class Measurement:
         probabilities: float32 [N, K], what was answered.
         evaluation: the scores.
         confusion: int64 [K, K], rows true, columns predicted.
+        familiarity: the graph's output of that name, float32 [N]; None where it has none.
     """
 
     labels: tuple[str, ...]
@@ -32,6 +33,7 @@ class Measurement:
     probabilities: Probabilities
     evaluation: Evaluation
     confusion: NDArray[np.int64]
+    familiarity: NDArray[np.float32] | None = None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -71,13 +73,14 @@ def measure(classifier: OnnxClassifier, images: LabelledImages, labels: tuple[st
     Raises:
         ModelFileError: the pictures have another shape than the model takes.
     """
-    probabilities = classifier.predict(images.pixels)
+    probabilities, familiarity = classifier.answers(images.pixels)
     return Measurement(
         labels=labels,
         images=images,
         probabilities=probabilities,
         evaluation=scores.evaluate(probabilities, images.classes),
         confusion=scores.confusion_matrix(probabilities, images.classes),
+        familiarity=familiarity,
     )
 
 

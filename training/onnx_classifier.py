@@ -1,12 +1,13 @@
 """An exported file as it will be served: ONNX Runtime on the CPU, and the metadata that the file carries."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from contract import INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
+from contract import FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from training.errors import ModelFileError
 from training.files import MEBIBYTE, read_file, reason
 from training.scores import Probabilities
@@ -70,11 +71,44 @@ class OnnxClassifier:
         Raises:
             ModelFileError: the pictures have another shape than the model takes.
         """
+        (probabilities,) = self.outputs((OUTPUT_NAME,), pixels, batch_size=batch_size)
+        return probabilities
+
+    def answers(self, pixels: NDArray[np.uint8]) -> tuple[Probabilities, NDArray[np.float32] | None]:
+        """Probabilities, float32 [N, K], and the output ``familiarity``, [N]; None where the graph has none."""
+        if FAMILIARITY_NAME not in {output.name for output in self._session.get_outputs()}:
+            return self.predict(pixels), None
+        probabilities, familiarity = self.outputs((OUTPUT_NAME, FAMILIARITY_NAME), pixels)
+        return probabilities, familiarity
+
+    def outputs(
+        self,
+        names: Sequence[str],
+        pixels: NDArray[np.uint8],
+        reduce: Callable[[str, NDArray[np.float32]], NDArray[np.float32]] = lambda _, values: values,
+        *,
+        batch_size: int = _BATCH,
+    ) -> list[NDArray[np.float32]]:
+        """Computes outputs for pictures.
+
+        Args:
+            names: of the outputs.
+            pixels: uint8 [N, H, W, C].
+            reduce: what is kept of an output of a run, given its name.
+            batch_size: images a run.
+
+        Returns:
+            An array [N, ...] for each name.
+
+        Raises:
+            ModelFileError: the pictures have another shape than the model takes.
+        """
         expected = self._session.get_inputs()[0].shape[1:]
         if list(pixels.shape[1:]) != expected:
             raise ModelFileError(f"{self._origin} takes images of {expected}, not {list(pixels.shape[1:])}")
         starts = range(0, len(pixels), batch_size)
-        runs = [
-            self._session.run([OUTPUT_NAME], {INPUT_NAME: pixels[start : start + batch_size]})[0] for start in starts
-        ]
-        return np.concatenate(runs)
+        runs = []
+        for start in starts:
+            found = self._session.run(list(names), {INPUT_NAME: pixels[start : start + batch_size]})
+            runs.append([reduce(name, values) for name, values in zip(names, found, strict=True)])
+        return [np.concatenate(parts) for parts in zip(*runs, strict=True)]

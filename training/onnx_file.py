@@ -2,7 +2,7 @@
 
 import onnx
 
-from contract import FEATURES_NAME, ModelMetadata
+from contract import FAMILIARITY_NAME, FEATURES_NAME, ModelMetadata
 
 
 def features_shape(model: onnx.ModelProto) -> tuple[int, int, int] | None:
@@ -12,6 +12,25 @@ def features_shape(model: onnx.ModelProto) -> tuple[int, int, int] | None:
             channels, height, width = (dim.dim_value for dim in value.type.tensor_type.shape.dim[1:])
             return channels, height, width
     return None
+
+
+def without_familiarity(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The graph without its output ``familiarity`` and all that is only computed for it; not changed in place."""
+    rest = onnx.ModelProto()
+    rest.CopyFrom(model)
+    outputs = {value.name for value in rest.graph.output} - {FAMILIARITY_NAME}
+    needed = set(outputs)
+    for place in reversed(range(len(rest.graph.node))):
+        node = rest.graph.node[place]
+        if needed.isdisjoint(node.output):
+            del rest.graph.node[place]
+        else:
+            needed.update(node.input)
+    for fields, used in ((rest.graph.initializer, needed), (rest.graph.output, outputs)):
+        for place in reversed(range(len(fields))):
+            if fields[place].name not in used:
+                del fields[place]
+    return rest
 
 
 def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:

@@ -9,6 +9,7 @@ from contract import Evaluation, Reference
 
 Probabilities = NDArray[np.float32]
 Classes = NDArray[np.int64]
+Rows = NDArray[np.float64]
 
 CALIBRATION_BINS = 15
 _LEAST_PROBABILITY = 1e-12

@@ -16,6 +16,7 @@ from training.card import write_card
 from training.data.dataset import DataSet
 from training.decisions import SECTION, decide
 from training.export import check_parity, to_onnx
+from training.familiar_features import with_familiarity
 from training.figures.album import Shown, draw_album
 from training.learning import Learnt, learn
 from training.measurement import Measurement, measure
@@ -55,6 +56,9 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     raw = measure(OnnxClassifier(uncalibrated.SerializeToString()), data.test, data.labels)
     graph = uncalibrated if temperature == 1 else to_onnx(network, temperature, mirrored_view=views)
     served = OnnxClassifier(graph.SerializeToString())
+    if learnt.for_decisions is not None:
+        graph = with_familiarity(graph, served, learnt.fitted.train, learnt.for_decisions)
+        served = OnnxClassifier(graph.SerializeToString())
     test = measure(served, data.test, data.labels)
     validation = _validation(learnt, served, data)
 
@@ -62,7 +66,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     metadata = dataclasses.replace(metadata, features=features_shape(graph))
     if learnt.for_decisions is not None:
         metadata = decide(served, metadata, learnt.for_decisions)
-    trust = measure_trust(test.probabilities, test.images.classes, metadata)
+    trust = measure_trust(test.probabilities, test.familiarity, test.images.classes, metadata)
     with publishing(job.repository, job.name, job.version) as folder:
         content = with_metadata(graph, metadata)
         (folder / "model.onnx").write_bytes(content)

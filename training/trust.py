@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from contract import ModelMetadata, wilson_interval
-from training.held_out import label_sets, negative_entropy
+from training.held_out import Scores, label_sets, negative_entropy
 from training.scores import Classes, Probabilities
 
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -75,11 +75,14 @@ class Trust:
         return {name: value for name, value in asdict(self).items() if name != "curve"}
 
 
-def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMetadata) -> Trust:
+def measure_trust(
+    probabilities: Probabilities, familiarity: Scores | None, classes: Classes, said: ModelMetadata
+) -> Trust:
     """Measures.
 
     Args:
         probabilities: that the model gave, float32 [N, K].
+        familiarity: its output of that name, [N]; None where it has none.
         classes: the truth, [N].
         said: the model's metadata, with its thresholds.
     """
@@ -113,7 +116,8 @@ def measure_trust(probabilities: Probabilities, classes: Classes, said: ModelMet
         )
     familiar = None
     if said.familiarity is not None:
-        familiar = float((negative_entropy(probabilities) >= said.familiarity.quantiles[5]).mean())
+        compared = negative_entropy(probabilities) if familiarity is None else familiarity
+        familiar = float((compared >= said.familiarity.quantiles[5]).mean())
     accuracy = float(right.mean())
     interval = wilson_interval(accuracy, len(classes))
     return Trust(len(classes), accuracy, interval, tuple(sets), tuple(points), familiar, tuple(curve))

@@ -87,7 +87,8 @@ def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upl
         for columns, decision in zip(label_sets(result.probabilities, level), decisions, strict=True):
             decision["label_set"] = [names[column] for column in columns.tolist()]
     if parameters.familiarity and (known := result.model.metadata.familiarity) is not None:
-        for share, decision in zip(familiarity_of(result.probabilities, known).tolist(), decisions, strict=True):
+        shares = familiarity_of(result.probabilities, result.familiarity, known)
+        for share, decision in zip(shares.tolist(), decisions, strict=True):
             decision["familiarity"] = round(share, 4)
     if parameters.receipt:
         _add_receipts(result, parameters, uploads, decisions)

@@ -106,8 +106,7 @@ class Prediction(BaseModel):
     )
     familiarity: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None,
-        description="With `familiarity=true`: share of held-out pictures that look less familiar to the model, by its "
-        "probabilities.",
+        description="With `familiarity=true`: share of held-out pictures that look less familiar to the model.",
     )
     receipt: Receipt | None = Field(None, description="With `receipt=true`.")
 
@@ -194,7 +193,8 @@ class ModelVersion(BaseModel):
         examples=[[0.9, 0.95, 0.98, 0.99]],
     )
     familiarity: str | None = Field(
-        description="What `familiarity` compares: `entropy` of the probabilities; null: it cannot be asked for."
+        description="What `familiarity` compares: `entropy` of the probabilities, or `features` of the network too; "
+        "null: it cannot be asked for."
     )
     data: str = Field(description="The data set that it learned from.", examples=["CIFAR-10"])
     licence: str

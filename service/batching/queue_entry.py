@@ -28,7 +28,7 @@ class QueueEntry:
         queue_s: seconds waited before the first image was taken.
         inference_s: sum of the seconds of its runs.
         batch_size: images in the largest of its runs.
-        probabilities: float32 [n, K], once ``future`` is done.
+        rows: float32 [n, C], what the runner gave for each image, once ``future`` is done.
         taken: number of images that have gone into a batch.
         answered: number of images whose rows are here.
         is_prepared: whether the images are here.
@@ -48,8 +48,8 @@ class QueueEntry:
         "is_prepared",
         "origin",
         "prepare_s",
-        "probabilities",
         "queue_s",
+        "rows",
         "taken",
     )
 
@@ -79,7 +79,7 @@ class QueueEntry:
         self.queue_s = 0.0
         self.inference_s = 0.0
         self.batch_size = 0
-        self.probabilities = _NO_ROWS
+        self.rows = _NO_ROWS
         self.taken = 0
         self.answered = 0
 
@@ -108,11 +108,11 @@ class QueueEntry:
         self.batch_size = max(self.batch_size, batch_size)
         count = len(rows)
         if count == self.count:
-            self.probabilities = rows
+            self.rows = rows
         else:
             if self.answered == 0:
-                self.probabilities = np.empty((self.count, rows.shape[1]), np.float32)
-            self.probabilities[start : start + count] = rows
+                self.rows = np.empty((self.count, rows.shape[1]), np.float32)
+            self.rows[start : start + count] = rows
         self.answered += count
         if self.answered == self.count and not self.future.done():
             self.future.set_result(None)

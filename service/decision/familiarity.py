@@ -1,7 +1,8 @@
 """How familiar a picture looks to a model: the share of held-out pictures that look less familiar.
 
-The score is made of the probabilities alone, since the files have no other output that was found to be worth its cost;
-`docs/trust.md` has what was measured. A model can be sure of what it has never seen, so a high value is no proof.
+The score is the graph's output ``familiarity``, which is made of the last feature map as well; of a file without that
+output it is made of the probabilities alone. `docs/trust.md` has what was measured. A model can be sure of what it has
+never seen, so a high value is no proof.
 """
 
 from typing import Final
@@ -29,18 +30,25 @@ def negative_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return scores
 
 
-def familiarity_of(probabilities: NDArray[np.float32], known: Familiarity) -> NDArray[np.float64]:
+def familiarity_of(
+    probabilities: NDArray[np.float32], of_features: NDArray[np.float32] | None, known: Familiarity
+) -> NDArray[np.float64]:
     """The share of held-out pictures that look less familiar than each picture.
 
     Args:
         probabilities: float32 [N, K].
+        of_features: the graph's output, float32 [N]; None where it has none.
         known: the distribution over held-out pictures.
 
     Returns:
         float64 [N], 0 to 1.
     """
     quantiles = np.array(known.quantiles)
-    scores = np.clip(negative_entropy(probabilities), quantiles[0], quantiles[-1])
+    if known.score == "entropy" or of_features is None:
+        compared = negative_entropy(probabilities)
+    else:
+        compared = of_features.astype(np.float64)
+    scores = np.clip(compared, quantiles[0], quantiles[-1])
     above = np.clip(np.searchsorted(quantiles, scores, side="left"), 1, len(quantiles) - 1)
     low, high = quantiles[above - 1], quantiles[above]
     within = np.divide(scores - low, high - low, out=np.zeros_like(scores), where=high > low)

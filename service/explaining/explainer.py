@@ -119,7 +119,7 @@ async def _occlusion(
                 )
 
             entry = await ask(image)
-            probabilities = entry.probabilities[0]
+            probabilities = entry.rows[0, : len(model.metadata.labels)]
             column, slice_s = choose(probabilities), entry.inference_s
             recent = model.metrics.recent
             size, start, after = 1, 0, np.empty(occlusion.PATCHES, np.float32)
@@ -132,7 +132,7 @@ async def _occlusion(
                 stop = min(start + size, occlusion.PATCHES)
                 on_black = model.target.light_on_dark
                 entry = await ask(occlusion.occluded(image[0], start, stop, on_black=on_black))
-                after[start:stop] = entry.probabilities[:, column]
+                after[start:stop] = entry.rows[:, column]
                 start = stop
                 per_image_s = entry.inference_s / max(1, entry.batch_size)
                 size = max(1, min(model.session.max_batch_size, int(_SLICE_S / max(per_image_s, 1e-6))))

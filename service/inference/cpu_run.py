@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import INPUT_NAME, OUTPUT_NAME
+from contract import FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME
 from service.errors import InferenceFailedError
 from service.inference.runtime import onnxruntime
 
@@ -20,12 +20,14 @@ class CpuRun:
         session: ONNX Runtime's. Several runs may share it.
         images_at_once: a larger batch is run in pieces of this size.
         classes: K.
+        scores_familiarity: whether the graph has the output ``familiarity``, which becomes one more column.
     """
 
-    def __init__(self, session: Any, *, images_at_once: int, classes: int) -> None:
+    def __init__(self, session: Any, *, images_at_once: int, classes: int, scores_familiarity: bool = False) -> None:
         self._session = session
         self._images_at_once = images_at_once
         self._classes = classes
+        self._names = (OUTPUT_NAME, FAMILIARITY_NAME) if scores_familiarity else (OUTPUT_NAME,)
         self._options = onnxruntime.RunOptions()
         self._options.log_severity_level = _NO_MESSAGES
 
@@ -36,7 +38,7 @@ class CpuRun:
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            float32 [N, K].
+            float32 [N, K], or [N, K + 1] with familiarity.
 
         Raises:
             TimeoutError: :meth:`interrupt` was called.
@@ -59,7 +61,8 @@ class CpuRun:
 
     def _run_piece(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         try:
-            rows: NDArray[np.float32] = self._session.run((OUTPUT_NAME,), {INPUT_NAME: images}, self._options)[0]
+            rows: NDArray[np.float32]
+            rows, *scores = self._session.run(self._names, {INPUT_NAME: images}, self._options)
         except Exception as error:
             if self._options.terminate:
                 raise TimeoutError("the run was interrupted") from error
@@ -69,4 +72,10 @@ class CpuRun:
                 f"the model gave an array of shape {rows.shape} for {len(images)} images, "
                 f"not ({len(images)}, {self._classes})"
             )
-        return rows
+        if not scores:
+            return rows
+        if scores[0].shape != (len(images),):
+            raise InferenceFailedError(
+                f"the model gave {scores[0].shape} scores of familiarity for {len(images)} images"
+            )
+        return np.column_stack((rows, scores[0]))

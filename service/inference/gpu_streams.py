@@ -41,7 +41,7 @@ class GpuStream(Protocol):
             batch_size: a bucket.
 
         Returns:
-            float32 [batch_size, K], memory that the caller may keep.
+            float32 [batch_size, K], or [batch_size, K + 1] with familiarity; memory that the caller may keep.
         """
         ...
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
+from contract import FAMILIARITY_NAME, FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ContractError, ModelMetadata
 from service.errors import ModelRefusedError, ProviderUnavailableError
 from service.inference.batch_size import useful_batch_size
 from service.inference.cpu_run import CpuRun
@@ -46,6 +46,7 @@ class ModelSession:
     Attributes:
         metadata: what the file says about itself.
         provider: the provider that all nodes of the session were placed on.
+        scores_familiarity: whether rows have one more column, the graph's output ``familiarity``.
         intra_op_threads: threads of one run on the CPU.
         max_batch_size: most images in one run.
         batches_in_flight: how many runs may be made at once.
@@ -84,6 +85,7 @@ class ModelSession:
             raise ModelRefusedError(f"{origin}: ONNX Runtime cannot load it: {first_line(error)}") from error
         _forget_file(session)
         self.provider = provider.name
+        self.scores_familiarity = FAMILIARITY_NAME in {output.name for output in session.get_outputs()}
         self.intra_op_threads = intra_op_threads
         self.max_batch_size = max_batch_size
         if provider.is_gpu:
@@ -91,7 +93,13 @@ class ModelSession:
             self._watched: WatchedRun | None = None
         else:
             images_at_once, classes = _IMAGES_AT_ONCE * intra_op_threads, len(self.metadata.labels)
-            make_run = partial(CpuRun, session, images_at_once=images_at_once, classes=classes)
+            make_run = partial(
+                CpuRun,
+                session,
+                images_at_once=images_at_once,
+                classes=classes,
+                scores_familiarity=self.scores_familiarity,
+            )
             self._threads = InferenceThreads(make_run, count=1, name=f"inference-{self.metadata.name}")
             self._watched = WatchedRun(make_run())
         self.batches_in_flight = self._threads.count
@@ -107,7 +115,7 @@ class ModelSession:
         Returns:
             Probabilities, float32 [N, K].
         """
-        return self._threads.run((images,))
+        return self._threads.run((images,))[:, : len(self.metadata.labels)]
 
     def run_briefly(self, parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Computes one batch in the event loop; interrupted where it takes longer than 16 to 32 ms.
@@ -116,7 +124,7 @@ class ModelSession:
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            Probabilities, float32 [N, K].
+            Rows, float32: probabilities [N, K], or [N, K + 1] where the session scores familiarity.
 
         Raises:
             TimeoutError: the run was interrupted.
@@ -130,6 +138,10 @@ class ModelSession:
     def start(self, parts: Sequence[NDArray[np.uint8]], done: Done) -> Callable[[], None]:
         """Computes one batch in a thread; see :meth:`service.inference.inference_threads.InferenceThreads.start`."""
         return self._threads.start(parts, done)
+
+    def columns(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """What the rows of a batch are: probabilities [n, K], and familiarity [n] where the session scores it."""
+        return (np.ascontiguousarray(rows[:, :-1]), rows[:, -1]) if self.scores_familiarity else (rows, None)
 
     def fit_batch_size(self) -> None:
         """Lowers ``max_batch_size`` to what is worth a run on the CPU; see :mod:`service.inference.batch_size`."""
@@ -174,6 +186,7 @@ class ModelSession:
                 session,
                 input_shape=metadata.input_shape,
                 classes=len(metadata.labels),
+                scores_familiarity=self.scores_familiarity,
                 max_batch_size=max_batch_size,
                 device="cuda",
                 device_id=provider.device_id,
@@ -194,15 +207,19 @@ class ModelSession:
         ports += [("output", OUTPUT_NAME, "tensor(float)", (len(metadata.labels),))]
         if metadata.features is not None:
             ports += [("output", FEATURES_NAME, "tensor(float)", metadata.features)]
+        is_needed = metadata.familiarity is not None and metadata.familiarity.score == "features"
+        if is_needed or FAMILIARITY_NAME in {output.name for output in outputs}:
+            ports += [("output", FAMILIARITY_NAME, "tensor(float)", ())]
         if len(inputs) != 1 or len(outputs) != len(ports) - 1:
             raise ModelRefusedError(
                 f"{origin}: the graph has {len(inputs)} inputs and {len(outputs)} outputs, not 1 and {len(ports) - 1}"
             )
         for port, (kind, name, datatype, shape) in zip((*inputs, *outputs), ports, strict=True):
-            if port.name != name or port.type != datatype or list(port.shape[1:]) != list(shape):
+            is_right = port.name == name and port.type == datatype and len(port.shape) == 1 + len(shape)
+            if not is_right or list(port.shape[1:]) != list(shape):
                 raise ModelRefusedError(
                     f"{origin}: the graph has the {kind} {port.name} {port.type} {port.shape}; "
-                    f"its metadata needs {name} {datatype} ['N', {', '.join(map(str, shape))}]"
+                    f"its metadata needs {name} {datatype} {['N', *shape]}"
                 )
             if isinstance(port.shape[0], int):
                 raise ModelRefusedError(f"{origin}: {name} has a fixed batch size of {port.shape[0]}")

@@ -9,13 +9,22 @@ from typing import Any
 
 import httpx
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
 from convoy import main
+from service.errors import ModelRefusedError
+from tests.explaining.networks import coloured, network
+from tests.fixtures.odd_models import open_session
 from tests.fixtures.tiny_models import put
 from tests.fixtures.wide_models import channels_model
 from tests.process import ROOT, ServerProcess
+from training.data.dataset import LabelledImages
+from training.decisions import decide
+from training.familiar_features import with_familiarity
+from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
 
 PNG = {"Content-Type": "image/png"}
 NPY = "application/x-npy"
@@ -202,6 +211,54 @@ def test_familiarity_and_its_warning(client: httpx.Client, samples: dict[str, li
     assert "unfamiliar" not in [warning["code"] for warning in found["digit"].get("warnings", [])]
     assert found["odd"]["familiarity"] < 0.05
     assert "unfamiliar" in [warning["code"] for warning in found["odd"]["warnings"]]
+
+
+def test_familiarity_of_a_graph_that_scores_its_features(tmp_path: Path) -> None:
+    plain = onnx.load_from_string(network("pooled", seed=3, name="colours"))
+    held_out = LabelledImages(*coloured(150, 2))
+    graph = with_familiarity(
+        plain, OnnxClassifier(plain.SerializeToString()), LabelledImages(*coloured(300, 1)), held_out
+    )
+    model = OnnxClassifier(graph.SerializeToString())
+    said = decide(model, model.metadata, held_out)
+    assert said.familiarity is not None
+    put(tmp_path / "models", "colours", "1", with_metadata(graph, said))
+    pixels = coloured(40, 3)[0]
+    probabilities, scores = model.answers(pixels)
+    assert scores is not None
+    expected = np.interp(scores, said.familiarity.quantiles, np.linspace(0, 1, 101))
+    stream = io.BytesIO()
+    np.save(stream, pixels)
+    with (
+        ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as server,
+        httpx.Client(base_url=server.url, headers={"Content-Type": NPY}) as client,
+    ):
+        assert client.get("/models/colours").json()["versions"][0]["familiarity"] == "features"
+        answer = client.post("/predict?familiarity=true&coverage=0.9", content=stream.getvalue()).json()
+        found = [prediction["familiarity"] for prediction in answer["predictions"]]
+        assert found == pytest.approx(expected.tolist(), abs=1e-3)
+        # Nothing that is asked without it has one more column.
+        array = client.post("/predict", content=stream.getvalue(), headers={"Accept": NPY}).content
+        assert np.load(io.BytesIO(array)) == pytest.approx(probabilities, abs=1e-6)
+        png = io.BytesIO()
+        Image.fromarray(pixels[0]).save(png, "PNG")
+        explained = client.post(
+            "/explain", content=png.getvalue(), headers={**PNG, "Accept": "application/json"}
+        ).json()
+        assert explained["method"] == "hirescam"
+        for text in (client.get("/metrics").text, client.get("/v2/models/colours").text):
+            assert "familiarity" not in text
+
+
+def test_a_file_whose_graph_lacks_the_output_that_it_names_is_refused() -> None:
+    model = onnx.load_from_string(network("pooled", name="colours"))
+    familiarity = {"images": 100, "score": "features", "quantiles": [0.0] * 101}
+    onnx.helper.set_model_props(
+        model,
+        {prop.key: prop.value for prop in model.metadata_props} | {"convoy.familiarity": json.dumps(familiarity)},
+    )
+    with pytest.raises(ModelRefusedError, match="2 outputs, not 1 and 3"):
+        open_session(model.SerializeToString())
 
 
 def test_a_model_without_thresholds_says_so(tmp_path: Path, cat: bytes) -> None:

@@ -142,7 +142,7 @@ async def ask(
             is_abandoned=is_abandoned,
             is_alone=is_alone,
         )
-        rows: list[list[float]] = entry.probabilities.tolist()
+        rows: list[list[float]] = entry.rows.tolist()
         return rows
     finally:
         batcher.release(len(values))

@@ -131,7 +131,7 @@ class BatcherMachine(RuleBasedStateMachine):
                     is_abandoned=lambda: caller.is_gone,
                     is_alone=is_alone,
                 )
-                rows: list[list[float]] = entry.probabilities.tolist()
+                rows: list[list[float]] = entry.rows.tolist()
                 return rows
             finally:
                 self.batcher.release(len(pixels))

@@ -61,7 +61,7 @@ async def test_not_all_pictures_are_decoded_in_one_iteration(
     if decode is fails:
         assert {str(outcome) for outcome in outcomes} == {"not a picture"}
     else:
-        assert all(outcome.probabilities.tolist() == [[7, 14]] for outcome in outcomes)  # type: ignore[union-attr]
+        assert all(outcome.rows.tolist() == [[7, 14]] for outcome in outcomes)  # type: ignore[union-attr]
     await batcher.close()
 
 
@@ -79,7 +79,7 @@ async def test_pictures_are_decoded_while_the_thread_computes() -> None:
     await asyncio.wait_for(decoded.wait(), 5)
     assert not first.done()
     runner.gate.release(2)
-    assert (await second).probabilities.tolist() == [[7, 14]]
+    assert (await second).rows.tolist() == [[7, 14]]
     await first
     await batcher.close()
 

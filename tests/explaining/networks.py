@@ -79,6 +79,15 @@ def network(head: Head, seed: int = 0, temperature: float = 1.5, name: str = "ne
     return content
 
 
+def coloured(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Pictures [N, 8, 8, 3] and their classes [N]: each class has a colour, on noise."""
+    random = np.random.default_rng(seed)
+    classes = np.arange(count, dtype=np.int64) % CLASSES
+    pixels = random.integers(0, 120, (count, SIDE, SIDE, 3), np.uint8)
+    pixels[np.arange(count), :, :, classes] += np.uint8(120)
+    return pixels, classes
+
+
 def picture(seed: int) -> NDArray[np.uint8]:
     """uint8 [8, 8, 3]."""
     return np.random.default_rng(seed).integers(0, 256, (SIDE, SIDE, 3), np.uint8)

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from numpy.typing import NDArray
@@ -19,8 +20,12 @@ from service.inference.buckets import bucket_of, bucket_sizes
 from service.inference.gpu_streams import open_streams
 from service.inference.inference_threads import InferenceThreads
 from service.inference.onnx_stream import OnnxStream
+from tests.explaining.networks import coloured, network
 from tests.inference.simulated import SimulatedDevice
 from tests.process import ROOT
+from training.data.dataset import LabelledImages
+from training.familiar_features import with_familiarity
+from training.onnx_classifier import OnnxClassifier
 
 
 def streams_over(device: SimulatedDevice, *, count: int = 2, max_batch_size: int = 8) -> InferenceThreads:
@@ -132,7 +137,7 @@ async def ask(batcher: Batcher, *values: int) -> list[list[float]]:
     batcher.admit(len(values))
     try:
         entry = await batcher.submit(pixels(*values), len(values), deadline=time.perf_counter() + 20)
-        rows: list[list[float]] = entry.probabilities.tolist()
+        rows: list[list[float]] = entry.rows.tolist()
         return rows
     finally:
         batcher.release(len(values))
@@ -191,6 +196,23 @@ def test_bound_buffers_answer_as_a_plain_run_does() -> None:
     for start, count in ((0, 1), (1, 3), (4, 16), (20, 9), (29, 11)):
         rows = streams.run([images[start : start + count]])
         assert np.abs(rows - expected[start : start + count]).max() < 1e-5
+
+
+def test_a_score_of_familiarity_becomes_the_last_column() -> None:
+    plain = onnx.load_from_string(network("pooled"))
+    held_out = LabelledImages(*coloured(150, 2))
+    graph = with_familiarity(plain, OnnxClassifier(plain.SerializeToString()), held_out, held_out).SerializeToString()
+    expected, scores = OnnxClassifier(graph).answers(held_out.pixels[:9])
+
+    def make() -> OnnxStream:
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        return OnnxStream(
+            session, input_shape=(8, 8, 3), classes=3, scores_familiarity=True, max_batch_size=16, device="cpu"
+        )
+
+    rows = open_streams(make, count=1, max_batch_size=16, name="stream").run([held_out.pixels[:9]])
+    assert rows.shape == (9, 4)
+    assert rows == pytest.approx(np.column_stack((expected, scores)), rel=1e-5)
 
 
 def test_real_sessions_in_two_streams_do_not_mix_their_images() -> None:

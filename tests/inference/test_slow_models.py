@@ -44,7 +44,7 @@ async def ask(
     batcher.admit(len(images))
     try:
         deadline = time.perf_counter() + timeout_s
-        return (await batcher.submit(images, len(images), deadline=deadline, is_alone=is_alone)).probabilities
+        return (await batcher.submit(images, len(images), deadline=deadline, is_alone=is_alone)).rows
     finally:
         batcher.release(len(images))
 

@@ -152,7 +152,7 @@ class TestContract:
 def test_figures_of_a_perfect_model() -> None:
     said = OnnxClassifier.open(CIFAR10).metadata
     classes = np.arange(10).repeat(5)
-    trust = measure_trust(np.eye(10, dtype=np.float32)[classes], classes, said)
+    trust = measure_trust(np.eye(10, dtype=np.float32)[classes], None, classes, said)
     assert trust.accuracy == 1
     assert all(level.coverage == 1 and level.mean_size == 1 for level in trust.sets)
     assert all(point.answered == 1 and point.accuracy == 1 for point in trust.risk_coverage)

@@ -87,6 +87,7 @@ class ModelMetrics:
         self._outstanding = families.outstanding.labels(*model)
         self._capacity = families.capacity.labels(*model)
         self._predictions = PredictionMetrics(families, metadata)
+        self._classes = len(metadata.labels)
         self._queue: Queue | None = None
         self._requests: list[float] = []  # images, decode_s and queue_s of each, one after the other
         self._runs: list[float] = []  # batch_size and inference_s of each
@@ -120,8 +121,8 @@ class ModelMetrics:
         Args:
             batch: that was run.
             inference_s: seconds that it took.
-            rows: its finite probabilities, float32 [n, K], n at most ``batch.size``, not to be changed; None where it
-                failed.
+            rows: its finite rows, whose first K columns are probabilities, float32 [n, C], n at most ``batch.size``,
+                not to be changed; None where it failed.
         """
         if rows is None:
             self._failed_runs.inc()
@@ -157,7 +158,7 @@ class ModelMetrics:
             runs = np.array(self._runs).reshape(-1, 2)
             self._batch_size.observe_many(runs[:, 0])
             self._inference_seconds.observe_many(runs[:, 1])
-            self._predictions.add(np.concatenate(self._rows))
+            self._predictions.add(np.concatenate(self._rows)[:, : self._classes])
             self._runs, self._rows, self._unfolded_images = [], [], 0
         if self._queue is not None:
             self._waiting.set(self._queue.waiting)
