@@ -4,11 +4,11 @@ Every address on them is relative to the page, or begins with the prefix that th
 any prefix.
 """
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
 
 from service.api.context import context_of
 from service.api.proxy_middleware import base_address
@@ -24,7 +24,16 @@ _LINKS = {
     "open_inference": "v2",
 }
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter()
+
+
+class Start(BaseModel):
+    """Where things are."""
+
+    name: str = Field(examples=["convoy"])
+    version: str = Field(examples=["0.1.0"], description="Of the service.")
+    status: str = Field(examples=["alive"], description="Always this; KServe's clients of V1 ask for it.")
+    links: dict[str, str] = Field(examples=[{"docs": "./docs"}], description="Addresses, relative to this one.")
 
 
 @declare(key_scope=None)
@@ -35,19 +44,25 @@ class PageAssets(StaticFiles):
         super().__init__(packages=[("fastapi_offline", "static")])
 
 
-@router.get("/")
+@router.get(
+    "/",
+    operation_id="start",
+    summary="What is this?",
+    tags=["health"],
+    responses={200: {"model": Start, "content": {"text/html": {}}}, 307: {"description": "To the docs page."}},
+)
 @declare(key_scope=None)
 async def root(request: Request) -> Response:
-    """Leads browsers to the docs page where there is no page of its own, and tells other clients where things are."""
+    """Tells clients where things are. Browsers, which accept HTML, get the page, or are led to the docs page."""
     base = base_address(request.scope)
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})
     links = {name: base + path for name, path in _LINKS.items()}
-    document = {"name": "convoy", "version": request.app.version, "status": "alive", "links": links}  # as KServe V1
-    return Response(orjson.dumps(document), media_type="application/json", headers={"Vary": "Accept"})
+    document = Start(name="convoy", version=request.app.version, status="alive", links=links)
+    return Response(document.model_dump_json(), media_type="application/json", headers={"Vary": "Accept"})
 
 
-@router.get("/docs")
+@router.get("/docs", include_in_schema=False)
 @declare(key_scope=None)
 async def docs(request: Request) -> Response:
     """The page on which every route can be tried."""
@@ -62,7 +77,7 @@ async def docs(request: Request) -> Response:
     )
 
 
-@router.get("/openapi.json")
+@router.get("/openapi.json", include_in_schema=False)
 @declare(key_scope=None)
 async def openapi(request: Request) -> Response:
     """The OpenAPI document. Its server is where the document itself was found."""

@@ -34,9 +34,15 @@ def _npy(count: int) -> bytes:
     return stream.getvalue()
 
 
+def _lines(pictures: list[bytes]) -> bytes:
+    return b"".join(json.dumps({"b64": _base64(picture)}).encode() + b"\n" for picture in pictures)
+
+
 _pictures = st.sampled_from(PICTURES)
 schemathesis.openapi.media_type("image/*", _pictures)
 schemathesis.openapi.media_type("application/octet-stream", _pictures)
+schemathesis.openapi.media_type("application/x-image", _pictures)
+schemathesis.openapi.media_type("application/jsonlines", st.lists(_pictures, min_size=1, max_size=4).map(_lines))
 schemathesis.openapi.media_type("application/x-npy", st.integers(1, 4).map(_npy))
 schemathesis.openapi.format("binary", _pictures)
 schemathesis.openapi.format("byte", _pictures.map(_base64))
@@ -44,9 +50,15 @@ schemathesis.openapi.format("byte", _pictures.map(_base64))
 
 @schemathesis.hook
 def filter_case(_context: Any, case: Any) -> bool:
-    """Leaves out forms that are valid, but not for every model: a form cannot be changed once it is made."""
+    """Leaves out forms that cannot be judged by the schema: a form cannot be changed once it is made.
+
+    Valid ones that do not suit every model, and those with an empty list, which on the wire is no part at all, so that
+    the other parts make a right form.
+    """
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return True
+    if [] in case.body.values() and any(case.body.values()):
+        return False
     if case.meta.generation.mode is not schemathesis.GenerationMode.POSITIVE:
         return True
     return case.body.get("prepare") != "digit" and case.body.get("coverage", LEVEL) == LEVEL
@@ -63,8 +75,10 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
     if case.operation.path.endswith("/infer"):
         _make_inference(case)
         return
-    if case.operation.path.endswith(("/predict", "/preprocess", "/explain", "/layers")):
+    if case.operation.path.endswith(("/predict", "/preprocess", "/explain", "/layers", "/invocations")):
         _make_prediction(case)
+    if case.operation.tags[0].startswith("dialect") and isinstance(case.body, dict):
+        _make_question(case)
 
 
 def _make_prediction(case: Any) -> None:
@@ -90,6 +104,31 @@ def _make_prediction(case: Any) -> None:
             said = {in_path[name] for name in case.path_parameters or ()}
             case.body = {key: value for key, value in case.body.items() if key not in said}
             case.body["images"] = [image or _base64(PICTURES[0]) for image in case.body["images"]]
+
+
+def _make_question(case: Any) -> None:
+    """Numbers must suit the model and have one name, and a function is of models of several labels only."""
+    if case.media_type != "application/json":
+        return
+    pixels = np.zeros(SHAPES.get((case.path_parameters or {}).get("name"), CIFAR10)[1:], np.uint8).tolist()
+    for member in ("instances", "inputs", "examples"):
+        if member in case.body:
+            case.body[member] = _with_pixels(case.body[member], pixels)
+    parameters = case.body.get("parameters") or {}
+    if parameters.get("function_to_apply") == "sigmoid":
+        case.body["parameters"] = parameters | {"function_to_apply": "softmax"}
+
+
+def _with_pixels(value: Any, pixels: list[Any]) -> Any:
+    """What stands in the place of pictures, with these pixels in the place of any."""
+    if isinstance(value, dict):
+        return {"image": _with_pixels(next(iter(value.values())), pixels)}
+    if not isinstance(value, list):
+        return value
+    elements = [next(iter(element.values())) if isinstance(element, dict) else element for element in value]
+    if not isinstance(elements[0], list):
+        return value
+    return [{"image": pixels} if isinstance(element, dict) else pixels for element in value]
 
 
 def _make_inference(case: Any) -> None:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from service.api.parameters import Parameters
+from tests.api.dialects.conftest import DIALECTS
 from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
 from tests.process import ROOT, ServerProcess
@@ -56,6 +57,16 @@ def patient(tmp_path: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
+def speaking(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A patient server that speaks every dialect."""
+    models = copy_models(tmp_path / "models", "cifar10", "mnist")
+    (models / "cifar10" / "version_labels").write_text("stable=1")
+    flags = ("--request-timeout-s", "600", "--models-dir", str(models), "--dialects", ",".join(DIALECTS))
+    with ServerProcess(tmp_path / "log", *flags) as process:
+        yield process
+
+
+@pytest.fixture
 def controlled(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
     """A server whose models may be loaded and unloaded: one of its own."""
     flags, keys = write_keys(tmp_path, all=("predict", "control"))
@@ -66,7 +77,12 @@ def controlled(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
 
 def test_every_operation_keeps_what_the_schema_says(patient: ServerProcess, tmp_path: Path) -> None:
     output = _fuzz(patient, tmp_path)
-    assert "27 selected / 27 total" in output
+    assert "28 selected / 28 total" in output
+
+
+def test_the_dialects_keep_what_the_schema_says(speaking: ServerProcess, tmp_path: Path) -> None:
+    output = _fuzz(speaking, tmp_path, "--include-tag-regex", "^dialect:", "--max-examples", "5")
+    assert "24 selected" in output
 
 
 def test_model_control_keeps_what_the_schema_says(controlled: tuple[ServerProcess, str], tmp_path: Path) -> None:

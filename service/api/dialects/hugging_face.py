@@ -97,8 +97,8 @@ _SCORES: Document = {
     },
     "example": [{"label": "cat", "score": 0.9655014}, {"label": "dog", "score": 0.03247791}],
 }
-_BASE64: Document = {"type": "string", "format": "byte"}
-_REQUEST: Document = {
+_BASE64: Document = {"type": "string", "format": "byte", "minLength": 1}
+REQUEST: Document = {
     "type": "object",
     "required": ["inputs"],
     "additionalProperties": False,
@@ -108,8 +108,12 @@ _REQUEST: Document = {
             "type": ["object", "null"],
             "additionalProperties": False,
             "properties": {
-                "top_k": NUMBER,
-                "function_to_apply": {"type": ["string", "null"], "enum": ["softmax", "sigmoid", None]},
+                "top_k": {**NUMBER, "type": ["integer", "null"]},
+                "function_to_apply": {
+                    "type": ["string", "null"],
+                    "enum": ["softmax", "sigmoid", None],
+                    "description": "`sigmoid` is that of models of several labels, `softmax` that of the others.",
+                },
             },
         },
         "options": {"type": ["object", "null"], "description": "Passed over."},
@@ -130,7 +134,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
         body={
             "required": True,
             "content": {
-                "application/json": {"schema": _REQUEST},
+                "application/json": {"schema": REQUEST},
                 **PICTURE_BODIES,
             },
         },

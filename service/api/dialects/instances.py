@@ -26,19 +26,31 @@ _FILE: dict[str, Any] = {
     "additionalProperties": False,
     "properties": {"b64": _BASE64},
 }
-_PIXELS: dict[str, Any] = {"type": "array", "description": "Whole numbers from 0 to 255, [H, W, C].", "minItems": 1}
-_NAMED: dict[str, Any] = {
-    "type": "object",
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": {"anyOf": [_FILE, _BASE64, _PIXELS]},
+
+
+def _list_of(item: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "minItems": 1, "items": item}
+
+
+def _named(value: dict[str, Any]) -> dict[str, Any]:
+    """Under the name of an input, whatever it is."""
+    return {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": value}
+
+
+_BYTE: dict[str, Any] = {"type": "integer", "minimum": 0, "maximum": 255}
+_PIXELS: dict[str, Any] = {
+    **_list_of(_list_of({"anyOf": [_BYTE, _list_of(_BYTE)]})),
+    "description": "[H, W, C] as the model takes it; grey pictures may leave out the last axis.",
 }
-INSTANCES: dict[str, Any] = {
-    "type": "array",
-    "minItems": 1,
-    "items": {"anyOf": [_FILE, _NAMED, _BASE64, _PIXELS]},
-}
-"""OpenAPI's schema of a list of instances. The named form has the name of an input, whatever it is."""
+_FILES = _list_of({"anyOf": [_FILE, _BASE64, _named({"anyOf": [_FILE, _BASE64]})]})
+_NAMED_PIXELS = _list_of(_named(_PIXELS))
+
+INSTANCES: dict[str, Any] = {"anyOf": [_FILES, _list_of(_PIXELS), _NAMED_PIXELS]}
+"""OpenAPI's schema of a list of instances."""
+EXAMPLES: dict[str, Any] = {"anyOf": [_FILES, _NAMED_PIXELS]}
+"""The same of TF Serving's ``:classify``, where numbers need a name."""
+COLUMN: dict[str, Any] = {"anyOf": [INSTANCES, _named({"anyOf": [_FILES, _list_of(_PIXELS)]})]}
+"""The same of all pictures of an input."""
 
 Pictures = list[Upload] | list[PixelList]
 

@@ -12,7 +12,9 @@ from service.api.dialects.dialect import DialectRequest, Question
 from service.api.dialects.documents import read_document
 from service.api.dialects.instances import read_rows
 from service.api.json_writing import STEP_NUMBERS
+from service.api.operation import reference
 from service.api.parameters import Parameters, merge
+from service.api.schemas import EncodedImages
 from service.classifier import Classification
 from service.decoding import Upload
 from service.errors import MalformedRequestError
@@ -21,6 +23,8 @@ from service.http.asgi import Reply
 JSON_LINES = b"application/jsonlines"
 _JSON_LINES_TYPES = ("application/jsonlines", "application/jsonl", "application/x-jsonlines", "application/x-ndjson")
 _PICTURE_TYPES = ("application/x-image",)  # what SageMaker's own image classification calls any picture
+OWN_JSON = {"allOf": [reference(EncodedImages), {"properties": {"on_error": {"type": "null"}}}]}
+"""OpenAPI's schema of the JSON that ``/predict`` takes, without what works there only."""
 _RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
 
 

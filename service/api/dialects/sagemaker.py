@@ -13,10 +13,11 @@ from service.api.dialects import hugging_face, tf_serving
 from service.api.dialects.content import media_type_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import Document, tell_error
-from service.api.dialects.own_bodies import is_json_lines, read_lines, read_own
+from service.api.dialects.own_bodies import OWN_JSON, is_json_lines, read_lines, read_own
 from service.api.dialects.ping import ping_router
 from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
 from service.api.parameters import Parameters, read_values
+from service.api.schemas import EncodedImages
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.errors import MalformedRequestError
@@ -105,7 +106,7 @@ def _refuse_listing(parameters: Parameters, member: str) -> None:
 
 
 _JSON: Document = {
-    "type": "object",
+    "anyOf": [OWN_JSON, tf_serving.ROWS_BODY, hugging_face.REQUEST],
     "description": "`images` as /predict takes them, `instances` as TF Serving does, or `inputs` as Hugging Face does; "
     "the answer has the same form.",
 }
@@ -144,6 +145,7 @@ SAGEMAKER = Dialect(
                 "The bodies of `/predict`, of TF Serving's and Hugging Face's containers, and JSON lines.",
                 tag=_TAG,
                 parameters=(_ATTRIBUTES_HEADER, TIMEOUT_HEADER),
+                bodies=(EncodedImages,),
                 body=_BODY,
                 answer=_ANSWER,
             ),

@@ -17,8 +17,9 @@ from contract import OUTPUT_NAME
 from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
 from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
-from service.api.dialects.instances import INSTANCES, numbers_keys, read_column, read_rows
+from service.api.dialects.instances import COLUMN, EXAMPLES, INSTANCES, numbers_keys, read_column, read_rows
 from service.api.operation import Operation, json_answer
+from service.api.schemas import PIXEL
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -200,33 +201,29 @@ def _tensor(name: str, data_type: str, shape: tuple[int, ...]) -> Document:
 
 
 _SIGNATURE_NAME: Document = {"type": ["string", "null"], "enum": [_SIGNATURE, "", None]}
-_NAMED_COLUMN: Document = {
-    "type": "object",
-    "minProperties": 1,
-    "maxProperties": 1,
-    "additionalProperties": INSTANCES,
-}
 _ROWS: Document = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
-_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGNoaGgAAAMEAYFL09IQAAAAAElFTkSuQmCC"
 _PREDICT_DESCRIPTION = """\
 The probabilities of each picture, in the order of the model's labels, which `GET /models/{name}` lists.
 An instance is `{"b64": "<base64>"}`, the same under the name of an input, or pixels as numbers.
 `inputs` in place of `instances` gets `outputs`."""
+ROWS_BODY: Document = {
+    "type": "object",
+    "required": ["instances"],
+    "additionalProperties": False,
+    "properties": {"signature_name": _SIGNATURE_NAME, "instances": INSTANCES},
+}
+_PREDICT_BODY: Document = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {"signature_name": _SIGNATURE_NAME, "instances": INSTANCES, "inputs": COLUMN},
+    "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
+    "example": {"instances": [{"b64": PIXEL}]},
+}
 _VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
     "predict": (
         read_predict,
         _PREDICT_DESCRIPTION,
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                "signature_name": _SIGNATURE_NAME,
-                "instances": INSTANCES,
-                "inputs": {"anyOf": [INSTANCES, _NAMED_COLUMN]},
-            },
-            "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
-            "example": {"instances": [{"b64": _PIXEL}]},
-        },
+        _PREDICT_BODY,
         {"type": "object", "properties": {"predictions": _ROWS, "outputs": _ROWS}},
     ),
     "classify": (
@@ -236,8 +233,8 @@ _VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
             "type": "object",
             "required": ["examples"],
             "additionalProperties": False,
-            "properties": {"signature_name": _SIGNATURE_NAME, "examples": INSTANCES, "context": {}},
-            "example": {"examples": [{"image": {"b64": _PIXEL}}]},
+            "properties": {"signature_name": _SIGNATURE_NAME, "examples": EXAMPLES, "context": {}},
+            "example": {"examples": [{"image": {"b64": PIXEL}}]},
         },
         {"type": "object", "properties": {"result": {"type": "array", "items": {"type": "array", "items": {}}}}},
     ),

@@ -115,7 +115,7 @@ def _tell_error(explanation: Explanation) -> Reply:
     return Reply(status.value, orjson.dumps(document), JSON, headers)
 
 
-_PARTS: Document = {"type": "array", "items": BINARY}
+_PARTS: Document = {"type": "array", "items": BINARY, "minItems": 1}
 _FORM: Document = {
     "type": "object",
     "minProperties": 1,

@@ -27,9 +27,10 @@ from service.api.dialects.documents import (
     tell_error,
 )
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
-from service.api.dialects.own_bodies import read_own
+from service.api.dialects.own_bodies import OWN_JSON, read_own
 from service.api.operation import PICTURE_BODIES, Operation, json_answer
 from service.api.parameters import MOST_TOP_K, NO_PARAMETERS
+from service.api.schemas import EncodedImages
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -114,6 +115,34 @@ def _value(parameters: Document, names: tuple[str, str], otherwise: float) -> An
     return given[0] if given else otherwise
 
 
+def _body(instances: Document, parameters: Document) -> Document:
+    return {
+        "type": "object",
+        "required": ["instances"],
+        "additionalProperties": False,
+        "properties": {"instances": instances, "parameters": {**parameters, "type": ["object", "null"]}},
+    }
+
+
+_WHOLE: Document = {"type": ["integer", "null"], "minimum": 1}
+_SHARE: Document = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
+_MIME_TYPE: Document = {"type": ["string", "null"]}
+_INSTANCE: Document = {
+    "type": "object",
+    "required": ["content"],
+    "additionalProperties": False,
+    "properties": {
+        "content": {"type": "string", "format": "byte", "minLength": 1},
+        **dict.fromkeys(_CONTENT[1:], _MIME_TYPE),
+    },
+}
+_ROWS_BODY = _body(INSTANCES, {"maxProperties": 0})
+_CONTENT_BODY = _body(
+    {"type": "array", "minItems": 1, "items": _INSTANCE},
+    {"additionalProperties": False, "properties": {_MOST[0]: _WHOLE, _LEAST[0]: _SHARE}},
+)
+
+
 def vertex_ai(health_route: str, predict_route: str) -> Dialect:
     """The dialect.
 
@@ -140,18 +169,11 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
         body={
             "required": True,
             "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {
-                            "instances": INSTANCES,
-                            "parameters": {"type": ["object", "null"]},
-                        },
-                    }
-                },
+                "application/json": {"schema": {"anyOf": [_ROWS_BODY, _CONTENT_BODY, OWN_JSON]}},
                 **PICTURE_BODIES,
             },
         },
+        bodies=(EncodedImages,),
         answer=json_answer(
             "An entry for each picture.",
             {"type": "object", "properties": {"predictions": {"type": "array", "items": {}}}},
