@@ -45,6 +45,14 @@ class Classification(NamedTuple):
     seen: Sequence[Observation] = ()
     familiarity: NDArray[np.float32] | None = None
 
+    def part(self, begin: int, end: int) -> "Classification":
+        """The answer to some of the pictures."""
+        return self._replace(
+            probabilities=self.probabilities[begin:end],
+            seen=[seen._replace(place=seen.place - begin) for seen in self.seen if begin <= seen.place < end],
+            familiarity=None if self.familiarity is None else self.familiarity[begin:end],
+        )
+
 
 class Classifier:
     """Answers requests with the models of a catalog, whatever protocol they came by.

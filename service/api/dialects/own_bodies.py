@@ -96,11 +96,7 @@ def _write_lines(
 
     def lines() -> Iterator[bytes]:
         for at in range(0, len(result.probabilities), step):
-            here = range(at, at + step)
-            part = result._replace(
-                probabilities=result.probabilities[at : at + step],
-                seen=[seen._replace(place=seen.place - at) for seen in result.seen if seen.place in here],
-            )
+            part = result.part(at, at + step)
             names = None if filenames is None else filenames[at : at + step]
             sent = uploads if isinstance(uploads, bytes) else uploads[at : at + step]
             for prediction in orjson.loads(answer(part, JSON, parameters, names, uploads=sent).body)["predictions"]:
