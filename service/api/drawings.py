@@ -1,17 +1,15 @@
 """Whether the pictures of a request can be prepared as drawn digits."""
 
-from collections.abc import Sequence
-
 from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 
 
-def is_drawing(model: ServedModel, pictures: Sequence[object] | bytes) -> bool:
+def is_drawing(model: ServedModel, *, are_files: bool) -> bool:
     """Checks that drawn digits can be prepared.
 
     Args:
         model: that they are for.
-        pictures: files, or a whole .npy file.
+        are_files: whether the pictures are files, and not pixels.
 
     Returns:
         True.
@@ -24,6 +22,6 @@ def is_drawing(model: ServedModel, pictures: Sequence[object] | bytes) -> bool:
         raise MalformedRequestError(
             f"prepare=digit is for models of light strokes on a dark ground, which {metadata.name} is not; leave it out"
         )
-    if isinstance(pictures, bytes):
-        raise MalformedRequestError("prepare=digit needs pictures; the body is an array of pixels, used as it is")
+    if not are_files:
+        raise MalformedRequestError("prepare=digit needs pictures; these are pixels, which are used as they are")
     return True

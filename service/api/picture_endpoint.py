@@ -100,7 +100,8 @@ class PictureEndpoint(ClassifyingEndpoint):
                 body.uploads,
                 deadline=deadline,
                 is_abandoned=connection.is_gone,
-                centers_strokes=parameters.prepare == "digit" and is_drawing(model, body.uploads),
+                centers_strokes=parameters.prepare == "digit"
+                and is_drawing(model, are_files=isinstance(body.uploads, list)),
             )
         except InvalidImagesError as error:
             raise explain_mangling(error, body.uploads, data) from None

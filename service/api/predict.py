@@ -89,7 +89,8 @@ class PredictEndpoint(ClassifyingEndpoint):
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
-            centers_strokes=parameters.prepare == "digit" and is_drawing(model, body.uploads),
+            centers_strokes=parameters.prepare == "digit"
+            and is_drawing(model, are_files=isinstance(body.uploads, list)),
         )
 
 

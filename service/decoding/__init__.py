@@ -9,7 +9,7 @@
 
 from imaging import Target
 from service.decoding.base64_files import read_base64, read_each_base64
-from service.decoding.bounded_json import BoundedJson, LongText, NumberList
+from service.decoding.bounded_json import BYTE_ORDER_MARK, BoundedJson, LongText, NumberList
 from service.decoding.decode_children import DecodeChildren
 from service.decoding.decode_threads import DecodeThreads
 from service.decoding.decoder import Decoder
@@ -18,6 +18,7 @@ from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
 from service.decoding.uploads import Upload
 
 __all__ = [
+    "BYTE_ORDER_MARK",
     "NPY_MEDIA_TYPE",
     "BoundedJson",
     "DecodeChildren",

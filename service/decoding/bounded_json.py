@@ -23,7 +23,7 @@ from service.errors import MalformedRequestError
 STEP_BYTES = 65_536
 """Longer texts are read in steps of this length, each of which takes less than a millisecond."""
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 _MARK = secrets.token_hex(16)  # no client can know it
 _SMALL_TEXT_BYTES = 262_144  # parsed within a millisecond, whatever its strings are
@@ -94,7 +94,7 @@ class BoundedJson:
 
     def __init__(self, text: bytes, *numbers_keys: str) -> None:
         self._parts: list[LongText | NumberList] = []
-        self._text = text.removeprefix(_BYTE_ORDER_MARK)
+        self._text = text.removeprefix(BYTE_ORDER_MARK)
         if len(text) > _SMALL_TEXT_BYTES:
             self._cut_strings()
         for key in numbers_keys:

@@ -54,7 +54,7 @@ class DialectEndpoint(ClassifyingEndpoint):
         started = time.perf_counter()
         context = context_of(scope)
         classifier, max_images = context.app.classifier, self._limits.max_images
-        headers = dict(scope["headers"])
+        headers = _headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         _refuse_query(scope["query_string"])
@@ -103,6 +103,14 @@ class DialectEndpoint(ClassifyingEndpoint):
         return await self._do(write, connection, deadline) if is_long else write()
 
 
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by name. The values of one that is there twice are one list (RFC 9110, section 5.3)."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
+    return headers
+
+
 def _refuse_query(query: bytes) -> None:
     """Raises MalformedRequestError where the address has parameters: none of these APIs has any there."""
     if query:
@@ -122,7 +130,8 @@ def _check(question: Question, model: ServedModel) -> bool:
     parameters = question.parameters
     if parameters.ask_decisions():
         check_decisions(model.metadata, parameters)
-    return parameters.prepare == "digit" and is_drawing(model, question.pictures)
+    are_files = not isinstance(question.pictures, bytes) and isinstance(question.pictures[0], Upload)
+    return parameters.prepare == "digit" and is_drawing(model, are_files=are_files)
 
 
 def _images(question: Question, target: Target, max_images: int) -> Images:

@@ -16,7 +16,7 @@ from service.api.operation import reference
 from service.api.parameters import Parameters, merge
 from service.api.schemas import EncodedImages
 from service.classifier import Classification
-from service.decoding import Upload
+from service.decoding import BYTE_ORDER_MARK, Upload
 from service.errors import MalformedRequestError
 from service.http.asgi import Reply
 
@@ -25,6 +25,7 @@ _JSON_LINES_TYPES = ("application/jsonlines", "application/jsonl", "application/
 _PICTURE_TYPES = ("application/x-image",)  # what SageMaker's own image classification calls any picture
 OWN_JSON = {"allOf": [reference(EncodedImages), {"properties": {"on_error": {"type": "null"}}}]}
 """OpenAPI's schema of the JSON that ``/predict`` takes, without what works there only."""
+_NO_REPORT = "on_error works with /predict only; leave it out"
 _RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
 
 
@@ -42,7 +43,7 @@ def read_own(request: DialectRequest, parameters: Parameters) -> Question:
     body = parse_body(request.body, content_type, request.max_images)
     merged = merge((("custom attributes", parameters), ("body", body.parameters)))
     if merged.on_error is not None:
-        raise MalformedRequestError("on_error works with /predict only; leave it out")
+        raise MalformedRequestError(_NO_REPORT)
     uploads, filenames = body.uploads, body.filenames()
     if merged.ask_decisions() and accepted != JSON and (accepted != JSON_LINES or isinstance(uploads, bytes)):
         raise MalformedRequestError(f"decisions need an answer in JSON; Accept asks for {accepted.decode()}")
@@ -68,21 +69,27 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
         parameters: from elsewhere in the request.
     """
     accepted = choose_media_type(request.headers.get(b"accept", b""), (JSON_LINES, JSON))
-    lines = [line for line in request.body.split(b"\n", request.max_images + 1) if line.strip()]
+    text = request.body.removeprefix(BYTE_ORDER_MARK)
+    lines = [line for line in text.split(b"\n", request.max_images + 1) if line.strip()]
     joined = b'{"lines":[%b]}' % b",".join(lines)
     document = read_document(joined, request.max_images, _RIGHT_LINE, ("lines",))
     if not lines or len(document) != 1:
         raise MalformedRequestError(_RIGHT_LINE)
+    if parameters.on_error is not None:
+        raise MalformedRequestError(_NO_REPORT)
     pictures = read_rows(document["lines"], "lines", request.max_images)
+    uploads = [picture for picture in pictures if isinstance(picture, Upload)]
+    if parameters.receipt and not uploads:
+        raise MalformedRequestError('receipt needs pictures as files, {"b64": "<base64>"}; leave it out')
 
     def write(result: Classification) -> Reply:
         if len(result.probabilities) != len(lines):
             raise MalformedRequestError(_RIGHT_LINE)
         if accepted == JSON:
-            return answer(result, JSON, parameters)._replace(headers=[])
-        return _write_lines(result, parameters)
+            return answer(result, JSON, parameters, uploads=uploads)._replace(headers=[])
+        return _write_lines(result, parameters, uploads)
 
-    return Question(pictures, write, parameters.model, parameters.version)
+    return Question(pictures, write, parameters.model, parameters.version, parameters=parameters)
 
 
 def _write_lines(

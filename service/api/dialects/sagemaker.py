@@ -25,7 +25,7 @@ from service.http.asgi import Reply
 
 _TAG = "dialect: SageMaker"
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
-_KNOWN = ("model", "version", "top_k", "probabilities")
+_KNOWN = Parameters._fields
 _FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
 _FIRST_BYTES = 4096
 _RIGHT_JSON = "`images` as /predict takes them, `instances` as TF Serving or `inputs` as Hugging Face"
@@ -99,9 +99,10 @@ def read_attributes(text: str) -> Parameters:
 
 
 def _refuse_listing(parameters: Parameters, member: str) -> None:
-    if parameters.top_k is not None or parameters.probabilities is not None:
+    given = [name for name, value in parameters._asdict().items() if value is not None]
+    if others := [name for name in given if name not in ("model", "version")]:
         raise MalformedRequestError(
-            f"the custom attributes top_k and probabilities do not work with `{member}`, whose answer has its own form"
+            f"the custom attributes {', '.join(others)} do not work with `{member}`, whose answer has its own form"
         )
 
 
@@ -127,13 +128,13 @@ _ANSWER: Document = {
 _ATTRIBUTES_HEADER: Document = {
     "name": "X-Amzn-SageMaker-Custom-Attributes",
     "in": "header",
-    "description": "`model=cifar10,version=2,top_k=3,probabilities=top`; all may be left out.",
+    "description": "Parameters of `/predict`, as `model=cifar10,version=2,top_k=3`; all may be left out.",
     "schema": TEXT,
 }
 SAGEMAKER = Dialect(
     name="sagemaker",
     tag=_TAG,
-    own=re.compile(r"\w+ /(ping|invocations)"),
+    own=re.compile(r"\w+ /(ping|invocations|execution-parameters)"),
     tell=tell_error,
     error=InferenceError,
     operations=(

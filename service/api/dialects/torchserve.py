@@ -163,7 +163,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
 TORCHSERVE = Dialect(
     name="torchserve",
     tag=_TAG,
-    own=re.compile(r"\w+ (/ping|/predictions(/.*)?)", re.DOTALL),
+    own=re.compile(r"\w+ (/ping|/(predictions|explanations)(/.*)?)", re.DOTALL),
     tell=_tell_error,
     error=TorchServeError,
     operations=(

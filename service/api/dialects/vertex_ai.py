@@ -182,7 +182,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
     return Dialect(
         name="vertex",
         tag=_TAG,
-        own=re.compile(rf"GET {re.escape(health_route)}|\w+ {re.escape(predict_route)}"),
+        own=re.compile(rf"(?!POST )\w+ {re.escape(health_route)}|\w+ {re.escape(predict_route)}"),
         tell=tell_error,
         error=InferenceError,
         operations=((operation, read),),

@@ -146,6 +146,27 @@ def test_all_methods_of_a_path_are_allowed_by_name(client: httpx.Client) -> None
     assert client.get("/predictions/cifar10").headers["allow"] == "POST, PUT"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("DELETE", "/vertex/health", 405),
+        ("DELETE", "/vertex/predict", 405),
+        ("GET", "/execution-parameters", 404),
+        ("GET", "/invocations", 405),
+        ("POST", "/ping", 405),
+        ("POST", "/v1/models/cifar10:explain", 404),
+        ("PATCH", "/predictions/cifar10", 405),
+        ("POST", "/explanations/cifar10", 404),
+    ],
+)
+def test_what_is_not_there_is_told_in_the_form_of_the_dialect(
+    client: httpx.Client, method: str, path: str, status: int
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status
+    assert answer.json().keys() in ({"error"}, {"code", "type", "message"})
+
+
 def test_the_root_needs_a_key_only_for_classifying(guarded: ServerProcess, cat: bytes) -> None:
     assert httpx.get(guarded.url).status_code == 200
     assert httpx.head(guarded.url).status_code == 200

@@ -131,6 +131,51 @@ def test_decisions_are_answered_as_predict_answers_them(
     assert asked.keys() - {"coverage", "min_confidence"} <= wanted.keys()
 
 
+def test_custom_attributes_ask_for_decisions_of_each_line(client: httpx.Client, cat: bytes) -> None:
+    text = base64.b64encode(cat).decode()
+    asked = {"min_confidence": 0.99, "receipt": True, "probabilities": "none", "version": "1"}
+    attributes = {ATTRIBUTES: "min_confidence=0.99,receipt=true,probabilities=none,version=1"}
+    wanted = client.post("/predict", json={"images": [text, text], **asked}).json()
+    body = f"\ufeff{json.dumps(text)}\n{json.dumps({'b64': text})}\n"
+    answer = client.post("/invocations", content=body, headers=LINES | attributes)
+    assert [json.loads(line) for line in answer.text.splitlines()] == wanted["predictions"]
+    answer = client.post("/invocations", content=body, headers=LINES | attributes | {"Accept": "application/json"})
+    assert answer.json() == wanted
+
+
+def test_lines_of_drawn_digits_are_prepared(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
+    text = base64.b64encode(samples["mnist"][14].read_bytes()).decode()
+    answer = client.post(
+        "/invocations", content=json.dumps(text), headers=LINES | {ATTRIBUTES: "model=mnist,prepare=digit"}
+    )
+    document = {"images": [text], "model": "mnist", "prepare": "digit"}
+    assert [answer.json()] == client.post("/predict", json=document).json()["predictions"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "line", "said"),
+    [
+        ("on_error=report", '"AAAA"', "on_error works with /predict only"),
+        ("prepare=digit", '"AAAA"', "prepare=digit is for models of light strokes"),
+        ("model=mnist,prepare=digit", json.dumps([[[0]] * 28] * 28), "prepare=digit needs pictures"),
+        ("receipt=true", json.dumps([[[0, 0, 0]] * 32] * 32), "receipt needs pictures as files"),
+        ("coverage=0.5", '"AAAA"', "coverage is 0.5; of cifar10 version 2 it can be"),
+    ],
+)
+def test_what_lines_cannot_have_is_refused(client: httpx.Client, attributes: str, line: str, said: str) -> None:
+    answer = client.post("/invocations", content=line, headers=LINES | {ATTRIBUTES: attributes})
+    assert (answer.status_code, said in answer.json()["error"]) == (400, True), answer.text
+
+
+def test_attributes_in_two_headers_are_one_list(client: httpx.Client, cat: bytes) -> None:
+    def ask(*attributes: str) -> httpx.Response:
+        headers = [*PNG.items(), *((ATTRIBUTES, text) for text in attributes)]
+        return client.post("/invocations", content=cat, headers=headers)
+
+    assert ask("model=mnist", "version=1").headers[ATTRIBUTES] == "model=mnist,version=1"
+    assert "given twice" in ask("model=mnist", "model=cifar10").json()["error"]
+
+
 @pytest.mark.parametrize("path", ["/invocations", "/vertex/predict"])
 def test_drawn_digits_are_prepared_as_predict_prepares_them(
     client: httpx.Client, samples: dict[str, list[Path]], path: str

@@ -76,6 +76,7 @@ def test_ping(client: httpx.Client) -> None:
         ("GET /predictions/cifar10", 405, "MethodNotAllowedException", "GET is not answered here"),
         ("POST /predictions/cifar10", 422, "BadRequestException", "it is not a picture in a known format"),
         ("POST /predictions", 404, "ModelNotFoundException", "there is no /predictions"),
+        ("POST /explanations/cifar10", 404, "ModelNotFoundException", "there is no /explanations/cifar10"),
     ],
 )
 def test_errors_are_told_in_its_form(client: httpx.Client, asked: str, status: int, kind: str, said: str) -> None:
