@@ -16,7 +16,7 @@ from service.api.forms import FILE_FIELD
 from service.api.operation import BINARY, TEXT
 from service.api.parameters import MOST_CHARACTERS, MOST_TOP_K, ON_ERROR, PREPARE, PROBABILITIES
 
-NAME: Final[dict[str, Any]] = {**TEXT, "maxLength": MOST_CHARACTERS}
+_NAME: Final[dict[str, Any]] = {**TEXT, "maxLength": MOST_CHARACTERS}
 _SHARE: Final[dict[str, Any]] = {"type": "number", "minimum": 0, "maximum": 1}
 _NULL: Final[dict[str, Any]] = {"type": "null"}
 _VERSION_NUMBER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
@@ -75,8 +75,8 @@ PARAMETERS: Final[dict[str, Described]] = {
         {"type": "boolean"},
         "`true`: each prediction has a `receipt` of all that makes it again, which `convoy verify` does.",
     ),
-    "model": Described(NAME, "Name of the model; the default model where left out.", "cifar10"),
-    "version": Described(NAME, "Version of the model; its default version where left out.", "1"),
+    "model": Described(_NAME, "Name of the model; the default model where left out.", "cifar10"),
+    "version": Described(_NAME, "Version of the model; its default version where left out.", "1"),
 }
 """Every field of :class:`service.api.parameters.Parameters`, in the order of the document."""
 

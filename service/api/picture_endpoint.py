@@ -19,7 +19,7 @@ from service.api.bodies import explain_mangling, parse_body, takes_long
 from service.api.context import context_of
 from service.api.drawings import is_drawing
 from service.api.endpoint import ClassifyingEndpoint
-from service.api.parameters import MOST_CHARACTERS, Parameters, merge, read_query
+from service.api.parameters import Parameters, merge, read_query
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
 from service.errors import InvalidImagesError, MalformedRequestError, UnsupportedMediaTypeError
@@ -27,6 +27,8 @@ from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
 from service.models.catalog import ServedModel
 
+MOST_OWN_CHARACTERS = 1024
+"""Of an endpoint's own parameter: a label has up to 256, and may have its id beside it."""
 _MOST_PARAMETERS = 16
 _HERE = frozenset(("model", "version", "prepare"))
 
@@ -118,8 +120,10 @@ class PictureEndpoint(ClassifyingEndpoint):
         if len(own) + len(others) < len(pairs):
             raise MalformedRequestError("a parameter is given twice")
         for name, value in own.items():
-            if len(value) > MOST_CHARACTERS:
-                raise MalformedRequestError(f"{name} has more than the {MOST_CHARACTERS} characters that are allowed")
+            if len(value) > MOST_OWN_CHARACTERS:
+                raise MalformedRequestError(
+                    f"{name} has more than the {MOST_OWN_CHARACTERS} characters that are allowed"
+                )
         return read_query(urlencode(others).encode()), own
 
     @abstractmethod

@@ -5,10 +5,11 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
-from service.api.described_parameters import NAME, form, one_file, query_parameter
+from service.api.described_parameters import form, one_file, query_parameter
 from service.api.explain import ExplainEndpoint
 from service.api.layers import LayersEndpoint
-from service.api.operation import BINARY, PICTURE_BODIES, TIMEOUT_HEADER, Operation, OperationRoute, reference
+from service.api.operation import BINARY, PICTURE_BODIES, TEXT, TIMEOUT_HEADER, Operation, OperationRoute, reference
+from service.api.picture_endpoint import MOST_OWN_CHARACTERS
 from service.api.picture_schemas import PICTURE_PARAMETERS, EncodedImage, ExplanationAnswer, LayersAnswer, SeenInput
 from service.api.preprocess import PreprocessEndpoint
 from service.api.work_thread import WorkThread
@@ -60,7 +61,7 @@ _LABEL: dict[str, Any] = {
     "name": "label",
     "in": "query",
     "description": "The class to explain; the most probable one where left out.",
-    "schema": NAME,
+    "schema": {**TEXT, "maxLength": MOST_OWN_CHARACTERS},
 }
 _EXPLAIN = _operation(
     "/explain",

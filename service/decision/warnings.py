@@ -75,7 +75,8 @@ def _shape_warnings(seen: Observation) -> list[PictureWarning]:
         if target.fit in _CUTS:
             left, top, right, bottom = seen.box
             share = (right - left) * (bottom - top) / (seen.width * seen.height)
-            text = f"of {size} only the middle was used, {share:.0%} of the picture"
+            used = f"{share:.0%}" if share >= 0.005 else "less than 1%"
+            text = f"of {size} only the middle was used, {used} of the picture"
             warnings.append(PictureWarning("cropped", text))
         elif target.fit == "stretch":
             text = f"{size} were stretched to {target.width} x {target.height}, of other proportions"

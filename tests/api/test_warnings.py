@@ -92,6 +92,13 @@ def test_they_stand_with_their_own_picture(client: httpx.Client) -> None:
     assert found == [[], [], ["upscaled"], [], ["cropped"]]
 
 
+def test_a_sliver_of_a_picture_is_not_called_nothing(client: httpx.Client) -> None:
+    strip = saved(photo(4000, 16))
+    [prediction] = client.post("/predict", content=strip).json()["predictions"]
+    details = {warning["code"]: warning["detail"] for warning in prediction["warnings"]}
+    assert details["cropped"] == "of 4000 x 16 pixels only the middle was used, less than 1% of the picture"
+
+
 def test_what_a_child_process_decodes_has_them_too(client: httpx.Client) -> None:
     lossless = saved(photo(600, 100), "WEBP", lossless=True)
     assert codes(client, lossless) == ["cropped"]

@@ -62,6 +62,10 @@ class Page:
         self.wait(lambda: self.all(f"#{identity} option[value='{value}']"))
         Select(self.find(f"#{identity}")).select_by_value(value)
 
+    def choose_in(self, selector: str, value: str) -> None:
+        """Of a list without an identity."""
+        Select(self.find(selector)).select_by_value(value)
+
     def upload(self, *paths: Path) -> None:
         self.find("#samples button")
         self.find("#files").send_keys("\n".join(map(str, paths)))
@@ -100,6 +104,26 @@ class Page:
             pointer.move_to_location(*place)
         pointer.pointer_up()
         builder.perform()
+
+    def walk_to(self, selector: str) -> None:
+        """Presses the tab key until such an element has the focus; each on the way shows that it has it."""
+        script = """
+            const element = document.activeElement;
+            const seen = element.closest("label") ?? element;
+            const outline = getComputedStyle(seen).outlineStyle;
+            return [element.matches(arguments[0]), outline, element.outerHTML.slice(0, 80)];"""
+        for _ in range(40):
+            self.press(Keys.TAB)
+            is_there, outline, html = self.browser.execute_script(script, selector)
+            assert outline != "none" or html.startswith("<body"), f"one cannot see that {html} has the focus"
+            if is_there:
+                return
+        raise AssertionError(f"the tab key does not lead to {selector}")
+
+    def delay(self, milliseconds: int) -> None:
+        """Makes each answer so much later."""
+        slow = {"offline": False, "latency": milliseconds, "downloadThroughput": -1, "uploadThroughput": -1}
+        self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
 
     def press(self, *keys: str) -> None:
         ActionChains(self.browser).send_keys(*keys).perform()

@@ -222,26 +222,47 @@ def test_a_drawn_seven_reads_seven(page: Page) -> None:
     page.says("#draw-result", "Nothing is drawn yet")
 
 
+def test_the_newest_drawing_wins_while_answers_are_slow(page: Page) -> None:
+    page.open("draw")
+    page.wait(lambda: page.find("#draw-model").get_attribute("value"))
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.delay(300)
+    try:
+        page.draw()
+        page.find("#clear").click()
+        page.choose("draw-model", "mnist/1")
+        page.says("#draw-result", "Nothing is drawn yet")
+        page.draw(((0.5, 0.15), (0.5, 0.85)))
+        first = page.wait(lambda: page.text("#draw-result h2"))
+        assert not first.startswith("7"), "that drawing was cleared"
+        page.says("#draw-result h2", "1, ")
+    finally:
+        page.delay(0)
+
+
 def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.open("draw")
     page.wait(lambda: page.find("#draw-model").get_attribute("value"))
     page.browser.execute_script("document.activeElement.blur()")
-    for _ in range(30):
-        page.press(Keys.TAB)
-        if page.browser.switch_to.active_element.get_attribute("id") == "pad":
-            break
+    page.walk_to("#pad")
     # A 1: the pen goes down, moves downwards, and is lifted.
     page.press(Keys.SPACE, *[Keys.ARROW_DOWN] * 20, Keys.SPACE)
     page.says("#draw-result h2", "1, ")
-    page.open("try")
-    page.wait(lambda: page.all("#samples button"))
     page.browser.execute_script("document.activeElement.blur()")
-    for _ in range(30):
-        page.press(Keys.TAB)
-        if page.browser.execute_script("return document.activeElement.closest('#samples') !== null"):
-            break
+    page.walk_to("nav a[href='#try']")
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.all("#samples button"))
+    page.walk_to("#samples button")
     page.press(Keys.ENTER)
     page.wait(lambda: page.all("#result article"))
+    page.walk_to("#result .why button")
+    page.press(Keys.ENTER)
+    page.says("#result .why figcaption", "orange spoke for it")
+    page.open("models")
+    page.wait(lambda: page.all("#cards details"))
+    page.walk_to("#cards summary")
+    page.press(Keys.ENTER)
+    page.wait(lambda: page.all("#cards details[open]"))
 
 
 @pytest.mark.parametrize("part", ["try", "draw", "network", "models"])

@@ -2,6 +2,8 @@
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 const STORED = "convoy-key";
+const MOST_TRIES = 5;
+const MOST_WAIT_S = 5;
 
 /** What the service refused, in its own words. */
 export class Problem extends Error {
@@ -34,7 +36,8 @@ export async function ask(path, { body, type, accept = "application/json", signa
   const said = await answer.json().catch(() => ({}));
   if (answer.status === 401) document.dispatchEvent(new CustomEvent("key-needed"));
   const retryAfter = Number(answer.headers.get("retry-after")) || null;
-  const detail = said.errors?.length === 1 ? said.errors[0].detail : said.detail; // of one picture, without its place
+  const isOne = body instanceof Blob; // then its place says nothing
+  const detail = (isOne && said.errors?.[0]?.detail) || said.detail?.replace(isOne ? /^image 0: / : "", "");
   throw new Problem(answer.status, sentence(detail) ?? `The service answered ${answer.status}.`, { errors: said.errors, retryAfter });
 }
 
@@ -63,4 +66,18 @@ export function timing(answer) {
     if (found) stages[found[1]] = Number(found[2]);
   }
   return stages;
+}
+
+/** Asks again where the service is busy, after the time that it names. */
+export async function patiently(work, signal) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const isBusy = [429, 503].includes(error.status) && error.retryAfter;
+      if (!isBusy || tries === MOST_TRIES) throw error;
+      await new Promise((done) => setTimeout(done, 1000 * Math.min(error.retryAfter, MOST_WAIT_S)));
+      signal?.throwIfAborted();
+    }
+  }
 }

@@ -3,6 +3,7 @@
 import { make, named, percent } from "./dom.js";
 
 const SHORT = 5;
+const MOST_CHARACTERS = 80;
 
 /** The probabilities of a prediction, highest first: [label, probability]. */
 export function ranked(prediction) {
@@ -25,7 +26,8 @@ export function bars(prediction, isOther = false) {
       }),
     );
   show(SHORT);
-  if (all.length <= SHORT) return list;
+  const note = prediction.labels ? make("p", { class: "quiet" }, "Each probability stands for itself; a label applies from 50 % on.") : null;
+  if (all.length <= SHORT) return make("div", {}, list, note);
   const more = make(
     "button",
     {
@@ -41,7 +43,7 @@ export function bars(prediction, isOther = false) {
     },
     `All ${all.length}`,
   );
-  return make("div", {}, list, more);
+  return make("div", {}, list, more, note);
 }
 
 /** The warnings of a prediction; null where there are none. */
@@ -55,8 +57,14 @@ export function headline(prediction, digits = 1) {
   const { label, labels, probability } = prediction;
   if (label === null) return [labels ? "none of its labels applies" : "no label"];
   const share = make("span", { class: "share" }, percent(probability, digits));
-  if (!labels || labels.length < 2) return [named(label), ", ", share];
-  const further = labels.slice(1, SHORT).flatMap((one) => [", ", named(one)]);
+  if (!labels || labels.length < 2) return [named(shortened(label)), ", ", share];
+  const further = labels.slice(1, SHORT).flatMap((one) => [", ", named(shortened(one))]);
   const rest = labels.length > SHORT ? ` and ${labels.length - SHORT} more` : "";
-  return [named(label), " (", share, ")", ...further, rest];
+  return [named(shortened(label)), " (", share, ")", ...further, rest];
+}
+
+/** Of a headline; the whole label stands in the bars. */
+function shortened(label) {
+  const characters = [...label];
+  return characters.length > MOST_CHARACTERS ? `${characters.slice(0, MOST_CHARACTERS).join("").trimEnd()}…` : label;
 }

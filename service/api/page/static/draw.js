@@ -1,6 +1,6 @@
 // Draw: each stroke asks anew; the newest drawing wins, and at most one question is on its way.
 
-import { query, send } from "./api.js";
+import { patiently, query, send } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
 import { chosen } from "./choices.js";
 import { byId, make, report } from "./dom.js";
@@ -97,11 +97,13 @@ async function update() {
   isAsking = true;
   try {
     while (isStale) {
-      isStale = false;
-      const mine = drawing;
-      const model = chosen("draw-model");
-      const picture = await new Promise((done) => pad.toBlob(done, "image/png"));
-      const answer = await send(`predict${query(model, { prepare: "digit", probabilities: "all" })}`, picture);
+      let mine;
+      const answer = await patiently(async () => {
+        isStale = false;
+        mine = drawing;
+        const picture = await new Promise((done) => pad.toBlob(done, "image/png"));
+        return send(`predict${query(chosen("draw-model"), { prepare: "digit", probabilities: "all" })}`, picture);
+      });
       const [prediction] = (await answer.json()).predictions;
       if (mine === drawing) show(prediction);
     }

@@ -1,5 +1,6 @@
 // The answers for several pictures: a table that can be sorted, with each picture's details, and a CSV to take away.
 
+import { unreadable } from "./api.js";
 import { saveCsv } from "./csv.js";
 import { byId, make, named, percent, report } from "./dom.js";
 import { predictMany } from "./many.js";
@@ -31,8 +32,8 @@ const row = (file, answers) => ({
   file,
   name: file.name,
   error: answers.find((one) => one.error)?.error ?? "",
-  labels: answers.map((one) => one.labels?.join(", ") || one.label || "no label"),
-  shares: answers.map((one) => one.probability ?? 0),
+  labels: answers.map((one) => one.labels?.join(", ") || one.label || (one.labels ? "none applies" : "no label")),
+  shares: answers.map((one) => one.probability ?? null),
   warnings: answers[0].warnings ?? [],
 });
 
@@ -63,7 +64,7 @@ function table(rows, models, open) {
     head.setAttribute("aria-sort", isUp ? "ascending" : "descending");
     const sign = isUp ? 1 : -1;
     const compare = (one, other) =>
-      typeof one === "number" ? one - other : one.localeCompare(other, undefined, { numeric: true });
+      typeof one === "string" ? one.localeCompare(other, undefined, { numeric: true }) : (one ?? -1) - (other ?? -1);
     // Pictures without an answer stay at the end, whichever way it goes.
     const order = (one, other) => Boolean(one.error) - Boolean(other.error) || sign * compare(value(one), value(other));
     fill([...rows].sort(order));
@@ -74,10 +75,15 @@ function table(rows, models, open) {
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Answers" }, content);
 }
 
-function line(one, open) {
+function thumbnail(file) {
   const free = (event) => URL.revokeObjectURL(event.target.src);
-  const image = make("img", { src: URL.createObjectURL(one.file), alt: "", load: free, error: (event) => event.target.remove() });
+  const remove = (event) => event.target.remove(); // of a kind that this browser cannot show
+  return make("img", { src: URL.createObjectURL(file), alt: "", load: free, error: remove });
+}
+
+function line(one, open) {
   const name = make("td", { class: "text" }, named(one.name));
+  const image = one.error === unreadable(one.file) ? null : thumbnail(one.file);
   if (one.error) {
     return make("tr", {}, make("td", {}, image), name, make("td", { colspan: 2 * one.labels.length + 1, class: "problem" }, one.error));
   }
@@ -85,7 +91,7 @@ function line(one, open) {
   const picture = make("button", { type: "button", class: "thumbnail", "aria-label": label, click: () => open(one.file) }, image);
   const answers = one.labels.flatMap((label, index) => [
     make("td", { class: "text" }, named(label)),
-    make("td", { class: "number" }, percent(one.shares[index])),
+    make("td", { class: "number" }, one.shares[index] === null ? "" : percent(one.shares[index])),
   ]);
   const notes = one.warnings.map((warning) => make("span", { class: "note", title: warning.detail }, warning.code));
   return make("tr", {}, make("td", {}, picture), name, ...answers, make("td", {}, ...notes));
@@ -94,7 +100,7 @@ function line(one, open) {
 function lines(rows, models) {
   const head = ["file", "label", "probability", "warnings", "error", "model", "version"];
   const further = models.length > 1 ? ["other_label", "other_probability", "other_model", "other_version"] : [];
-  const answer = (one, index) => (one.error ? ["", ""] : [one.labels[index], one.shares[index]]);
+  const answer = (one, index) => (one.error ? ["", ""] : [one.labels[index], one.shares[index] ?? ""]);
   const line = (one) => {
     const codes = one.warnings.map((warning) => warning.code).join(" ");
     const first = [one.name, ...answer(one, 0), codes, one.error, models[0].name, models[0].version];

@@ -22,7 +22,7 @@ export function tell(error) {
   const isKnown = error instanceof Problem;
   if (!isKnown) console.error(error);
   const text = isKnown ? error.message : "This page failed; the browser's console says how.";
-  const again = isLoaded ? null : make("button", { type: "button", click: start }, "Try again");
+  const again = isLoaded || error.status === 401 ? null : make("button", { type: "button", click: start }, "Try again");
   box.replaceChildren(make("p", { class: "problem" }, text), again ?? "");
   box.scrollIntoView({ block: "nearest" });
   if (error.status === 404) loadModels().catch(() => {}); // the model may have gone: the lists show what is there

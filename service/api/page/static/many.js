@@ -1,11 +1,9 @@
-// Asks about many pictures, some at a time: bad ones are reported, and a service that is busy is asked again.
+// Asks about many pictures, some at a time; bad ones are reported.
 
-import { Problem, ask, isReadable, query, sentence, unreadable } from "./api.js";
+import { Problem, ask, isReadable, patiently, query, sentence, unreadable } from "./api.js";
 
 const MOST_FILES = 32;
 const MOST_BYTES = 16 * 1024 * 1024;
-const MOST_TRIES = 5;
-const MOST_WAIT_S = 5;
 
 /**
  * Classifies pictures. Returns for each of them a prediction or {error: text}.
@@ -58,19 +56,5 @@ async function send(files, model, signal) {
     }
     const faults = new Map(error.errors.map((fault) => [fault.index, sentence(fault.detail)]));
     return files.map((_file, index) => ({ error: faults.get(index) ?? error.message }));
-  }
-}
-
-/** Asks again where the service is busy, after the time that it names. */
-async function patiently(work, signal) {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      const isBusy = [429, 503].includes(error.status) && error.retryAfter;
-      if (!isBusy || tries === MOST_TRIES) throw error;
-      await new Promise((done) => setTimeout(done, 1000 * Math.min(error.retryAfter, MOST_WAIT_S)));
-      signal.throwIfAborted();
-    }
   }
 }

@@ -15,9 +15,17 @@ export function prepare() {}
 
 export async function enter() {
   leave();
-  const models = await loadModels();
-  show(models);
-  await refresh(models, new History(), turn);
+  const mine = turn;
+  try {
+    const models = await loadModels();
+    if (mine !== turn) return;
+    show(models);
+    await refresh(models, new History(), mine);
+  } catch (error) {
+    const again = () => enter().then(() => report(null), report);
+    if (mine === turn && error.status === 0) timer = setTimeout(again, EVERY_MS); // the service may come back
+    throw error;
+  }
 }
 
 export function leave() {
@@ -112,15 +120,17 @@ async function refresh(models, history, mine) {
   try {
     history.add(await readMetrics());
   } catch (error) {
-    problem = error.status === 403 ? "This key may not read the metrics, so there are no live figures." : error.message;
+    problem = error;
   }
   if (mine !== turn) return;
-  const tell = (show) => (problem ? [make("p", { class: "quiet" }, problem)] : show());
-  byId("service-now").replaceChildren(...tell(() => showService(history)));
+  const isRefused = problem?.status === 403;
+  const reason = isRefused ? "This key may not read the metrics, so there are no live figures." : problem?.message;
+  const tell = (text, show) => (problem ? [make("p", { class: "quiet" }, text)] : show());
+  byId("service-now").replaceChildren(...tell(reason, () => showService(history)));
   for (const model of models) {
     const place = document.querySelector(`[data-live="${CSS.escape(model.id)}"]`);
-    place?.replaceChildren(...(problem ? [make("p", { class: "quiet" }, "No live figures.")] : showModel(history, model)));
+    place?.replaceChildren(...tell("No live figures.", () => showModel(history, model)));
   }
-  // A service that does not answer may come back.
-  timer = setTimeout(() => refresh(models, history, mine), EVERY_MS);
+  // A service that does not answer may come back; a key does not get more rights.
+  if (!isRefused) timer = setTimeout(() => refresh(models, history, mine), EVERY_MS);
 }

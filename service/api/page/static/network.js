@@ -25,8 +25,8 @@ export async function enter() {
     const look = await (await send(`layers${query(model)}`, picture)).json();
     if (mine !== turn) return;
     const stages = make("div", { class: "stages" }, kernels(look.kernels), ...look.layers.map(stage));
-    byId("layers").replaceChildren(...look.notes.map(note), summary(look), shown(picture), stages);
-    byId("network-status").textContent = `${look.layers.length} layers of ${model.name}, version ${model.version}.`;
+    byId("layers").replaceChildren(...look.notes.map(note), summary(look), look.layers.some((layer) => layer.maps) ? shown(picture) : "", stages);
+    byId("network-status").textContent = `${look.layers.length} ${look.layers.length === 1 ? "layer" : "layers"} of ${model.name}, version ${model.version}.`;
   } catch (error) {
     if (mine !== turn) return;
     byId("network-status").textContent = "";

@@ -1,6 +1,6 @@
 // The answer for one picture: bars, what the network saw, time by stage, and why.
 
-import { query, send, timing } from "./api.js";
+import { patiently, query, send, timing } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
 import { facts, loadImage, make } from "./dom.js";
 import { why } from "./why.js";
@@ -20,8 +20,11 @@ export async function showOne(file, model, { other, signal } = {}) {
 }
 
 async function classify(file, model, signal) {
-  const started = performance.now();
-  const answer = await send(`predict${query(model, { probabilities: "all" })}`, file, { signal });
+  let started;
+  const answer = await patiently(() => {
+    started = performance.now();
+    return send(`predict${query(model, { probabilities: "all" })}`, file, { signal });
+  }, signal);
   const { predictions } = await answer.json();
   return { model, prediction: predictions[0], stages: timing(answer), total: performance.now() - started };
 }

@@ -1,6 +1,6 @@
 // Try: pictures come in by drop, paste, choice, camera or click on a sample; answers go out as bars or as a table.
 
-import { ask } from "./api.js";
+import { ask, patiently } from "./api.js";
 import { prepareCamera } from "./camera.js";
 import { chosen } from "./choices.js";
 import { byId, make, report } from "./dom.js";
@@ -68,7 +68,8 @@ async function showSamples() {
 
 /** One golden image of a model, as a file. */
 export async function sample(model, number) {
-  const answer = await ask(`models/${model.name}/versions/${model.version}/samples/${number}`, { accept: "image/png" });
+  const path = `models/${model.name}/versions/${model.version}/samples/${number}`;
+  const answer = await patiently(() => ask(path, { accept: "image/png" }));
   return new File([await answer.blob()], `sample-${number}.png`, { type: "image/png" });
 }
 

@@ -16,8 +16,11 @@ const METHODS = {
 /** A button, a list of classes, and the place of the answer. */
 export function why(file, model, prediction, seen) {
   const names = ranked(prediction).map(([label]) => label);
-  const options = names.slice(0, MOST_OPTIONS).map((label) => make("option", { value: label, dir: "auto" }, label));
-  const select = make("select", { "aria-label": "Class to explain" }, ...options);
+  const options = names.map((label) => make("option", { value: label, dir: "auto" }, label));
+  const select =
+    names.length > MOST_OPTIONS
+      ? make("input", { "aria-label": "Name of the class to explain", value: names[0], spellcheck: "false" })
+      : make("select", { "aria-label": "Class to explain" }, ...options);
   const answer = make("div", { "aria-live": "polite" });
   async function ask() {
     button.disabled = true;
