@@ -89,7 +89,7 @@ def test_models_of_any_labels_can_be_tried(
 
 def test_a_service_may_go_and_come_back(browser: webdriver.Chrome, tmp_path: Path, pictures: list[Path]) -> None:
     put(tmp_path / "models", "odd", "1", MODELS["odd"])
-    flags = ("--models-dir", str(tmp_path / "models"))
+    flags = ("--models-dir", str(tmp_path / "models"), "--watch-interval-s", "0.5")
     page = Page(browser, "")
     with ServerProcess(tmp_path / "log", *flags) as process:
         page.address = f"{process.url}/"
@@ -107,6 +107,8 @@ def test_a_service_may_go_and_come_back(browser: webdriver.Chrome, tmp_path: Pat
         page.says("#service-now dt", "Requests a second")
         page.says("#cards dd", "not measured")
         assert page.text("#problem") == ""
+        put(tmp_path / "models", "wide", "1", MODELS["wide"])
+        page.says("#cards h2", "wide, version 1")
         browser.execute_script("location.hash = 'try'")
         page.upload(pictures[1])
         page.says("#result h2", "odd, version 1: ")

@@ -21,6 +21,7 @@ export async function loadModels() {
   fill("beside", all, "nothing");
   fill("network-model", all);
   fill("draw-model", drawn);
+  byId("empty").hidden = all.length > 0;
   byId("draw-link").hidden = drawn.length === 0;
   return all;
 }

@@ -93,7 +93,7 @@ function clear() {
 /** Asks about the drawing as it is, or once the question that is on its way has been answered. */
 async function update() {
   isStale = true;
-  if (isAsking) return;
+  if (isAsking || !chosen("draw-model")) return;
   isAsking = true;
   try {
     while (isStale) {

@@ -109,13 +109,13 @@ function lines(rows, models) {
   return [[...head, ...further], ...rows.map(line)];
 }
 
-/** One picture's answer, above the table. */
+/** One picture's answer, over the table. */
 async function showDetails(file, model, other) {
   try {
     const shown = await showOne(file, model, { other });
     byId("details").replaceChildren(shown.element);
     byId("details-title").replaceChildren(named(file.name));
-    byId("details-dialog").showModal();
+    if (!byId("details-dialog").open) byId("details-dialog").showModal();
   } catch (error) {
     report(error);
   }

@@ -1,7 +1,7 @@
 // Starts the page: shows the part that the address names, and asks for a key where one is needed.
 
 import { Problem, setKey } from "./api.js";
-import { loadModels } from "./choices.js";
+import { loadModels, models as served } from "./choices.js";
 import { byId, make } from "./dom.js";
 import * as draw from "./draw.js";
 import * as models from "./models.js";
@@ -34,12 +34,13 @@ async function show() {
   const part = parts[name] ? name : "try";
   if (shown !== part) parts[shown]?.leave?.();
   shown = part;
-  for (const other of Object.keys(parts)) byId(other).hidden = other !== part || !isLoaded;
+  const isUseful = isLoaded && (part === "models" || served().length > 0);
+  for (const other of Object.keys(parts)) byId(other).hidden = other !== part || !isUseful;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${part}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!isLoaded) return;
+  if (!isUseful) return;
   tell(null);
   await parts[part].enter().catch(tell);
 }
@@ -47,9 +48,8 @@ async function show() {
 async function start() {
   tell(null);
   try {
-    const found = await loadModels();
+    await loadModels();
     isLoaded = true;
-    byId("empty").hidden = found.length > 0;
     byId("key-form").hidden = true;
   } catch (error) {
     if (error.status !== 401) tell(error);
@@ -60,6 +60,8 @@ async function start() {
 
 document.addEventListener("key-needed", () => {
   isLoaded = false;
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
+  parts[shown]?.leave?.();
   for (const part of Object.keys(parts)) byId(part).hidden = true;
   byId("key-form").hidden = false;
   byId("key").focus();

@@ -6,7 +6,7 @@ const WINDOW_MS = 10_000;
 const LINE = /^convoy_(\w+?)(?:\{(.*)\})? (\S+)$/;
 const LABEL = /(\w+)="((?:[^"\\]|\\.)*)"/g;
 const WANTED = new Set(
-  ["requests_total", "requests_in_flight", "classified_requests_total", "queue_images"].concat(
+  ["model_info", "requests_total", "requests_in_flight", "classified_requests_total", "queue_images"].concat(
     ["request_seconds", "decode_seconds", "queue_seconds", "inference_seconds", "batch_size"].flatMap((name) =>
       ["bucket", "sum", "count"].map((part) => `${name}_${part}`),
     ),
@@ -41,6 +41,12 @@ export class History {
     return (this.#readings.at(-1).time - this.#readings[0].time) / 1000;
   }
 
+  /** Whether models came or went since the reading before. */
+  get hasOtherModels() {
+    const [before, now] = this.#readings.slice(-2).map(served);
+    return now !== undefined && before !== now;
+  }
+
   /** The value now of all samples of a name whose labels are these. */
   now(name, labels) {
     return total(this.#readings.at(-1), name, labels);
@@ -73,6 +79,13 @@ export function quantile(share, buckets) {
   const [high, below] = buckets[place];
   return high === Infinity ? low : low + ((high - low) * (rank - before)) / (below - before);
 }
+
+const served = (reading) =>
+  (reading.samples.get("model_info") ?? [])
+    .filter(([, value]) => value === 1)
+    .map(([labels]) => `${labels.get("model")}/${labels.get("version")}`)
+    .sort()
+    .join(" ");
 
 const fits = (found, labels) => Object.entries(labels).every(([key, value]) => found.get(key) === value);
 

@@ -40,7 +40,6 @@ function show(models) {
   listed = ids;
   const sorted = [...models].sort((one, other) => one.name.localeCompare(other.name) || other.isDefault - one.isDefault || other.version - one.version);
   byId("cards").replaceChildren(...sorted.map(card));
-  byId("models-status").textContent = models.length ? "" : "No model is served.";
 }
 
 function card(model) {
@@ -123,6 +122,7 @@ async function refresh(models, history, mine) {
     problem = error;
   }
   if (mine !== turn) return;
+  if (!problem && history.hasOtherModels) return enter().catch(report);
   const isRefused = problem?.status === 403;
   const reason = isRefused ? "This key may not read the metrics, so there are no live figures." : problem?.message;
   const tell = (text, show) => (problem ? [make("p", { class: "quiet" }, text)] : show());

@@ -1,6 +1,6 @@
 // Why: asks which pixels spoke for a class, and lays the map over what the network saw.
 
-import { query, send } from "./api.js";
+import { Problem, query, send } from "./api.js";
 import { ranked } from "./bars.js";
 import { loadImage, make, named, report } from "./dom.js";
 
@@ -29,8 +29,9 @@ export function why(file, model, prediction, seen) {
       const reply = await send(`explain${query(model, { label: select.value })}`, file);
       answer.replaceChildren(await overlay(seen, await reply.json()));
     } catch (error) {
-      answer.replaceChildren();
-      report(error);
+      answer.replaceChildren(); // the message stands here, since a dialog may cover the page's own place for it
+      if (error instanceof Problem && error.status !== 401) answer.append(make("p", { class: "problem" }, error.message));
+      else report(error);
     } finally {
       button.disabled = false;
     }
