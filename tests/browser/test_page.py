@@ -311,6 +311,12 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         assert refused == []
 
 
+def test_an_address_that_names_no_part_shows_the_first_one(page: Page) -> None:
+    page.open("constructor")
+    page.wait(lambda: page.all("#samples button"))
+    assert page.all("#try:not([hidden])")
+
+
 def test_the_page_is_small_and_its_modules_short() -> None:
     files = [FOLDER / "index.html", *(path for path in (FOLDER / "static").iterdir() if path.is_file())]
     assert sum(path.stat().st_size for path in files) < MOST_BYTES

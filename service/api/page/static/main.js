@@ -31,7 +31,7 @@ export function tell(error) {
 async function show() {
   const name = location.hash.slice(1);
   if (name === "main" && shown) return; // the link past the navigation
-  const part = parts[name] ? name : "try";
+  const part = Object.hasOwn(parts, name) ? name : "try";
   if (shown !== part) parts[shown]?.leave?.();
   shown = part;
   const isUseful = isLoaded && (part === "models" || served().length > 0);

@@ -1,6 +1,6 @@
 // Models: what each one is, what was measured of it, its figures, and what it does now.
 
-import { ask, askJson } from "./api.js";
+import { ask, askJson, patiently } from "./api.js";
 import { loadModels } from "./choices.js";
 import { byId, facts, make, percent, report } from "./dom.js";
 import { showModel, showService } from "./live.js";
@@ -109,7 +109,8 @@ function figures(model) {
 }
 
 async function figure(path, title) {
-  const address = URL.createObjectURL(await (await ask(path, { accept: "image/png" })).blob());
+  const answer = await patiently(() => ask(path, { accept: "image/png" }));
+  const address = URL.createObjectURL(await answer.blob());
   const free = (event) => URL.revokeObjectURL(event.target.src);
   return make("figure", {}, make("img", { src: address, alt: title, load: free }), make("figcaption", {}, title));
 }
