@@ -1,0 +1,197 @@
+"""The table that lets people choose among versions: accuracy, calibration, cost, size and speed of each.
+
+``python -m bench.model_table DATA`` (DATA: CIFAR-10 and MNIST as their publishers lay them out)::
+
+    models/, float16 and int8 conversions made anew ─> accuracy and calibration on the 10,000 test images
+                                                    ─> images/s on one core, in rounds side by side
+                                                    ─> a table, bench/reports/models.json, docs/figures/models.png
+"""
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from statistics import median
+
+import matplotlib as mpl
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from bench.machine import describe_machine
+from contract import INPUT_NAME, OUTPUT_NAME
+from training.convert import Precision, convert
+from training.data import sources
+from training.measurement import measure
+from training.onnx_classifier import OnnxClassifier
+from training.onnx_layers import onnx_rows
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+_MODELS, _REPORT, _FIGURE = Path("models"), Path("bench/reports/models.json"), Path("docs/figures/models.png")
+_PRECISIONS: tuple[Precision, ...] = ("float16", "int8")
+_BATCHES = (1, 32)
+_ROUNDS, _ROUND_S = 9, 0.25
+_MARKS = {"float32": "o", "float16": "s", "int8": "^"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One file.
+
+    Attributes:
+        name: of the model.
+        version: of the model, or of the one that it was converted from.
+        precision: of weights and activations.
+        accuracy: share of the test images that is right.
+        accuracy_interval: 95 % (Wilson).
+        calibration_error: expected, over 15 bins.
+        multiply_adds: of one image.
+        file_bytes: size of the file.
+        images_per_s: on one core, at each batch size; the median of the rounds.
+    """
+
+    name: str
+    version: str
+    precision: str
+    accuracy: float
+    accuracy_interval: tuple[float, float]
+    calibration_error: float
+    multiply_adds: int
+    file_bytes: int
+    images_per_s: dict[int, float]
+
+
+def main(place: Path) -> None:
+    """Measures, prints the table, writes the report and draws the picture."""
+    with tempfile.TemporaryDirectory() as scratch:
+        files = list(_files(place, Path(scratch)))
+        sessions = [_session(path) for path, _ in files]
+        choices = [
+            replace(choice, images_per_s=speed) for (_, choice), speed in zip(files, _speeds(sessions), strict=True)
+        ]
+    machine = asdict(describe_machine()) | {"onnxruntime": onnxruntime.__version__}
+    _REPORT.write_text(json.dumps({"machine": machine, "choices": [asdict(one) for one in choices]}, indent=2) + "\n")
+    print(table(choices))
+    draw(choices, _FIGURE)
+
+
+def table(choices: list[Choice]) -> str:
+    """The choices in Markdown."""
+    lines = [
+        "| model | accuracy, 95 % interval | calibration error | multiply-adds | file | images/s, batch 1 | batch 32 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in choices:
+        low, high = one.accuracy_interval
+        cells = (
+            f"{one.name}/{one.version}" + ("" if one.precision == "float32" else f" {one.precision}"),
+            f"{one.accuracy:.2%} ({low:.2%} to {high:.2%})",
+            f"{one.calibration_error:.2%}",
+            f"{one.multiply_adds / 1e6:.1f} million",
+            f"{one.file_bytes / 1e6:.1f} MB",
+            *(f"{one.images_per_s[batch]:,.0f}" for batch in _BATCHES),
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def draw(choices: list[Choice], path: Path) -> None:
+    """Draws accuracy against speed, one panel a data set."""
+    plt.rcParams.update({"font.size": 10, "font.family": "DejaVu Sans"})
+    names = sorted({one.name for one in choices})
+    figure, panels = plt.subplots(1, len(names), figsize=(5.2 * len(names), 3.9), layout="constrained", squeeze=False)
+    for axes, name in zip(panels[0], names, strict=True):
+        for number, version in enumerate(sorted({one.version for one in choices if one.name == name}, key=int)):
+            for one in (each for each in choices if (each.name, each.version) == (name, version)):
+                low, high = one.accuracy_interval
+                axes.errorbar(
+                    one.images_per_s[32],
+                    100 * one.accuracy,
+                    yerr=[[100 * (one.accuracy - low)], [100 * (high - one.accuracy)]],
+                    fmt=_MARKS[one.precision],
+                    color=f"C{number}",
+                    label=f"version {version}" if one.precision == "float32" else None,
+                    capsize=2,
+                    markersize=7,
+                )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(name, loc="left", fontweight="bold")
+        axes.set_xlabel("images/s on one core, batches of 32")
+        axes.set_ylabel("right of 10,000 test images, %")
+        axes.grid(alpha=0.25, which="both")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.margins(x=0.12)
+        axes.legend(frameon=False)
+    figure.suptitle("Right answers against speed: circle float32, square float16, triangle int8; bars: 95 % intervals")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def _files(place: Path, scratch: Path) -> Iterator[tuple[Path, Choice]]:
+    """Each file, with what it is worth; not how fast it is."""
+    for folder in sorted(_MODELS.glob("*/*/"), key=lambda found: (found.parent.name, int(found.name))):
+        path = folder / "model.onnx"
+        yield path, _worth(path, folder.parent.name, folder.name, "float32", place)
+        for precision in _PRECISIONS:
+            made = convert(path, precision, place, scratch).metadata
+            converted = scratch / made.name / made.version / "model.onnx"
+            yield converted, _worth(converted, folder.parent.name, folder.name, precision, place)
+
+
+def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> Choice:
+    data = sources.load(name, place, sources.OwnPictures())
+    evaluation = measure(OnnxClassifier.open(path), data.test, data.labels).evaluation
+    rows, _ = onnx_rows(onnx.load(path))
+    return Choice(
+        name,
+        version,
+        precision,
+        evaluation.accuracy,
+        evaluation.accuracy_interval,
+        evaluation.expected_calibration_error,
+        sum(row.multiply_adds or 0 for row in rows),
+        path.stat().st_size,
+        {},
+    )
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _speeds(sessions: list[onnxruntime.InferenceSession]) -> list[dict[int, float]]:
+    """Images a second of each at each batch size: the median of rounds in which all take turns."""
+    random = np.random.default_rng(0)
+    found: list[dict[int, list[float]]] = [{batch: [] for batch in _BATCHES} for _ in sessions]
+    for _ in range(_ROUNDS):
+        for session, rates in zip(sessions, found, strict=True):
+            for batch in _BATCHES:
+                shape = batch, *session.get_inputs()[0].shape[1:]
+                rates[batch].append(_rate(session, random.integers(0, 256, shape, np.uint8)))
+    return [{batch: median(rates[batch]) for batch in _BATCHES} for rates in found]
+
+
+def _rate(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> float:
+    session.run([OUTPUT_NAME], {INPUT_NAME: images})
+    started, runs = time.perf_counter(), 0
+    while (passed := time.perf_counter() - started) < _ROUND_S:
+        session.run([OUTPUT_NAME], {INPUT_NAME: images})
+        runs += 1
+    return runs * len(images) / passed
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
