@@ -38,6 +38,7 @@ from bench.workloads import make_photo
 _FOLDER: Final = ROOT / "build" / "bench" / "large"
 _REPORT: Final = ROOT / "bench" / "reports" / "real_work.json"
 _SIDE: Final = 224
+_WORKERS: Final = f"{CONVOY}, 2 workers"
 _JPEG: Final = {"Content-Type": "image/jpeg"}
 _SETTINGS: Final = {
     f"{workers} workers x {threads} threads, batch {size}": {
@@ -103,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
         work = _ROWS[name]
         _make(work)
         bodies = _photographs(work)
-        servers = {CONVOY: _convoy(work)}
+        servers = {CONVOY: _convoy(work), _WORKERS: _convoy(work, "--workers", "2")}
         if python is not None:
             for setting, variables in (_SETTINGS | _STAGES).items():
                 servers[f"mosec, {setting}"] = _mosec(work, python, variables)
@@ -115,8 +116,9 @@ def main(arguments: Sequence[str]) -> int:
                 found, labels[server] = _measure(servers[server], work, bodies, options.seconds)
                 measured[server].append(found)
         if python is None:
-            figures = {figure: median(found[figure] for found in measured[CONVOY]) for figure in measured[CONVOY][0]}
-            print(json.dumps({"row": name} | figures), flush=True)
+            for server, rounds in measured.items():
+                figures = {figure: median(one[figure] for one in rounds) for figure in rounds[0]}
+                print(json.dumps({"row": name, "server": server} | figures), flush=True)
             continue
         compared = _compare(measured, labels)
         report[name] = {"work": asdict(work), "measured": measured} | compared
@@ -155,8 +157,8 @@ def _photographs(work: Work) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def _convoy(work: Work) -> tuple[list[str], dict[str, str], str]:
-    command = [sys.executable, "-m", "service", "--port", "{port}", "--models-dir", str(_FOLDER / "models")]
+def _convoy(work: Work, *flags: str) -> tuple[list[str], dict[str, str], str]:
+    command = [sys.executable, "-m", "service", "--port", "{port}", "--models-dir", str(_FOLDER / "models"), *flags]
     return command, {}, f"/models/{work.model}/predict"
 
 
@@ -203,20 +205,21 @@ def _indices(document: Mapping[str, Any]) -> Iterator[int]:
 
 
 def _compare(measured: dict[str, list[dict[str, float]]], labels: dict[str, list[int]]) -> dict[str, Any]:
-    """The service against the setting of its peer with the highest median rate."""
-    peers = [server for server in measured if server != CONVOY]
+    """The service, by default and with a worker a core, against the peer's setting with the highest median rate."""
+    peers = [server for server in measured if server not in {CONVOY, _WORKERS}]
     best = max(peers, key=lambda server: median(found["requests_per_s"] for found in measured[server]))
-    compared: dict[str, Any] = {"best_peer": best, "same_labels": labels[CONVOY] == labels[best]}
+    compared: dict[str, Any] = {"best_peer": best, "same_labels": labels[CONVOY] == labels[_WORKERS] == labels[best]}
     for figure in ("requests_per_s", "p99_ms", "cpu_ms"):
-        pairs = zip(measured[CONVOY], measured[best], strict=True)
-        ratios = [ours[figure] / theirs[figure] for ours, theirs in pairs]
-        interval = median_interval(ratios)
-        compared[figure] = {
-            CONVOY: median(found[figure] for found in measured[CONVOY]),
-            "peer": median(found[figure] for found in measured[best]),
-            "ratio": round(median(ratios), 3),
-            "interval": None if interval is None else [round(bound, 3) for bound in interval],
-        }
+        compared[figure] = {"peer": median(found[figure] for found in measured[best])}
+        for ours in (CONVOY, _WORKERS):
+            pairs = zip(measured[ours], measured[best], strict=True)
+            ratios = [mine[figure] / theirs[figure] for mine, theirs in pairs]
+            interval = median_interval(ratios)
+            compared[figure][ours] = {
+                "median": median(found[figure] for found in measured[ours]),
+                "ratio": round(median(ratios), 3),
+                "interval": None if interval is None else [round(bound, 3) for bound in interval],
+            }
     return compared
 
 

@@ -142,9 +142,8 @@ def session_options(name: ProviderName, intra_op_threads: int = 1) -> Any:
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads spin while they wait for each other within a run, and not between runs: others need the cores then.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if intra_op_threads > 1 else "0")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Threads that wait for each other by spinning take the cores from those that decode, even within a run.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if name != "cpu":
         options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
