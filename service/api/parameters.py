@@ -93,8 +93,8 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
     if not values:
         return NO_PARAMETERS
     version = values.get("version")
-    if type(version) is int:
-        version = str(version)
+    if type(version) is int or (type(version) is float and version.is_integer()):
+        version = str(int(version))  # in JSON, 3.0 is a whole number too
     return Parameters(
         _text("model", values.get("model")),
         _text("version", version),

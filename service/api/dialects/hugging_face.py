@@ -24,6 +24,7 @@ from service.api.dialects.documents import (
 )
 from service.api.operation import NUMBER, PICTURE_BODIES, TEXT, Operation, json_answer
 from service.api.parameters import read_values
+from service.api.schemas import PIXEL
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.decoding import LongText, Upload, read_base64
@@ -98,10 +99,12 @@ _SCORES: Document = {
     "example": [{"label": "cat", "score": 0.9655014}, {"label": "dog", "score": 0.03247791}],
 }
 _BASE64: Document = {"type": "string", "format": "byte", "minLength": 1}
+ANSWER: Document = {"anyOf": [_SCORES, {"type": "array", "items": _SCORES}]}
 REQUEST: Document = {
     "type": "object",
     "required": ["inputs"],
     "additionalProperties": False,
+    "examples": [{"inputs": PIXEL, "parameters": {"top_k": 3}}, {"inputs": [PIXEL]}],
     "properties": {
         "inputs": {"oneOf": [_BASE64, {"type": "array", "items": _BASE64, "minItems": 1}]},
         "parameters": {
@@ -138,9 +141,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
                 **PICTURE_BODIES,
             },
         },
-        answer=json_answer(
-            "The most probable labels.", {"oneOf": [_SCORES, {"type": "array", "items": {"type": "array"}}]}
-        ),
+        answer=json_answer("The most probable labels.", ANSWER),
     )
 
 

@@ -49,6 +49,10 @@ INSTANCES: dict[str, Any] = {"anyOf": [_FILES, _list_of(_PIXELS), _NAMED_PIXELS]
 """OpenAPI's schema of a list of instances."""
 EXAMPLES: dict[str, Any] = {"anyOf": [_FILES, _NAMED_PIXELS]}
 """The same of TF Serving's ``:classify``, where numbers need a name."""
+ROWS: dict[str, Any] = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
+"""OpenAPI's schema of a row of probabilities for each instance."""
+PREDICTIONS: dict[str, Any] = {"type": "object", "required": ["predictions"], "properties": {"predictions": ROWS}}
+"""OpenAPI's schema of the answer to ``instances``."""
 COLUMN: dict[str, Any] = {"anyOf": [INSTANCES, _named({"anyOf": [_FILES, _list_of(_PIXELS)]})]}
 """The same of all pictures of an input."""
 

@@ -13,11 +13,12 @@ from service.api.dialects import hugging_face, tf_serving
 from service.api.dialects.content import media_type_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import Document, tell_error
+from service.api.dialects.instances import PREDICTIONS
 from service.api.dialects.own_bodies import OWN_JSON, is_json_lines, read_lines, read_own
 from service.api.dialects.ping import ping_router
-from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation
+from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
 from service.api.parameters import Parameters, read_values
-from service.api.schemas import EncodedImages
+from service.api.schemas import EncodedImages, PredictionAnswer
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.errors import MalformedRequestError
@@ -122,7 +123,10 @@ _BODY: Document = {
 }
 _ANSWER: Document = {
     "description": "As /predict answers; of JSON lines, a prediction a line.",
-    "content": {"application/json": {"schema": {}}, "application/jsonlines": {"schema": TEXT}},
+    "content": {
+        "application/json": {"schema": {"anyOf": [reference(PredictionAnswer), PREDICTIONS, hugging_face.ANSWER]}},
+        "application/jsonlines": {"schema": TEXT},
+    },
     "headers": SERVER_TIMING,
 }
 _ATTRIBUTES_HEADER: Document = {
@@ -147,6 +151,7 @@ SAGEMAKER = Dialect(
                 tag=_TAG,
                 parameters=(_ATTRIBUTES_HEADER, TIMEOUT_HEADER),
                 bodies=(EncodedImages,),
+                answers=(PredictionAnswer,),
                 body=_BODY,
                 answer=_ANSWER,
             ),

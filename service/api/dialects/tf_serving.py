@@ -17,7 +17,16 @@ from contract import OUTPUT_NAME
 from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
 from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
-from service.api.dialects.instances import COLUMN, EXAMPLES, INSTANCES, numbers_keys, read_column, read_rows
+from service.api.dialects.instances import (
+    COLUMN,
+    EXAMPLES,
+    INSTANCES,
+    PREDICTIONS,
+    ROWS,
+    numbers_keys,
+    read_column,
+    read_rows,
+)
 from service.api.operation import Operation, json_answer
 from service.api.schemas import PIXEL
 from service.api.v2.schemas import InferenceError
@@ -201,7 +210,6 @@ def _tensor(name: str, data_type: str, shape: tuple[int, ...]) -> Document:
 
 
 _SIGNATURE_NAME: Document = {"type": ["string", "null"], "enum": [_SIGNATURE, "", None]}
-_ROWS: Document = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 _PREDICT_DESCRIPTION = """\
 The probabilities of each picture, in the order of the model's labels, which `GET /models/{name}` lists.
 An instance is `{"b64": "<base64>"}`, the same under the name of an input, or pixels as numbers.
@@ -217,14 +225,14 @@ _PREDICT_BODY: Document = {
     "additionalProperties": False,
     "properties": {"signature_name": _SIGNATURE_NAME, "instances": INSTANCES, "inputs": COLUMN},
     "oneOf": [{"required": ["instances"]}, {"required": ["inputs"]}],
-    "example": {"instances": [{"b64": PIXEL}]},
+    "examples": [{"instances": [{"b64": PIXEL}]}, {"inputs": {"image": [{"b64": PIXEL}]}}],
 }
 _VERBS: dict[str, tuple[Reader, str, Document, Document]] = {
     "predict": (
         read_predict,
         _PREDICT_DESCRIPTION,
         _PREDICT_BODY,
-        {"type": "object", "properties": {"predictions": _ROWS, "outputs": _ROWS}},
+        {"anyOf": [PREDICTIONS, {"type": "object", "required": ["outputs"], "properties": {"outputs": ROWS}}]},
     ),
     "classify": (
         read_classify,

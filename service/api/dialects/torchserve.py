@@ -28,6 +28,7 @@ from service.api.dialects.ping import ping_router
 from service.api.forms import read_files
 from service.api.operation import BINARY, PICTURE_BODIES, Operation, json_answer
 from service.api.problems import LONGEST_DETAIL, Explanation, shorten
+from service.api.schemas import PIXEL
 from service.classifier import Classification
 from service.decoding import LongText, Upload, read_base64
 from service.errors import MalformedRequestError
@@ -129,12 +130,15 @@ _BODY: Document = {
     "maxProperties": 1,
     "additionalProperties": False,
     "properties": {"instances": INSTANCES, "data": _TEXT, "body": _TEXT},
+    "examples": [{"instances": [{"b64": PIXEL}]}, {"data": PIXEL}],
 }
 _LABELS: Document = {
     "type": "object",
     "additionalProperties": {"type": "number"},
     "example": {"cat": 0.9655014, "dog": 0.03247791},
 }
+_LIST: Document = {"type": "array", "items": _LABELS}
+_PREDICTIONS: Document = {"type": "object", "required": ["predictions"], "properties": {"predictions": _LIST}}
 _DESCRIPTION = """\
 The five most probable labels with their probabilities, the highest first. Several parts of a form get a list,
 `{"instances": [...]}` gets `{"predictions": [...]}`."""
@@ -155,7 +159,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
                 "application/json": {"schema": _BODY},
             },
         },
-        answer=json_answer("The most probable labels.", {"anyOf": [_LABELS, {"type": "array", "items": _LABELS}]}),
+        answer=json_answer("The most probable labels.", {"anyOf": [_LABELS, _LIST, _PREDICTIONS]}),
         methods=("POST", "PUT"),
     )
 

@@ -26,11 +26,11 @@ from service.api.dialects.documents import (
     rows,
     tell_error,
 )
-from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
+from service.api.dialects.instances import INSTANCES, PREDICTIONS, numbers_keys, read_rows
 from service.api.dialects.own_bodies import OWN_JSON, read_own
-from service.api.operation import PICTURE_BODIES, Operation, json_answer
+from service.api.operation import PICTURE_BODIES, TEXT, Operation, json_answer, reference
 from service.api.parameters import MOST_TOP_K, NO_PARAMETERS
-from service.api.schemas import EncodedImages
+from service.api.schemas import PIXEL, EncodedImages, PredictionAnswer
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -115,9 +115,10 @@ def _value(parameters: Document, names: tuple[str, str], otherwise: float) -> An
     return given[0] if given else otherwise
 
 
-def _body(instances: Document, parameters: Document) -> Document:
+def _body(instances: Document, parameters: Document, example: Document) -> Document:
     return {
         "type": "object",
+        "examples": [{"instances": [example]}],
         "required": ["instances"],
         "additionalProperties": False,
         "properties": {"instances": instances, "parameters": {**parameters, "type": ["object", "null"]}},
@@ -136,11 +137,27 @@ _INSTANCE: Document = {
         **dict.fromkeys(_CONTENT[1:], _MIME_TYPE),
     },
 }
-_ROWS_BODY = _body(INSTANCES, {"maxProperties": 0})
+_ROWS_BODY = _body(INSTANCES, {"maxProperties": 0}, {"b64": PIXEL})
 _CONTENT_BODY = _body(
     {"type": "array", "minItems": 1, "items": _INSTANCE},
     {"additionalProperties": False, "properties": {_MOST[0]: _WHOLE, _LEAST[0]: _SHARE}},
+    {"content": PIXEL},
 )
+_TEXTS: Document = {"type": "array", "items": TEXT}
+_NAMES: Document = {
+    "type": "object",
+    "required": ["ids", "displayNames", "confidences"],
+    "properties": {
+        "ids": _TEXTS,
+        "displayNames": _TEXTS,
+        "confidences": {"type": "array", "items": {"type": "number"}},
+    },
+}
+_CONTENTS: Document = {
+    "type": "object",
+    "required": ["predictions"],
+    "properties": {"predictions": {"type": "array", "items": _NAMES}},
+}
 
 
 def vertex_ai(health_route: str, predict_route: str) -> Dialect:
@@ -174,9 +191,10 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
             },
         },
         bodies=(EncodedImages,),
+        answers=(PredictionAnswer,),
         answer=json_answer(
             "An entry for each picture.",
-            {"type": "object", "properties": {"predictions": {"type": "array", "items": {}}}},
+            {"anyOf": [PREDICTIONS, _CONTENTS, reference(PredictionAnswer)]},
         ),
     )
     return Dialect(
