@@ -1,6 +1,7 @@
 """Starts a service over the committed models and asks it for every decision on whole test sets, over HTTP.
 
-``python -m bench.trust DATA``: DATA holds CIFAR-10 and MNIST as their publishers lay them out. For each version: how
+``python -m bench.trust DATA [STAMPS]``: DATA holds CIFAR-10 and MNIST as their publishers lay them out, STAMPS is the
+folder ``usr/share/tuxpaint/stamps`` of Debian's package ``tuxpaint-stamps-default``. For each version: how
 often sets hold the truth, by level and class; what abstaining at 0.90 answers; and how well familiarity tells pictures
 that the model has not learned from the test set (AUROC: 50 is chance, 100 is perfect).
 """
@@ -17,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.server_process import ServerProcess
-from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs
+from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs, of_things
+from imaging import Target
 from training.data import sources
 from training.data.dataset import LabelledImages
+from training.onnx_classifier import OnnxClassifier
 
 _AT_ONCE = 200
 _LEVELS = (0.9, 0.95, 0.98, 0.99)
@@ -41,8 +44,8 @@ class Told(NamedTuple):
     right: NDArray[np.bool_]
 
 
-def main(place: Path) -> None:
-    """Measures all four versions and prints Markdown."""
+def main(place: Path, stamps: Path | None = None) -> None:
+    """Measures all versions and prints Markdown."""
     data = {name: sources.load(name, place, sources.OwnPictures()) for name in ("cifar10", "mnist")}
     cifar10, mnist = (data[name].test.pixels for name in ("cifar10", "mnist"))
     others = {"cifar10": beside_photographs(cifar10, mnist), "mnist": beside_digits(mnist, cifar10)}
@@ -52,8 +55,15 @@ def main(place: Path) -> None:
         httpx.Client(base_url=server.url, timeout=60) as client,
     ):
         for name, known in data.items():
-            for version in ("1", "2"):
-                _measure(client, (name, version), known.test, others[name])
+            for version in client.get(f"/models/{name}").json()["versions"]:
+                asked = dict(others[name])
+                if stamps is not None and name == "cifar10":
+                    asked["things"] = of_things(stamps, _target(name, version["version"]))
+                _measure(client, (name, version["version"]), known.test, asked)
+
+
+def _target(name: str, version: str) -> Target:
+    return Target.of(OnnxClassifier.open(Path("models") / name / version / "model.onnx").metadata)
 
 
 def _measure(
@@ -110,4 +120,4 @@ def auroc(known: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:3]))

@@ -7,10 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from imaging import Target
+from training.data.picture import read_picture
+
 Pictures = NDArray[np.uint8]
 
 _EACH = 2000
 _LUMA = np.array([0.299, 0.587, 0.114])
+_THINGS = ("clothes", "food", "hobbies", "household", "medical", "plants", "sports")
 _LETTERS = "ABCDEFGHKMNPQRTUVWXYabdefghkmnpqrtuvwxy"  # none that looks like a digit
 
 
@@ -40,6 +44,17 @@ def beside_digits(digits: Pictures, photographs: Pictures) -> Mapping[str, Pictu
         "noise": random.integers(0, 256, (_EACH, size, size, 1), np.uint8),
         "blank": _blank(random, (size, size, 1)),
     }
+
+
+def of_things(stamps: Path, target: Target) -> Pictures:
+    """Photographs of food, plants, clothes and other things, cut out and on white, as the service reads them.
+
+    Args:
+        stamps: the folder ``usr/share/tuxpaint/stamps`` of Debian's package ``tuxpaint-stamps-default``.
+        target: of the model.
+    """
+    paths = sorted(path for kind in _THINGS for path in (stamps / kind).rglob("*.png") if "cartoon" not in path.parts)
+    return np.stack([read_picture(path, target) for path in paths])
 
 
 def _grey(photographs: Pictures) -> Pictures:

@@ -1,4 +1,4 @@
-"""Compares scores of familiarity on one model: ``python -m bench.trust.scores MODEL.onnx DATA``.
+"""Compares scores of familiarity on one model: ``python -m bench.trust.scores MODEL.onnx DATA [STAMPS]``.
 
 The scores and their sources: maximum probability, negative entropy and energy (arXiv 2010.03759) of the answer; nearest
 neighbours (KNN, arXiv 2204.06507), Mahalanobis and relative Mahalanobis distance (RMDS, arXiv 2106.09022) of the pooled
@@ -16,8 +16,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from bench.trust.__main__ import auroc
-from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs
+from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs, of_things
 from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
+from imaging import Target
 from training.data import sources
 from training.decisions import holdout_of
 from training.familiar_features import find_centres
@@ -32,7 +33,7 @@ Answers = tuple[Rows, NDArray[np.float32]]
 Score = Callable[[Rows, NDArray[np.float32]], Scores]
 
 
-def main(model: Path, place: Path) -> None:
+def main(model: Path, place: Path, stamps: Path | None = None) -> None:
     """Prints a table in Markdown."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     said = ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
@@ -40,6 +41,8 @@ def main(model: Path, place: Path) -> None:
     cifar10, mnist = (data[name].test.pixels for name in ("cifar10", "mnist"))
     known = data[said.name]
     others = beside_photographs(cifar10, mnist) if said.name == "cifar10" else beside_digits(mnist, cifar10)
+    if stamps is not None and said.name == "cifar10":
+        others = {**others, "things": of_things(stamps, Target.of(said))}
     learnt, held_out = holdout_of(said).rows(len(known.train))
     fitted, unseen = known.train.take(learnt[:_MOST_FITTED]), known.train.take(held_out)
 
@@ -149,4 +152,4 @@ def _largest(features: NDArray[np.float32]) -> Rows:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(*map(Path, sys.argv[1:4]))
