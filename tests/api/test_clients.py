@@ -10,32 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.api.forms import CAT, detail, is_cat, part, post_form
+
 PNG = {"Content-Type": "image/png"}
 JSON = {"Content-Type": "application/json"}
-FORM = {"Content-Type": "multipart/form-data; boundary=XbX"}
-CAT = 'name="file"; filename="cat.png"'
-
-
-def part(disposition: str | bytes, data: bytes) -> bytes:
-    text = disposition if isinstance(disposition, bytes) else disposition.encode()
-    return b"--XbX\r\nContent-Disposition: form-data; " + text + b"\r\n\r\n" + data + b"\r\n"
-
-
-def post_form(client: httpx.Client, *parts: bytes, path: str = "/predict") -> httpx.Response:
-    return client.post(path, content=b"".join(parts) + b"--XbX--\r\n", headers=FORM)
-
-
-def is_cat(answer: httpx.Response, count: int = 1) -> bool:
-    return answer.status_code == 200 and [entry["label"] for entry in answer.json()["predictions"]] == ["cat"] * count
-
-
-def detail(answer: httpx.Response, status: int = 400) -> str:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    for sign in ("Error(", "Traceback", "0x", "codec", "object at"):
-        assert sign not in answer.text
-    document = answer.json()
-    return " ".join([document["detail"], *(fault["detail"] for fault in document.get("errors", ()))])
 
 
 class TestParameters:
@@ -136,81 +114,6 @@ class TestParameters:
 
     def test_an_unknown_model_of_a_form_is_404(self, client: httpx.Client, seven: bytes) -> None:
         assert "no model 'dog'" in detail(client.post("/predict", files={"file": seven}, data={"model": "dog"}), 404)
-
-
-class TestForms:
-    @pytest.mark.parametrize(
-        "disposition",
-        [
-            b'name="file"; filename="M\xe4rz.png"',
-            'name="file"; filename="März.png"',
-            bytes(range(0x80, 0x100)).join((b'name="file"; filename="', b'"')),
-            b'name="file"; filename="a\x00\x01\t\x7f.png"',
-            "name=\"file\"; filename*=UTF-8''M%C3%A4rz.png",
-            'name="file"; filename="Marz.png"; filename*=iso-8859-1\'de\'M%E4rz.png',
-            "name=\"file\"; filename*=UTF-8''%FF%FE",
-            "name=\"file\"; filename*=klingon''a",
-            'name="file"; filename="C:\\fakepath\\cat.png"',
-            'name="file"; filename="a\\"b.png"',
-            'name="file"; filename=cat.png',
-            'filename="cat.png"; name="file"',
-            'name="file"',
-            "name=file",
-        ],
-    )
-    def test_any_file_name_will_do(self, client: httpx.Client, cat: bytes, disposition: str | bytes) -> None:
-        assert is_cat(post_form(client, part(disposition, cat)))
-
-    @pytest.mark.parametrize(
-        ("disposition", "name"),
-        [
-            (b'name="file"; filename="M\xe4rz.png"', "März.png"),
-            ('name="file"; filename="März.png"', "März.png"),
-            ('name="file"; filename="a"; filename*=UTF-8\'\'M%C3%A4rz.png', "März.png"),
-            ("name=\"file\"; filename*=iso-8859-1'de'M%E4rz.png", "März.png"),
-            (f'name="file"; filename="{"x" * 3000}"', "x" * 128),
-        ],
-    )
-    def test_an_error_repeats_the_name(self, client: httpx.Client, disposition: str | bytes, name: str) -> None:
-        answer = post_form(client, part(disposition, b"no picture"))
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["filename"] == name
-
-    def test_an_input_that_was_left_empty_is_passed_over(self, client: httpx.Client, cat: bytes) -> None:
-        empty = part('name="file"; filename=""\r\nContent-Type: application/octet-stream', b"")
-        assert is_cat(post_form(client, empty, part(CAT, cat), empty, part(CAT, cat)), 2)
-        assert "left empty; choose a picture" in detail(post_form(client, empty))
-
-    def test_an_empty_file_is_not_passed_over(self, client: httpx.Client, cat: bytes) -> None:
-        answer = post_form(client, part(CAT, cat), part('name="file"; filename="none.png"', b""))
-        assert answer.status_code == 422
-        assert [(fault["index"], fault["filename"]) for fault in answer.json()["errors"]] == [(1, "none.png")]
-
-    def test_a_long_file_is_put_together_again(self, client: httpx.Client, cat: bytes) -> None:
-        padded = cat + bytes(3_500_000)  # what follows a PNG is passed over
-        assert is_cat(post_form(client, part(CAT, padded), part(CAT, cat)), 2)
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"",
-            b"--XbX\r\n",
-            b"--XbX\r\nContent-Disposition: form-data; name=file\r\n\r\nabc",
-            b"--XbX\r\nContent-Disposition: form-data; name=\xff\r\n\r\nabc\r\n--XbX--\r\n",
-            b"--XbX\r\nContent-Type: \xff\xfe\r\n\r\nabc\r\n--XbX--\r\n",
-            b"--XbX\r\nContent-Disposition: form-data;\r\n name=file\r\n\r\nabc\r\n--XbX--\r\n",
-            b"\xff" * 100,
-        ],
-    )
-    def test_a_broken_form_is_told_in_plain_words(self, client: httpx.Client, body: bytes) -> None:
-        assert len(detail(client.post("/predict", content=body, headers=FORM))) < 200
-
-    @pytest.mark.parametrize(
-        "content_type",
-        ["multipart/form-data; boundary=\xff", 'multipart/form-data; boundary="', "multipart/form-data;;;"],
-    )
-    def test_a_broken_boundary_is_told_in_plain_words(self, client: httpx.Client, content_type: str) -> None:
-        detail(client.post("/predict", content=b"abc", headers=[(b"Content-Type", content_type.encode("latin-1"))]))
 
 
 class TestRawPictures:
