@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.files import MEBIBYTE, read_file
+from training.start_tensorflow import start_tensorflow
 from training.train_command import BUILT_IN, add_data_dir
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace) -> None:
     path = Path(options.network)
     draws = options.figures is not None or options.picture is not None
     if options.network in BUILT_IN and not draws:
+        start_tensorflow()
         from training.describe import describe
 
         describe(options.network)
@@ -101,6 +103,7 @@ def _print_layers(file: Path) -> None:
 
     size = f"{file.stat().st_size / 1e6:.2f} MB"
     if file.suffix.lower() in _KERAS:
+        start_tensorflow()
         from training.importing.keras_network import load_network
         from training.keras_layers import keras_rows
 

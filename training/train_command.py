@@ -124,6 +124,9 @@ def run(options: argparse.Namespace) -> None:
         recipe = replace(recipe, architecture=f"backbone {backbone.origin}")
     repository = options.out or (_TRIALS if trial else _MODELS)
 
+    from training.start_tensorflow import start_tensorflow
+
+    start_tensorflow()
     from training.card import HowMade
     from training.cross_validation import folds_for
     from training.precision import gpu_capabilities, policy_for
@@ -200,6 +203,9 @@ def _report(model: "ModelMetadata", repository: Path) -> None:
 def _backbone(options: argparse.Namespace) -> "Backbone | None":
     if options.backbone is None:
         return None
+    from training.start_tensorflow import start_tensorflow
+
+    start_tensorflow()
     from training.backbone import open_backbone
 
     size = None if options.size is None else (options.size, options.size)

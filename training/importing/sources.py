@@ -7,6 +7,7 @@ from training.importing.onnx_source import open_onnx
 from training.importing.sidecars import huggingface, timm, triton
 from training.importing.source import Source
 from training.importing.stated import Stated
+from training.start_tensorflow import start_tensorflow
 
 CHOICES = """\
   my_model.keras, my_model.h5       saved by Keras
@@ -58,6 +59,7 @@ def _open_folder(path: Path, flags: Stated) -> Source:
     if (found := triton.read(path)) is not None:
         return _open_triton(found, flags)
     if (path / "saved_model.pb").exists():
+        start_tensorflow()
         from training.importing.saved_model_source import open_saved_model  # noqa: PLC0415  TensorFlow, seconds
 
         return open_saved_model(path, flags)
@@ -79,6 +81,7 @@ def _open_folder(path: Path, flags: Stated) -> Source:
 
 def _open_triton(found: triton.TritonModel, flags: Stated) -> Source:
     if found.file.is_dir():
+        start_tensorflow()
         from training.importing.saved_model_source import open_saved_model  # noqa: PLC0415  TensorFlow, seconds
 
         return open_saved_model(found.file, Stated.merged([flags, found.stated]))
@@ -92,6 +95,7 @@ def _sidecars(folder: Path, flags: Stated) -> list[Stated]:
 
 
 def _open_keras(path: Path, flags: Stated) -> Source:
+    start_tensorflow()
     from training.importing.keras_source import open_keras  # noqa: PLC0415  TensorFlow, seconds
 
     return open_keras(path, flags)
