@@ -101,8 +101,8 @@ def check_route(route: str) -> str:
     Raises:
         ValueError: it is none.
     """
-    if not route.startswith("/") or any(sign in route for sign in "{}?# \t\r\n"):
-        raise ValueError("it must be a path that begins with a slash")
+    if not route.startswith("/") or any(sign in route for sign in "{}?#% \t\r\n"):
+        raise ValueError("it must be a path that begins with a slash, without blanks and without { } ? # and %")
     return route.rstrip("/") or "/"
 
 

@@ -76,6 +76,8 @@ def test_a_dialect_of_the_host_is_added_to_those_that_are_named(monkeypatch: pyt
         ([], VERTEX | {"AIP_STORAGE_URI": "gs://bucket/models"}, "build them into the image"),
         ([], VERTEX | {"AIP_HTTP_PORT": "http"}, "AIP_HTTP_PORT=http: it must be a whole number from 1 to 65535"),
         ([], VERTEX | {"AIP_PREDICT_ROUTE": "predict"}, "AIP_PREDICT_ROUTE=predict: it must be a path"),
+        ([], VERTEX | {"AIP_PREDICT_ROUTE": "/a b"}, "without blanks"),
+        ([], VERTEX | {"AIP_PREDICT_ROUTE": "/a%20b"}, "without blanks"),  # paths are decoded: it would never be asked
         ([], VERTEX | {"AIP_HEALTH_ROUTE": "/{a}"}, "AIP_HEALTH_ROUTE=/{a}: it must be a path"),
         ([], {"PORT": "70000"}, "PORT=70000: it must be a whole number from 1 to 65535"),
         ([], {"PORT": "²"}, "PORT=²"),

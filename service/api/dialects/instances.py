@@ -62,7 +62,7 @@ Pictures = list[Upload] | list[PixelList]
 def numbers_keys(body: bytes) -> tuple[str, ...]:
     """The members of a body that may hold lists of numbers, the name of the client's input among them."""
     found = _INPUT_NAME.search(body[:_FIRST_BYTES])
-    named = () if found is None else (found[1].decode("latin-1"),)
+    named = () if found is None else (found[1].decode(errors="replace"),)
     return tuple(dict.fromkeys(("instances", "inputs", *named)))
 
 

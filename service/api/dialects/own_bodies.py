@@ -17,7 +17,7 @@ from service.api.parameters import Parameters, merge
 from service.api.schemas import EncodedImages
 from service.classifier import Classification
 from service.decoding import BYTE_ORDER_MARK, Upload
-from service.errors import MalformedRequestError
+from service.errors import MalformedRequestError, TooLargeError
 from service.http.asgi import Reply
 
 JSON_LINES = b"application/jsonlines"
@@ -25,6 +25,7 @@ _JSON_LINES_TYPES = ("application/jsonlines", "application/jsonl", "application/
 _PICTURE_TYPES = ("application/x-image",)  # what SageMaker's own image classification calls any picture
 OWN_JSON = {"allOf": [reference(EncodedImages), {"properties": {"on_error": {"type": "null"}}}]}
 """OpenAPI's schema of the JSON that ``/predict`` takes, without what works there only."""
+_OTHER_LINES = 16
 _NO_REPORT = "on_error works with /predict only; leave it out"
 _RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
 
@@ -69,8 +70,7 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
         parameters: from elsewhere in the request.
     """
     accepted = choose_media_type(request.headers.get(b"accept", b""), (JSON_LINES, JSON))
-    text = request.body.removeprefix(BYTE_ORDER_MARK)
-    lines = [line for line in text.split(b"\n", request.max_images + 1) if line.strip()]
+    lines = _lines(request.body.removeprefix(BYTE_ORDER_MARK), request.max_images)
     joined = b'{"lines":[%b]}' % b",".join(lines)
     document = read_document(joined, request.max_images, _RIGHT_LINE, ("lines",))
     if not lines or len(document) != 1:
@@ -90,6 +90,21 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
         return _write_lines(result, parameters, uploads)
 
     return Question(pictures, write, parameters.model, parameters.version, parameters=parameters)
+
+
+def _lines(text: bytes, max_images: int) -> list[bytes]:
+    """The lines that are not blank.
+
+    Raises:
+        TooLargeError: there are more than pictures are allowed.
+    """
+    lines: list[bytes] = []
+    if text.count(b"\n") <= 2 * max_images + _OTHER_LINES:  # a blank one may follow each
+        lines = [line for line in text.split(b"\n") if line.strip()]
+        if len(lines) <= max_images:
+            return lines
+    told = f"{len(lines)} images" if lines else "too many lines"
+    raise TooLargeError(f"{told} in one request; at most {max_images} images are allowed, each in a line")
 
 
 def _write_lines(

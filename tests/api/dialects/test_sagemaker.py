@@ -102,6 +102,9 @@ def test_batch_transform_sends_a_file(client: httpx.Client, cat: bytes) -> None:
         ({"content": b'"AAAA", "AAAA"', "headers": LINES}, 422, "not a picture in a known format"),
         ({"content": b"{\n{", "headers": LINES}, 400, "the body is not JSON"),
         ({"content": b'"AAAA"\n' * 1025, "headers": LINES}, 413, "1025 images in one request"),
+        ({"content": b'"AAAA"\n' * 2060, "headers": LINES}, 413, "2060 images in one request"),
+        ({"content": b'"AAAA"\n' * 9000, "headers": LINES}, 413, "too many lines in one request"),
+        ({"content": b"\n" * 100_000, "headers": LINES}, 413, "too many lines in one request"),
         ({"content": b"a,b", "headers": {"Content-Type": "text/csv"}}, 415, "'text/csv' is not accepted"),
         ({"json": {"anything": 1}}, 400, "unknown member 'anything'"),
         ({"json": {}}, 400, "`instances` as TF Serving or `inputs` as Hugging Face"),
@@ -141,6 +144,13 @@ def test_custom_attributes_ask_for_decisions_of_each_line(client: httpx.Client, 
     assert [json.loads(line) for line in answer.text.splitlines()] == wanted["predictions"]
     answer = client.post("/invocations", content=body, headers=LINES | attributes | {"Accept": "application/json"})
     assert answer.json() == wanted
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "\r\n", " \n\t\n"])
+def test_blank_lines_are_no_pictures(client: httpx.Client, cat: bytes, between: str) -> None:
+    body = between.join([json.dumps(base64.b64encode(cat).decode())] * 1024) + between
+    answer = client.post("/invocations", content=body, headers=LINES | {ATTRIBUTES: "probabilities=none"})
+    assert [json.loads(line)["label"] for line in answer.text.splitlines()] == ["cat"] * 1024
 
 
 def test_lines_of_drawn_digits_are_prepared(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
