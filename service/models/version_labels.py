@@ -18,7 +18,7 @@ from contract import is_version
 from service.errors import ModelNotFoundError
 
 _LABEL: Final = re.compile(r"(?![0-9]+$)[A-Za-z0-9_]{1,64}")
-_RIGHT: Final = "a label of letters, digits and '_', no number, and a version, as stable=2"
+_RIGHT: Final = "a label of letters, digits and '_', not of digits only, and a version, as stable=2"
 
 
 class VersionLabels:
@@ -76,6 +76,8 @@ def _read(text: str) -> dict[str, str]:
         ValueError: a line that is no label and version, or a label that is given twice.
     """
     labels: dict[str, str] = {}
+    if text.startswith("unreadable: "):  # what is said of a file that cannot be read
+        raise ValueError(text)
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue

@@ -1,8 +1,11 @@
 """What the file ``version_labels`` of a model may say."""
 
+from pathlib import Path
+
 import pytest
 
 from service.errors import ModelNotFoundError
+from service.inference.repository_files import survey
 from service.models.version_labels import VersionLabels
 
 
@@ -33,6 +36,13 @@ def test_a_file_with_a_fault_names_no_version(text: str) -> None:
     with pytest.raises(ModelNotFoundError, match="cannot be used"):
         labels.version("one", "stable")
     assert labels.version("two", "stable") == "1"
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "one" / "version_labels").mkdir(parents=True)
+    labels = VersionLabels()
+    labels.read(survey(tmp_path).version_labels)
+    assert labels.faults() == ["version_labels of model 'one' cannot be used: unreadable: it is not a regular file"]
 
 
 def test_a_label_that_is_not_there_is_told_with_those_that_are() -> None:
