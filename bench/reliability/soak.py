@@ -22,7 +22,7 @@ _MOST_HOSTILE_BYTES = 1 << 20
 async def kill_workers(
     process: ServerProcess, every_s: float, goes_on: Callable[[], bool], faults: Counter[str]
 ) -> None:
-    """Kills one of the workers now and then, when all of them are there."""
+    """Kills one of the workers every ``every_s`` seconds, when both are there."""
     while goes_on():
         await asyncio.sleep(every_s)
         serving = process.workers()
@@ -83,7 +83,7 @@ async def send_hasty(address: tuple[str, int], goes_on: Callable[[], bool], faul
 
 
 async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Load on two workers while one of them is killed now and then, clients leave in the middle, and others attack.
+    """Load on two workers while one of them is killed every few seconds, clients leave in the middle, and others attack.
 
     A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
     """
