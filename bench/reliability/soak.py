@@ -83,7 +83,7 @@ async def send_hasty(address: tuple[str, int], goes_on: Callable[[], bool], faul
 
 
 async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Load on two workers while one of them is killed every few seconds, clients leave in the middle, and others attack.
+    """Load on two workers while one is killed every few seconds, clients leave in the middle, and others attack.
 
     A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
     """
