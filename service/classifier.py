@@ -124,7 +124,9 @@ class Classifier:
                 self._budget.give_back(pixel_bytes)
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
-        probabilities, familiarity = model.session.columns(entry.rows)
+        probabilities, familiarity = entry.rows, None
+        if model.session.scores_familiarity:
+            probabilities, familiarity = model.session.columns(entry.rows)
         return Classification(
             model, probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen, familiarity
         )

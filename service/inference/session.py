@@ -139,9 +139,10 @@ class ModelSession:
         """Computes one batch in a thread; see :meth:`service.inference.inference_threads.InferenceThreads.start`."""
         return self._threads.start(parts, done)
 
-    def columns(self, rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """What the rows of a batch are: probabilities [n, K], and familiarity [n] where the session scores it."""
-        return (np.ascontiguousarray(rows[:, :-1]), rows[:, -1]) if self.scores_familiarity else (rows, None)
+    @staticmethod
+    def columns(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Probabilities [n, K] and familiarity [n] of the rows of a session that scores it."""
+        return np.ascontiguousarray(rows[:, :-1]), rows[:, -1]
 
     def fit_batch_size(self) -> None:
         """Lowers ``max_batch_size`` to what is worth a run on the CPU; see :mod:`service.inference.batch_size`."""
