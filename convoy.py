@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 _WRONG_USE: Final = 2
+_READER_GONE: Final = 141
+"""What shells show of a program that SIGPIPE ended."""
 _FOLDERS: Final = {"install": ".venv", "import-env": ".venv-import", "train-env": ".venv-train"}
 """Where each target of the Makefile puts its environment."""
 
@@ -58,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes them from the command line.
 
     Returns:
-        The exit status: that of the command; 2 where there is no such command, or its environment is missing.
+        The exit status: that of the command; 2 where there is no such command, or its environment is missing; 141 where
+        the output was closed.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["--version"]:
@@ -87,6 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return _WRONG_USE
+    except BrokenPipeError:  # what reads the output, such as `head`, has read enough
+        status = _READER_GONE
     if arguments is None and command.package == "service":
         from service.workers.stop_signals import end
 

@@ -51,11 +51,12 @@ def main(arguments: Sequence[str]) -> int:
 
     _fill_standard_files()
     try:
-        settings = read_settings(rest if command == "doctor" else arguments)
+        is_doctor = command == "doctor"
+        settings = read_settings(rest if is_doctor else arguments, for_doctor=is_doctor)
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
-    if command == "doctor":
+    if is_doctor:
         from service.models.doctor import doctor
 
         configure_logs("error", settings.log_format)

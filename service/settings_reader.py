@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
-from pydantic_settings import CliApp
+from pydantic_settings import CliApp, SettingsConfigDict
 
 from service.environment import PREFIX
 from service.errors import SettingError
@@ -22,11 +22,18 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 100
 
 
-def read_settings(arguments: Sequence[str]) -> Settings:
+class _DoctorSettings(Settings):
+    """The same settings; the help names the command that they are for."""
+
+    model_config = SettingsConfigDict(cli_prog_name="convoy doctor")
+
+
+def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Settings:
     """Reads the settings from flags and the environment.
 
     Args:
         arguments: the flags.
+        for_doctor: whether they are for `convoy doctor`, not for `convoy serve`.
 
     Raises:
         SettingError: a value cannot be used; names it, and the flag or variable that it came from.
@@ -34,7 +41,8 @@ def read_settings(arguments: Sequence[str]) -> Settings:
     """
     words = list(arguments)
     try:
-        settings = CliApp.run(Settings, cli_args=words[1:] if words[:1] == [SAGEMAKER_WORD] else words)
+        kind = _DoctorSettings if for_doctor else Settings
+        settings = CliApp.run(kind, cli_args=words[1:] if words[:1] == [SAGEMAKER_WORD] else words)
         return _follow_host(settings, host_settings(words, os.environ, settings.port_variable))
     except HostingError as error:
         raise SettingError(str(error)) from None

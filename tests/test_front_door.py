@@ -26,6 +26,21 @@ def test_each_command_explains_itself(word: str) -> None:
     assert "usage" in said.stdout.lower()
 
 
+@pytest.mark.parametrize("word", ["serve", "doctor"])
+def test_the_help_names_the_command(word: str) -> None:
+    assert convoy(word, "--help").stdout.startswith(f"usage: convoy {word} ")
+
+
+def test_output_that_is_closed_ends_a_command_without_a_traceback() -> None:
+    command = [sys.executable, "-m", "convoy", "doctor"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        assert asked.stdout is not None
+        asked.stdout.close()
+        assert asked.stderr is not None
+        assert asked.stderr.read() == ""
+    assert asked.returncode in (0, 141)  # where all of it was buffered before
+
+
 @pytest.mark.parametrize("word", _IN_SERVICE)
 def test_serving_loads_no_tensorflow(word: str) -> None:
     code = (
