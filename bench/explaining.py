@@ -16,12 +16,15 @@ from pathlib import Path
 import httpx
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from bench.first_images import first_test_images
 from bench.load import Load, drive
 from bench.server_process import ROOT, SAMPLES, ServerProcess
-from bench.workloads import Network, newest
+from bench.workloads import Network, Pixels
+from network.graph import read_graph
 from service.explaining import occlusion
+from service.explaining.hirescam import linear_head, upscale
 
 _ROUNDS, _ROUND_S = 5, 3.0
 _PICTURE = SAMPLES / "cifar10_cat_0.png"
@@ -34,23 +37,23 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     chosen = parser.parse_args()
     if chosen.part != "serving":
-        for name in ("cifar10", "mnist"):
-            _deletion(name, chosen.images)
+        for path in sorted((ROOT / "models").glob("*/*/model.onnx")):
+            _deletion(path, chosen.images)
     if chosen.part != "deletion":
         with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "log") as server:
             for clients in (1, 16):
                 _serving(server, clients)
 
 
-def _deletion(name: str, count: int) -> None:
-    network, random = Network(newest(ROOT / "models", name)), np.random.default_rng(0)
-    on_black = network.metadata.polarity == "light-on-dark"
+def _deletion(path: Path, count: int) -> None:
+    network, random = _Explained(path), np.random.default_rng(0)
+    said = network.metadata
+    on_black = said.polarity == "light-on-dark"
     falls: dict[str, list[float]] = {"map": [], "chance": []}
-    for image in first_test_images(name)[:count]:
+    for image in first_test_images(said.name)[:count]:
         before = network.run(image[np.newaxis])[0]
         column, pixels = int(before.argmax()), image.shape[0] * image.shape[1]
-        after = network.run(occlusion.occluded(image, 0, occlusion.PATCHES, on_black=on_black))[:, column]
-        mapped = occlusion.to_map(occlusion.falls(float(before[column]), after), *image.shape[:2])
+        mapped = network.map_of(image, column, float(before[column]), on_black=on_black)
         ground = 0 if on_black else image.mean(axis=(0, 1)).round().astype(np.uint8)
         for way, order in (("map", np.argsort(-mapped.ravel())), ("chance", random.permutation(pixels))):
             changed = image.reshape(pixels, -1).copy()
@@ -59,9 +62,28 @@ def _deletion(name: str, count: int) -> None:
             falls[way].append(float(before[column] - left))
     further = np.mean(np.array(falls["map"]) > np.array(falls["chance"]))
     print(
-        f"{name}, {count} images: the probability falls by {np.mean(falls['map']):.3f} without the most important "
-        f"tenth of the pixels, by {np.mean(falls['chance']):.3f} without a random tenth; further for {further:.1%}"
+        f"{said.name}/{said.version}, {network.method}, {count} images: the probability falls by "
+        f"{np.mean(falls['map']):.3f} without the most important tenth of the pixels, by "
+        f"{np.mean(falls['chance']):.3f} without a random tenth; further for {further:.1%}",
+        flush=True,
     )
+
+
+class _Explained(Network):
+    """A network with the map that the service explains it by."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._head = linear_head(read_graph(path.read_bytes())) if self.metadata.features is not None else None
+        self.method = "occlusion" if self._head is None else "hirescam"
+
+    def map_of(self, image: Pixels, column: int, before: float, *, on_black: bool) -> NDArray[np.float32]:
+        """float32 [H, W]: what spoke for a class."""
+        if self._head is not None:
+            places = self._head.contributions(self.features(image[np.newaxis])[0])
+            return upscale(places[column], *image.shape[:2])
+        after = self.run(occlusion.occluded(image, 0, occlusion.PATCHES, on_black=on_black))[:, column]
+        return occlusion.to_map(occlusion.falls(before, after), *image.shape[:2])
 
 
 def _serving(server: ServerProcess, clients: int) -> None:

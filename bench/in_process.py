@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.workloads import BULK_IMAGES, Network, newest
+from bench.workloads import BULK_IMAGES, Network, default_file
 from service.decoding import Decoder, DecodeThreads, Target, Upload
 from service.http.body_budget import BodyBudget
 
@@ -40,7 +40,7 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
             max_pixels=1 << 24, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
         )
         for name in ("cifar10", "mnist"):
-            network = Network(newest(models, name))
+            network = Network(default_file(models, name))
             target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]
             uploads = [[Upload(data)] for data in files]
             pixels = np.concatenate([decoder.decode_now(upload, target) for upload in uploads])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.peers.catalog import Peer, Setting
-from bench.workloads import Workload, newest
+from bench.workloads import Workload, default_file
 
 ROOT = Path(__file__).resolve().parent.parent
 CONVOY, EMPTY = "Convoy", "empty ASGI app"
@@ -91,7 +91,7 @@ def of_peer(peer: Peer, setting: Setting, python: Path, models: Path) -> Server:
     variables = {
         "BENCH_PORT": "{port}",
         "BENCH_WORKERS": str(setting.workers),
-        "BENCH_MODEL": str(newest(models, "cifar10")),
+        "BENCH_MODEL": str(default_file(models, "cifar10")),
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(ROOT),
     }

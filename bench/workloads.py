@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
+from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
 
 Pixels = NDArray[np.uint8]
 Rows = NDArray[np.float32]
@@ -75,9 +75,17 @@ class Network:
         rows: Rows = self._session.run((OUTPUT_NAME,), {INPUT_NAME: images})[0]
         return rows
 
+    def features(self, images: Pixels) -> NDArray[np.float32]:
+        """The last feature map, float32 [N, C, H, W], of a file that has it as an output."""
+        found: NDArray[np.float32] = self._session.run((FEATURES_NAME,), {INPUT_NAME: images})[0]
+        return found
 
-def newest(models: Path, name: str) -> Path:
+
+def default_file(models: Path, name: str) -> Path:
     """The file of the version of a model that the service answers with, where none is named."""
+    pinned = models / name / "default_version"
+    if pinned.exists():
+        return models / name / pinned.read_text().strip() / "model.onnx"
     return max((models / name).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
 
 
@@ -91,7 +99,7 @@ def make_workloads(models: Path, samples: Path) -> dict[str, Workload]:
     Returns:
         Workload by name.
     """
-    cifar10, mnist = Network(newest(models, "cifar10")), Network(newest(models, "mnist"))
+    cifar10, mnist = Network(default_file(models, "cifar10")), Network(default_file(models, "mnist"))
     files = [path.read_bytes() for path in sorted(samples.glob("cifar10_*.png"))]
     pixels = [_pixels(data, "RGB") for data in files]
     rows = tuple(cifar10.run(image[np.newaxis]) for image in pixels)

@@ -114,7 +114,9 @@ def test_models_say_what_they_are(client: httpx.Client) -> None:
     assert set(listed) == {"cifar10", "mnist"}
     for name, model in listed.items():
         assert client.get(f"/models/{name}").json() == model
-        assert model["default_version"] == model["versions"][-1]["version"]
+        pinned = ROOT / "models" / name / "default_version"
+        newest = model["versions"][-1]["version"]
+        assert model["default_version"] == (pinned.read_text().strip() if pinned.exists() else newest)
         for version in model["versions"]:
             assert len(version["labels"]) == 10
             assert version["provider"] == "cpu"
