@@ -223,6 +223,8 @@ def _command(options: argparse.Namespace, version: str, side: int, color_mode: s
         words += ["--limit", str(options.limit)]
     if options.mirrored_view:
         words.append("--mirrored-view")
+    if options.precision is not None:
+        words += ["--precision", options.precision]
     if options.teacher is not None:
         words += ["--teacher", str(options.teacher)]
     words += ["--seed", str(options.seed), "--version", version]
