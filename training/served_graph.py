@@ -60,7 +60,7 @@ def served_function(
 
     def served(image: tf.Tensor) -> dict[str, tf.Tensor]:
         # One batch of both views: [N], and then [N] mirrored.
-        views = tf.concat([image, tf.reverse(image, axis=[2])], axis=0) if mirrored_view else image
+        views = tf.concat([image, image[:, :, ::-1]], axis=0) if mirrored_view else image
         features = _applied(body, views)
         if not mirrored_view:
             return {OUTPUT_NAME: _applied(head, features), FEATURES_NAME: features}

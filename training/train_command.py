@@ -217,16 +217,16 @@ def _backbone(options: argparse.Namespace) -> "Backbone | None":
 def _command(options: argparse.Namespace, version: str, side: int, color_mode: str) -> str:
     """The command that makes a version anew, without where its data and checkpoints happen to be."""
     words = ["convoy train", options.name, "--recipe", options.recipe]
-    if options.epochs is not None:
-        words += ["--epochs", str(options.epochs)]
-    if options.limit is not None:
-        words += ["--limit", str(options.limit)]
     if options.mirrored_view:
         words.append("--mirrored-view")
-    if options.precision is not None:
-        words += ["--precision", options.precision]
-    if options.teacher is not None:
-        words += ["--teacher", str(options.teacher)]
+    asked = {
+        "--epochs": options.epochs,
+        "--limit": options.limit,
+        "--precision": options.precision,
+        "--teacher": options.teacher,
+    }
+    for flag, value in asked.items():
+        words += [] if value is None else [flag, str(value)]
     words += ["--seed", str(options.seed), "--version", version]
     if options.name not in BUILT_IN:
         words += ["--data-dir PICTURES"]
