@@ -57,6 +57,10 @@ class Graph:
         """The operations that take a tensor."""
         return [node for node in self.nodes if name in node.inputs]
 
+    def maker(self, name: str) -> Node | None:
+        """The operation that makes a tensor; None of inputs and constants."""
+        return next((node for node in self.nodes if name in node.outputs), None)
+
     def needed_for(self, name: str) -> set[str]:
         """The tensors that a tensor is computed from, with itself."""
         needed = {name}

@@ -2,7 +2,7 @@
 
 ::
 
-    second output `features`, then one dense layer ─> HiResCAM: one forward pass, exact
+    second output `features`, then one dense layer ─> HiResCAM: one forward pass (a mirrored view: two), exact
     anything else ──────────────────────────────────> occlusion: 64 pictures through the model's own batcher, in slices
 
 Slices wait while other requests are in flight, so that those keep at least nine tenths of the model's time.
@@ -21,7 +21,8 @@ from network.graph import GraphError
 from service.batching import QueueEntry
 from service.errors import DeadlineExceededError, UnavailableError
 from service.explaining import occlusion
-from service.explaining.hirescam import linear_head, upscale
+from service.explaining.hirescam import LinearHead, linear_head, upscale
+from service.inference.inspection import Inspection
 from service.models.catalog import ServedModel
 from service.telemetry.metrics import PROBE
 
@@ -88,15 +89,26 @@ async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose
         head = linear_head(await asyncio.to_thread(inspection.graph))
         if head is None:
             return None
-        names = OUTPUT_NAME, FEATURES_NAME
-        probabilities, features = await asyncio.to_thread(inspection.run, image, names)
+        probabilities, places = await asyncio.to_thread(_contributions, inspection, head, image)
     except (GraphError, UnavailableError):
         return None
-    places = head.contributions(features[0])
     if not head.explains(places, probabilities[0]):
         return None
     column = choose(probabilities[0])
     return Explanation("hirescam", column, probabilities[0], upscale(places[column], *image.shape[1:3]))
+
+
+def _contributions(
+    inspection: Inspection, head: LinearHead, image: NDArray[np.uint8]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Probabilities [1, K], and what each place adds to each logit, [K, H, W]."""
+    names = OUTPUT_NAME, FEATURES_NAME
+    probabilities, features = inspection.run(image, names)
+    places = head.contributions(features[0])
+    if head.is_mirrored:
+        _, features = inspection.run(np.ascontiguousarray(image[:, :, ::-1]), names)
+        places = (places + head.contributions(features[0])[:, :, ::-1]) / np.float32(2)
+    return probabilities, places
 
 
 async def _occlusion(

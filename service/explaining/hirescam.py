@@ -4,6 +4,9 @@ There a class's logit is a sum over the places of the last feature map, and the 
 x activations, summed over the channels. Where the network keeps only the largest value of each channel, only the place
 of that value counts. It needs one forward pass and no gradients. Whether a network is of this kind is read from its
 graph, and proved for each picture: the map's sums must give the probabilities that the model gave.
+
+A network that answers from the mean logits of a picture and its mirror image has such a map as well: the mean of both
+views' maps, the second mirrored back.
 """
 
 from collections.abc import Mapping
@@ -20,6 +23,7 @@ from network.graph import Graph, Node
 Pooling = Literal["mean", "max", "none"]
 
 _TOLERANCE: Final = 1e-3
+_PARTS: Final = frozenset(("Reshape", "Slice", "Squeeze"))  # from the features of two views to those of one
 _SHAPES: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Identity", "Cast"))
 _POOLS: Final[Mapping[str, Pooling]] = {
     "GlobalAveragePool": "mean",
@@ -38,12 +42,14 @@ class LinearHead:
         bias: float32 [K].
         pooling: what is kept of each channel: its mean, its largest value, or every place.
         is_sigmoid: whether each logit is a label of its own.
+        is_mirrored: whether logits are the mean of those of the picture and of its mirror image.
     """
 
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
     pooling: Pooling
     is_sigmoid: bool
+    is_mirrored: bool = False
 
     def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """What each place adds to each logit.
@@ -106,6 +112,11 @@ class _Walk:
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._name = FEATURES_NAME
+        while (node := graph.maker(self._name)) is not None and node.kind in _PARTS:
+            self._name = node.inputs[0]
+        self._is_mirrored = self._name != FEATURES_NAME
+        self._has_views = False
+        self._is_mean = not self._is_mirrored  # of all views
         self._weights: NDArray[np.float32] | None = None
         self._bias = np.zeros(1, np.float32)
         self._pooling: Pooling = "none"
@@ -121,6 +132,8 @@ class _Walk:
         """Goes past a node; False where it is no part of such a head."""
         if node.kind in {"MatMul", "Gemm"}:
             is_known = self._weights is None and self._take_dense(node)
+        elif node.kind == "ReduceMean" and self._has_views and not self._is_mean:
+            is_known = self._is_mean = True
         elif node.kind in _POOLS:
             is_known = self._weights is None and self._pooling == "none"
             self._pooling = _POOLS[node.kind]
@@ -128,15 +141,16 @@ class _Walk:
             is_known = self._weights is not None and self._take_constant(node)
         else:
             is_known = node.kind in _SHAPES
+            self._has_views |= node.kind == "Reshape"  # [2, N, D]: one more axis, behind which the views are averaged
         self._name = node.outputs[0]
         return is_known
 
     def head(self, *, is_sigmoid: bool) -> LinearHead | None:
         """What was found on the way."""
-        if self._weights is None or self._bias.size not in {1, len(self._weights)}:
+        if self._weights is None or self._bias.size not in {1, len(self._weights)} or not self._is_mean:
             return None
         bias = np.broadcast_to(self._bias.reshape(-1), (len(self._weights),))
-        return LinearHead(self._weights, bias, self._pooling, is_sigmoid)
+        return LinearHead(self._weights, bias, self._pooling, is_sigmoid, self._is_mirrored)
 
     def _take_dense(self, node: Node) -> bool:
         constant = self._graph.constants.get(node.inputs[1]) if len(node.inputs) > 1 else None

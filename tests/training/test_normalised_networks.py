@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from contract import FEATURES_NAME, INPUT_NAME
+from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME
+from network.graph import read_graph
+from service.explaining.hirescam import linear_head
 from training.architectures import ARCHITECTURES
 from training.batches import as_network_input
 from training.calibrate import logits_of
@@ -57,6 +59,15 @@ def test_the_mirrored_view_answers_from_both_views_and_alike_for_both(
     np.testing.assert_allclose(answered, expected, atol=1e-5)
     np.testing.assert_allclose(classifier.predict(pixels[:, :, ::-1]), answered, atol=1e-5)
     assert np.abs(answered - softmax(logits_of(network, cifar10_data.test) / 2)).max() > 1e-3
+    # Both views' maps together are exact: they add up to what was answered.
+    head, names = linear_head(read_graph(model.SerializeToString())), (OUTPUT_NAME, FEATURES_NAME)
+    assert head is not None
+    assert head.is_mirrored
+    for picture in pixels[:5, np.newaxis]:
+        probabilities, features = classifier.outputs(names, picture)
+        _, mirrored = classifier.outputs(names, picture[:, :, ::-1].copy())
+        places = (head.contributions(features[0]) + head.contributions(mirrored[0])[:, :, ::-1]) / 2
+        assert head.explains(places, probabilities[0])
     # The features are those of the picture as it came.
     one = OnnxClassifier(to_onnx(network, 2.0).SerializeToString())
     two_sessions = [item._session.run([FEATURES_NAME], {INPUT_NAME: pixels})[0] for item in (classifier, one)]
