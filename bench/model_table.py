@@ -152,7 +152,10 @@ def _files(place: Path, scratch: Path) -> Iterator[tuple[Path, Choice]]:
 def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> Choice:
     data = sources.load(name, place, sources.OwnPictures())
     evaluation = measure(OnnxClassifier.open(path), data.test, data.labels).evaluation
-    rows, _ = onnx_rows(onnx.load(path))
+    graph = onnx.load(path)
+    rows, _ = onnx_rows(graph)
+    # The picture and its mirror image are two rows of a batch inside the graph.
+    views = 1 + any(node.op_type == "Concat" and INPUT_NAME in node.input for node in graph.graph.node)
     return Choice(
         name,
         version,
@@ -160,7 +163,7 @@ def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> 
         evaluation.accuracy,
         evaluation.accuracy_interval,
         evaluation.expected_calibration_error,
-        sum(row.multiply_adds or 0 for row in rows),
+        views * sum(row.multiply_adds or 0 for row in rows),
         path.stat().st_size,
         {},
     )

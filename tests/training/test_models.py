@@ -14,8 +14,14 @@ from training.onnx_classifier import OnnxClassifier
 
 MODELS = Path(__file__).parents[2] / "models"
 FILES = sorted(MODELS.glob("*/*/model.onnx"))
-LEAST_ACCURACY = {("cifar10", "1"): 0.72, ("mnist", "1"): 0.991, ("cifar10", "2"): 0.80, ("mnist", "2"): 0.9960}
-MOST_CALIBRATION_ERROR = {("cifar10", "2"): 0.010, ("mnist", "2"): 0.003}
+LEAST_ACCURACY = {
+    ("cifar10", "1"): 0.72,
+    ("cifar10", "2"): 0.80,
+    ("cifar10", "3"): 0.94,
+    ("mnist", "1"): 0.991,
+    ("mnist", "2"): 0.9960,
+}
+MOST_CALIBRATION_ERROR = {("cifar10", "2"): 0.010, ("cifar10", "3"): 0.012, ("mnist", "2"): 0.003}
 
 
 def _named(path: Path) -> str:
