@@ -2,7 +2,8 @@
 
 ::
 
-    deletion  the most important tenth of 1,000 test images is removed, or a random tenth: how far does the class fall?
+    deletion  the most important tenth of 1,000 test images is removed, a tenth of the same shape elsewhere, or single
+              pixels at random: how far does the class fall?
     serving   predictions a second and their latency, with and without a client that always asks for explanations
 """
 
@@ -24,7 +25,7 @@ from bench.server_process import ROOT, SAMPLES, ServerProcess
 from bench.workloads import Network, Pixels
 from network.graph import read_graph
 from service.explaining import occlusion
-from service.explaining.hirescam import linear_head, upscale
+from service.explaining.hirescam import is_fine, linear_head, upscale
 
 _ROUNDS, _ROUND_S = 5, 3.0
 _PICTURE = SAMPLES / "cifar10_cat_0.png"
@@ -49,22 +50,26 @@ def _deletion(path: Path, count: int) -> None:
     network, random = _Explained(path), np.random.default_rng(0)
     said = network.metadata
     on_black = said.polarity == "light-on-dark"
-    falls: dict[str, list[float]] = {"map": [], "chance": []}
+    falls: dict[str, list[float]] = {"map": [], "elsewhere": [], "random": []}
     for image in first_test_images(said.name)[:count]:
         before = network.run(image[np.newaxis])[0]
         column, pixels = int(before.argmax()), image.shape[0] * image.shape[1]
         mapped = network.map_of(image, column, float(before[column]), on_black=on_black)
         ground = 0 if on_black else image.mean(axis=(0, 1)).round().astype(np.uint8)
-        for way, order in (("map", np.argsort(-mapped.ravel())), ("chance", random.permutation(pixels))):
+        moved = np.roll(mapped, random.integers(0, image.shape[:2]), (0, 1))
+        orders = np.argsort(-mapped.ravel()), np.argsort(-moved.ravel()), random.permutation(pixels)
+        for way, order in zip(falls, orders, strict=True):
             changed = image.reshape(pixels, -1).copy()
             changed[order[: pixels // 10]] = ground
             left = network.run(changed.reshape(1, *image.shape))[0, column]
             falls[way].append(float(before[column] - left))
-    further = np.mean(np.array(falls["map"]) > np.array(falls["chance"]))
+    means = {way: np.mean(found) for way, found in falls.items()}
+    further = {way: np.mean(np.array(falls["map"]) > np.array(found)) for way, found in falls.items()}
     print(
-        f"{said.name}/{said.version}, {network.method}, {count} images: the probability falls by "
-        f"{np.mean(falls['map']):.3f} without the most important tenth of the pixels, by "
-        f"{np.mean(falls['chance']):.3f} without a random tenth; further for {further:.1%}",
+        f"{said.name}/{said.version}, {network.method}, {count} images: the probability falls by {means['map']:.3f} "
+        f"without the most important tenth of the pixels, by {means['elsewhere']:.3f} without the same shape "
+        f"elsewhere (further for {further['elsewhere']:.1%}), by {means['random']:.3f} without single pixels at random "
+        f"(further for {further['random']:.1%})",
         flush=True,
     )
 
@@ -74,7 +79,7 @@ class _Explained(Network):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._head = linear_head(read_graph(path.read_bytes())) if self.metadata.features is not None else None
+        self._head = linear_head(read_graph(path.read_bytes())) if is_fine(self.metadata.features) else None
         self.method = "occlusion" if self._head is None else "hirescam"
 
     def map_of(self, image: Pixels, column: int, before: float, *, on_black: bool) -> NDArray[np.float32]:

@@ -2,8 +2,9 @@
 
 ::
 
-    second output `features`, then one dense layer ─> HiResCAM: one forward pass (a mirrored view: two), exact
-    anything else ──────────────────────────────────> occlusion: 64 pictures through the model's own batcher, in slices
+    second output `features` of 16 places or more, then one dense layer ─> HiResCAM, exact: one forward pass
+                                                                           (two with a mirrored view)
+    anything else ─> occlusion: 64 pictures through the model's own batcher, in slices
 
 Slices wait while other requests are in flight, so that those keep at least nine tenths of the model's time.
 """
@@ -21,7 +22,7 @@ from network.graph import GraphError
 from service.batching import QueueEntry
 from service.errors import DeadlineExceededError, UnavailableError
 from service.explaining import occlusion
-from service.explaining.hirescam import LinearHead, linear_head, upscale
+from service.explaining.hirescam import LinearHead, is_fine, linear_head, upscale
 from service.inference.inspection import Inspection
 from service.models.catalog import ServedModel
 from service.telemetry.metrics import PROBE
@@ -71,7 +72,7 @@ async def explain(
     Raises:
         RefusedError: no answer can be given now.
     """
-    if model.metadata.features is not None and (exact := await _hirescam(model, image, choose)) is not None:
+    if is_fine(model.metadata.features) and (exact := await _hirescam(model, image, choose)) is not None:
         return exact
     try:
         async with asyncio.timeout(deadline - time.perf_counter()):

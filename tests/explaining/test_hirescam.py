@@ -7,7 +7,7 @@ import pytest
 
 from contract import FEATURES_NAME, OUTPUT_NAME
 from network.graph import GraphError, read_graph, with_outputs
-from service.explaining.hirescam import linear_head
+from service.explaining.hirescam import is_fine, linear_head
 from service.inference.inspection import Inspection, ModelSource
 from tests.explaining.networks import Head, network, picture, run
 from tests.process import ROOT
@@ -25,6 +25,12 @@ def test_the_map_sums_to_the_logit(head: Head) -> None:
     assert np.log(probabilities[0]) - np.log(probabilities[0][0]) == pytest.approx(logits - logits[0], abs=1e-4)
     assert found.explains(places, probabilities[0])
     assert not found.explains(places[::-1], probabilities[0])
+
+
+def test_a_coarse_map_is_not_spread_over_pixels() -> None:
+    assert is_fine((4, 4, 4))
+    assert not is_fine((256, 3, 3))  # cifar10 version 3: occlusion finds more of what matters there
+    assert not is_fine(None)
 
 
 def test_a_network_of_another_kind_has_no_such_head() -> None:
