@@ -1,12 +1,11 @@
 """/metrics where several workers share a port: each page tells of all of them."""
 
 import asyncio
-import os
 import re
-import signal
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.process import ServerProcess
@@ -45,6 +44,8 @@ async def test_every_page_tells_of_all_workers_dead_ones_included(tmp_path: Path
 
         pids = set(re.findall(r'"pid":(\d+),"message":"Started', process.log.read_text()))
         assert len(pids) == 2
-        os.kill(int(pids.pop()), signal.SIGKILL)
+        killed = psutil.Process(int(pids.pop()))
+        killed.kill()
+        killed.wait()  # a connection that the kernel gives to it before its end is reset
         page = await until(process.url, convoy_worker_restarts_total=1, **counted)
         assert page.value("convoy_predicted_images_total", label="cat") == REQUESTS
