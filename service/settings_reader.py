@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 _LONGEST_SHOWN = 100
 
 
-class _DoctorSettings(Settings):
-    """The same settings; the help names the command that they are for."""
-
-    model_config = SettingsConfigDict(cli_prog_name="convoy doctor")
-
-
 def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Settings:
     """Reads the settings from flags and the environment.
 
@@ -41,7 +35,7 @@ def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Sett
     """
     words = list(arguments)
     try:
-        kind = _DoctorSettings if for_doctor else Settings
+        kind = _settings_of_doctor() if for_doctor else Settings
         settings = CliApp.run(kind, cli_args=words[1:] if words[:1] == [SAGEMAKER_WORD] else words)
         return _follow_host(settings, host_settings(words, os.environ, settings.port_variable))
     except HostingError as error:
@@ -49,6 +43,15 @@ def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Sett
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
         raise SettingError("\n".join(_tell(fault, arguments) for fault in faults)) from None
+
+
+def _settings_of_doctor() -> type[Settings]:
+    """The same settings, whose help names the command; not made when the service starts, since it takes time."""
+
+    class DoctorSettings(Settings):
+        model_config = SettingsConfigDict(cli_prog_name="convoy doctor")
+
+    return DoctorSettings
 
 
 def _follow_host(settings: Settings, asked: dict[str, Any]) -> Settings:
