@@ -85,10 +85,8 @@ class _Explained(Network):
     def map_of(self, image: Pixels, column: int, before: float, *, on_black: bool) -> NDArray[np.float32]:
         """float32 [H, W]: what spoke for a class."""
         if self._head is not None:
-            places = self._head.contributions(self.features(image[np.newaxis])[0])
-            if self._head.is_mirrored:
-                mirrored = self._head.contributions(self.features(image[np.newaxis, :, ::-1].copy())[0])
-                places = (places + mirrored[:, :, ::-1]) / np.float32(2)
+            mirrored = self.features(image[np.newaxis, :, ::-1].copy())[0] if self._head.is_mirrored else None
+            places = self._head.contributions(self.features(image[np.newaxis])[0], mirrored)
             return upscale(places[column], *image.shape[:2])
         after = self.run(occlusion.occluded(image, 0, occlusion.PATCHES, on_black=on_black))[:, column]
         return occlusion.to_map(occlusion.falls(before, after), *image.shape[:2])

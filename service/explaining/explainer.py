@@ -105,11 +105,10 @@ def _contributions(
     """Probabilities [1, K], and what each place adds to each logit, [K, H, W]."""
     names = OUTPUT_NAME, FEATURES_NAME
     probabilities, features = inspection.run(image, names)
-    places = head.contributions(features[0])
+    mirrored = None
     if head.is_mirrored:
-        _, features = inspection.run(np.ascontiguousarray(image[:, :, ::-1]), names)
-        places = (places + head.contributions(features[0])[:, :, ::-1]) / np.float32(2)
-    return probabilities, places
+        mirrored = inspection.run(np.ascontiguousarray(image[:, :, ::-1]), names)[1][0]
+    return probabilities, head.contributions(features[0], mirrored)
 
 
 async def _occlusion(

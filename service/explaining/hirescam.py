@@ -52,15 +52,21 @@ class LinearHead:
     is_sigmoid: bool
     is_mirrored: bool = False
 
-    def contributions(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def contributions(
+        self, features: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
         """What each place adds to each logit.
 
         Args:
             features: float32 [C, H, W].
+            mirrored: those of the mirror image, where ``is_mirrored``.
 
         Returns:
             float32 [K, H, W].
         """
+        if mirrored is not None:
+            views = self.contributions(features), self.contributions(mirrored)[:, :, ::-1]
+            return (views[0] + views[1]) / np.float32(2)
         channels, height, width = features.shape
         if self.pooling == "mean":
             return np.tensordot(self.weights, features, axes=1) / np.float32(height * width)
