@@ -78,7 +78,7 @@ def _centres_of(rows: Rows) -> Rows:
         nearest = (rows @ centres.T).argmax(axis=1)
         parts = [rows[nearest == index] for index in range(CENTRES)]
         # A centre that no picture is nearest to stays where it is.
-        centres = _unit(
+        centres = directions_of(
             np.stack([part.sum(axis=0) if len(part) else old for part, old in zip(parts, centres, strict=True)])
         )
     return centres
@@ -91,10 +91,11 @@ def _pooled(classifier: OnnxClassifier, pixels: NDArray[np.uint8]) -> tuple[NDAr
         pixels,
         lambda name, values: values.mean((2, 3)) if name == FEATURES_NAME else values,
     )
-    return probabilities, _unit(features.astype(np.float64))
+    return probabilities, directions_of(features.astype(np.float64))
 
 
-def _unit(rows: Rows) -> Rows:
+def directions_of(rows: Rows) -> Rows:
+    """The rows with length 1; a row of zeros stays one."""
     unit: Rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _LEAST)
     return unit
 

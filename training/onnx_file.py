@@ -3,6 +3,7 @@
 import onnx
 
 from contract import FAMILIARITY_NAME, FEATURES_NAME, ModelMetadata
+from network.graph import read_graph
 
 
 def features_shape(model: onnx.ModelProto) -> tuple[int, int, int] | None:
@@ -19,13 +20,11 @@ def without_familiarity(model: onnx.ModelProto) -> onnx.ModelProto:
     rest = onnx.ModelProto()
     rest.CopyFrom(model)
     outputs = {value.name for value in rest.graph.output} - {FAMILIARITY_NAME}
-    needed = set(outputs)
+    graph = read_graph(model.SerializeToString())
+    needed = {tensor for name in outputs for tensor in graph.needed_for(name)}
     for place in reversed(range(len(rest.graph.node))):
-        node = rest.graph.node[place]
-        if needed.isdisjoint(node.output):
+        if needed.isdisjoint(rest.graph.node[place].output):
             del rest.graph.node[place]
-        else:
-            needed.update(node.input)
     for fields, used in ((rest.graph.initializer, needed), (rest.graph.output, outputs)):
         for place in reversed(range(len(fields))):
             if fields[place].name not in used:

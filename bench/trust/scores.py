@@ -21,7 +21,7 @@ from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
 from imaging import Target
 from training.data import sources
 from training.decisions import holdout_of
-from training.familiar_features import find_centres
+from training.familiar_features import directions_of, find_centres
 
 _AT_ONCE = 250
 _MOST_FITTED = 20000
@@ -106,7 +106,7 @@ def _of_rows(rows: Rows, classes: NDArray[np.int64]) -> Mapping[str, Callable[[R
     within = _whitening(rows - means[classes])
     around = rows.mean(axis=0)
     background = _whitening(rows - around)
-    near = _unit(rows)
+    near = directions_of(rows)
     directions = find_centres(near, classes)
 
     def mahalanobis(values: Rows) -> Scores:
@@ -118,11 +118,11 @@ def _of_rows(rows: Rows, classes: NDArray[np.int64]) -> Mapping[str, Callable[[R
         return scores
 
     def neighbours(values: Rows) -> Scores:
-        parts = [_unit(values[start : start + 1000]) @ near.T for start in range(0, len(values), 1000)]
+        parts = [directions_of(values[start : start + 1000]) @ near.T for start in range(0, len(values), 1000)]
         return np.concatenate([np.partition(part, -_NEIGHBOURS, axis=1)[:, -_NEIGHBOURS] for part in parts])
 
     def centres(values: Rows) -> Scores:
-        scores: Scores = (_unit(values) @ directions.T).max(axis=1)
+        scores: Scores = (directions_of(values) @ directions.T).max(axis=1)
         return scores
 
     return {"KNN": neighbours, "centres": centres, "Mahalanobis": mahalanobis, "RMDS": relative}
@@ -134,11 +134,6 @@ def _whitening(centred: Rows) -> Rows:
     values, vectors = np.linalg.eigh(covariance)
     whitening: Rows = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-6))
     return whitening
-
-
-def _unit(values: Rows) -> Rows:
-    unit: Rows = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-12)
-    return unit
 
 
 def _mean(features: NDArray[np.float32]) -> Rows:
