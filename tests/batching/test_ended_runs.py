@@ -1,4 +1,4 @@
-"""Runs and requests that nobody waits for any more: expired ones, those of clients that have gone, runs ended early."""
+"""Requests that have expired or whose client has gone, and runs that are ended early because no request needs them."""
 
 import asyncio
 
@@ -26,7 +26,7 @@ async def test_a_request_past_its_deadline_is_answered_although_the_run_hangs() 
     await batcher.close()
 
 
-async def test_a_run_that_nobody_waits_for_any_more_is_ended_early() -> None:
+async def test_a_run_that_no_request_needs_is_ended_early() -> None:
     runner, runs = Interruptible(), Runs()
     batcher = make(runner, loop_budget_s=IN_THREAD, observer=runs)
     in_the_run = await in_a_run(batcher, runner, timeout_s=0.05)
@@ -41,7 +41,7 @@ async def test_a_run_that_nobody_waits_for_any_more_is_ended_early() -> None:
     await batcher.close()
 
 
-async def test_closing_ends_a_run_that_nobody_waits_for_and_waits_for_its_end() -> None:
+async def test_closing_ends_a_run_that_no_request_needs_and_waits_until_it_has_ended() -> None:
     runner = Interruptible()
     batcher = make(runner, loop_budget_s=IN_THREAD)
     caller = await in_a_run(batcher, runner)
@@ -52,7 +52,7 @@ async def test_closing_ends_a_run_that_nobody_waits_for_and_waits_for_its_end() 
     assert not batcher._running
 
 
-async def test_a_run_that_others_wait_for_is_not_ended() -> None:
+async def test_a_run_that_other_requests_need_is_not_ended() -> None:
     runner = Interruptible()
     batcher = make(runner, loop_budget_s=IN_THREAD)
     first = await in_a_run(batcher, runner)
