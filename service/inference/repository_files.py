@@ -105,7 +105,7 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
         ModelRefusedError: it is no regular file, or too long.
     """
     try:
-        return _read_regular(path, most_bytes)
+        return read_regular(path, most_bytes)
     except FileNotFoundError:
         raise ModelNotFoundError(f"{origin} cannot be read: there is no such file") from None
     except OSError as error:
@@ -121,7 +121,7 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
 def _said(path: Path, most_bytes: int) -> str | None:
     """What a small file beside a model's versions says; None where there is none."""
     try:
-        content = _read_regular(path, most_bytes)
+        content = read_regular(path, most_bytes)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, OverflowError) as error:
@@ -129,7 +129,7 @@ def _said(path: Path, most_bytes: int) -> str | None:
     return content.decode("utf-8", "backslashreplace").strip()
 
 
-def _read_regular(path: Path, most_bytes: int) -> bytes:
+def read_regular(path: Path, most_bytes: int) -> bytes:
     """Reads a file, but no pipe or device, which could be without an end.
 
     Raises:

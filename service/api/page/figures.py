@@ -5,8 +5,6 @@ else lies in a model's folder, or behind a link there, is not given away. A repo
 """
 
 import asyncio
-import os
-import stat
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.context import context_of
 from service.declarations import declare
 from service.errors import ModelNotFoundError
+from service.inference.repository_files import read_regular
 from service.models.catalog import ServedModel
 
 TITLES: Final = {
@@ -65,17 +64,7 @@ def _folder(model: ServedModel) -> FilePath:
 def _read(folder: FilePath, figure: str) -> bytes | None:
     """A figure's file; None where there is none that may be shown."""
     try:
-        file = os.open(folder / f"{figure}.png", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        content = read_regular(folder / f"{figure}.png", _MOST_BYTES)
+    except (OSError, ValueError, OverflowError):
         return None
-    try:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _MOST_BYTES:
-            return None
-        with open(file, "rb", closefd=False) as opened:
-            content = opened.read(_MOST_BYTES)
-    except OSError:
-        return None
-    finally:
-        os.close(file)
     return content if content.startswith(_SIGNATURE) else None
