@@ -108,9 +108,7 @@ class ModelCatalog:
         name = self.versions(name)[0].metadata.name  # not an alias of it
         version = self._labels.version(name, label)
         if version not in self._models[name]:
-            raise ModelNotFoundError(
-                f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
-            )
+            raise ModelNotFoundError(self._why_no_label(name, label, version))
         return self._models[name][version]
 
     def version_labels(self, name: str) -> Mapping[str, str]:
@@ -167,11 +165,11 @@ class ModelCatalog:
         if self._labels.read(version_labels):
             faults += self._labels.faults()
             for name in sorted(self._models):
-                for label, version in self._labels.of(name).items():
-                    if version not in self._models[name]:
-                        faults.append(
-                            f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
-                        )
+                faults += [
+                    self._why_no_label(name, label, version)
+                    for label, version in self._labels.of(name).items()
+                    if version not in self._models[name]
+                ]
         return faults
 
     def publish(self, model: ServedModel) -> ServedModel | None:
@@ -224,6 +222,9 @@ class ModelCatalog:
         if self._default_name is not None:
             return self._default_name
         return next(iter(self._models)) if len(self._models) == 1 else USUAL_DEFAULT
+
+    def _why_no_label(self, name: str, label: str, version: str) -> str:
+        return f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
 
     def _why_not(self, name: str | None, version: str | None) -> str:
         names = ", ".join(sorted(self._models)) or "none"
