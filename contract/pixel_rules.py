@@ -11,11 +11,11 @@ Fit = Literal["cover", "contain", "stretch", "shortest-edge"]
 ``cover`` scales it until it fills the input and crops the centre, in one step. ``contain`` scales it until it fits and
 pads it with black. ``stretch`` ignores its proportions. ``shortest-edge`` works in two steps, as torchvision's
 ``Resize(256), CenterCrop(224)`` does: to whole pixels, the shorter side being the input's divided by ``crop_fraction``,
-and then a crop of the centre.
+and then a crop of the centre. ``stretch`` with a ``crop_fraction`` below 1 does it as ``Resize((256, 256))`` does.
 """
 
 CropRounding = Literal["round", "floor"]
-"""How half a pixel before the crop of ``shortest-edge`` is rounded: ``round`` as in torchvision, ``floor`` as in
+"""How half a pixel before such a crop is rounded: ``round`` as in torchvision, ``floor`` as in
 transformers."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]

@@ -124,8 +124,8 @@ def _check(values: Mapping[str, Any]) -> None:
     labels, class_ids = values["labels"], values.get("class_ids")
     if values["polarity"] == "light-on-dark" and values["color_mode"] != "L":
         raise ContractError("metadata field polarity: light-on-dark is for grey pictures (color_mode L) only")
-    if values["fit"] not in ("cover", "shortest-edge") and values.get("crop_fraction", 1.0) != 1.0:
-        raise ContractError("metadata field crop_fraction: only the fits `cover` and `shortest-edge` crop")
+    if values["fit"] == "contain" and values.get("crop_fraction", 1.0) != 1.0:
+        raise ContractError("metadata field crop_fraction: the fit `contain` crops nothing")
     if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box"):
         raise ContractError("metadata field antialias: lanczos and box have no form without antialiasing")
     if values["fit"] == "shortest-edge":

@@ -1,5 +1,7 @@
 """The resize rules of the contract: how a picture of any shape becomes the one that the network takes."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,6 +19,8 @@ _REDUCING_GAP = 2.0
 _MOST_PROPORTION = (
     8  # of the longer side to the shorter one, up to which a picture is resized whole before it is cropped
 )
+_MOST_SUPPORT = 3
+"""Pixels on each side that a filter looks at, where it does not shrink: those of lanczos."""
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
 
@@ -39,6 +43,9 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
         return picture
     if target.fit == "shortest-edge":
         return _shortest_edge(picture, target)
+    if target.fit == "stretch" and target.crop_fraction < 1:
+        size = round(target.width / target.crop_fraction), round(target.height / target.crop_fraction)
+        return _centre(_scale(picture, size, (0.0, 0.0, float(width), float(height)), target), target)
     size = target.width, target.height
     box = (0.0, 0.0, float(width), float(height))
     if target.fit == "cover":
@@ -60,18 +67,48 @@ def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
     width, height = picture.size
     longer = int(target.edge * max(width, height) / min(width, height))
     size = (target.edge, longer) if width <= height else (longer, target.edge)
-    spare_width, spare_height = size[0] - target.width, size[1] - target.height
-    if target.crop_rounding == "floor":
-        left, top = spare_width // 2, spare_height // 2
-    else:
-        left, top = round(spare_width / 2), round(spare_height / 2)
+    left, top = _offset(size, target)
     if longer > _MOST_PROPORTION * target.edge:  # the whole of a long strip would have billions of pixels
-        across, down = width / size[0], height / size[1]
-        box = left * across, top * down, (left + target.width) * across, (top + target.height) * down
-        return _scale(picture, (target.width, target.height), box, target)
+        return _part_of_strip(picture, size, (left, top), target)
     if size != picture.size:
         picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
+    return _centre(picture, target)
+
+
+def _part_of_strip(picture: Image.Image, size: tuple[int, int], offset: tuple[int, int], target: Target) -> Image.Image:
+    """The crop alone, at ``offset`` of the whole that would have ``size``.
+
+    Pillow rounds to 8 bits between its passes over rows and columns; done one after the other, on the part that counts,
+    they round as they do for the whole.
+    """
+    (left, top), across, down = offset, picture.width / size[0], picture.height / size[1]
+    box = left * across, top * down, (left + target.width) * across, (top + target.height) * down
+    if target.is_reduced or not target.antialias or target.interpolation == "nearest":
+        return _scale(picture, (target.width, target.height), box, target)
+    method, support = _FILTERS[target.interpolation], math.ceil(_MOST_SUPPORT * max(1.0, across, down)) + 1
+    if picture.height >= picture.width:
+        first, last = max(0, int(box[1]) - support), min(picture.height, math.ceil(box[3]) + support)
+        part = picture.crop((0, first, picture.width, last)).resize((size[0], last - first), method)
+        part = part.crop((left, 0, left + target.width, part.height))
+        return part.resize((target.width, target.height), method, (0, box[1] - first, target.width, box[3] - first))
+    first, last = max(0, int(box[0]) - support), min(picture.width, math.ceil(box[2]) + support)
+    part = picture.crop((first, 0, last, picture.height))
+    part = part.resize((target.width, part.height), method, (box[0] - first, 0, box[2] - first, part.height))
+    part = part.resize((target.width, size[1]), method)
+    return part.crop((0, top, target.width, top + target.height))
+
+
+def _centre(picture: Image.Image, target: Target) -> Image.Image:
+    left, top = _offset(picture.size, target)
     return picture.crop((left, top, left + target.width, top + target.height))
+
+
+def _offset(size: tuple[int, int], target: Target) -> tuple[int, int]:
+    """Where the crop of the centre begins: (left, top), in whole pixels."""
+    spare_width, spare_height = size[0] - target.width, size[1] - target.height
+    if target.crop_rounding == "floor":
+        return spare_width // 2, spare_height // 2
+    return round(spare_width / 2), round(spare_height / 2)
 
 
 def _scale(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:

@@ -82,7 +82,11 @@ def seen_box(width: int, height: int, target: Target) -> Box:
         height: likewise.
         target: what the model wants.
     """
-    if target.fit not in {"cover", "shortest-edge"}:
+    if target.fit == "stretch":
+        share = target.crop_fraction
+        left, top = width * (1 - share) / 2, height * (1 - share) / 2
+        return left, top, width - left, height - top
+    if target.fit == "contain":
         return 0.0, 0.0, float(width), float(height)
     scale = min(width / target.width, height / target.height) * target.crop_fraction
     if target.fit == "shortest-edge":

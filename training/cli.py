@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from training.describe_command import add_arguments as add_describe_arguments
-from training.errors import TrainingError
+from training.errors import ImportRefusedError, TrainingError
 from training.files import one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
 from training.train_command import add_arguments as add_train_arguments
@@ -62,6 +62,9 @@ def main(arguments: Sequence[str]) -> int:
         return 143 if isinstance(stop, _EndedError) else 130
     except MemoryError:
         print("error: memory ran out: fewer pictures, or a smaller --size, take less", file=sys.stderr)
+        return 2
+    except ImportRefusedError as error:
+        print("\n".join([f"error: {one_line(error.args[0])}", *error.choices.splitlines()]), file=sys.stderr)
         return 2
     except TrainingError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)

@@ -8,8 +8,6 @@
       RunError               a run directory does not belong to this run, is damaged, or cannot be written
       ExportError            the ONNX file does not answer as the Keras network does
       PublishError           the model repository cannot be written
-
-
       ImportRefusedError     a foreign model cannot be taken, or does not say enough to be taken without guessing
       ModelFileError         a file is not a model of this project, or does not fit the data it is evaluated on
 
@@ -43,7 +41,19 @@ class PublishError(TrainingError):
 
 
 class ImportRefusedError(TrainingError):
-    """A foreign model cannot be taken, or what it expects is not known and is not guessed."""
+    """A foreign model cannot be taken, or what it expects is not known and is not guessed.
+
+    Attributes:
+        choices: lines that say what would be right, in this project's own words; the message may hold words of a file.
+    """
+
+    def __init__(self, message: str, choices: str = "") -> None:
+        super().__init__(message)
+        self.choices = choices
+
+    def __str__(self) -> str:
+        """The message, and the choices below it."""
+        return f"{self.args[0]}\n{self.choices}" if self.choices else str(self.args[0])
 
 
 class ModelFileError(TrainingError):

@@ -32,8 +32,12 @@ def test_shortest_edge_is_torchvisions_resize_and_center_crop(
 
 @pytest.mark.parametrize("size", [(10, 300), (301, 10)])
 @pytest.mark.parametrize("antialias", [True, False])
-def test_of_a_long_strip_only_the_crop_is_made(size: tuple[int, int], *, antialias: bool) -> None:
-    picture, target = _picture(*size), replace(_target(16, fit="shortest-edge"), antialias=antialias)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_of_a_long_strip_only_the_crop_is_made(
+    size: tuple[int, int], interpolation: Interpolation, *, antialias: bool
+) -> None:
+    picture = _picture(*size)
+    target = replace(_target(16, fit="shortest-edge"), antialias=antialias, interpolation=interpolation)
     long = int(16 * max(size) / min(size))
     whole = replace(
         target, fit="stretch", width=16 if size[0] < size[1] else long, height=long if size[0] < size[1] else 16
@@ -53,6 +57,14 @@ def test_shortest_edge_with_floor_is_transformers_center_crop(size: tuple[int, i
     wanted = np.asarray(scaled.crop((left, top, left + 224, top + 224)))
     target = _target(224, fit="shortest-edge", crop_fraction=224 / 256, crop_rounding="floor", interpolation="bicubic")
     assert np.array_equal(_read(picture, target), wanted)
+
+
+@pytest.mark.parametrize("size", _SIZES)
+def test_stretch_and_crop_is_resize_to_a_pair_and_center_crop(size: tuple[int, int]) -> None:
+    picture = _picture(*size)
+    scaled = picture.resize((256, 256), Image.Resampling.BICUBIC)
+    target = _target(224, fit="stretch", crop_fraction=224 / 256, interpolation="bicubic")
+    assert np.array_equal(_read(picture, target), np.asarray(scaled.crop((16, 16, 240, 240))))
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box"])

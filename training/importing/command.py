@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from contract import Interpolation
-from training.importing.terms import Head
+from training.importing.terms import Head, ValuesAre
 
 if TYPE_CHECKING:
     from training.importing.stated import Stated
@@ -39,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--size", metavar="HxW", help="of the input where the file leaves it open: 224 or 48x192")
     what.add_argument("--head", choices=get_args(Head), help="how the network ends, where the file does not tell")
     what.add_argument("--multi-label", action="store_true", help="K independent probabilities: --head multi-label")
+    what.add_argument(
+        "--values", choices=get_args(ValuesAre), help="of a sigmoid head whose graph does not tell what it computes"
+    )
     what.add_argument("--output", metavar="NAME", help="which output classifies, where there are several")
     how = parser.add_argument_group("how a picture becomes its input")
     how.add_argument("--resize", metavar="RULE", help="stretch, cover, contain, shortest-edge:256")
@@ -113,13 +116,14 @@ def flags_of(options: argparse.Namespace) -> "Stated":
         size=next((Fact(size, flag) for flag, size in sizes.items()), None),
         head=Fact(head, f"--head {head}") if head else None,
         output=Fact(options.output, f"--output {options.output}") if options.output else None,
+        values=Fact(options.values, f"--values {options.values}") if options.values else None,
     )
 
 
 def _command(options: argparse.Namespace) -> str:
     """The command, for the model card, without where its files happen to be."""
     words = ["convoy import", shlex.quote(options.source.name), "--name", options.name]
-    for flag in ("preprocessing", "size", "head", "output", "resize", "crop", "interpolation", "jpeg_decode"):
+    for flag in ("preprocessing", "size", "head", "values", "output", "resize", "crop", "interpolation", "jpeg_decode"):
         value = getattr(options, flag)
         if value is not None:
             words += [f"--{flag.replace('_', '-')}", shlex.quote(str(value))]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from contract import ColorMode
 from imaging import Target
 from training.errors import ImportRefusedError
@@ -102,7 +104,14 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
         raise _unknown(source, missing)
     resize = Fact(_changed(said.resizing.value, resizing_flags), said.resizing.origin)
     resize.value.check_input(*size)
-    probe = (pixels or Fact(Preprocessing.parse("unit"), "")).value
+    is_whole = source.taken.dtype == np.uint8
+    if measures and is_whole:
+        raise ImportRefusedError(
+            f"--preprocessing measured: {source.origin} takes uint8, so it scales pixels itself; say raw"
+        )
+    probe = (pixels or Fact(Preprocessing.parse("raw" if is_whole else "unit"), "")).value
+    probe.check_channels(channels)
+    probe.check_type(source.taken.dtype)
     ending = _ending(source, probe, size)
     said.labels.value.check_count(ending.classes, said.labels.origin)
     complete = Expected(size, channels, said.labels, Fact(probe, ""), resize, ending)
@@ -117,13 +126,9 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
         try:
             best = winner(trials)
         except ImportRefusedError as error:
-            raise ImportRefusedError(f"{error}\n{table}") from None
+            raise ImportRefusedError(str(error), table) from None
         origin = f"measured: {best.right} of {best.images} example pictures are right"
         pixels, resize = Fact(best.preprocessing, origin), Fact(best.resizing, origin)
-    elif pixels is not None:
-        pixels.value.check_channels(channels)
-    if pixels is None:
-        raise _unknown(source, missing)
     notes = _notes(resize)
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
 
@@ -161,13 +166,16 @@ def pixel_rule(
 def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Ending:
     said = source.stated
     images = random_images((*size, source.taken.channels), _LOOKED_AT)
-    if len(probe.mean) in (1, source.taken.channels) and not (probe.order == "BGR" and source.taken.channels != 3):
-        values = source.answer(probe.apply(images))
-    else:
-        probe.check_channels(source.taken.channels)
-        raise AssertionError("check_channels raises")
+    values = source.answer(probe.apply(images))
     labels = len(said.labels.value.names) if said.labels else None
-    return find_ending(source.last, values, said.head.value if said.head else None, labels, str(source.origin))
+    return find_ending(
+        source.last,
+        values,
+        said.head.value if said.head else None,
+        labels,
+        origin=str(source.origin),
+        said=said.values.value if said.values else None,
+    )
 
 
 def _tried(source: Source, complete: Expected, examples: Path | None) -> list[Trial]:
@@ -204,5 +212,5 @@ def _unknown(source: Source, missing: list[str], table: str = "") -> ImportRefus
     listed = "\n".join(f"- {text}" for text in missing)
     measured = f"\n{table}\n--preprocessing measured takes the best one, if it is clear" if table else ""
     return ImportRefusedError(
-        f"{source.origin} does not say everything, and nothing is guessed. Not known:\n{listed}{measured}"
+        f"{source.origin} does not say everything, and nothing is guessed. Not known:", listed + measured
     )

@@ -17,6 +17,10 @@ CHOICES = """\
   --head sigmoid       one value, the probability (or logit) of the second of two labels
   --head multi-label   K independent probabilities (or logits): several labels, or none, may be true"""
 
+_VALUES = """\
+  --values probabilities   the graph applies the sigmoid itself
+  --values logits          it does not, and a sigmoid is added"""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -62,7 +66,13 @@ class Ending:
 
 
 def find_ending(
-    last: LastOperation, values: NDArray[np.generic], wanted: Head | None, labels: int | None, origin: str
+    last: LastOperation,
+    values: NDArray[np.generic],
+    wanted: Head | None,
+    labels: int | None,
+    *,
+    origin: str,
+    said: ValuesAre | None = None,
 ) -> Ending:
     """Finds out how a network ends, and checks it against what it answers.
 
@@ -72,6 +82,7 @@ def find_ending(
         wanted: what somebody said; None where the graph is to tell.
         labels: how many labels were given, where any were.
         origin: for messages.
+        said: what the values of a sigmoid head are, where somebody said it.
 
     Raises:
         ImportRefusedError: the answers are not what was said, or what they are cannot be told.
@@ -79,22 +90,69 @@ def find_ending(
     columns = values.shape[1]
     head = wanted or _told_by_graph(last, columns, labels, origin)
     if head == "sigmoid" and columns != 1:
-        raise ImportRefusedError(f"{origin}: --head sigmoid is for one value; the network answers {columns}\n{CHOICES}")
+        raise ImportRefusedError(
+            f"{origin}: --head sigmoid is for one value; the network answers {columns}; these are the heads:", CHOICES
+        )
     if head != "sigmoid" and columns == 1:
         raise ImportRefusedError(f"{origin}: the network answers one value, which only --head sigmoid makes classes of")
     numbers = values.astype(np.float64)
-    in_range = bool(((numbers >= 0) & (numbers <= 1 + _SUM_TOLERANCE)).all())
-    sums_to_one = bool(np.allclose(numbers.sum(axis=1), 1, atol=_SUM_TOLERANCE))
-    if head == "softmax" and not (in_range and sums_to_one):
+    if head in ("sigmoid", "multi-label"):
+        return Ending(head, _values_of_sigmoids(last, numbers, said, origin), columns)
+    if said is not None:
+        raise ImportRefusedError(f"--values {said}: it belongs to --head sigmoid and multi-label; leave it out")
+    is_distribution = _are_probabilities(numbers) and np.allclose(numbers.sum(axis=1), 1, atol=_SUM_TOLERANCE)
+    if head == "softmax" and not is_distribution:
         raise ImportRefusedError(
             f"{origin}: the answers do not sum to 1 (the first sums to {numbers[0].sum():.4g}), so they are not what "
-            f"a softmax gives\n{CHOICES}"
+            "a softmax gives; these are the heads:",
+            CHOICES,
         )
-    if head == "logits" and last == "softmax":
-        raise ImportRefusedError(f"{origin}: the graph ends in a softmax; a second one would flatten its answers")
-    if head in ("sigmoid", "multi-label"):
-        return Ending(head, "probabilities" if last == "sigmoid" else "logits", columns)
+    if head == "logits" and last != "linear":  # what a dense layer gives are logits, whatever a few pictures give
+        if last == "softmax" or is_distribution:
+            why = "the graph ends in a softmax" if last == "softmax" else "its answers are from 0 to 1 and sum to 1"
+            raise ImportRefusedError(f"{origin}: {why}; another softmax would flatten them. Say --head softmax")
+        if wanted is None and (last == "bounded" or _are_probabilities(numbers)):
+            why = "ends in a function such as tanh" if last == "bounded" else "answers values from 0 to 1 only"
+            raise ImportRefusedError(
+                f"{origin}: the network {why}, so what its values are cannot be told; say it:", CHOICES
+            )
     return Ending(head, "probabilities" if head == "softmax" else "logits", columns)
+
+
+def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
+    return bool(((numbers >= 0) & (numbers <= 1 + _SUM_TOLERANCE)).all())
+
+
+def _values_of_sigmoids(
+    last: LastOperation, numbers: NDArray[np.float64], said: ValuesAre | None, origin: str
+) -> ValuesAre:
+    """Whether a sigmoid is in the graph: a second one would leave every probability between 0.5 and 0.73."""
+    if last == "softmax":
+        why = "of one value is always 1" if numbers.shape[1] == 1 else "says that exactly one label is true"
+        raise ImportRefusedError(f"{origin}: the graph ends in a softmax, which {why}; a sigmoid does not belong to it")
+    fits = _are_probabilities(numbers)
+    if said == "probabilities" and not fits:
+        worst = numbers.flat[np.abs(numbers - 0.5).argmax()]
+        raise ImportRefusedError(f"--values probabilities: {origin} answers {worst:.4g}, which is none; say logits")
+    if last == "sigmoid" and said == "logits":
+        raise ImportRefusedError(f"--values logits: {origin} ends in a sigmoid already; leave it out")
+    if said is not None:
+        return said
+    if last == "sigmoid":
+        return "probabilities"
+    if last == "bounded":
+        raise ImportRefusedError(
+            f"{origin}: the network ends in a function such as tanh, whose values are neither probabilities nor "
+            "logits; export it without, or say what they are:",
+            _VALUES,
+        )
+    if fits and last != "linear":
+        raise ImportRefusedError(
+            f"{origin}: the network answers values from 0 to 1 and does not end in a sigmoid, so whether they are "
+            "probabilities cannot be told; say it:",
+            _VALUES,
+        )
+    return "logits"
 
 
 def _told_by_graph(last: LastOperation, columns: int, labels: int | None, origin: str) -> Head:

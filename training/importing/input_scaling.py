@@ -28,7 +28,7 @@ def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing 
     """
     takers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        for tensor in node.input:
+        for tensor in node.input if node.op_type != "Shape" else ():
             takers.setdefault(tensor, []).append(node)
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     constants |= {

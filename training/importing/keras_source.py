@@ -11,7 +11,7 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
 from training.importing.onnx_graph import find_input, find_output
-from training.importing.onnx_source import input_size, last_operation
+from training.importing.onnx_source import as_columns, input_size, last_operation
 from training.importing.resizing import Resizing
 from training.importing.source import Answer, Source
 from training.importing.stated import Fact, Stated
@@ -56,20 +56,19 @@ def open_keras(path: Path, flags: Stated) -> Source:
         taken=taken,
         output=output,
         last=last_operation(model, output),
-        answer=_answer(function),
+        answer=_answer(function, path, output),
         stated=stated,
         scales_inside=scaling,
         inside=inside,
     )
 
 
-def _answer(function: tf.types.experimental.ConcreteFunction) -> Answer:
+def _answer(function: tf.types.experimental.ConcreteFunction, path: Path, output: str) -> Answer:
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
         pieces = [
             function(tf.constant(values[start : start + _BATCH])).numpy() for start in range(0, len(values), _BATCH)
         ]
-        whole: NDArray[np.generic] = np.concatenate(pieces)
-        return whole.reshape(len(values), -1)
+        return as_columns(np.concatenate(pieces), len(values), path, output)
 
     return answer
 

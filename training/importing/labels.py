@@ -77,7 +77,11 @@ class Labels:
                 places = {_index(key, origin): value for key, value in document.items()}
             if sorted(places) != list(range(len(places))):
                 raise ImportRefusedError(f"{origin}: the indices are not 0 to {len(places) - 1} without a gap")
-            return cls._from_entries([places[index] for index in range(len(places))], origin)
+            entries = [places[index] for index in range(len(places))]
+            if all(isinstance(entry, str) for entry in entries) and len(set(entries)) < len(entries):
+                # ImageNet has two cranes: where the file itself numbers its classes, the numbers tell them apart.
+                return cls._checked(entries, [str(index) for index in range(len(entries))], origin)
+            return cls._from_entries(entries, origin)
         raise ImportRefusedError(f'{origin}: neither a list of labels, nor {{"0": "cat", ...}}, nor {{"cat": 0, ...}}')
 
     def check_count(self, count: int, origin: str) -> None:

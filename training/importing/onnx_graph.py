@@ -5,6 +5,7 @@
     bytes -> parse -> external data, only from below the file's folder -> input: layout, type, size -> output: [N, K]
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -15,6 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper
 
 from training.errors import ImportRefusedError
+from training.importing.onnx_layout import find_channels
 from training.importing.terms import Layout
 
 MOST_FILE_BYTES: Final = (2 << 30) - (64 << 20)  # a protobuf message ends at 2 GiB
@@ -107,14 +109,24 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
         raise ImportRefusedError(
             f"{said}; pictures, [N, C, H, W] or [N, H, W, C], are needed: it is no image classifier"
         )
-    first, last = dims[1] in _CHANNELS, dims[3] in _CHANNELS
-    if first == last:
+    found = _declared(dims) or find_channels(model, value.name)
+    if found is None:
         raise ImportRefusedError(
-            f"{said}; which axis holds the channels cannot be told: 1 or 3 must stand in one place"
+            f"{said}; which axis holds the channels cannot be told: export it with a fixed number of channels, 1 or 3"
         )
-    layout: Layout = "NCHW" if first else "NHWC"
-    height, width, channels = (dims[2], dims[3], dims[1]) if first else (dims[1], dims[2], dims[3])
-    return NetworkInput(value.name, _TYPES[kind.elem_type], layout, height, width, channels or 0, dims[0])
+    layout, channels = found
+    if channels not in _CHANNELS:
+        raise ImportRefusedError(f"{said}; it takes {channels} channels, and pictures have 1 or 3")
+    height, width = dims[2:] if layout == "NCHW" else dims[1:3]
+    return NetworkInput(value.name, _TYPES[kind.elem_type], layout, height, width, channels, dims[0])
+
+
+def _declared(dims: Sequence[int | None]) -> tuple[Layout, int] | None:
+    """What a shape of four axes tells: 1 or 3 channels in one place."""
+    first, last = dims[1], dims[3]
+    if (first in _CHANNELS) == (last in _CHANNELS):
+        return None
+    return ("NCHW", first or 0) if first in _CHANNELS else ("NHWC", last or 0)
 
 
 def find_output(model: onnx.ModelProto, wanted: str | None, origin: str) -> str:

@@ -1,6 +1,6 @@
 """ONNX files as sources. Needs no TensorFlow: ONNX Runtime on the original file gives the answers to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +17,18 @@ from training.importing.stated import Stated
 from training.importing.terms import LastOperation
 
 _SILENT = 4
-_PASSING = ("Reshape", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze")
+_RESHAPING = ("Reshape", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze")
+_PASSING = (*_RESHAPING, "Clip", "Dropout", "QuantizeLinear", "DequantizeLinear")
 _LAST: dict[str, LastOperation] = {
     "Softmax": "softmax",
     "LogSoftmax": "log-softmax",
     "Sigmoid": "sigmoid",
+    "HardSigmoid": "sigmoid",
+    "Tanh": "bounded",
+    "Softsign": "bounded",
+    "Erf": "bounded",
 }
+_PRODUCTS = ("Gemm", "MatMul", "Conv", "MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv", "QGemm")
 
 
 def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Source:
@@ -86,9 +92,17 @@ def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
     name = output
     while (node := makers.get(name)) is not None:
         if node.op_type not in _PASSING:
-            return _LAST.get(node.op_type, "other")
+            return "linear" if _is_linear(node, makers) else _LAST.get(node.op_type, "other")
         name = node.input[0]
     return "other"
+
+
+def _is_linear(node: onnx.NodeProto, makers: Mapping[str, onnx.NodeProto]) -> bool:
+    """Whether it is a dense layer or a convolution, with its bias."""
+    if node.op_type == "Add":
+        before = [makers[name] for name in node.input if name in makers]
+        return any(maker.op_type in _PRODUCTS for maker in before)
+    return node.op_type in _PRODUCTS
 
 
 def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str, size: tuple[int, int]) -> Answer:
@@ -105,8 +119,11 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
         arranged = np.ascontiguousarray(values.transpose(0, 3, 1, 2) if taken.layout == "NCHW" else values)
         arranged = arranged.astype(taken.dtype)
-        pieces = [session.run([output], {taken.name: piece})[0] for piece in _batches(arranged, taken.batch)]
-        return _as_columns(np.concatenate([np.atleast_1d(piece) for piece in pieces])[: len(values)], path, output)
+        pieces = [
+            as_columns(session.run([output], {taken.name: piece})[0], len(piece), path, output)
+            for piece in _batches(arranged, taken.batch)
+        ]
+        return np.concatenate(pieces)[: len(values)]
 
     return answer
 
@@ -120,17 +137,23 @@ def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.
     return [filled[start : start + batch] for start in range(0, len(filled), batch)]
 
 
-def _as_columns(values: NDArray[np.generic], path: Path, output: str) -> NDArray[np.generic]:
-    """[N], [N, K] or [N, K, 1, 1] as [N, K].
+def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) -> NDArray[np.generic]:
+    """[N], [N, K] or [N, K, 1, 1] as [N, K]; [K], of one picture whose axis was squeezed out, as [1, K].
 
     Raises:
-        ImportRefusedError: it has other axes: not one value a class.
+        ImportRefusedError: it has other axes, or is not numbers with a fraction: not one value a class.
     """
-    if values.ndim == 1:
-        return values[:, np.newaxis]
-    if any(side != 1 for side in values.shape[2:]):
+    if values.dtype.kind != "f":
         raise ImportRefusedError(
-            f"{path}: its output {output!r} is {list(values.shape)} and not [N, K]: one value for each class is "
-            "needed. A detector or a segmentation network is no classifier"
+            f"{path}: its output {output!r} is {values.dtype} and not float: one probability or logit for each class "
+            "is needed. The number of the best class (ArgMax) is not enough; name another one with --output, or "
+            "export the network without it"
         )
-    return values.reshape(len(values), -1)
+    if values.ndim == 1 and rows == 1:
+        return values[np.newaxis]
+    if not values.ndim or len(values) != rows or any(side != 1 for side in values.shape[2:]):
+        raise ImportRefusedError(
+            f"{path}: its output {output!r} is {list(values.shape)} and not [{rows}, K] for {rows} pictures: one value "
+            "for each class is needed. A detector or a segmentation network is no classifier"
+        )
+    return values.reshape(rows, -1)

@@ -13,7 +13,7 @@ The presets, on pixels from 0 to 255:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
 _KEYS = ("mean", "std", "order", "scale")
+_REVERSED = ",order=BGR"
 
 CHOICES = """\
   --preprocessing unit       pixel / 255, from 0 to 1
@@ -34,6 +35,7 @@ CHOICES = """\
   --preprocessing imagenet   (pixel / 255 - mean) / std of ImageNet (torchvision, timm, keras.applications: DenseNet)
   --preprocessing caffe      BGR minus the means of ImageNet (keras.applications: ResNet50, VGG16)
   --preprocessing mean=0.5,0.5,0.5,std=0.25,0.25,0.25            on 0 to 1, as in torchvision; add ,order=BGR for BGR
+  --preprocessing unit,order=BGR   the same on BGR; likewise signed and raw
   --preprocessing mean=123.7,116.3,103.5,std=58.4,57.1,57.4,scale=255   the same on 0 to 255"""
 
 
@@ -69,8 +71,16 @@ class Preprocessing:
         }
         if text in presets:
             return presets[text]
+        plain = presets.get(text.removesuffix(_REVERSED))
+        if plain is not None and text.endswith(_REVERSED):
+            if len(plain.mean) > 1:
+                raise ImportRefusedError(
+                    f"--preprocessing {text}: {plain.name} has its own order; say the means in the order of the "
+                    "network's channels: mean=..,std=..,order=BGR"
+                )
+            return cls(plain.mean, plain.std, "BGR", text)
         if "=" not in text:
-            raise ImportRefusedError(f"--preprocessing {text}: it is none of\n{CHOICES}")
+            raise ImportRefusedError(f"--preprocessing {text}: it is none of", CHOICES)
         return cls._from_values(text)
 
     @classmethod
@@ -118,6 +128,18 @@ class Preprocessing:
         if self.order == "BGR" and channels != 3:
             raise ImportRefusedError(f"--preprocessing {self.name}: BGR needs 3 channels; the network takes {channels}")
 
+    def check_type(self, dtype: np.dtype[Any]) -> None:
+        """Checks that a network of whole numbers gets whole numbers.
+
+        Raises:
+            ImportRefusedError: uint8 would cut what this rule makes.
+        """
+        if dtype == np.uint8 and (set(self.mean) != {0.0} or set(self.std) != {1.0}):
+            raise ImportRefusedError(
+                f"--preprocessing {self.name}: the network takes uint8, which cannot hold its values; such a network "
+                "scales pixels itself. Say --preprocessing raw (or raw,order=BGR)"
+            )
+
     def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What a notebook would compute: uint8 [N, H, W, C] to float32 [N, H, W, C]."""
         values = images[..., ::-1] if self.order == "BGR" else images
@@ -147,15 +169,19 @@ class Preprocessing:
                 values[key] = [value]
             elif key:
                 values[key].append(word)
+            else:
+                raise ImportRefusedError(f"--preprocessing {text}: {word!r} is none of", CHOICES)
         try:
             mean = [float(value) for value in values.get("mean", ["0"])]
             std = [float(value) for value in values.get("std", ["1"])]
             (scale,) = (float(value) for value in values.get("scale", ["1"]))
         except ValueError:
-            raise ImportRefusedError(f"--preprocessing {text}: a value is not a number; examples:\n{CHOICES}") from None
+            raise ImportRefusedError(f"--preprocessing {text}: a value is not a number; examples:", CHOICES) from None
         order = values.get("order", ["RGB"])
         if order not in (["RGB"], ["BGR"]) or scale not in (1.0, 255.0):
             raise ImportRefusedError(f"--preprocessing {text}: order is RGB or BGR, scale is 1 or 255")
+        if not np.isfinite([*mean, *std]).all():
+            raise ImportRefusedError(f"--preprocessing {text}: a value is not finite")
         if scale == 1 and max(map(abs, (*mean, *std))) > 1:
             raise ImportRefusedError(
                 f"--preprocessing {text}: values above 1 do not belong to pixels from 0 to 1; "

@@ -6,6 +6,7 @@ source                 rule                                                  sai
 torchvision            ``shortest-edge:256``, crop 224                       ``Resize(256), CenterCrop(224)``
 timm, ``center``       shortest edge to floor(size / crop_pct), crop size    ``pretrained_cfg``
 transformers           ``shortest_edge`` and ``crop_size``, or a stretch     ``preprocessor_config.json``
+transformers, DeiT     ``stretch:256``, crop 224                             ``preprocessor_config.json``
 Keras data sets        ``stretch``, bilinear without antialiasing            ``image_dataset_from_directory``
 Keras ``load_img``     ``stretch``, nearest                                  ``load_img(target_size=...)``
 =====================  ====================================================  =====================================
@@ -23,9 +24,10 @@ CHOICES = """\
   --resize stretch              to the input's size, whatever the proportions (Keras data sets, ViT)
   --resize cover                until it fills the input; the centre is cropped
   --resize contain              until it fits the input; the rest is padded with black
-  --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)"""
+  --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
+  --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
-_EDGE = re.compile(r"shortest-edge:([1-9]\d{0,4})")
+_EDGE = re.compile(r"(shortest-edge|stretch):([1-9]\d{0,4})")
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
 
@@ -35,7 +37,8 @@ class Resizing:
 
     Attributes:
         fit: how other proportions are treated.
-        edge: of ``shortest-edge``: what the shorter side is scaled to, in pixels, before the centre is cropped.
+        edge: of ``shortest-edge`` and ``stretch``: what the shorter side is scaled to, in pixels, before the centre is
+            cropped.
         interpolation: the filter.
         antialias: whether the filter widens when the picture shrinks, as Pillow's does.
         crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers.
@@ -61,10 +64,10 @@ class Resizing:
             ImportRefusedError: it is none of the choices; lists them.
         """
         if edge := _EDGE.fullmatch(text):
-            return cls("shortest-edge", int(edge[1]))
+            return cls("stretch" if edge[1] == "stretch" else "shortest-edge", int(edge[2]))
         if text in get_args(Fit) and text != "shortest-edge":
             return cls(text)  # type: ignore[arg-type]  # mypy does not follow get_args
-        raise ImportRefusedError(f"--resize {text}: it is none of\n{CHOICES}")
+        raise ImportRefusedError(f"--resize {text}: it is none of", CHOICES)
 
     def crop_fraction(self, height: int, width: int) -> float:
         """The share of the shorter side that the crop keeps: what the contract has instead of ``edge``."""
@@ -98,7 +101,7 @@ class Resizing:
             raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
         if self.edge is not None and self.edge < max(height, width):
             raise ImportRefusedError(
-                f"--resize shortest-edge:{self.edge}: the crop of {height} x {width} does not fit into it"
+                f"--resize {self.fit}:{self.edge}: the crop of {height} x {width} does not fit into it"
             )
 
     def describe(self) -> str:
@@ -109,6 +112,8 @@ class Resizing:
             "contain": "scaled until it fits the input, and padded with black",
             "shortest-edge": f"scaled until its shorter side is {self.edge} pixels, and its centre is cropped",
         }
+        if self.fit == "stretch" and self.edge is not None:
+            ways["stretch"] = f"stretched to {self.edge} pixels, and its centre is cropped"
         smooth = "with" if self.antialias else "without"
         return f"{ways[self.fit]} ({self.interpolation}, {smooth} antialiasing)"
 

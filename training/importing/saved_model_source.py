@@ -13,7 +13,7 @@ from training.importing import tensorflow_graph
 from training.importing.input_scaling import find_scaling
 from training.importing.keras_source import ASSUMED_RESIZING
 from training.importing.onnx_graph import find_input, find_output
-from training.importing.onnx_source import input_size, last_operation
+from training.importing.onnx_source import as_columns, input_size, last_operation
 from training.importing.source import Answer, Source
 from training.importing.stated import Stated
 
@@ -94,7 +94,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         taken=taken,
         output=output,
         last=last_operation(model, output),
-        answer=_answer(concrete, spec.dtype),
+        answer=_answer(concrete, spec.dtype, path, key),
         stated=stated,
         scales_inside=scaling,
         inside=inside,
@@ -111,12 +111,11 @@ def _with_size(spec: tf.TensorSpec, flags: Stated, path: Path) -> tf.TensorSpec:
     return tf.TensorSpec(shape, spec.dtype, name="image")
 
 
-def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType) -> Answer:
+def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType, path: Path, output: str) -> Answer:
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
         starts = range(0, len(values), _BATCH)
         pieces = [function(tf.cast(values[start : start + _BATCH], dtype)).numpy() for start in starts]
-        whole: NDArray[np.generic] = np.concatenate(pieces)
-        return whole.reshape(len(values), -1)
+        return as_columns(np.concatenate(pieces), len(values), path, output)
 
     return answer
 

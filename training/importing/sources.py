@@ -39,7 +39,7 @@ def open_source(path: Path, flags: Stated) -> Source:
         ImportRefusedError: it is of no kind that can be read, or damaged.
     """
     if not path.exists():
-        raise ImportRefusedError(f"{path} does not exist; these can be imported:\n{CHOICES}")
+        raise ImportRefusedError(f"{path} does not exist; these can be imported:", CHOICES)
     if path.is_dir():
         return _open_folder(path, flags)
     kind = path.suffix.lower()
@@ -52,7 +52,7 @@ def open_source(path: Path, flags: Stated) -> Source:
             f"{path}: a {_PICKLES[kind]} file is a pickle, which runs code when it is read; export the model to ONNX "
             "(torch.onnx.export) and import that"
         )
-    raise ImportRefusedError(f"{path}: {kind or 'a file without an ending'} cannot be imported; these can:\n{CHOICES}")
+    raise ImportRefusedError(f"{path}: {kind or 'a file without an ending'} cannot be imported; these can:", CHOICES)
 
 
 def _open_folder(path: Path, flags: Stated) -> Source:

@@ -7,14 +7,15 @@
 Each fact keeps where it came from, so that the model card can say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
+from training.errors import ImportRefusedError
 from training.importing.labels import Labels
 from training.importing.preprocessing import Preprocessing
 from training.importing.resizing import Resizing
-from training.importing.terms import Head
+from training.importing.terms import Head, ValuesAre
 
 T = TypeVar("T")
 
@@ -26,10 +27,40 @@ class Fact(Generic[T]):
     Attributes:
         value: what.
         origin: where: a flag, a metadata key, a file and its key.
+        is_assumed: nobody said it; it is what most do, and the command says so.
     """
 
     value: T
     origin: str
+    is_assumed: bool = False
+
+
+class Unclear(Fact[Any]):
+    """What a file says and what cannot be taken: an import that needs it is refused, unless a flag says it."""
+
+    __slots__ = ("error",)
+    error: ImportRefusedError
+
+    def __init__(self, error: ImportRefusedError) -> None:
+        object.__setattr__(self, "error", error)
+        object.__setattr__(self, "origin", str(error))
+
+    @property
+    def value(self) -> Any:
+        """There is none.
+
+        Raises:
+            ImportRefusedError: always; says why.
+        """
+        raise self.error
+
+
+def unless_refused(read: Callable[[], T], origin: str) -> Fact[T]:
+    """What a reader finds in a file, or :class:`Unclear`."""
+    try:
+        return Fact(read(), origin)
+    except ImportRefusedError as error:
+        return Unclear(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +74,7 @@ class Stated:
         size: (height, width) of the input, in pixels.
         head: how the network ends.
         output: name of the output that classifies.
+        values: of a sigmoid head: probabilities, or logits.
     """
 
     labels: Fact[Labels] | None = None
@@ -51,6 +83,7 @@ class Stated:
     size: Fact[tuple[int, int]] | None = None
     head: Fact[Head] | None = None
     output: Fact[str] | None = None
+    values: Fact[ValuesAre] | None = None
 
     @classmethod
     def merged(cls, places: Sequence[Self]) -> Self:

@@ -8,7 +8,7 @@ Head = Literal["softmax", "logits", "sigmoid", "multi-label"]
 ValuesAre = Literal["probabilities", "logits"]
 """What a graph computes."""
 
-LastOperation = Literal["softmax", "log-softmax", "sigmoid", "other"]
+LastOperation = Literal["softmax", "log-softmax", "sigmoid", "bounded", "linear", "other"]
 """What makes the values of a graph's output."""
 
 Layout = Literal["NCHW", "NHWC"]

@@ -26,8 +26,13 @@ def write_network(
     front: Sequence[onnx.NodeProto] = (),
     constants: Mapping[str, np.ndarray] | None = None,
     outputs: Sequence[str] = (),
+    tail: Sequence[onnx.NodeProto] = (),
+    answers: tuple[int, Sequence[int | str]] | None = None,
 ) -> Path:
-    """A convolution, global pooling and one dense layer with random weights, so that every pixel value matters."""
+    """A convolution, global pooling and one dense layer with random weights, so that every pixel value matters.
+
+    ``tail`` are nodes that take ``logits``, and ``answers`` type and shape of what the last one makes.
+    """
     rng = np.random.default_rng(7)
     kind = np.dtype(dtype)
     weights = kind if kind != np.uint8 else np.dtype(np.float32)
@@ -60,9 +65,12 @@ def write_network(
         nodes.append(helper.make_node("Softmax", ["sum"], ["softmax"], axis=1))
     elif head == "sigmoid":
         nodes.append(helper.make_node("Sigmoid", ["sum"], ["sigmoid"]))
+    nodes += tail
     shape = [batch, *sides, 3] if layout == "NHWC" else [batch, 3, *sides]
     element = _TYPES[weights.name]
     given = [helper.make_tensor_value_info(head, element, [batch, classes])]
+    if answers is not None:
+        given = [helper.make_tensor_value_info(tail[-1].output[0], *answers)]
     given += [helper.make_tensor_value_info(name, element, [batch, 8]) for name in outputs]
     graph = helper.make_graph(
         nodes,

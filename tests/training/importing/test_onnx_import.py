@@ -72,6 +72,27 @@ def test_its_answers_are_those_of_the_original(form: dict[str, Any], tmp_path: P
     assert (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text().count("not measured") == 1
 
 
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_an_input_that_leaves_all_its_axes_open(layout: str, tmp_path: Path, labels: Path) -> None:
+    """As exporters of Hugging Face write it."""
+    source = write_network(tmp_path / "net.onnx", layout=layout)
+    model = onnx.load(source)
+    for index, dim in enumerate(model.graph.input[0].type.tensor_type.shape.dim):
+        dim.dim_param = f"axis_{index}"
+    onnx.save(model, source)
+    assert run_import(source, tmp_path, "--labels", str(labels), *RULES, "--size", "16") == 0
+
+
+@pytest.mark.parametrize("rule", ["unit", "imagenet", "signed"])
+def test_a_network_of_whole_numbers_gets_whole_numbers(
+    rule: str, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_network(tmp_path / "net.onnx", dtype=np.uint8, layout="NHWC")
+    words = ["--labels", str(labels), "--preprocessing", rule, "--resize", "stretch"]
+    assert run_import(source, tmp_path, *words) == 2
+    assert "takes uint8" in capsys.readouterr().err
+
+
 def test_data_beside_the_file_is_read(tmp_path: Path, labels: Path) -> None:
     model = onnx.load(write_network(tmp_path / "whole.onnx"))
     onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)

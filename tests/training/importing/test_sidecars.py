@@ -12,7 +12,9 @@ from training.cli import main
 from training.errors import ImportRefusedError
 from training.importing.labels import Labels
 from training.importing.preprocessing import Preprocessing
+from training.importing.resizing import Resizing
 from training.importing.sidecars import huggingface, timm
+from training.importing.stated import Stated
 from training.onnx_classifier import OnnxClassifier
 
 _ID2LABEL = {str(index): f"leaf {index}" for index in range(CLASSES)}
@@ -37,6 +39,15 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 def metadata_of(tmp_path: Path, *arguments: str | Path) -> ModelMetadata:
     assert main(["import", *map(str, arguments), "--name", "beans", "--out", str(tmp_path / "models")]) == 0
     return OnnxClassifier.open(tmp_path / "models" / "beans" / "1" / "model.onnx").metadata
+
+
+def read_all(stated: Stated) -> tuple[Preprocessing, Resizing, tuple[int, int]]:
+    """What is stated of pictures; raises what it is refused with."""
+    assert stated.preprocessing is not None
+    assert stated.resizing is not None
+    pixels, resizing = stated.preprocessing.value, stated.resizing.value
+    assert stated.size is not None
+    return pixels, resizing, stated.size.value
 
 
 def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
@@ -97,7 +108,7 @@ def test_how_transformers_resizes(
     ("processor", "said"),
     [
         ({"image_processor_type": "UnheardOf", "size": 224}, "is not known"),
-        ({"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 224}}, "many sizes"),
+        ({"image_processor_type": "CLIPImageProcessor", "do_center_crop": False}, "many sizes"),
         (_VIT | {"resample": 9}, "none of Pillow's filters"),
         (_VIT | {"image_std": [0, 0, 0]}, "cannot be divided by"),
         (_VIT | {"image_mean": "grey"}, "is not numbers"),
@@ -108,8 +119,10 @@ def test_what_transformers_says_and_has_no_equal_is_refused(
 ) -> None:
     write_json(tmp_path / "config.json", {"model_type": "any"})
     write_json(tmp_path / "preprocessor_config.json", processor)
+    stated = huggingface.read(tmp_path)
+    assert stated is not None
     with pytest.raises(ImportRefusedError, match=said):
-        huggingface.read(tmp_path)
+        read_all(stated)
 
 
 def test_label_0_is_no_label(tmp_path: Path) -> None:
@@ -138,8 +151,67 @@ def test_a_timm_folder_says_everything(tmp_path: Path) -> None:
 def test_a_timm_rule_without_an_equal_is_refused(tmp_path: Path) -> None:
     pretrained = {"input_size": [3, 224, 224], "crop_mode": "border", "crop_pct": 0.9}
     write_json(tmp_path / "config.json", {"architecture": "resnet18", "pretrained_cfg": pretrained})
+    stated = timm.read(tmp_path)
+    assert stated is not None
     with pytest.raises(ImportRefusedError, match="crop_mode 'border'"):
-        timm.read(tmp_path)
+        read_all(stated)
+
+
+def test_what_has_no_equal_is_said_by_flags(tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    write_network(folder / "model.onnx")
+    write_json(folder / "config.json", {"model_type": "vit", "id2label": _ID2LABEL})
+    write_json(folder / "preprocessor_config.json", {"image_processor_type": "MyImageProcessor"})
+    assert main(["import", str(folder), "--name", "beans", "--out", str(tmp_path / "models")]) == 2
+    said = metadata_of(tmp_path, folder, "--preprocessing", "unit", "--resize", "cover")
+    assert said.fit == "cover"
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "pixel_rule", "fitted"),
+    [
+        ("Levit", {"size": {"shortest_edge": 224}}, (0.485, 0.229, "RGB"), ("shortest-edge", 256, (224, 224))),
+        ("PoolFormer", {"size": {"shortest_edge": 224}}, (0.485, 0.229, "RGB"), ("shortest-edge", 248, (224, 224))),
+        ("MobileViT", {"size": {"shortest_edge": 288}}, (0, 1, "BGR"), ("shortest-edge", 288, (256, 256))),
+        ("EfficientNet", {"size": {"height": 224, "width": 224}}, (0.5, 0.25, "RGB"), ("stretch", None, (224, 224))),
+        ("DeiT", {"size": 256}, (0.5, 0.5, "RGB"), ("stretch", 256, (224, 224))),
+        ("ViT", {"do_normalize": False}, (0, 1, "RGB"), ("stretch", None, (224, 224))),
+    ],
+)
+def test_what_a_processor_does_by_its_class(
+    kind: str, values: dict[str, Any], pixel_rule: tuple[float, float, str], fitted: tuple[Any, ...], tmp_path: Path
+) -> None:
+    mean, std, order = pixel_rule
+    write_json(tmp_path / "config.json", {"model_type": "any", "id2label": _ID2LABEL})
+    write_json(tmp_path / "preprocessor_config.json", {"image_processor_type": f"{kind}ImageProcessorFast", **values})
+    stated = huggingface.read(tmp_path)
+    assert stated is not None
+    pixels, resizing, size = read_all(stated)
+    assert (pixels.mean[0], pixels.std[0], pixels.order) == pytest.approx((mean * 255, std * 255, order))
+    assert (resizing.fit, resizing.edge, size) == fitted
+
+
+def test_a_processor_without_a_name_is_that_of_its_model(tmp_path: Path) -> None:
+    write_json(tmp_path / "config.json", {"model_type": "levit", "label2id": {"b": 1, "a": 0}})
+    write_json(tmp_path / "preprocessor_config.json", {"size": 224})
+    stated = huggingface.read(tmp_path)
+    assert stated is not None
+    assert stated.labels is not None
+    assert stated.labels.value.names == ("a", "b")
+    assert read_all(stated)[1].edge == 256
+
+
+def test_two_cranes_of_a_numbered_list_are_told_apart_by_their_numbers() -> None:
+    labels = Labels.from_json({"1": "crane", "0": "crane", "2": "heron"}, "id2label")
+    assert labels.class_names == ("crane (0)", "crane (1)", "heron")
+
+
+def test_ultralytics_stretches_to_sides_that_differ(tmp_path: Path) -> None:
+    names = str({index: f"part {index}" for index in range(CLASSES)})
+    written = {"task": "classify", "imgsz": "[16, 32]", "names": names}
+    path = write_network(tmp_path / "yolo.onnx", head="softmax", metadata=written, sides=(16, 32))
+    assert metadata_of(tmp_path, path).fit == "stretch"
 
 
 def test_ultralytics_writes_it_into_the_file(tmp_path: Path) -> None:
@@ -239,6 +311,7 @@ def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
     [
         ("mean=0.5,std=0.25", (127.5,), (63.75,), "RGB"),
         ("mean=0.5,0.4,0.3,std=0.2,0.2,0.2,order=BGR", (127.5, 102, 76.5), (51, 51, 51), "BGR"),
+        ("raw,order=BGR", (0,), (1,), "BGR"),
         ("mean=103.9,116.8,123.7,std=1,scale=255,order=BGR", (103.9, 116.8, 123.7), (1,), "BGR"),
     ],
 )
@@ -249,7 +322,19 @@ def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple
     assert rule.order == order
 
 
-@pytest.mark.parametrize("text", ["mean=x", "mean=1,std=0", "mode=torch", "mean=120", "order=RBG", "std=0.5,std=0.5"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mean=x",
+        "mean=1,std=0",
+        "mode=torch",
+        "mean=120",
+        "order=RBG",
+        "std=0.5,std=0.5",
+        "raw,mean=0",
+        "caffe,order=BGR",
+    ],
+)
 def test_preprocessing_that_cannot_be(text: str) -> None:
     with pytest.raises(ImportRefusedError):
         Preprocessing.parse(text)

@@ -14,7 +14,7 @@ from training.errors import ImportRefusedError
 from training.importing.labels import Labels
 from training.importing.preprocessing import ChannelOrder, Preprocessing
 from training.importing.resizing import Resizing
-from training.importing.stated import Fact, Stated
+from training.importing.stated import Fact, Stated, unless_refused
 from training.importing.terms import Head
 
 _FITS: dict[str, Fit] = {"standard": "stretch", "crop": "cover", "fit_to_window_letterbox": "contain"}
@@ -47,13 +47,15 @@ def _ultralytics(props: Mapping[str, str]) -> Stated:
     size = _literal(props, "imgsz") if "imgsz" in props else None
     if not isinstance(names, Mapping):
         raise ImportRefusedError("metadata names: a mapping from index to label is looked for")
-    labels = Labels.from_json({str(key): value for key, value in names.items()}, "metadata names")
     is_pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)
     return Stated(
-        labels=Fact(labels, "metadata `names` (Ultralytics)"),
+        labels=unless_refused(
+            lambda: Labels.from_json({str(key): value for key, value in names.items()}, "metadata names"),
+            "metadata `names` (Ultralytics)",
+        ),
         preprocessing=Fact(Preprocessing.parse("unit"), "Ultralytics scales to 0..1 and subtracts nothing"),
-        resizing=Fact(
-            _ultralytics_resizing(size if is_pair else None), "Ultralytics: Resize(shortest edge), CenterCrop"
+        resizing=unless_refused(
+            lambda: _ultralytics_resizing(size if is_pair else None), "Ultralytics: Resize(imgsz), CenterCrop(imgsz)"
         ),
         size=Fact((size[0], size[1]), "metadata `imgsz` (Ultralytics)") if is_pair and size else None,
         head=Fact(_HEAD, "Ultralytics: the softmax is in the graph"),
@@ -61,33 +63,48 @@ def _ultralytics(props: Mapping[str, str]) -> Stated:
 
 
 def _ultralytics_resizing(size: list[int] | None) -> Resizing:
-    if size is not None and size[0] == size[1]:
-        return Resizing("shortest-edge", size[0], exif=True)
-    return Resizing("cover", exif=True)
+    """A square is cut out; sides that differ are what ``T.Resize((height, width))`` makes: a stretch."""
+    if size is None:
+        raise ImportRefusedError("metadata imgsz: Ultralytics does not say the size; say --resize")
+    return Resizing("shortest-edge", size[0], exif=True) if size[0] == size[1] else Resizing("stretch", exif=True)
 
 
 def _openvino(props: Mapping[str, str]) -> Stated:
     stated: dict[str, Fact[Any]] = {}
     if "labels" in props:
-        labels = Labels.from_json(props["labels"].split(), "metadata `model_info labels`")
-        stated["labels"] = Fact(labels, "metadata `model_info labels` (OpenVINO)")
+        stated["labels"] = unless_refused(
+            lambda: Labels.from_json(props["labels"].split(), "metadata `model_info labels`"),
+            "metadata `model_info labels` (OpenVINO)",
+        )
     if props.keys() & {"mean_values", "scale_values", "reverse_input_channels"}:
-        mean = _numbers(props.get("mean_values", "0"), "mean_values")
-        std = _numbers(props.get("scale_values", "1"), "scale_values")
-        is_reversed = props.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
-        order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO's own pictures are BGR
-        pixels = Preprocessing.on_unit_range(mean, std, order=order, name="OpenVINO", white=1.0)
-        stated["preprocessing"] = Fact(pixels, "metadata `model_info mean_values, scale_values` (OpenVINO)")
+        stated["preprocessing"] = unless_refused(
+            lambda: _openvino_pixels(props), "metadata `model_info mean_values, scale_values` (OpenVINO)"
+        )
     if "resize_type" in props:
-        fit = _FITS.get(props["resize_type"])
-        if fit is None:
-            raise ImportRefusedError(
-                f"metadata `model_info resize_type`: {props['resize_type'][:40]!r} is none of {', '.join(_FITS)}"
-            )
-        stated["resizing"] = Fact(Resizing(fit, antialias=False), "metadata `model_info resize_type` (OpenVINO)")
+        stated["resizing"] = unless_refused(
+            lambda: _openvino_resizing(props), "metadata `model_info resize_type` (OpenVINO)"
+        )
     if props.get("multilabel", "").lower() in ("true", "yes", "1"):
         stated["head"] = Fact("multi-label", "metadata `model_info multilabel` (OpenVINO)")
     return Stated(**stated)
+
+
+def _openvino_pixels(props: Mapping[str, str]) -> Preprocessing:
+    mean = _numbers(props.get("mean_values", "0"), "mean_values")
+    std = _numbers(props.get("scale_values", "1"), "scale_values")
+    is_reversed = props.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
+    order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO's own pictures are BGR
+    return Preprocessing.on_unit_range(mean, std, order=order, name="OpenVINO", white=1.0)
+
+
+def _openvino_resizing(props: Mapping[str, str]) -> Resizing:
+    fit = _FITS.get(props["resize_type"])
+    if fit is None:
+        raise ImportRefusedError(
+            f"metadata `model_info resize_type`: {props['resize_type'][:40]!r} is none of {', '.join(_FITS)}; say "
+            "--resize"
+        )
+    return Resizing(fit, antialias=False)
 
 
 def _standard(props: Mapping[str, str]) -> Stated:

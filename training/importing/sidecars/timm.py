@@ -13,7 +13,7 @@ from training.importing.labels import Labels
 from training.importing.preprocessing import Preprocessing
 from training.importing.resizing import Resizing
 from training.importing.sidecars.json_file import numbers, read_json
-from training.importing.stated import Fact, Stated
+from training.importing.stated import Fact, Stated, unless_refused
 from training.importing.terms import Head
 
 _MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
@@ -42,14 +42,20 @@ def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
     if not isinstance(pretrained, dict):
         raise ImportRefusedError(f"{origin}: pretrained_cfg is not an object")
     height, width, share = _input(pretrained, size, origin)
-    mean, std = numbers(pretrained, "mean", _MEAN, origin), numbers(pretrained, "std", _STD, origin)
     return Stated(
         labels=_labels(config, origin),
-        preprocessing=Fact(Preprocessing.on_unit_range(mean, std, name="as timm does"), f"{origin}, mean and std"),
-        resizing=Fact(_resizing(pretrained, height, width, share, origin), f"{origin}, crop_pct and crop_mode"),
+        preprocessing=unless_refused(lambda: _preprocessing(pretrained, origin), f"{origin}, mean and std"),
+        resizing=unless_refused(
+            lambda: _resizing(pretrained, height, width, share, origin), f"{origin}, crop_pct and crop_mode"
+        ),
         size=Fact((height, width), f"{origin}, input_size"),
         head=Fact(_HEAD, "timm answers logits"),
     )
+
+
+def _preprocessing(pretrained: dict[str, Any], origin: str) -> Preprocessing:
+    mean, std = numbers(pretrained, "mean", _MEAN, origin), numbers(pretrained, "std", _STD, origin)
+    return Preprocessing.on_unit_range(mean, std, name="as timm does")
 
 
 def _input(pretrained: dict[str, Any], size: tuple[int, int] | None, origin: str) -> tuple[int, int, float]:
@@ -79,8 +85,9 @@ def _resizing(pretrained: dict[str, Any], height: int, width: int, share: float,
     mode = pretrained.get("crop_mode", "center")
     if mode == "center" and height == width and 0 < share <= 1:
         return Resizing("shortest-edge", math.floor(height / share), interpolation)
-    if mode == "squash" and share == 1:
-        return Resizing("stretch", None, interpolation)
+    if mode == "squash" and height == width and 0 < share <= 1:
+        edge = math.floor(height / share)
+        return Resizing("stretch", None if edge == height else edge, interpolation)
     raise ImportRefusedError(
         f"{origin}: crop_mode {mode!r} with crop_pct {share} at {height} x {width} has no rule here; say --resize"
     )
@@ -92,7 +99,6 @@ def _labels(config: dict[str, Any], origin: str) -> Fact[Labels] | None:
         return None
     described = config.get("label_descriptions") or {}
     if isinstance(names, list) and isinstance(described, dict) and all(name in described for name in names):
-        return Fact(
-            Labels.from_json([[name, described[name]] for name in names], origin), f"{origin}, label_descriptions"
-        )
-    return Fact(Labels.from_json(names, f"{origin}, label_names"), f"{origin}, label_names")
+        pairs = [[name, described[name]] for name in names]
+        return unless_refused(lambda: Labels.from_json(pairs, origin), f"{origin}, label_descriptions")
+    return unless_refused(lambda: Labels.from_json(names, f"{origin}, label_names"), f"{origin}, label_names")

@@ -1,0 +1,83 @@
+"""How a network ends is read from its graph and its answers, and asked for where they do not tell: never guessed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from tests.training.importing.networks import write_labels, write_network
+from training.cli import main
+from training.onnx_classifier import OnnxClassifier
+
+_NODE = helper.make_node
+_FLOATS = (TensorProto.FLOAT, ["N", 5])
+_ONE = (TensorProto.FLOAT, ["N", 1])
+_HALVES = [_NODE("Softmax", ["logits"], ["a"]), _NODE("Softmax", ["product"], ["b"]), _NODE("Mean", ["a", "b"], ["p"])]
+_SOFTMAX = [_NODE("Exp", ["logits"], ["e"]), _NODE("ReduceSum", ["e"], ["z"]), _NODE("Div", ["e", "z"], ["p"])]
+_SOFTMAX[1].attribute.extend([helper.make_attribute("axes", [1]), helper.make_attribute("keepdims", 1)])
+_SIGMOID = [_NODE("Tanh", ["logits"], ["t"]), _NODE("Exp", ["t"], ["e"]), _NODE("Neg", ["e"], ["n"])]
+_SIGMOID.append(_NODE("Exp", ["n"], ["p"]))  # some other function with values from 0 to 1
+
+
+def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: object) -> int:
+    source = write_network(tmp_path / "net.onnx", classes=classes, opset=12, **form)  # type: ignore[arg-type]
+    labels = write_labels(tmp_path / "labels.txt", 2 if classes == 1 else classes)
+    rules = f"--name x --labels {labels} --preprocessing unit --resize stretch --out {tmp_path / 'models'} {words}"
+    return main(["import", str(source), *rules.split()])
+
+
+@pytest.mark.parametrize(
+    ("tail", "answers", "words", "said"),
+    [
+        (_SOFTMAX, _FLOATS, "", "Say --head softmax"),
+        (_HALVES, _FLOATS, "", "Say --head softmax"),
+        (_HALVES, _FLOATS, "--head logits", "Say --head softmax"),
+        (_SIGMOID, _FLOATS, "", "from 0 to 1 only"),
+        (_SIGMOID, _FLOATS, "--multi-label", "--values probabilities"),
+        (_SIGMOID, _ONE, "", "--values probabilities"),
+        ([_NODE("Tanh", ["logits"], ["p"])], _FLOATS, "", "such as tanh"),
+        ([_NODE("Tanh", ["logits"], ["p"])], _ONE, "", "such as tanh"),
+        ([_NODE("Softmax", ["logits"], ["p"])], _FLOATS, "--multi-label", "exactly one label"),
+        ([_NODE("Softmax", ["logits"], ["p"])], _ONE, "--head sigmoid", "always 1"),
+        ([_NODE("ArgMax", ["logits"], ["p"], axis=1)], (TensorProto.INT64, ["N", 1]), "", "ArgMax"),
+        ([], None, "--multi-label --values probabilities", "say logits"),
+        ([], None, "--values logits", "belongs to --head sigmoid"),
+    ],
+)
+def test_an_ending_that_does_not_tell_is_asked_for(
+    tail: Sequence[onnx.NodeProto],
+    answers: tuple[int, list[int | str]] | None,
+    words: str,
+    said: str,
+    *,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    classes = 1 if answers is not None and answers[1][1] == 1 else 5
+    assert import_network(tmp_path, words, classes=classes, tail=tail, answers=answers) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "models" / "x" / "1").exists()
+
+
+def test_what_is_said_of_it_is_taken(tmp_path: Path) -> None:
+    assert import_network(tmp_path, "--multi-label --values probabilities", tail=_SIGMOID, answers=_FLOATS) == 0
+    served = OnnxClassifier.open(tmp_path / "models" / "x" / "1" / "model.onnx")
+    answered = served.predict(np.zeros((1, 16, 16, 3), np.uint8))
+    assert answered.min() < 0.4  # a second sigmoid would leave nothing below one half
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_the_axis_of_a_single_picture_may_be_squeezed_out(classes: int, tmp_path: Path) -> None:
+    form = {"tail": [_NODE("Squeeze", ["logits"], ["p"])], "answers": (TensorProto.FLOAT, [classes]), "batch": 1}
+    assert import_network(tmp_path, "", classes=classes, **form) == 0
+
+
+def test_choices_stand_on_lines_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(write_network(tmp_path / "net.onnx")), "--name", "x", "--out", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("error: ")
+    assert sum(line.startswith("  --preprocessing ") for line in lines) >= 6
+    assert sum(line.startswith("  --resize ") for line in lines) >= 4
