@@ -86,10 +86,13 @@ WEBP_CHUNKS: Final = 256
 TIFF_STRIPS: Final = 65_536
 """Strips of a TIFF, over all planes: there may be one for each line."""
 
-TIFF_TILE_PIXELS: Final = 1024
-"""Pixels of a TIFF's tiles, on average: the specification lets them have 16 x 16, and writers make 64 x 64 and more."""
+TIFF_TILE_PIXELS: Final = 256
+"""Pixels of a TIFF's compressed tiles, on average: the specification lets them have 16 x 16."""
 
-TIFF_SPARE_TILES: Final = 64
+TIFF_RAW_TILE_PIXELS: Final = 1024
+"""The same of uncompressed ones, for each of which Pillow makes a decoder. Writers make 64 x 64 and more."""
+
+TIFF_SPARE_TILES: Final = 256
 """So many tiles may be smaller."""
 
 TIFF_EXPANSION: Final = 2

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.bounds import Cost, measure
-from imaging.color_profile import to_srgb, transform_of
+from imaging.color_profile import build_s, is_known, to_srgb, transform_of
 from imaging.errors import UnreadableError
 from imaging.fast_png import fast_png
 from imaging.fit import invert_if_light, pad, resize
@@ -41,10 +41,20 @@ class Examined(NamedTuple):
     header: Header
     cost: Cost
 
-    def estimate_s(self, target: Target) -> float:
-        """CPU time, in seconds, of :func:`decode`, on the core that :func:`imaging.meter.slowness` knows."""
+    def estimate_s(self, target: Target, *, is_apart: bool = False) -> float:
+        """CPU time, in seconds, of :func:`decode`, on the core that :func:`imaging.meter.slowness` knows.
+
+        Args:
+            target: what the model wants.
+            is_apart: in another process, which may not know the picture's colour profile.
+        """
         short_way = fast_png(target)
-        return short_way.estimate_s if short_way.takes(self.cost.data) else self.cost.estimate_s(self.header, target)
+        if short_way.takes(self.cost.data):
+            return short_way.estimate_s
+        estimate_s, profile = self.cost.estimate_s(self.header, target), self.cost.profile
+        if profile and target.icc and (is_apart or not is_known(profile)):
+            estimate_s += build_s(profile)
+        return estimate_s
 
 
 def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:

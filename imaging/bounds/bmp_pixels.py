@@ -1,7 +1,7 @@
 """What decoding a BMP takes: as much as it has pixels, and runs."""
 
 from imaging.bounds.cost import Cost
-from imaging.formats.bmp import layout_of
+from imaging.formats.bmp import layout_of, profile_of
 from imaging.formats.bmp_runs import Codes
 
 _OPEN_S, _PIXEL_S, _FIELD_PIXEL_S = 60e-6, 4e-9, 40e-9
@@ -20,5 +20,7 @@ def measure_bmp(data: bytes) -> Cost:
     layout = layout_of(data)
     if layout.has_runs and layout.width * layout.height:
         codes = Codes(memoryview(data)[layout.offset :], layout.width, layout.height, layout.bits)
-        return Cost(data, _RUNS_S + codes.count * _PAIR_S + len(codes.escapes) * _ESCAPE_S, _PIXEL_S)
-    return Cost(data, _OPEN_S, _FIELD_PIXEL_S if layout.has_bit_fields else _PIXEL_S)
+        work_s, pixel_s = _RUNS_S + codes.count * _PAIR_S + len(codes.escapes) * _ESCAPE_S, _PIXEL_S
+    else:
+        work_s, pixel_s = _OPEN_S, _FIELD_PIXEL_S if layout.has_bit_fields else _PIXEL_S
+    return Cost(data, work_s, pixel_s, profile=profile_of(data, layout))

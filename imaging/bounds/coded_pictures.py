@@ -48,5 +48,7 @@ def measure_heif(data: bytes) -> Cost:
 
 
 def _cost(data: bytes, byte_s: float, most_bytes: float, pixel_s: float) -> Cost:
-    pixels = max(width * height for width, height in read_container(data).sizes)
-    return Cost(data, _OPEN_S + min(len(data), pixels * most_bytes) * byte_s, pixel_s, is_bounded=False)
+    container = read_container(data)
+    pixels = max(width * height for width, height in container.sizes)
+    work_s = _OPEN_S + min(len(data), pixels * most_bytes) * byte_s
+    return Cost(data, work_s, pixel_s, is_bounded=False, profile=container.profile)

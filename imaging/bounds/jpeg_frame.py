@@ -9,6 +9,7 @@ _BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE = 0xC0,
 FRAMES = {_BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE}
 """The markers of the frames that Pillow decodes: neither lossless nor hierarchical ones."""
 
+_SAMPLE_BITS = 8
 _ALL_COEFFICIENTS = (1 << 64) - 1
 
 # Seconds on the core that `imaging.meter.slowness` knows; bench/reliability/slowest_pictures.py checks them.
@@ -40,6 +41,10 @@ class Frame:
     def __init__(self, kind: int, payload: bytes) -> None:
         if len(payload) < 6 or len(payload) < 6 + 3 * payload[5]:
             raise UnreadableError("its header is broken (a frame header that is cut short)")
+        if payload[0] != _SAMPLE_BITS:
+            raise UnreadableError(
+                f"it is a JPEG of {payload[0]} bits a channel, which is not read; save it with 8 bits, or as PNG"
+            )
         self._kind = kind
         self.height: int
         self.width: int

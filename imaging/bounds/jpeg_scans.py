@@ -38,7 +38,7 @@ def measure_jpeg(data: bytes) -> Cost:
     """
     segments = HeaderSegments(data)
     needed = segments.needed(_stop(data, segments))
-    return Cost(needed, _OPEN_S + segments.frame.work_s(len(needed)), _PIXEL_S)
+    return Cost(needed, _OPEN_S + segments.frame.work_s(len(needed)), _PIXEL_S, profile=segments.profile())
 
 
 def _stop(data: bytes, segments: HeaderSegments) -> int:

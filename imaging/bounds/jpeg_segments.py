@@ -10,6 +10,8 @@ the whole EXIF.
 """
 
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from imaging import limits
 from imaging.bounds.exif import minimal_exif
@@ -22,6 +24,11 @@ _DQT, _DHT, _DRI, _DAC, _COM, _TEM = 0xDB, 0xC4, 0xDD, 0xCC, 0xFE, 0x01
 _APP0, _APP1, _APP2, _APP14, _APP15 = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF
 _KEPT = {*FRAMES, _DQT, _DHT, _DRI, _DAC, _APP0, _APP14}
 _LEFT_OUT = {_COM, *range(_APP0, _APP15 + 1)}
+_OTHER_FRAMES: Mapping[int, str] = MappingProxyType(
+    dict.fromkeys((0xC3, 0xCB), "a lossless JPEG")
+    | dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "a hierarchical JPEG")
+    | {0xF7: "a JPEG-LS picture"}
+)
 _RESTARTS = range(0xD0, 0xD8)
 _NO_MARKERS = {0x00, 0xFF}
 _EXIF, _XMP, _PROFILE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
@@ -53,6 +60,7 @@ class HeaderSegments:
         self._kept = [data[:2]]
         self._exif: list[bytes] = []
         self._xmp: bytes | None = None
+        self._profile: list[bytes] = []
         self._profile_bytes = 0
         self._tables = 0
         frame: Frame | None = None
@@ -87,12 +95,21 @@ class HeaderSegments:
             if self._profile_bytes > limits.MAX_PROFILE_BYTES:
                 raise UnreadableError(f"its colour profile has more than {limits.MAX_PROFILE_BYTES} bytes")
             self._kept.append(self._data[start:end])
+            self._profile.append(self._data[content + len(_PROFILE) : end])
         elif marker == _APP1 and self._data.startswith(_EXIF, content):
             self._exif.append(self._data[content + len(_EXIF) : end])
         elif marker == _APP1 and self._data.startswith(_XMP, content):
             self._xmp = self._data[content + len(_XMP) : end]
+        elif marker in _OTHER_FRAMES:
+            raise UnreadableError(
+                f"it is {_OTHER_FRAMES[marker]}, which is not read; save it as an ordinary JPEG or PNG"
+            )
         elif marker not in _LEFT_OUT:
             raise UnreadableError(f"its header is broken (marker {marker:#04x} before the first scan)")
+
+    def profile(self) -> bytes:
+        """The colour profile, whose pieces each begin with their number and how many there are; empty without one."""
+        return b"".join(piece[2:] for piece in sorted(self._profile))
 
     def needed(self, stop: int) -> bytes:
         """The file without what no decoder needs.

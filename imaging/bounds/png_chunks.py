@@ -17,6 +17,8 @@ from imaging import limits
 from imaging.bounds.cost import Cost
 from imaging.bounds.exif import minimal_exif
 from imaging.bounds.inflation import DamagedError, inflate, inflate_head
+from imaging.color_codes import profile_of
+from imaging.color_profile import changes_nothing
 from imaging.errors import UnreadableError
 from imaging.formats.orientation import orientation_of
 
@@ -31,6 +33,7 @@ _KEPT = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"bKGD",
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _EXIF_TEXT, _XMP_KEY = "Raw profile type exif", b"XML:com.adobe.xmp"
 _KEY_BYTES = 80  # of a text, at most
+_PROFILE_NAME = b"icc"
 # (first column, first row, columns apart, rows apart) of each pass of Adam7.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _SHORT_CHUNK_BYTES = 1024  # such chunks of pixels are joined: Pillow takes longer over a chunk than over its bytes
@@ -53,12 +56,12 @@ class _Chunks:
         self._data = data
         self._kept: list[bytes] = []
         self._pixels: list[tuple[int, int]] = []
-        self._profile: bytes | None = None
         self._exif: bytes | None = None
         self._exif_text: str | None = None
         self._xmp: bytes | None = None
         self._is_needed_whole = False
         self.pixel_bytes = 0
+        self.profile = b""
         self.profile_bytes = 0
         self._walk()
 
@@ -90,9 +93,12 @@ class _Chunks:
 
     def _look_at(self, kind: bytes, data: bytes, start: int, end: int) -> None:
         """Takes from a chunk that is left out what a picture's meaning depends on."""
-        if kind == b"iCCP" and self._profile is None:
-            self._profile = _plain_profile(data[start:end])
+        if kind == b"iCCP" and not self.profile_bytes:
             self.profile_bytes = end - start
+            profile = self.profile or _profile(data[start:end])
+            self.profile = b"" if changes_nothing(profile) else profile
+        elif kind == b"cICP" and (profile := profile_of(*data[start:end][:2])):  # which outranks iCCP
+            self.profile = profile
         elif kind == b"eXIf" and end - start <= limits.MAX_EXIF_BYTES:
             self._exif = data[start:end]
         elif kind in _TEXTS:
@@ -107,8 +113,8 @@ class _Chunks:
         if self._is_needed_whole:
             return self._data
         parts = [self._data[:_FIRST]]
-        if self._profile is not None:
-            parts.append(_chunk(b"iCCP", self._profile))
+        if self.profile:  # so that it takes no time to inflate
+            parts.append(_chunk(b"iCCP", b"\0\0".join((_PROFILE_NAME, zlib.compress(self.profile, 0)))))
         orientation = orientation_of({"exif": self._exif, _EXIF_TEXT: self._exif_text, "xmp": self._xmp})
         if orientation != 1:
             parts.append(_chunk(b"eXIf", minimal_exif(orientation)))
@@ -139,7 +145,7 @@ def measure_png(data: bytes) -> Cost:
             f"{chunks.pixel_bytes} bytes of compressed pixels are more than the {raw_bytes} of its pixels uncompressed"
         )
     work_s = chunks.pixel_bytes * _BYTE_S + raw_bytes * _RAW_BYTE_S + chunks.profile_bytes * _PROFILE_BYTE_S
-    return Cost(chunks.needed(), _OPEN_S + work_s, _PIXEL_S)
+    return Cost(chunks.needed(), _OPEN_S + work_s, _PIXEL_S, profile=chunks.profile)
 
 
 def _raw_bytes(data: bytes) -> int:
@@ -166,14 +172,13 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     )
 
 
-def _plain_profile(content: bytes) -> bytes | None:
-    """An iCCP chunk's content, whose profile takes no time to inflate; None where it is damaged."""
-    name, _, rest = content.partition(b"\0")
+def _profile(content: bytes) -> bytes:
+    """The profile in an iCCP chunk; empty where it is damaged."""
+    _, _, rest = content.partition(b"\0")
     try:
-        profile = inflate(rest[1:], min(limits.MAX_PNG_PROFILE_BYTES, limits.PNG_PROFILE_RATIO * len(rest)))
+        return inflate(rest[1:], min(limits.MAX_PNG_PROFILE_BYTES, limits.PNG_PROFILE_RATIO * len(rest)))
     except DamagedError:
-        return None
-    return name + b"\0\0" + zlib.compress(profile, 0)
+        return b""
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:

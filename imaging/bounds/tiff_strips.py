@@ -18,10 +18,11 @@ from imaging.errors import UnreadableError
 from imaging.formats import tiff_directory as tags
 from imaging.formats.tiff_directory import Directory, Field
 
-_ROWS_A_STRIP, _TILE_WIDTH, _TILE_LENGTH = 278, 322, 323
+_ROWS_A_STRIP = 278
 _NONE, _LZW, _PACK_BITS, _ZSTD, _LZMA = 1, 5, 32773, 50000, 34925
 _FAX = {2, 3, 4}
-_YCBCR = 6
+_YCBCR, _LAB = 6, {8, 9, 10}
+_LAB_S = 8e-3  # Pillow makes a transform for each picture
 _BYTE_S = {_NONE: 1.5e-9, _LZW: 5e-9, _PACK_BITS: 2e-9, _ZSTD: 3e-9, _LZMA: 30e-9}  # of the samples
 _OTHER_BYTE_S, _FAX_PIXEL_S = 4.5e-9, 12e-9
 _BOUNDED = {_NONE, _LZW, _PACK_BITS}  # the others inflate, or are coded in scans and tables
@@ -55,7 +56,7 @@ class _Layout(NamedTuple):
         parts, offsets, lengths = math.ceil(height / rows) * planes, tags.STRIP_OFFSETS, tags.STRIP_BYTES
         most = limits.TIFF_STRIPS
         if tags.TILE_OFFSETS in directory.fields:
-            across, down = directory.value(_TILE_WIDTH, 0), directory.value(_TILE_LENGTH, 0)
+            across, down = directory.value(tags.TILE_WIDTH, 0), directory.value(tags.TILE_LENGTH, 0)
             if not across or not down:
                 raise UnreadableError("its header is broken (tiles without a size)")
             parts, offsets, lengths = (
@@ -64,7 +65,9 @@ class _Layout(NamedTuple):
                 tags.TILE_BYTES,
             )
             parts, rows = parts * planes, 0
-            most = width * height * planes // limits.TIFF_TILE_PIXELS + limits.TIFF_SPARE_TILES
+            is_raw = directory.value(tags.COMPRESSION, _NONE) == _NONE
+            tile_pixels = limits.TIFF_RAW_TILE_PIXELS if is_raw else limits.TIFF_TILE_PIXELS
+            most = min(most, width * height * planes // tile_pixels + limits.TIFF_SPARE_TILES)
         if parts > most:
             raise UnreadableError(f"it has {parts} strips or tiles; at most {most} are read for its size")
         return cls(offsets, lengths, rows, height, row_bytes, planes, parts, row_bytes * height * planes)
@@ -100,7 +103,16 @@ def measure_tiff(data: bytes) -> Cost:
     work_s = layout.raw_bytes * _BYTE_S.get(compression, _OTHER_BYTE_S) + layout.parts * _PART_S[is_raw]
     if compression in _FAX:
         work_s += layout.raw_bytes * 8 * _FAX_PIXEL_S
-    return Cost(file, _OPEN_S + work_s, _PIXEL_S, is_bounded=compression in _BOUNDED)
+    if directory.value(tags.PHOTOMETRIC, 0) in _LAB:
+        work_s += _LAB_S
+    profile = directory.fields.get(tags.PROFILE)
+    return Cost(
+        file,
+        _OPEN_S + work_s,
+        _PIXEL_S,
+        is_bounded=compression in _BOUNDED,
+        profile=b"" if profile is None else profile.raw,
+    )
 
 
 def _with_its_parts_only(directory: Directory, layout: _Layout) -> Directory:

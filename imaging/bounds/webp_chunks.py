@@ -81,7 +81,8 @@ def measure_webp(data: bytes) -> Cost:
         head[_FLAGS_AT] |= _HAS_EXIF
         parts.append(_CHUNK.pack(b"EXIF", len(exif)) + exif)
     struct.pack_into("<I", head, 4, _VP8X_END - 8 + sum(map(len, parts)))
-    return _cost(b"".join((head, *parts)), is_lossless=is_lossless)
+    profiles = (data[chunk.start + _CHUNK.size : chunk.end] for chunk in kept if chunk.kind == b"ICCP")
+    return _cost(b"".join((head, *parts)), is_lossless=is_lossless, profile=next(profiles, b""))
 
 
 def _chunks(data: bytes, end: int) -> list[_Chunk]:
@@ -107,10 +108,11 @@ def _is_lossless(data: bytes, chunk: _Chunk) -> bool:
     return chunk.kind == b"VP8L"
 
 
-def _cost(data: bytes, *, is_lossless: bool) -> Cost:
+def _cost(data: bytes, *, is_lossless: bool, profile: bytes = b"") -> Cost:
     pixels = webp.read_header(data).pixels
     if is_lossless:
         work_s = _OPEN_S + min(len(data), pixels * _LOSSLESS_MOST_BYTES) * _LOSSLESS_BYTE_S
-        return Cost(data, work_s, _LOSSLESS_PIXEL_S, is_bounded=False)
+        return Cost(data, work_s, _LOSSLESS_PIXEL_S, is_bounded=False, profile=profile)
     work_s = _OPEN_S + len(data) * _BYTE_S
-    return Cost(data, work_s, _PIXEL_S, is_bounded=work_s + pixels * _PIXEL_S <= _MOST_ALONE_S)
+    is_bounded = work_s + pixels * _PIXEL_S <= _MOST_ALONE_S
+    return Cost(data, work_s, _PIXEL_S, is_bounded, profile)

@@ -39,4 +39,6 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
         data = b"".join([data[:8], b"avif", memoryview(data)[12:]])
     picture = open_with(AvifImagePlugin.AvifImageFile, data, header)
     load(picture)
+    if "icc_profile" not in picture.info and (profile := read_container(data).profile):
+        picture.info["icc_profile"] = profile  # of its code points, which Pillow does not tell
     return picture

@@ -81,7 +81,7 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     else:
         picture = open_with(BmpImageFile, data, header)
         load(picture)
-    if profile := _profile(data, layout):
+    if profile := profile_of(data, layout):
         picture.info["icc_profile"] = profile
     return picture
 
@@ -101,7 +101,8 @@ def layout_of(data: bytes) -> Layout:
         return Layout(header_size, width, abs(height), height < 0, bits, compression, offset)
 
 
-def _profile(data: bytes, layout: Layout) -> bytes:
+def profile_of(data: bytes, layout: Layout) -> bytes:
+    """The colour profile of a header of version 5; empty where there is none."""
     if layout.header_size < 124 or data[70:74] != _EMBEDDED:
         return b""
     offset, length = struct.unpack_from("<II", data, _FILE_HEADER + 112)

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from imaging.color_codes import profile_of
 from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading
 
@@ -34,11 +35,13 @@ class Container(NamedTuple):
         configurations: contents of the ``hvcC`` boxes, which set up HEVC's codec.
         items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``, as far as it is stored in one piece
             or several.
+        profile: the colour profile of the primary picture, or one of what its code points mean; empty without either.
     """
 
     sizes: list[tuple[int, int]]
     configurations: list[bytes]
     items: list[tuple[bytes, bytes]]
+    profile: bytes
 
 
 def brands(data: bytes) -> list[bytes]:
@@ -59,14 +62,16 @@ def read_container(data: bytes) -> Container:
         meta = next((box.content[4:] for box in walk(view) if box.kind == b"meta"), None)
         if meta is None:
             raise UnreadableError("its header is broken (it describes no still picture)")
-        container = Container([], [], [])
         parts = {box.kind: box.content for box in walk(meta)}
-        for box in walk(parts.get(b"iprp", view[:0])):
-            for entry in walk(box.content) if box.kind == b"ipco" else ():
-                if entry.kind == b"ispe":
-                    container.sizes.append(struct.unpack_from(">II", entry.content, 4))
-                elif entry.kind == b"hvcC":
-                    container.configurations.append(bytes(entry.content))
+        properties = list(walk(parts.get(b"iprp", view[:0])))
+        entries = [entry for box in properties if box.kind == b"ipco" for entry in walk(box.content)]
+        places = _places_of_primary(parts.get(b"pitm", view[:0]), properties)
+        container = Container([], [], [], _profile([entries[at - 1] for at in places if 0 < at <= len(entries)]))
+        for entry in entries:
+            if entry.kind == b"ispe":
+                container.sizes.append(struct.unpack_from(">II", entry.content, 4))
+            elif entry.kind == b"hvcC":
+                container.configurations.append(bytes(entry.content))
         if not container.sizes:
             raise UnreadableError("its header is broken (it declares no size)")
         kinds = dict(_item_kinds(parts.get(b"iinf", view[:0])))
@@ -94,6 +99,33 @@ def walk(view: memoryview) -> Iterator[Box]:
         yield Box(kind, view[at + start : at + length])
         at += length
     raise UnreadableError("its header is broken (too many boxes)")
+
+
+def _places_of_primary(content: memoryview, properties: list[Box]) -> list[int]:
+    """Which properties belong to the primary picture, counted from 1, from ``pitm`` and ``ipma``."""
+    if not content:
+        return []
+    primary = _Cursor(content[4:]).number(2 if content[0] == 0 else 4)
+    places: list[int] = []
+    for box in properties:
+        if box.kind != b"ipma":
+            continue
+        version, flags, cursor = box.content[0], box.content[3], _Cursor(box.content[4:])
+        place_bytes = 2 if flags & 1 else 1
+        for _ in range(cursor.number(4)):
+            item = cursor.number(2 if version == 0 else 4)
+            found = [cursor.number(place_bytes) for _ in range(cursor.number(1))]
+            if item == primary:
+                places += (place & ~(0x80 << 8 * (place_bytes - 1)) for place in found)
+    return places
+
+
+def _profile(properties: list[Box]) -> bytes:
+    """The ICC profile among a picture's properties, or else the one that its code points mean."""
+    colors = [bytes(entry.content) for entry in properties if entry.kind == b"colr"]
+    profiles = [color[4:] for color in colors if color[:4] in {b"prof", b"rICC"}]
+    codes = [struct.unpack_from(">HH", color, 4) for color in colors if color[:4] == b"nclx"]
+    return next(iter((*profiles, *(profile_of(*numbers) for numbers in codes), b"")))
 
 
 def _item_kinds(content: memoryview) -> Iterator[tuple[int, bytes]]:

@@ -1,7 +1,6 @@
 """HEIC (ISO/IEC 23008-12 with HEVC), as phones write it: with the optional package ``pi-heif``, which only decodes."""
 
 import io
-from typing import Any
 
 from PIL import Image
 
@@ -53,11 +52,7 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
     """
     with Reading("its pixels are truncated or broken"):
         file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
-        return _as_pillow(file)
-
-
-def _as_pillow(file: Any) -> Image.Image:
-    picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
-    if profile := file.info.get("icc_profile"):
+        picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
+    if profile := file.info.get("icc_profile") or read_container(data).profile:
         picture.info["icc_profile"] = profile
     return picture

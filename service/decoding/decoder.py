@@ -189,7 +189,7 @@ class Decoder:
                 picture.cost.data,
                 target,
                 seen,
-                cpu_s=most_cpu_s(picture.estimate_s(target)),
+                cpu_s=most_cpu_s(picture.estimate_s(target, is_apart=True)),
                 memory_bytes=decoded_bytes(picture.header, target) + len(picture.cost.data) + _CHILD_BYTES,
                 deadline=deadline,
             )

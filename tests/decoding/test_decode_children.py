@@ -12,10 +12,11 @@ import pytest
 
 from bench.reliability.hostile_pictures import webp
 from bench.reliability.hostile_pictures.picture import encode, photo
-from imaging import Target, TooSlowError, UnreadableError, examine, read
+from imaging import Target, TooSlowError, UnreadableError, examine, most_cpu_s, read
 from service.decoding import DecodeChildren, Decoder, DecodeThreads, Upload
 from service.errors import DeadlineExceededError, InvalidImagesError
 from service.http.body_budget import BodyBudget
+from tests.imaging.profiles import P3_PRIMARIES, inks_profile, rgb_profile
 
 TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 GENEROUS = {"cpu_s": 10.0, "memory_bytes": 1 << 30, "deadline": time.perf_counter() + 1e5}
@@ -41,6 +42,14 @@ def test_a_child_makes_the_pixels_that_this_process_makes(children: DecodeChildr
     for data in (LOSSLESS, encode(photo(300, 200), "AVIF"), encode(photo(50, 50), "TIFF", compression="tiff_lzw")):
         assert np.array_equal(children.decode(data, TARGET, **GENEROUS), read(data, TARGET))
     assert len(processes()) == 1
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "LAB", "RGB"])
+def test_making_the_transform_of_a_colour_profile_is_no_reason_to_be_ended(children: DecodeChildren, mode: str) -> None:
+    profile = {"CMYK": inks_profile(), "LAB": b"", "RGB": rgb_profile(P3_PRIMARIES)}[mode]
+    data = encode(photo(50, 50).convert(mode), "TIFF", compression="tiff_adobe_deflate", icc_profile=profile)
+    cpu_s = most_cpu_s(examine(data).estimate_s(TARGET, is_apart=True))
+    assert np.array_equal(children.decode(data, TARGET, **GENEROUS | {"cpu_s": cpu_s}), read(data, TARGET))
 
 
 def test_a_file_that_takes_too_long_is_ended_and_the_next_is_read(children: DecodeChildren) -> None:

@@ -36,7 +36,12 @@ def largest_difference(pixels: NDArray[np.uint8], wanted: NDArray[np.generic]) -
 
 
 def write_tiff(
-    tags: Mapping[int, Sequence[int]], strips: Sequence[bytes], *, order: str = "<", is_big: bool = False
+    tags: Mapping[int, Sequence[int]],
+    strips: Sequence[bytes],
+    *,
+    order: str = "<",
+    is_big: bool = False,
+    is_tiled: bool = False,
 ) -> bytes:
     """A TIFF of one picture.
 
@@ -45,13 +50,15 @@ def write_tiff(
         strips: pixel data, one behind the other.
         order: ``<`` or ``>``.
         is_big: BigTIFF.
+        is_tiled: they are tiles.
     """
     offset_code, entry, value_bytes = ("Q", "HHQ", 8) if is_big else ("I", "HHI", 4)
     start = 16 if is_big else 8
     places = [start + sum(map(len, strips[:index])) for index in range(len(strips))]
     kind = _LONG8 if is_big else _LONG
     fields = {tag: (_SHORT if max(values) < 1 << 16 else _LONG, list(values)) for tag, values in tags.items()}
-    fields |= {273: (kind, places), 279: (kind, [len(strip) for strip in strips])}
+    offsets, lengths = (324, 325) if is_tiled else (273, 279)
+    fields |= {offsets: (kind, places), lengths: (kind, [len(strip) for strip in strips])}
     body = b"".join(strips)
     body += bytes((start + len(body)) % 2)
     place = start + len(body)

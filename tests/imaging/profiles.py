@@ -37,6 +37,18 @@ def grey_profile(gamma: float | None) -> bytes:
     return _profile(b"GRAY", {"kTRC": _curve(gamma)})
 
 
+def inks_profile(grid: int = 5) -> bytes:
+    """A profile of four inks: a table of so many levels of each."""
+    ink = np.linspace(0, 1, grid)
+    cyan, magenta, yellow, black = np.meshgrid(ink, ink, ink, ink, indexing="ij")
+    light = 100 * (1 - (cyan + magenta + yellow) / 3) * (1 - black)
+    lab = np.stack([light * 652.8, (128 + 50 * (magenta - cyan)) * 256, (128 + 50 * (yellow - magenta)) * 256], axis=-1)
+    table = b"mft2\0\0\0\0" + bytes((4, 3, grid, 0)) + struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
+    ends = struct.pack(">HH", 0, 65535)
+    table += struct.pack(">HH", 2, 2) + 4 * ends + lab.round().astype(">u2").tobytes() + 3 * ends
+    return _profile(b"CMYK", {"A2B0": table}, b"Lab ")
+
+
 def _xyz(place: tuple[float, float]) -> np.ndarray:
     x, y = place
     return np.array([x / y, 1.0, (1 - x - y) / y])
@@ -52,13 +64,13 @@ def _curve(gamma: float | None) -> bytes:
     return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
 
 
-def _profile(space: bytes, tags: dict[str, bytes]) -> bytes:
+def _profile(space: bytes, tags: dict[str, bytes], connection: bytes = b"XYZ ") -> bytes:
     text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79)
     tags = {"desc": text, "cprt": b"text\0\0\0\0none\0", "wtpt": _number(_D50), **tags}
     table, content, at = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for name, value in tags.items():
         table += name.encode() + struct.pack(">II", at + len(content), len(value))
         content += value.ljust((len(value) + 3) // 4 * 4, b"\0")
-    head = struct.pack(">I4sI4s4s4s", at + len(content), b"none", 0x02100000, b"mntr", space, b"XYZ ")
+    head = struct.pack(">I4sI4s4s4s", at + len(content), b"none", 0x02100000, b"mntr", space, connection)
     head += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", *(round(value * 65536) for value in _D50))
     return head.ljust(128, b"\0") + table + content

@@ -1,6 +1,8 @@
 """An embedded profile that is not sRGB's is applied after the resize; a broken one is ignored."""
 
 import io
+import struct
+import zlib
 from dataclasses import replace
 from importlib.util import find_spec
 
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from imaging import Target, read
+from imaging import Target, decode, examine, fast_png, read
 from imaging.color_profile import transform_of
 from tests.imaging.files import encode, largest_difference, photo, read_whole
 from tests.imaging.profiles import ADOBE_PRIMARIES, P3_PRIMARIES, SRGB_PRIMARIES, grey_profile, rgb_profile
@@ -139,3 +141,68 @@ def test_a_model_may_ignore_profiles() -> None:
     target = Target(30, 40, "RGB", "stretch", light_on_dark=False)
     assert np.array_equal(read(data, replace(target, icc=False)), np.asarray(photo(*SIZE)))
     assert not np.array_equal(read(data, target), np.asarray(photo(*SIZE)))
+
+
+def _with_code_points(data: bytes, primaries: int, transfer: int) -> bytes:
+    """An AVIF whose ``nclx`` box says other code points."""
+    at = data.index(b"colrnclx") + 8
+    return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+
+
+def _with_cicp(data: bytes, primaries: int, transfer: int) -> bytes:
+    """A PNG with a chunk of code points behind its header."""
+    content = b"cICP" + bytes((primaries, transfer, 0, 1))
+    return data[:33] + struct.pack(">I", 4) + content + struct.pack(">I", zlib.crc32(content)) + data[33:]
+
+
+@pytest.mark.parametrize(
+    ("codes", "profile"),
+    [
+        ((12, 13), P3),
+        ((12, 1), P3),
+        ((1, 8), rgb_profile(SRGB_PRIMARIES, gamma=1.0)),
+        ((1, 13), None),
+        ((2, 2), None),
+        ((5, 6), None),
+        ((9, 16), None),  # high dynamic range, which has no profile
+    ],
+)
+@pytest.mark.parametrize("kind", ["AVIF", "PNG"])
+def test_code_points_mean_what_a_profile_would_mean(kind: str, codes: tuple[int, int], profile: bytes | None) -> None:
+    plain = encode(photo(*SIZE), kind)
+    data = (_with_code_points if kind == "AVIF" else _with_cicp)(plain, *codes)
+    stored = read(plain, Target(30, 40, "RGB", "stretch", light_on_dark=False, icc=False))
+    wanted = stored if profile is None else _converted(Image.fromarray(stored), profile)
+    assert largest_difference(read_whole(data, SIZE), wanted) <= 1
+
+
+def test_a_profile_outranks_the_code_points_of_an_avif_and_yields_to_those_of_a_png() -> None:
+    for kind, change, wanted in (("AVIF", _with_code_points, ADOBE), ("PNG", _with_cicp, P3)):
+        data = encode(photo(*SIZE), kind, icc_profile=ADOBE)
+        assert examine(data).cost.profile == ADOBE
+        if kind == "PNG":
+            stored = read(data, Target(30, 40, "RGB", "stretch", light_on_dark=False, icc=False))
+            seen = read_whole(change(data, 12, 13), SIZE)
+            assert largest_difference(seen, _converted(Image.fromarray(stored), wanted)) <= 1
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_the_time_of_making_a_profiles_transform_is_in_the_estimate_until_it_is_known(kind: str) -> None:
+    target = Target(32, 32, "RGB", "cover", light_on_dark=False)
+    profile = rgb_profile(ADOBE_PRIMARIES, gamma=1.5 + "PNG JPEG WEBP TIFF AVIF".index(kind) / 50)
+    examined = examine(encode(photo(*SIZE), kind, icc_profile=profile))
+    before_s = examined.estimate_s(target)
+    assert before_s > 2e-3  # more than is decoded in the event loop
+    assert examined.estimate_s(replace(target, icc=False)) < before_s - 2e-3
+    decode(examined, target)
+    assert examined.estimate_s(target) < before_s - 2e-3
+    assert examined.estimate_s(target, is_apart=True) == before_s
+
+
+def test_a_png_with_a_known_profile_of_srgb_goes_the_short_way() -> None:
+    target = Target(32, 32, "RGB", "cover", light_on_dark=False)
+    data = encode(photo(32, 32), "PNG", icc_profile=rgb_profile(SRGB_PRIMARIES))
+    first = read(data, target)
+    known = examine(data)
+    assert fast_png(target).takes(known.cost.data)
+    assert np.array_equal(decode(known, target), first)

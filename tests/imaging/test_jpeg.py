@@ -156,3 +156,20 @@ def test_a_reduced_picture_looks_like_the_whole_one(size: tuple[int, int]) -> No
     picture = photo(*size)
     reduced = read(encode(picture, "JPEG", quality=95, subsampling=0), LARGE)
     assert np.abs(reduced.astype(int) - read(encode(picture, "PNG"), LARGE)).max() <= 6
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "name"),
+    [
+        (0xC3, 8, "a lossless JPEG"),
+        (0xC5, 8, "a hierarchical JPEG"),
+        (0xF7, 8, "a JPEG-LS picture"),
+        (0xC1, 12, "a JPEG of 12 bits"),
+    ],
+)
+def test_the_jpegs_that_are_not_read_are_named(marker: int, bits: int, name: str) -> None:
+    data = bytearray(encode(photo(16, 16), "JPEG"))
+    at = data.index(b"\xff\xc0")
+    data[at + 1], data[at + 4] = marker, bits
+    with pytest.raises(UnreadableError, match=f"it is {name}.*not read; save it"):
+        read_whole(bytes(data), (16, 16))

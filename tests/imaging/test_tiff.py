@@ -68,7 +68,7 @@ def test_grey_of_any_bits(bits: int, photometric: int, compression: int, order: 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
 @pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
-@pytest.mark.parametrize("bits", [8, 12, 16])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 12, 16])
 def test_colour_of_any_bits(bits: int, compression: int, order: str, *, planar: bool) -> None:
     samples = _samples(3, bits)
     data = _write(samples, bits, RGB, order=order, planar=planar, compression=compression)
@@ -201,3 +201,64 @@ def test_too_many_pixels_are_told_by_the_directory(*, is_big: bool) -> None:
 def test_tags_that_point_at_the_same_bytes_are_not_read_again_and_again() -> None:
     data = write_tiff({256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 700: [65536] * 16_000}, [bytes(64)])
     assert (read_whole(data, (8, 8), "L") == 0).all()
+
+
+def _tiles(samples: NDArray[np.uint16], bits: int, order: str, *, has_differences: bool) -> list[bytes]:
+    """The tiles of one plane, of samples [H, W, C], each filled up to 16 x 32."""
+    tall, wide = 16, 32
+    height, width, channels = samples.shape
+    filled = np.pad(samples, ((0, -height % tall), (0, -width % wide), (0, 0)), mode="edge")
+    tiles = []
+    for top in range(0, height, tall):
+        for left in range(0, width, wide):
+            tile = filled[top : top + tall, left : left + wide]
+            if has_differences:
+                tile = np.concatenate([tile[:, :1], (tile[:, 1:] - tile[:, :-1]) & (1 << bits) - 1], axis=1)
+            tiles.append(zlib.compress(_pack(tile.reshape(tall, wide * channels), bits, order)))
+    return tiles
+
+
+@pytest.mark.parametrize("has_differences", [False, True], ids=["plain", "differences"])
+@pytest.mark.parametrize("planar", [False, True], ids=["chunky", "planar"])
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(("photometric", "channels"), [(BLACK_IS_ZERO, 1), (BLACK_IS_ZERO, 2), (RGB, 3), (RGB, 5)])
+@pytest.mark.parametrize("bits", [4, 8, 12, 16])
+def test_tiles_are_read_as_strips_are(
+    bits: int, photometric: int, channels: int, order: str, *, planar: bool, has_differences: bool
+) -> None:
+    if has_differences and bits not in {8, 16}:
+        return
+    samples = _samples(channels, bits)
+    planes = [samples[..., index : index + 1] for index in range(channels)] if planar else [samples]
+    tiles = [tile for plane in planes for tile in _tiles(plane, bits, order, has_differences=has_differences)]
+    tags = {256: [WIDTH], 257: [HEIGHT], 258: [bits] * channels, 259: [8], 262: [photometric], 277: [channels]}
+    tags |= {284: [2 if planar else 1], 317: [2 if has_differences else 1], 322: [32], 323: [16]}
+    extra = channels - (3 if photometric == RGB else 1)
+    data = write_tiff(tags | ({338: [0] * extra} if extra else {}), tiles, order=order, is_tiled=True)
+    wanted = _upper(samples[..., : channels - extra], bits)
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "RGB"), wanted + np.zeros(3)) <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_bits_in_reversed_order(channels: int, bits: int) -> None:
+    samples = _samples(channels, bits)
+    data = _write(samples, bits, RGB if channels == 3 else BLACK_IS_ZERO, tags={266: [2]})
+    strip = _pack(samples.reshape(HEIGHT, -1), bits, "<")
+    flipped = np.packbits(np.unpackbits(np.frombuffer(strip, np.uint8), bitorder="little")).tobytes()
+    assert largest_difference(read_whole(data.replace(strip, flipped), (WIDTH, HEIGHT)), _upper(samples, bits)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({259: [50001]}, r"compression is not read \(50001, WebP\); send LZW"),
+        ({259: [60000]}, r"compression is not read \(60000, unknown\); send LZW"),
+        ({262: [32845]}, "layout is not read .*photometric interpretation 32845.*; send 8 bits a channel"),
+        ({258: [1, 1], 277: [2], 338: [2]}, "layout is not read .2 samples of 1 bits.*; send 8 bits a channel"),
+    ],
+)
+def test_what_is_not_read_is_named(changes: dict[int, list[int]], reason: str) -> None:
+    tags = {256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 277: [1], 278: [8]} | changes
+    with pytest.raises(UnreadableError, match=reason):
+        read_whole(write_tiff(tags, [bytes(64)]), (8, 8))

@@ -1,0 +1,107 @@
+"""How the samples of a TIFF lie in its file (TIFF 6.0, chapters 8, 14, 15 and 18), and who can read them so."""
+
+from typing import NamedTuple, Self
+
+from imaging.errors import UnreadableError
+from imaging.formats import tiff_directory as tags
+from imaging.formats.tiff_directory import Directory
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
+PREMULTIPLIED, _ALPHA = 1, 2
+DIFFERENCES = 2
+"""The predictor that stores each sample's difference from the one before."""
+
+_CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
+# Of bytes, whatever they mean: none, LZW, Deflate, PackBits, LZMA, Zstandard.
+_PLAIN_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
+_OTHER_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))  # fax machines' codes, and JPEG
+_UNREAD_COMPRESSIONS = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}
+_MOST_SAMPLES = 16
+_LEAST_BITS_FIRST = 2
+
+
+class Layout(NamedTuple):
+    """What the directory says of the samples."""
+
+    width: int
+    height: int
+    bits: int
+    samples: int
+    photometric: int
+    compression: int
+    is_planar: bool
+    is_tiled: bool
+    predictor: int
+    extra: tuple[int, ...]
+    is_reversed: bool
+
+    @classmethod
+    def of(cls, directory: Directory) -> Self:
+        """Reads it.
+
+        Raises:
+            UnreadableError: there are too many samples, or they differ in size, or their compression is not read.
+        """
+        bits = directory.values(tags.BITS, (1,))
+        samples = directory.value(tags.SAMPLES, 1)
+        if samples > _MOST_SAMPLES:
+            raise UnreadableError(f"it has {samples} samples a pixel; at most {_MOST_SAMPLES} are read")
+        if len(set(bits[:samples])) > 1:
+            raise UnreadableError(f"its samples have different numbers of bits ({', '.join(map(str, bits[:samples]))})")
+        compression = directory.value(tags.COMPRESSION, 1)
+        if compression not in _PLAIN_COMPRESSIONS | _OTHER_COMPRESSIONS:
+            name = _UNREAD_COMPRESSIONS.get(compression, "unknown")
+            raise UnreadableError(f"its compression is not read ({compression}, {name}); send LZW, Deflate or none")
+        return cls(
+            directory.value(tags.WIDTH, 0),
+            directory.value(tags.HEIGHT, 0),
+            bits[0],
+            samples,
+            directory.value(tags.PHOTOMETRIC, WHITE_IS_ZERO),
+            compression,
+            directory.value(tags.PLANAR, 1) == 2 and samples > 1,
+            tags.TILE_OFFSETS in directory.fields,
+            directory.value(tags.PREDICTOR, 1),
+            directory.values(tags.EXTRA_SAMPLES),
+            directory.value(tags.FILL_ORDER, 1) == _LEAST_BITS_FIRST,
+        )
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether there is one sample of light, beside alpha and what means nothing."""
+        return self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO}
+
+    @property
+    def is_for_pillow(self) -> bool:
+        """Whether Pillow shows such pixels as they are meant."""
+        if self.photometric not in _CHANNELS or (self.is_grey and self.samples == 1 and self.bits in {1, 2, 4, 8, 16}):
+            return True
+        if self.bits not in {8, 16} or (self.samples > len("CMYK") and not self.is_tiled):
+            return False
+        if self.is_for_samples and (self.is_reversed or self.samples > len("CMYK")):
+            return False
+        if self.is_planar and (self.is_grey or self.compression == 1):
+            return self.is_tiled and self.bits == 8 and not self.is_grey
+        return not self.is_grey or (self.bits == 8 and self.photometric == BLACK_IS_ZERO)
+
+    @property
+    def is_for_samples(self) -> bool:
+        """Whether ``tiff_samples`` can decode them: their compression does not know what the bytes mean."""
+        if self.photometric not in _CHANNELS or self.compression not in _PLAIN_COMPRESSIONS:
+            return False
+        if self.is_grey and self.bits == 1:  # beside alpha, ImageMagick writes black as 1, against what the file says
+            return False
+        return self.predictor == 1 or (self.predictor == DIFFERENCES and self.bits in {8, 16})
+
+    @property
+    def channels(self) -> int:
+        """Of the picture: samples without those that mean nothing, but for an alpha channel."""
+        colours = _CHANNELS[self.photometric]
+        return colours + (self.photometric != CMYK and self.extra[:1] in {(PREMULTIPLIED,), (_ALPHA,)})
+
+    def is_not_read(self) -> UnreadableError:
+        """The error of a layout that nobody here can decode."""
+        return UnreadableError(
+            f"its layout is not read ({self.samples} samples of {self.bits} bits, compression {self.compression}, "
+            f"photometric interpretation {self.photometric}); send 8 bits a channel, in RGB or grey"
+        )

@@ -1,0 +1,112 @@
+"""Samples of a TIFF that Pillow has no name for: any number of bits, in one plane or several, in strips or tiles.
+
+::
+
+    file, described as grey bytes ──> Pillow inflates ──> rows of bytes ──> differences summed up ──> the upper 8 bits
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from imaging.formats import tiff_directory as tags
+from imaging.formats.codec import load, open_with
+from imaging.formats.tiff_directory import Directory
+from imaging.formats.tiff_layout import BLACK_IS_ZERO, CMYK, DIFFERENCES, PREMULTIPLIED, WHITE_IS_ZERO, Layout
+from imaging.header import Header
+
+_CHUNK_BYTES = 1 << 20
+
+
+def decode_samples(data: bytes, directory: Directory, layout: Layout, _header: Header) -> Image.Image:
+    """Decodes a picture sample by sample.
+
+    Args:
+        data: the whole file.
+        directory: of its pixels.
+        layout: of them.
+
+    Returns:
+        The picture in mode L, LA, RGB, RGBA or CMYK.
+
+    Raises:
+        UnreadableError: it is truncated or broken, or compressed by what has to know the layout.
+    """
+    if not layout.is_for_samples:
+        raise layout.is_not_read()
+    if layout.is_planar:
+        planes = (_plane(directory, layout, index) for index in range(layout.channels))
+        stacked = np.concatenate([_samples(data, plane, layout, 1) for plane in planes], axis=2)
+    else:
+        stacked = _samples(data, directory, layout, layout.samples)[..., : layout.channels]
+    if layout.photometric == WHITE_IS_ZERO:
+        stacked[..., 0] = 255 - stacked[..., 0]
+    modes = {1: "L", 2: "LA", 3: "RGB", 4: "CMYK" if layout.photometric == CMYK else "RGBA"}
+    is_premultiplied = layout.channels in {2, 4} and layout.extra[:1] == (PREMULTIPLIED,)
+    mode = modes[layout.channels]
+    stored = mode.replace("A", "a") if is_premultiplied else mode
+    picture = Image.frombytes(stored, (layout.width, layout.height), stacked.tobytes())
+    return picture.convert(mode) if is_premultiplied else picture
+
+
+def _plane(directory: Directory, layout: Layout, index: int) -> Directory:
+    """The directory of one of several planes."""
+    changes = {}
+    for tag in (tags.STRIP_OFFSETS, tags.STRIP_BYTES, tags.TILE_OFFSETS, tags.TILE_BYTES):
+        values = directory.values(tag)
+        count = len(values) // layout.samples
+        changes[tag] = values[index * count : (index + 1) * count]
+    return directory.changed(changes)
+
+
+def _samples(data: bytes, directory: Directory, layout: Layout, samples: int) -> NDArray[np.uint8]:
+    """The upper 8 bits of each sample, uint8 [H, W, samples], of one plane."""
+    row_bytes = -(-layout.width * samples * layout.bits // 8)
+    changes: dict[int, tuple[int, ...]] = {}
+    changes |= {tags.BITS: (8,), tags.SAMPLES: (1,), tags.PHOTOMETRIC: (BLACK_IS_ZERO,), tags.WIDTH: (row_bytes,)}
+    changes |= dict.fromkeys((tags.PLANAR, tags.PREDICTOR, tags.EXTRA_SAMPLES), ())
+    columns = layout.width
+    if layout.is_tiled:
+        columns = directory.value(tags.TILE_WIDTH, 0)
+        if columns * samples * layout.bits % 8:
+            raise layout.is_not_read()  # a tile's rows would end within a byte
+        changes[tags.TILE_WIDTH] = (columns * samples * layout.bits // 8,)
+    as_bytes = directory.changed(changes).write(data)
+    picture = open_with(TiffImageFile, as_bytes, Header("TIFF", row_bytes, layout.height))
+    load(picture)
+    rows = np.asarray(picture)
+    shape = layout.height, layout.width, samples
+    if layout.bits == 8:
+        upper = rows
+        if layout.predictor == DIFFERENCES:
+            upper = _summed(rows.reshape(shape), columns)
+    elif layout.bits == 16:
+        words = rows.view(directory.order + "u2").reshape(shape)
+        if layout.predictor == DIFFERENCES:
+            words = _summed(words, columns)
+        upper = (words >> 8).astype(np.uint8)
+    else:
+        upper = _upper_bits(rows, layout.width * samples, layout.bits)
+    return upper.reshape(shape).copy()
+
+
+def _summed(differences: NDArray[np.unsignedinteger], columns: int) -> NDArray[np.unsignedinteger]:
+    """Samples [H, W, C] from their differences, which begin anew in each strip's or tile's row of so many columns."""
+    kind = differences.dtype.newbyteorder("=")
+    parts = range(0, differences.shape[1], columns)
+    return np.concatenate([np.cumsum(differences[:, at : at + columns], axis=1, dtype=kind) for at in parts], axis=1)
+
+
+def _upper_bits(rows: NDArray[np.uint8], samples: int, bits: int) -> NDArray[np.uint8]:
+    """Samples that are packed without gaps, in 8 bits, uint8 [H, samples] from rows of bytes."""
+    upper = np.empty((len(rows), samples), np.uint8)
+    step = max(1, _CHUNK_BYTES // (8 * rows.shape[1]))
+    for top in range(0, len(rows), step):  # a bit becomes a byte, so a few rows at a time
+        loose = np.unpackbits(rows[top : top + step], axis=1, count=samples * bits)
+        upper[top : top + step] = np.packbits(loose.reshape(-1, samples, bits)[..., :8], axis=2)[..., 0]
+    if bits >= 8:
+        return upper
+    most = (1 << bits) - 1
+    scale = np.round((np.arange(256) >> (8 - bits)) * (255 / most)).astype(np.uint8)
+    return scale[upper]
