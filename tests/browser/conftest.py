@@ -1,4 +1,4 @@
-"""A real browser that reaches nothing but this machine."""
+"""A real browser that reaches nothing but this machine, and the page in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,36 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from tests.browser.chromium import CHROMIUM, DRIVER, chromium
+from tests.browser.chromium import CHROMIUM, DRIVER, chromium, console_errors, hosts
+from tests.browser.page import Page
+from tests.process import ServerProcess
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """With a profile of its own."""
+    yield from _open(tmp_path / "profile")
+
+
+@pytest.fixture(scope="session")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One for all tests that leave it as it was."""
+    yield from _open(tmp_path_factory.mktemp("profile"))
+
+
+@pytest.fixture
+def page(one_browser: webdriver.Chrome, server: ServerProcess) -> Iterator[Page]:
+    """The page on a wide and light screen; it is checked at the end that nothing went wrong on the way."""
+    one_browser.set_window_size(1200, 1400)
+    one_browser.get("about:blank")
+    console_errors(one_browser), hosts(one_browser)
+    yield Page(one_browser, f"{server.url}/")
+    assert console_errors(one_browser) == []
+    assert hosts(one_browser) <= {server.url.removeprefix("http://")}
+
+
+def _open(profile: Path) -> Iterator[webdriver.Chrome]:
     if not (CHROMIUM and DRIVER):
         pytest.skip("chromium and chromedriver are not installed")
-    with chromium(tmp_path / "profile") as driver:
+    with chromium(profile) as driver:
         yield driver

@@ -1,16 +1,13 @@
-"""The page at ``/`` in a real browser, against the real service."""
+"""The page at ``/`` as a whole, in a real browser against the real service: its parts, keyboard, phone, keys, size."""
 
-import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from axe_core_python.selenium import Axe
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.chromium import CHROMIUM, DRIVER, chromium, console_errors, hosts
+from tests.browser.chromium import console_errors, hosts
 from tests.browser.page import Page
 from tests.fixtures.keys import write_keys
 from tests.fixtures.nginx import nginx
@@ -22,57 +19,6 @@ FOLDER = ROOT / "service" / "api" / "page"
 MOST_BYTES, MOST_LINES = 150_000, 200
 
 
-@pytest.fixture(scope="module")
-def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    if not (CHROMIUM and DRIVER):
-        pytest.skip("chromium and chromedriver are not installed")
-    with chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
-
-
-@pytest.fixture
-def page(one_browser: webdriver.Chrome, server: ServerProcess) -> Iterator[Page]:
-    """The page on a wide and light screen; it is checked at the end that nothing went wrong on the way."""
-    one_browser.set_window_size(1200, 1400)
-    one_browser.get("about:blank")
-    console_errors(one_browser), hosts(one_browser)
-    yield Page(one_browser, f"{server.url}/")
-    assert console_errors(one_browser) == []
-    assert hosts(one_browser) <= {server.url.removeprefix("http://")}
-
-
-def barriers(page: Page) -> list[str]:
-    """What axe-core finds."""
-    found = Axe().run(page.browser)["violations"]
-    return [f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}" for one in found]
-
-
-def test_a_sample_is_uploaded_and_answered_as_the_api_does(page: Page, client: httpx.Client, cat: bytes) -> None:
-    page.open().upload(SAMPLES / "cifar10_cat_0.png")
-    expected = client.post("/predict?probabilities=all", content=cat).json()["predictions"][0]
-    page.says("#result h2", f"{expected['label']}, {100 * expected['probability']:.1f} %")
-    first = sorted(expected["probabilities"].values(), reverse=True)[:5]
-    shown = [line.text for line in page.all("#result .bars li")]
-    assert [text.rsplit(None, 2)[-2] for text in shown] == [f"{100 * share:.2f}" for share in first]
-    page.says("#result dl", "Images in its batch")
-    assert page.find("#result img.seen").get_attribute("naturalWidth") == "32"
-    page.find("#result button[aria-expanded]").click()
-    assert len(page.all("#result .bars li")) == 10
-    assert barriers(page) == []
-
-
-def test_it_says_why(page: Page, client: httpx.Client, cat: bytes) -> None:
-    page.open().upload(SAMPLES / "cifar10_cat_0.png")
-    page.find("#result .why button").click()
-    page.says("#result .why figcaption", "Why cat")
-    method = client.post("/explain", content=cat).json()["method"]
-    page.says("#result .why figcaption", "occlusion" if method == "occlusion" else "HiResCAM")
-    script = "const c = arguments[0]; return [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    pixels = page.browser.execute_script(script, page.find("#result .why canvas"))
-    assert any(red > blue + 40 for red, blue in zip(pixels[::4], pixels[2::4], strict=True))
-    assert barriers(page) == []
-
-
 def test_the_network_is_shown(page: Page) -> None:
     page.open("network")
     page.choose("network-model", "mnist/2")
@@ -80,7 +26,7 @@ def test_the_network_is_shown(page: Page) -> None:
     assert len(page.all("#layers img.mosaic")) == 5
     script = "return [...document.querySelectorAll('img.mosaic')].every((one) => one.complete && one.naturalWidth > 0)"
     page.wait(lambda: page.browser.execute_script(script))
-    assert barriers(page) == []
+    assert page.barriers() == []
 
 
 def test_models_show_their_figures_live(page: Page, client: httpx.Client, cat: bytes) -> None:
@@ -97,7 +43,7 @@ def test_models_show_their_figures_live(page: Page, client: httpx.Client, cat: b
     assert [0 < half <= most for half, most in zip(latency[::2], latency[1::2], strict=True)] == [True] * 3
     page.says(f"{live} .sizes", "3 to 4")
     page.says("#service-now", "99 % answered within (p99)")
-    assert barriers(page) == []
+    assert page.barriers() == []
 
 
 def test_figures_of_training_are_shown(page: Page) -> None:
@@ -110,134 +56,7 @@ def test_figures_of_training_are_shown(page: Page) -> None:
         "return [...document.querySelectorAll('.figures img')].every((one) => one.complete && one.naturalWidth > 0)"
     )
     page.wait(lambda: page.browser.execute_script(script))
-    assert barriers(page) == []
-
-
-def test_samples_can_be_clicked_and_two_versions_stand_side_by_side(page: Page) -> None:
-    page.open()
-    page.choose("model", "mnist/2")
-    page.choose("beside", "mnist/1")
-    page.wait(lambda: page.all("#samples img[alt='Sample 1']"))
-    page.find("#samples button").click()
-    page.wait(lambda: len(page.all("#result article")) == 2)
-    page.says("#status", "mnist 1:")
-
-
-def test_pictures_can_be_dropped_anywhere(page: Page) -> None:
-    page.open().find("#samples button")
-    box = page.browser.execute_script("return document.getElementById('drop').getBoundingClientRect().toJSON()")
-    page.drop(SAMPLES / "cifar10_ship_0.png", x=int(box["x"] + 40), y=int(box["y"] + 20))
-    page.says("#result h2", "ship, ")
-    assert not page.all("#drop.over")
-    page.drop(SAMPLES / "cifar10_cat_0.png", SAMPLES / "cifar10_dog_0.png", x=20, y=int(box["bottom"] + 20))
-    page.says("#status", "2 of 2 pictures")
-    assert page.browser.current_url == f"{page.address}#try"
-
-
-def test_a_picture_can_be_pasted(page: Page, cat: bytes) -> None:
-    page.open().find("#samples button")
-    page.paste(cat)
-    page.says("#result h2", "cat, ")
-
-
-def test_a_picture_can_be_photographed(page: Page) -> None:
-    page.open().find("#camera").click()
-    assert barriers(page) == []
-    page.wait(lambda: page.find("#camera-take").is_enabled())
-    page.find("#camera-take").click()
-    page.says("#result figcaption", "Sent: ")
-    assert not page.all("#camera-dialog[open]")
-    script = "return document.getElementById('camera-view').srcObject"
-    assert page.browser.execute_script(script) is None, "the camera is still on"
-    page.find("#camera").click()
-    page.press(Keys.ESCAPE)
-    page.wait(lambda: not page.all("#camera-dialog[open]"))
-
-
-def test_several_pictures_become_a_table_that_sorts_and_a_csv(page: Page, tmp_path: Path) -> None:
-    bad = tmp_path / "=bad.png"
-    bad.write_bytes(b"no picture")
-    page.open().upload(*(SAMPLES / f"cifar10_{name}_0.png" for name in ("ship", "cat", "dog")), bad)
-    page.says("#status", "3 of 4 pictures")
-    page.says("#result td.problem", "picture")
-    for direction in ("ascending", "descending"):
-        page.find("#result th:nth-child(3) button").click()
-        assert page.find("#result th[aria-sort]").get_attribute("aria-sort") == direction
-        labels = [cell.text for cell in page.all("#result tbody td:nth-child(3):not(.problem)")]
-        assert labels == sorted(labels, reverse=direction == "descending")
-    behaviour = {"behavior": "allow", "downloadPath": str(tmp_path)}
-    page.browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
-    page.find("#result p button").click()
-    page.wait((tmp_path / "predictions.csv").exists)
-    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["label"] for row in rows] == ["ship", "cat", "dog", ""]
-    assert (rows[3]["file"], rows[3]["model"]) == ("'=bad.png", "cifar10")
-    assert barriers(page) == []
-
-
-def test_many_pictures_are_compared_and_each_has_its_details(page: Page) -> None:
-    page.open().choose("beside", "cifar10/1")
-    page.upload(*(SAMPLES / f"cifar10_{name}_0.png" for name in ("ship", "cat")))
-    page.says("#status", "2 of 2 pictures classified by cifar10, version 2, and by cifar10, version 1.")
-    heads = [head.text for head in page.all("#result th")]
-    assert heads[2::2] == ["Label (cifar10 2)", "Label (cifar10 1)", "Notes"]
-    page.all("#result .thumbnail")[1].click()
-    page.says("#details h2", "cifar10, version 1: cat, ")
-    assert barriers(page) == []
-    page.press(Keys.ESCAPE)
-    page.wait(lambda: not page.all("#details-dialog[open]"))
-
-
-def test_more_pictures_than_one_request_may_hold_are_asked_for_in_several(page: Page, tmp_path: Path) -> None:
-    cat = (SAMPLES / "cifar10_cat_0.png").read_bytes()
-    names = [tmp_path / f"{number}.png" for number in range(70)]
-    for path in names:
-        path.write_bytes(cat)
-    names[40].write_bytes(cat[: len(cat) // 2])
-    page.open().upload(*names)
-    page.says("#status", "69 of 70 pictures")
-    assert [row.text for row in page.all("#result tbody tr:has(.problem) td.text")] == ["40.png"]
-
-
-def test_what_is_no_picture_is_refused_and_leaves_no_other_answer(page: Page, tmp_path: Path) -> None:
-    bad = tmp_path / "notes.txt"
-    bad.write_text("no picture")
-    page.open().upload(SAMPLES / "cifar10_cat_0.png")
-    page.says("#result h2", "cat, ")
-    page.upload(bad)
-    page.says("#problem", "It is not a picture in a known format")
-    assert not page.all("#result article")
-    assert barriers(page) == []
-    assert [message for message in console_errors(page.browser) if "422" not in message] == []
-
-
-def test_a_drawn_seven_reads_seven(page: Page) -> None:
-    page.open("draw")
-    page.wait(lambda: page.find("#draw-model").get_attribute("value"))
-    page.draw()
-    page.says("#draw-result h2", "7, ")
-    assert barriers(page) == []
-    page.find("#clear").click()
-    page.says("#draw-result", "Nothing is drawn yet")
-
-
-def test_the_newest_drawing_wins_while_answers_are_slow(page: Page) -> None:
-    page.open("draw")
-    page.wait(lambda: page.find("#draw-model").get_attribute("value"))
-    page.browser.execute_cdp_cmd("Network.enable", {})
-    page.delay(300)
-    try:
-        page.draw()
-        page.find("#clear").click()
-        page.choose("draw-model", "mnist/1")
-        page.says("#draw-result", "Nothing is drawn yet")
-        page.draw(((0.5, 0.15), (0.5, 0.85)))
-        first = page.wait(lambda: page.text("#draw-result h2"))
-        assert not first.startswith("7"), "that drawing was cleared"
-        page.says("#draw-result h2", "1, ")
-    finally:
-        page.delay(0)
+    assert page.barriers() == []
 
 
 def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
@@ -280,7 +99,7 @@ def test_each_part_fits_a_phone_and_has_no_barriers(page: Page, part: str, schem
             page.upload(SAMPLES / "cifar10_cat_0.png")
             page.wait(lambda: page.all("#result article"))
         assert page.browser.execute_script("return document.documentElement.scrollWidth") <= 360
-        assert barriers(page) == []
+        assert page.barriers() == []
     finally:
         page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -297,7 +116,7 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         console_errors(one_browser), hosts(one_browser)
         page = Page(one_browser, f"{url}/apis/classify/").open()
         page.wait(lambda: page.all("#key-form:not([hidden])"))
-        assert barriers(page) == []
+        assert page.barriers() == []
         page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
         page.says("#problem", "This key is not known here.")
         page.find("#key").send_keys(key, Keys.ENTER)
