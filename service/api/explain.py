@@ -10,12 +10,16 @@ from service.api.endpoint import CLASSIFYING_ERRORS
 from service.api.json_writing import write
 from service.api.picture_endpoint import Picture, PictureEndpoint
 from service.api.png import PNG, write_png
+from service.api.work_thread import WorkThread
 from service.declarations import declare
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import LabelNotFoundError, NotAcceptableError
 from service.explaining.explainer import Choose, Explanation, explain
 from service.explaining.occlusion import PATCHES
+from service.explaining.pace import Pace
 from service.http.asgi import Headers, Reply
+from service.http.body_budget import BodyBudget
+from service.limits import RequestLimits
 from service.models.catalog import ServedModel
 
 _LEAST_SIDE: Final = 224  # pixels, of a PNG
@@ -31,12 +35,18 @@ class ExplainEndpoint(PictureEndpoint):
     media_types = (JSON, PNG, NPY_MEDIA_TYPE.encode())
     own_parameters = ("label",)
 
+    def __init__(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> None:
+        super().__init__(limits, budget, work_thread)
+        self._pace = Pace()
+
     async def _answer(self, picture: Picture) -> Reply:
         choose = _choice(picture.model, picture.own.get("label"))
         explained = await explain(
             picture.model,
             picture.pixels,
             choose,
+            pace=self._pace,
+            models=picture.models,
             deadline=picture.deadline,
             is_abandoned=picture.connection.is_gone,
         )

@@ -31,7 +31,7 @@ class LayersEndpoint(PictureEndpoint):
 
     async def _answer(self, picture: Picture) -> Reply:
         try:
-            async with asyncio.timeout(picture.deadline - time.perf_counter()), picture.model.explaining:
+            async with asyncio.timeout(picture.deadline - time.perf_counter()), picture.model.inspecting:
                 body = await asyncio.to_thread(_write, picture.model, picture.pixels)
         except TimeoutError:
             raise DeadlineExceededError("the time limit passed before the network was looked into") from None

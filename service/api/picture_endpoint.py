@@ -25,7 +25,7 @@ from service.api.requests import read_body, read_timeout_s
 from service.errors import InvalidImagesError, MalformedRequestError, UnsupportedMediaTypeError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
-from service.models.catalog import ServedModel
+from service.models.catalog import ModelCatalog, ServedModel
 
 MOST_OWN_CHARACTERS = 1024
 """Of an endpoint's own parameter: a label has up to 256, and may have its id beside it."""
@@ -39,6 +39,7 @@ class Picture:
 
     Attributes:
         model: that shall look at it.
+        models: all that are served.
         pixels: uint8 [1, H, W, C].
         seen: what was found out about it; None where there is nothing to say.
         media_type: that the answer shall have.
@@ -48,6 +49,7 @@ class Picture:
     """
 
     model: ServedModel
+    models: ModelCatalog
     pixels: NDArray[np.uint8]
     seen: Observation | None
     media_type: bytes
@@ -107,7 +109,9 @@ class PictureEndpoint(ClassifyingEndpoint):
             )
         except InvalidImagesError as error:
             raise explain_mangling(error, body.uploads, data) from None
-        picture = Picture(model, pixels, seen[0] if seen else None, media_type, own, deadline, connection)
+        picture = Picture(
+            model, classifier.catalog, pixels, seen[0] if seen else None, media_type, own, deadline, connection
+        )
         return await self._answer(picture)
 
     def _read_query(self, query: bytes) -> tuple[Parameters, dict[str, str]]:

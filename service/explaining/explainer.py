@@ -6,12 +6,13 @@
                                                                            (two with a mirrored view)
     anything else ─> occlusion: 64 pictures through the model's own batcher, in slices
 
-Slices wait while other requests are in flight, so that those keep at least nine tenths of the model's time.
+How slices give way to predictions is :mod:`service.explaining.pace`'s.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -21,8 +22,9 @@ from contract import FEATURES_NAME, OUTPUT_NAME
 from network.graph import GraphError
 from service.batching import QueueEntry
 from service.errors import DeadlineExceededError, UnavailableError
-from service.explaining import occlusion
 from service.explaining.hirescam import LinearHead, is_fine, linear_head, upscale
+from service.explaining.occlusion import PATCHES, Occlusion
+from service.explaining.pace import Pace, explained_images
 from service.inference.inspection import Inspection
 from service.models.catalog import ServedModel
 from service.telemetry.metrics import PROBE
@@ -31,8 +33,6 @@ Method = Literal["hirescam", "occlusion"]
 Choose = Callable[[NDArray[np.float32]], int]
 
 _SLICE_S: Final = 2e-3
-_AROUND_S: Final = 2e-3  # what is done around a slice: patches made, a share of the answer written
-_REST: Final = 12  # times what a slice took, while others are served
 
 
 class Explanation(NamedTuple):
@@ -57,6 +57,8 @@ async def explain(
     image: NDArray[np.uint8],
     choose: Choose,
     *,
+    pace: Pace,
+    models: Iterable[ServedModel],
     deadline: float,
     is_abandoned: Callable[[], bool],
 ) -> Explanation:
@@ -66,6 +68,8 @@ async def explain(
         model: that shall be explained.
         image: uint8 [1, H, W, C].
         choose: the column to explain, given the probabilities, float32 [K].
+        pace: of the service.
+        models: all that it serves.
         deadline: on the clock of ``time.perf_counter``, in seconds.
         is_abandoned: tells whether the client has gone.
 
@@ -74,13 +78,25 @@ async def explain(
     """
     if is_fine(model.metadata.features) and (exact := await _hirescam(model, image, choose)) is not None:
         return exact
+
+    async def ask(images: NDArray[np.uint8]) -> QueueEntry:
+        return await model.batcher.submit(
+            images, len(images), deadline=deadline, is_abandoned=is_abandoned, origin=PROBE
+        )
+
+    counted = explained_images(model)
+    model.batcher.admit(counted)
+    model.metrics.probes += 1
     try:
-        async with asyncio.timeout(deadline - time.perf_counter()):
-            return await _occlusion(model, image, choose, deadline, is_abandoned)
+        async with asyncio.timeout(deadline - time.perf_counter()), pace.turn:
+            return await _occlusion(model, image, choose, ask, partial(pace.rest, models=models))
     except TimeoutError:
         raise DeadlineExceededError(
             "the time limit passed before all 64 parts of the picture were tried; give more, or ask when less is served"
         ) from None
+    finally:
+        model.metrics.probes -= 1
+        model.batcher.release(counted)
 
 
 async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose) -> Explanation | None:
@@ -115,42 +131,21 @@ async def _occlusion(
     model: ServedModel,
     image: NDArray[np.uint8],
     choose: Choose,
-    deadline: float,
-    is_abandoned: Callable[[], bool],
+    ask: Callable[[NDArray[np.uint8]], Awaitable[QueueEntry]],
+    rest: Callable[[float], Awaitable[None]],
 ) -> Explanation:
-    batcher = model.batcher
-    counted = min(occlusion.PATCHES, batcher.capacity)
-    batcher.admit(counted)
-    model.metrics.probes += 1
-    try:
-        async with model.explaining:  # one after the other: others wait for no more than one slice
-
-            async def ask(images: NDArray[np.uint8]) -> QueueEntry:
-                return await batcher.submit(
-                    images, len(images), deadline=deadline, is_abandoned=is_abandoned, origin=PROBE
-                )
-
-            entry = await ask(image)
-            probabilities = entry.rows[0, : len(model.metadata.labels)]
-            column, slice_s = choose(probabilities), entry.inference_s
-            recent = model.metrics.recent
-            size, start, after = 1, 0, np.empty(occlusion.PATCHES, np.float32)
-            while start < occlusion.PATCHES:
-                await asyncio.sleep(slice_s)
-                others = batcher.outstanding > counted * model.metrics.probes or model.metrics.recent != recent
-                if others:
-                    await asyncio.sleep(_REST * (slice_s + _AROUND_S))
-                recent = model.metrics.recent
-                stop = min(start + size, occlusion.PATCHES)
-                on_black = model.target.light_on_dark
-                entry = await ask(occlusion.occluded(image[0], start, stop, on_black=on_black))
-                after[start:stop] = entry.rows[:, column]
-                start = stop
-                per_image_s = entry.inference_s / max(1, entry.batch_size)
-                size = max(1, min(model.session.max_batch_size, int(_SLICE_S / max(per_image_s, 1e-6))))
-                slice_s = per_image_s * size
-    finally:
-        model.metrics.probes -= 1
-        batcher.release(counted)
-    fallen = occlusion.falls(float(probabilities[column]), after)
-    return Explanation("occlusion", column, probabilities, occlusion.to_map(fallen, *image.shape[1:3]))
+    hidden = Occlusion(image[0], on_black=model.target.light_on_dark)
+    began = time.perf_counter()
+    entry = await ask(image)
+    probabilities = entry.rows[0, : len(model.metadata.labels)]
+    column = choose(probabilities)
+    size, start, after = 1, 0, np.empty(PATCHES, np.float32)
+    while start < PATCHES:
+        await rest(time.perf_counter() - began - entry.queue_s)
+        began, stop = time.perf_counter(), min(start + size, PATCHES)
+        entry = await ask(hidden.images(start, stop))
+        after[start:stop] = entry.rows[:, column]
+        start = stop
+        per_image_s = entry.inference_s / max(1, entry.batch_size)
+        size = max(1, min(model.session.max_batch_size, int(_SLICE_S / max(per_image_s, 1e-6))))
+    return Explanation("occlusion", column, probabilities, hidden.to_map(float(probabilities[column]), after))

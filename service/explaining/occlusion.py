@@ -16,56 +16,55 @@ _REACH: Final = 0.25  # cells to each side of a cell
 _LEAST_SHARE: Final = 1e-7
 
 
-def occluded(pixels: NDArray[np.uint8], start: int, stop: int, *, on_black: bool) -> NDArray[np.uint8]:
-    """Hides patches of a picture.
+class Occlusion:
+    """One picture, of which patches are hidden.
 
     Args:
         pixels: uint8 [H, W, C].
-        start: number of the first patch, from 0.
-        stop: number after the last one, at most 64.
         on_black: whether the ground is black.
-
-    Returns:
-        uint8 [stop - start, H, W, C], each with one patch hidden.
     """
-    ground = 0 if on_black else pixels.mean(axis=(0, 1)).round().astype(np.uint8)
-    images = np.repeat(pixels[np.newaxis], stop - start, axis=0)
-    for image, (rows, columns) in zip(images, _places(*pixels.shape[:2])[start:stop], strict=True):
-        image[rows, columns] = ground
-    return images
 
+    def __init__(self, pixels: NDArray[np.uint8], *, on_black: bool) -> None:
+        self._pixels = pixels
+        self._ground = 0 if on_black else pixels.mean(axis=(0, 1)).round().astype(np.uint8)
+        height, width = pixels.shape[:2]
+        self._places = [(rows, columns) for rows in _spans(height) for columns in _spans(width)]
 
-def falls(before: float, after: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far a class falls, in log-odds, which tell sure answers apart where probabilities are all nearly 1.
+    def images(self, start: int, stop: int) -> NDArray[np.uint8]:
+        """Hides patches.
 
-    Args:
-        before: the probability of the class for the whole picture.
-        after: float32 [n], for the picture without each patch.
+        Args:
+            start: number of the first patch, from 0.
+            stop: number after the last one, at most 64.
 
-    Returns:
-        float32 [n]; negative where a patch spoke against the class.
-    """
-    return (_log_odds(np.float64(before)) - _log_odds(after.astype(np.float64))).astype(np.float32)
+        Returns:
+            uint8 [stop - start, H, W, C], each with one patch hidden.
+        """
+        images = np.repeat(self._pixels[np.newaxis], stop - start, axis=0)
+        for image, place in zip(images, self._places[start:stop], strict=True):
+            image[place] = self._ground
+        return images
 
+    def to_map(self, before: float, after: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Spreads over the pixels how far a class falls, in log-odds.
 
-def to_map(fallen: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
-    """Spreads the falls over the pixels.
+        These tell sure answers apart where probabilities are all nearly 1.
 
-    Args:
-        fallen: float32 [64].
-        height: of the picture.
-        width: of the picture.
+        Args:
+            before: the probability of the class for the whole picture.
+            after: float32 [64], for the picture without each patch.
 
-    Returns:
-        float32 [height, width].
-    """
-    total = np.zeros((height, width), np.float32)
-    count = np.zeros((height, width), np.float32)
-    for value, place in zip(fallen, _places(height, width), strict=True):
-        total[place] += value
-        count[place] += 1
-    total /= np.maximum(count, 1)
-    return total
+        Returns:
+            float32 [H, W]; negative where a pixel spoke against the class.
+        """
+        falls = _log_odds(np.float64(before)) - _log_odds(after.astype(np.float64))
+        total = np.zeros(self._pixels.shape[:2], np.float32)
+        count = np.zeros_like(total)
+        for value, place in zip(falls, self._places, strict=True):
+            total[place] += value
+            count[place] += 1
+        total /= np.maximum(count, 1)
+        return total
 
 
 def _log_odds(share: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
@@ -74,10 +73,8 @@ def _log_odds(share: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
     return odds
 
 
-def _places(height: int, width: int) -> list[tuple[slice, slice]]:
-    def spans(side: int) -> list[slice]:
-        cell = side / GRID
-        edges = [(max(0.0, (at - _REACH) * cell), min(float(side), (at + 1 + _REACH) * cell)) for at in range(GRID)]
-        return [slice(int(low), max(int(low) + 1, round(high))) for low, high in edges]
-
-    return [(rows, columns) for rows in spans(height) for columns in spans(width)]
+def _spans(side: int) -> list[slice]:
+    """Of a side, in pixels, the part that each row or column of patches hides."""
+    cell = side / GRID
+    edges = [(max(0.0, (at - _REACH) * cell), min(float(side), (at + 1 + _REACH) * cell)) for at in range(GRID)]
+    return [slice(int(low), max(int(low) + 1, round(high))) for low, high in edges]

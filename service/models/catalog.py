@@ -37,7 +37,7 @@ class ServedModel:
         metrics: counts its requests.
         sha256: of its file, in hexadecimal digits.
         inspection: looks into its file.
-        explaining: held by the explanation whose turn it is.
+        inspecting: held by the request that looks inside it, whose turn it is.
     """
 
     metadata: ModelMetadata
@@ -47,7 +47,7 @@ class ServedModel:
     metrics: ModelMetrics
     sha256: str
     inspection: Inspection
-    explaining: asyncio.Lock = field(default_factory=asyncio.Lock)
+    inspecting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def provider(self) -> str:
