@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from network.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
 
-_GRAPH, _NODE, _INITIALIZER, _OUTPUT = 7, 1, 5, 12
+_GRAPH, _METADATA, _NODE, _INITIALIZER, _OUTPUT = 7, 14, 1, 5, 12
 _DTYPES: Final[Mapping[int, str]] = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<i8", 9: "?", 10: "<f2", 11: "<f8"}
 
 
@@ -96,6 +96,26 @@ def read_graph(model: bytes) -> Graph:
     except (IndexError, ValueError, KeyError, UnicodeDecodeError, struct.error) as error:
         raise GraphError("the file's graph cannot be read") from error
     return Graph(tuple(nodes), tuple(outputs), constants)
+
+
+def read_metadata(model: bytes) -> dict[str, str]:
+    """The file's ``metadata_props``. The graph is passed over, so that this takes microseconds.
+
+    Args:
+        model: the whole file.
+
+    Raises:
+        GraphError: they cannot be read.
+    """
+    found = {}
+    try:
+        for number, entry in _fields(memoryview(model)):
+            if number == _METADATA:
+                texts = {field: _text(value) for field, value in _fields(_view(entry))}
+                found[texts.get(1, "")] = texts.get(2, "")
+    except (IndexError, ValueError, KeyError) as error:
+        raise GraphError("the file's metadata cannot be read") from error
+    return found
 
 
 def with_outputs(model: bytes, names: list[str]) -> bytes:

@@ -101,7 +101,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
         gc.freeze()  # what lives from here to the end need not be looked at by every collection of garbage
         gc.set_threshold(_GARBAGE_THRESHOLD)  # a request makes no reference cycle, so there is little to collect
         make_classifier = Classifier if tracing is None else tracing.classifier
-        classifier = make_classifier(catalog, decoder, budget)
+        classifier = make_classifier(catalog, decoder, budget, loader.open_engine)
         drain = asyncio.Event()
         metrics.is_ready = lambda: not drain.is_set()
         plane = DataPlane(
@@ -134,7 +134,8 @@ def _make_loader(
     )
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
     repository = make_repository(settings, provider)
-    return ModelLoader(repository, catalog, policy, metrics, observe)
+    opens_all = settings.load_at_start == "all"
+    return ModelLoader(repository, catalog, policy, metrics, observe, opens_all=opens_all)
 
 
 def _serve_grpc(

@@ -3,11 +3,12 @@
 ::
 
     find the model -> admit, or refuse at once -> decode -> ride in a batch -> probabilities and stage times
+               └─ a version that is not open yet is opened first; all its requests wait for that
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +18,9 @@ from imaging import Observation
 from service.decoding import Decoder, Target, Upload
 from service.errors import DeadlineExceededError
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
-from service.models.catalog import ModelCatalog, ServedModel
+from service.models.catalog import Engine, ModelCatalog, ServedModel
 
+OpenEngine = Callable[[ServedModel], Awaitable[Engine]]
 Images = Sequence[Upload] | NDArray[np.uint8]
 
 
@@ -61,12 +63,14 @@ class Classifier:
         catalog: the models that answer now.
         decoder: turns files into pixels.
         budget: of the bytes that all requests hold; counts decoded pictures.
+        open_engine: opens a model that is not open yet.
     """
 
-    def __init__(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget) -> None:
+    def __init__(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget, open_engine: OpenEngine) -> None:
         self.catalog = catalog
         self._decoder = decoder
         self._budget = budget
+        self._open_engine = open_engine
 
     async def classify(
         self,
@@ -97,7 +101,11 @@ class Classifier:
             RequestError: a picture cannot be used.
             RefusedError: no answer can be given now.
         """
-        batcher, count, decode_s = model.batcher, len(images), 0.0
+        engine = model.engine
+        if engine is None:
+            engine, is_alone = await self.open_engine(model, deadline), False  # others may have come meanwhile
+        session, batcher = engine
+        count, decode_s = len(images), 0.0
         seen: list[Observation] = []
         batcher.admit(count)
         pixel_bytes = 0  # of pixels that were sent none: they are the body, or less
@@ -125,11 +133,32 @@ class Classifier:
         decode_s += entry.prepare_s
         model.metrics.classified(count, decode_s, entry.queue_s)
         probabilities, familiarity = entry.rows, None
-        if model.session.scores_familiarity:
-            probabilities, familiarity = model.session.columns(entry.rows)
+        if session.scores_familiarity:
+            probabilities, familiarity = session.columns(entry.rows)
         return Classification(
             model, probabilities, decode_s, entry.queue_s, entry.inference_s, entry.batch_size, seen, familiarity
         )
+
+    async def open_engine(self, model: ServedModel, deadline: float) -> Engine:
+        """The engine of a model, which is opened first where it is not open yet.
+
+        Args:
+            model: from the catalog.
+            deadline: on the clock of ``time.perf_counter``, in seconds. The opening goes on after it.
+
+        Raises:
+            RefusedError: it cannot be opened now.
+        """
+        if model.engine is not None:
+            return model.engine
+        try:
+            async with asyncio.timeout(deadline - time.perf_counter()):
+                return await self._open_engine(model)
+        except TimeoutError:
+            name, version = model.metadata.name, model.metadata.version
+            raise DeadlineExceededError(
+                f"the time limit passed before version {version} of model {name} was loaded; that goes on"
+            ) from None
 
     async def decode(
         self,

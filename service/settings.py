@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     model_control: bool = Field(
         False, description="Let requests load and unload models: POST /v2/repository/models/{name}/load and unload."
     )
+    load_at_start: Literal["defaults", "all"] = Field(
+        "defaults",
+        description="Which versions are in memory from the start: the default version of each model, and each other "
+        "one from its first request on, which waits for it; or all.",
+    )
     watch_interval_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         0.0, description="How often to look for new, changed and removed model files, in seconds; 0: never."
     )

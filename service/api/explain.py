@@ -43,10 +43,11 @@ class ExplainEndpoint(PictureEndpoint):
         choose = _choice(picture.model, picture.own.get("label"))
         explained = await explain(
             picture.model,
+            await picture.classifier.open_engine(picture.model, picture.deadline),
             picture.pixels,
             choose,
             pace=self._pace,
-            models=picture.models,
+            models=picture.classifier.catalog,
             deadline=picture.deadline,
             is_abandoned=picture.connection.is_gone,
         )

@@ -22,10 +22,11 @@ from service.api.endpoint import ClassifyingEndpoint
 from service.api.parameters import Parameters, merge, read_query
 from service.api.problems import problem
 from service.api.requests import read_body, read_timeout_s
+from service.classifier import Classifier
 from service.errors import InvalidImagesError, MalformedRequestError, UnsupportedMediaTypeError
 from service.http.asgi import Reply, Scope
 from service.http.connection import Connection
-from service.models.catalog import ModelCatalog, ServedModel
+from service.models.catalog import ServedModel
 
 MOST_OWN_CHARACTERS = 1024
 """Of an endpoint's own parameter: a label has up to 256, and may have its id beside it."""
@@ -39,23 +40,23 @@ class Picture:
 
     Attributes:
         model: that shall look at it.
-        models: all that are served.
         pixels: uint8 [1, H, W, C].
         seen: what was found out about it; None where there is nothing to say.
         media_type: that the answer shall have.
         own: values of the endpoint's own parameters, by name.
         deadline: on the clock of ``time.perf_counter``, in seconds.
         connection: that it came by.
+        classifier: that the model is asked through.
     """
 
     model: ServedModel
-    models: ModelCatalog
     pixels: NDArray[np.uint8]
     seen: Observation | None
     media_type: bytes
     own: dict[str, str]
     deadline: float
     connection: Connection
+    classifier: Classifier
 
 
 class PictureEndpoint(ClassifyingEndpoint):
@@ -109,9 +110,7 @@ class PictureEndpoint(ClassifyingEndpoint):
             )
         except InvalidImagesError as error:
             raise explain_mangling(error, body.uploads, data) from None
-        picture = Picture(
-            model, classifier.catalog, pixels, seen[0] if seen else None, media_type, own, deadline, connection
-        )
+        picture = Picture(model, pixels, seen[0] if seen else None, media_type, own, deadline, connection, classifier)
         return await self._answer(picture)
 
     def _read_query(self, query: bytes) -> tuple[Parameters, dict[str, str]]:

@@ -109,6 +109,7 @@ def _version(model: ServedModel) -> ModelVersion:
         ),
         preprocessing_proof=metadata.preprocessing_proof,
         provider=model.provider,
+        loaded=model.engine is not None,
         accuracy=None if score is None else score.accuracy,
         accuracy_interval=None if score is None else score.accuracy_interval,
         expected_calibration_error=None if score is None else score.expected_calibration_error,

@@ -178,7 +178,11 @@ class ModelVersion(BaseModel):
     preprocessing_proof: str | None = Field(
         description="How it is known that pictures are prepared as in training; null: not stated."
     )
-    provider: str = Field(description="The execution provider that it really runs on.", examples=["cpu"])
+    provider: str = Field(
+        description="The execution provider that it really runs on, or is to run on once it is loaded.",
+        examples=["cpu"],
+    )
+    loaded: bool = Field(description="Whether it is in memory; if not, its first request waits until it is.")
     accuracy: float | None = Field(
         description="Measured on the served file over the whole test set; null: not measured.", examples=[0.7425]
     )

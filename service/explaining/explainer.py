@@ -25,8 +25,9 @@ from service.errors import DeadlineExceededError, UnavailableError
 from service.explaining.hirescam import LinearHead, is_fine, linear_head, upscale
 from service.explaining.occlusion import PATCHES, Occlusion
 from service.explaining.pace import Pace, explained_images
+from service.inference import ModelSession
 from service.inference.inspection import Inspection
-from service.models.catalog import ServedModel
+from service.models.catalog import Engine, ServedModel
 from service.telemetry.metrics import PROBE
 
 Method = Literal["hirescam", "occlusion"]
@@ -54,6 +55,7 @@ class Explanation(NamedTuple):
 
 async def explain(
     model: ServedModel,
+    engine: Engine,
     image: NDArray[np.uint8],
     choose: Choose,
     *,
@@ -66,6 +68,7 @@ async def explain(
 
     Args:
         model: that shall be explained.
+        engine: of the model.
         image: uint8 [1, H, W, C].
         choose: the column to explain, given the probabilities, float32 [K].
         pace: of the service.
@@ -80,23 +83,22 @@ async def explain(
         return exact
 
     async def ask(images: NDArray[np.uint8]) -> QueueEntry:
-        return await model.batcher.submit(
-            images, len(images), deadline=deadline, is_abandoned=is_abandoned, origin=PROBE
-        )
+        return await batcher.submit(images, len(images), deadline=deadline, is_abandoned=is_abandoned, origin=PROBE)
 
-    counted = explained_images(model)
-    model.batcher.admit(counted)
+    session, batcher = engine
+    counted = explained_images(batcher)
+    batcher.admit(counted)
     model.metrics.probes += 1
     try:
         async with asyncio.timeout(deadline - time.perf_counter()), pace.turn:
-            return await _occlusion(model, image, choose, ask, partial(pace.rest, models=models))
+            return await _occlusion(model, session, image, choose, ask=ask, rest=partial(pace.rest, models=models))
     except TimeoutError:
         raise DeadlineExceededError(
             "the time limit passed before all 64 parts of the picture were tried; give more, or ask when less is served"
         ) from None
     finally:
         model.metrics.probes -= 1
-        model.batcher.release(counted)
+        batcher.release(counted)
 
 
 async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose) -> Explanation | None:
@@ -129,8 +131,10 @@ def _contributions(
 
 async def _occlusion(
     model: ServedModel,
+    session: ModelSession,
     image: NDArray[np.uint8],
     choose: Choose,
+    *,
     ask: Callable[[NDArray[np.uint8]], Awaitable[QueueEntry]],
     rest: Callable[[float], Awaitable[None]],
 ) -> Explanation:
@@ -147,5 +151,5 @@ async def _occlusion(
         after[start:stop] = entry.rows[:, column]
         start = stop
         per_image_s = entry.inference_s / max(1, entry.batch_size)
-        size = max(1, min(model.session.max_batch_size, int(_SLICE_S / max(per_image_s, 1e-6))))
+        size = max(1, min(session.max_batch_size, int(_SLICE_S / max(per_image_s, 1e-6))))
     return Explanation("occlusion", column, probabilities, hidden.to_map(float(probabilities[column]), after))

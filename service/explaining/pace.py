@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
+from service.batching import Batcher
 from service.explaining.occlusion import PATCHES
 from service.models.catalog import ServedModel
 
@@ -48,12 +49,14 @@ class Pace:
         predicted, is_busy = [], False
         for model in models:
             predicted.append(model.metrics.recent)
-            is_busy |= model.batcher.outstanding > explained_images(model) * model.metrics.probes
+            if model.engine is not None:
+                batcher = model.engine.batcher
+                is_busy |= batcher.outstanding > explained_images(batcher) * model.metrics.probes
         is_busy |= predicted != self._predicted
         self._predicted = predicted
         return is_busy
 
 
-def explained_images(model: ServedModel) -> int:
-    """As how many images an explanation counts in the model's queue."""
-    return min(PATCHES, model.batcher.capacity)
+def explained_images(batcher: Batcher) -> int:
+    """As how many images an explanation counts in a model's queue."""
+    return min(PATCHES, batcher.capacity)

@@ -10,7 +10,7 @@
 from service.inference.gpu_options import GpuPolicy
 from service.inference.known_models import KnownModels
 from service.inference.providers import Provider, choose_provider
-from service.inference.repository import LoadedModel, ModelFile, ModelRepository
+from service.inference.repository import KnownModel, LoadedModel, ModelFile, ModelRepository
 from service.inference.repository_files import FileState, ModelKey, Survey
 from service.inference.session import ModelSession
 from service.inference.trial import LoadLimits
@@ -18,6 +18,7 @@ from service.inference.trial import LoadLimits
 __all__ = [
     "FileState",
     "GpuPolicy",
+    "KnownModel",
     "KnownModels",
     "LoadLimits",
     "LoadedModel",

@@ -3,16 +3,26 @@
 ::
 
     file ─ examine ─> bytes ─ known? ─ no ─> tried in a child process ─ refused: named, and the others go on
-                                └─ yes ──────────────┴─> open: session, golden images, warm-up ─> LoadedModel
+                                └─ yes ──────────────┬─> open: session, golden images, warm-up ─> LoadedModel
+                                                     └─> describe: nothing but metadata ────────> KnownModel
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from contract import NAME_RULE, VERSION_RULE, ModelMetadata, NoMetadataError, is_model_name, is_version
+from contract import (
+    NAME_RULE,
+    VERSION_RULE,
+    ContractError,
+    ModelMetadata,
+    NoMetadataError,
+    is_model_name,
+    is_version,
+)
+from network.graph import GraphError, read_metadata
 from service.errors import ConvoyError, ModelLoadFailedError, ModelRefusedError, ProviderUnavailableError
 from service.inference.foreign_files import import_command
 from service.inference.gpu_options import GpuPolicy
@@ -43,16 +53,33 @@ class ModelFile:
         name: of the model, as its folder says.
         version: likewise.
         content: of the file.
+        has_passed: whether it has passed its trial, so that nothing but the execution provider can still refuse it.
     """
 
     name: str
     version: str
     content: bytes
+    has_passed: bool
 
     @property
     def origin(self) -> str:
         """Names the file in messages."""
         return f"{self.name}/{self.version}/{MODEL_FILE}"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model whose file has passed its trial and is not opened yet.
+
+    Attributes:
+        metadata: what it says about itself.
+        source: the file.
+        provider: the execution provider that it is to be opened on.
+    """
+
+    metadata: ModelMetadata
+    source: ModelSource
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +97,14 @@ class LoadedModel:
     source: ModelSource
 
     @property
-    def sha256(self) -> str:
-        """Of the file, in hexadecimal digits."""
-        return self.source.sha256
-
-    @property
     def metadata(self) -> ModelMetadata:
         """What the model says about itself."""
         return self.session.metadata
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that it runs on."""
+        return self.session.provider
 
 
 class ModelRepository:
@@ -143,13 +170,26 @@ class ModelRepository:
         if not is_version(version):
             raise ModelRefusedError(f"{origin}: {version!a} cannot be a version; {VERSION_RULE} can be")
         content = read_model(model_path(self.root, name, version), origin, self.limits.memory_bytes)
-        file = ModelFile(name, version, content)
-        if self._known is not None:
-            try:
-                self._try(file, self._known)
-            except ModelRefusedError as error:
-                raise self._explained(file, error) from None
-        return file
+        file = ModelFile(name, version, content, has_passed=False)
+        if self._known is None:
+            return file
+        try:
+            return replace(file, has_passed=self._try(file, self._known))
+        except ModelRefusedError as error:
+            raise self._explained(file, error) from None
+
+    def describe(self, file: ModelFile) -> KnownModel:
+        """Reads what a file that has passed its trial says about itself, and makes no session of it.
+
+        Raises:
+            ModelRefusedError: it says that it is another model.
+        """
+        try:
+            metadata = ModelMetadata.from_props(read_metadata(file.content))
+        except (ContractError, GraphError) as error:
+            raise ModelRefusedError(f"{file.origin}: {error}") from error
+        self._check_name(file, metadata)
+        return KnownModel(metadata, self._source(file), self._provider.name)
 
     def open(self, file: ModelFile) -> LoadedModel:
         """Makes a session of a file, checks and warms it.
@@ -181,18 +221,26 @@ class ModelRepository:
 
     def _open_checked(self, file: ModelFile) -> LoadedModel:
         session = self._open(file.content, file.origin)
-        said = session.metadata.name, session.metadata.version
-        if said != (file.name, file.version):
-            raise ModelRefusedError(f"{file.origin}: the file says that it is {said[0]} version {said[1]}")
+        self._check_name(file, session.metadata)
         check_answers(session, file.origin)
-        source = ModelSource.of(model_path(self.root, file.name, file.version), file.content)
-        return LoadedModel(session, session.warm_up(), source)
+        return LoadedModel(session, session.warm_up(), self._source(file))
 
-    def _try(self, file: ModelFile, known: KnownModels) -> None:
+    def _source(self, file: ModelFile) -> ModelSource:
+        return ModelSource.of(model_path(self.root, file.name, file.version), file.content)
+
+    @staticmethod
+    def _check_name(file: ModelFile, metadata: ModelMetadata) -> None:
+        if (metadata.name, metadata.version) != (file.name, file.version):
+            raise ModelRefusedError(
+                f"{file.origin}: the file says that it is {metadata.name} version {metadata.version}"
+            )
+
+    def _try(self, file: ModelFile, known: KnownModels) -> bool:
+        """Whether it has passed; False where no trial is possible."""
         key, batch_size = (file.name, file.version), self._max_batch_size
         name = fingerprint(file.content, onnxruntime.__version__, batch_size)
         if name in known:
-            return
+            return True
         if key in self._refused and self._refused[key][0] == name:
             raise ModelRefusedError(f"{file.origin}: {self._refused[key][1]}")
 
@@ -208,12 +256,13 @@ class ModelRepository:
             outcome = known.outcome(name, str(self.limits), try_it)
         except TrialImpossibleError as error:
             logger.warning("%s is loaded without a trial in a process of its own: %s", file.origin, error)
-            return
+            return False
         if outcome.may_pass:
             raise ModelLoadFailedError(f"{file.origin}: {outcome.refusal}")
         if outcome.refusal:
             self._refused[key] = name, outcome.refusal
             raise ModelRefusedError(f"{file.origin}: {outcome.refusal}")
+        return True
 
     def _open(self, model: bytes, origin: str) -> ModelSession:
         try:

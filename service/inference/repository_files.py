@@ -48,6 +48,11 @@ class Survey(NamedTuple):
     foreign: tuple[Path, ...] = ()
     version_labels: Mapping[str, str] = MappingProxyType({})
 
+    def defaults(self) -> set[ModelKey]:
+        """The version of each model that answers where none is named, if its file is there and can be loaded."""
+        newest = dict(self.files.keys())  # sorted: of each name, the newest version is the last
+        return {(name, self.default_versions.get(name, version)) for name, version in newest.items()}
+
 
 def survey(root: Path) -> Survey:
     """Looks at the whole repository. A folder in it that cannot be read is left out, and so are hidden ones.

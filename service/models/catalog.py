@@ -10,7 +10,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from contract import ModelMetadata
 from service.batching import Batcher
@@ -25,34 +25,41 @@ USUAL_DEFAULT: Final = "cifar10"
 """The default model where several are served and the setting `default_model` names none."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Engine(NamedTuple):
+    """What computes a model's answers.
+
+    Attributes:
+        session: runs its batches.
+        batcher: shares the session among requests.
+    """
+
+    session: ModelSession
+    batcher: Batcher
+
+
+@dataclass(slots=True, eq=False)
 class ServedModel:
-    """One version of one model, ready to answer.
+    """One version of one model, which answers requests.
 
     Attributes:
         metadata: what its file says about itself.
         target: what its pictures become.
-        session: runs its batches.
-        batcher: shares the session among requests.
         metrics: counts its requests.
         sha256: of its file, in hexadecimal digits.
         inspection: looks into its file.
+        provider: the execution provider that it runs on; that it is to be opened on, where it has no engine yet.
+        engine: None until the first request of a version that is opened only then.
         inspecting: held by the request that looks inside it, whose turn it is.
     """
 
     metadata: ModelMetadata
     target: Target
-    session: ModelSession
-    batcher: Batcher
     metrics: ModelMetrics
     sha256: str
     inspection: Inspection
+    provider: str
+    engine: Engine | None = None
     inspecting: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def provider(self) -> str:
-        """The execution provider that it really runs on."""
-        return self.session.provider
 
 
 class ModelCatalog:

@@ -2,8 +2,9 @@
 
 ::
 
-    file ─ examine, four at once ────> open, one at a time ─> publish: answers from the next request on
-             └───────────────────────────┴ fails: named, and what answered before goes on
+    file of a default version, or one that is loaded later ─> open ─────> publish: answers from the next request on
+    file of another version ────────────────────────────────> describe ─> publish: opened at its first request
+                                                                └─ fails: named, and what answered before goes on
 
 Whatever goes wrong with a model is that model's failure: it stands in the log and in the index, and nothing else
 stops. Files are read and opened in threads that nothing waits for beyond a time limit.
@@ -12,29 +13,25 @@ stops. Files are read and opened in threads that nothing waits for beyond a time
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
-from service.inference import LoadedModel, ModelKey, ModelRepository, Survey
+from service.inference import ModelKey, ModelRepository, Survey
 from service.inference.foreign_files import import_command
-from service.models.catalog import ModelCatalog
+from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
+from service.models.engine_opener import EngineOpener
 from service.models.freed_memory import return_freed_memory
+from service.models.load_failures import LoadFailures
+from service.models.opener import ModelOpener
 from service.models.publisher import BatchingPolicy, ModelPublisher, Observe
-from service.telemetry.failure import release_frames
 from service.telemetry.metrics import Metrics
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-_LOADED_AT_ONCE = (
-    4  # so many files are held in memory, and so many that do not end hold up the others until their limit
-)
 _LOOK_TIMEOUT_S = 30.0
-_EXAMINE_GRACE_S = 10.0
 _REASONS_SHOWN = 3
 
 
@@ -63,6 +60,7 @@ class ModelLoader:
         policy: of their batchers.
         metrics: where they are counted.
         observe: puts an observer of its own around that of a model, given the model's name and version.
+        opens_all: whether the start opens every version; else only default versions, and others at their first request.
         start_patience_s: how long the start waits for files while others could serve.
     """
 
@@ -74,23 +72,24 @@ class ModelLoader:
         metrics: Metrics,
         observe: Observe,
         *,
+        opens_all: bool = False,
         start_patience_s: float = 30.0,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
         self._publisher = ModelPublisher(catalog, policy, metrics, observe)
         self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._loading = asyncio.Semaphore(_LOADED_AT_ONCE)
-        # One at a time: the speed of a model is measured while it is opened.
-        self._opening = asyncio.Lock()
-        self._failures: dict[ModelKey, ConvoyError] = {}
+        self._opener = ModelOpener(repository)
+        self._opens_all = opens_all
+        self._failures = LoadFailures()
+        self._engines = EngineOpener(self._opener, self._publisher, catalog, self._failures)
         self._unloaded: set[ModelKey] = set()
         self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
         self._start_patience_s = start_patience_s
         self._foreign: set[Path] = set()
 
     async def load_all(self) -> Survey:
-        """Loads every version of every model; those that fail are logged by name and the others serve.
+        """Loads the versions of every model; those that fail are logged by name and the others serve.
 
         After ``start_patience_s`` no more files are waited for, if there is a model to serve, and the default model
         that was asked for; what is left is then loaded beside them.
@@ -105,12 +104,13 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
-        self._pending = {key: asyncio.create_task(self._load_one(*key)) for key in found.files}
+        first = found.files if self._opens_all else found.defaults()
+        self._pending = {key: asyncio.create_task(self._load_one(*key, opens=key in first)) for key in found.files}
         await self._await_enough()
         if not any(True for _ in self._catalog):
-            reasons = "".join(f"; {error}" for error in list(self._failures.values())[:_REASONS_SHOWN])
+            reasons = "".join(f"; {reason}" for reason in self._failures.reasons()[:_REASONS_SHOWN])
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
-        self.set_versions(found)
+        self._set_versions(found)
         self._catalog.check_default()
         return_freed_memory()
         return found
@@ -146,7 +146,7 @@ class ModelLoader:
         if not versions:
             wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
             raise ModelNotFoundError(f"the model repository has no {wanted}")
-        self.set_versions(found)
+        await self.take_versions(found)
         async with self._changing[name]:
             outcomes = [await self._load_one(name, there) for there in versions]
         failures = [outcome for outcome in outcomes if outcome is not None]
@@ -173,11 +173,16 @@ class ModelLoader:
                 versions = [model.metadata.version for model in self._catalog.versions(name)]
             else:
                 versions = [version]
+            await self._open_successor(name, versions)
             for served in versions:
                 self._publisher.withdraw(name, served)
                 self._unloaded.add((name, served))
                 logger.info("unloaded %s version %s", name, served)
             return versions
+
+    async def open_engine(self, model: ServedModel) -> Engine:
+        """Opens a served version that has no engine yet; see :meth:`service.models.engine_opener.EngineOpener.open`."""
+        return await self._engines.open(model)
 
     async def survey(self) -> Survey:
         """Looks at the repository.
@@ -207,26 +212,46 @@ class ModelLoader:
 
     async def index(self) -> list[IndexEntry]:
         """Every version that answers or lies in the repository, sorted."""
-        ready = {(model.metadata.name, model.metadata.version) for model in self._catalog}
+        served = {(model.metadata.name, model.metadata.version): model for model in self._catalog}
+        ready = {key for key, model in served.items() if model.engine is not None or key not in self._failures}
         try:
             found = set((await self.survey()).files)
         except ModelNotFoundError:  # what is served goes on, and what failed is still known
-            found = set(self._failures)
-        self._failures = {key: error for key, error in self._failures.items() if key in found}
+            found = self._failures.keys()
+        self._failures.keep(found)
         self._unloaded &= found
         return [
             IndexEntry(name, version, (name, version) in ready, self._reason(name, version, ready))
-            for name, version in sorted(ready | found, key=lambda entry: (entry[0], int(entry[1])))
+            for name, version in sorted(served.keys() | found, key=lambda entry: (entry[0], int(entry[1])))
         ]
 
-    def set_versions(self, found: Survey) -> None:
-        """Takes over which version of each model answers where none is named, and what the labels of versions mean."""
+    async def take_versions(self, found: Survey) -> None:
+        """Takes over which version of each model answers where none is named, and what the labels of versions mean.
+
+        A version that becomes the default is opened before it does, so that no request waits for that.
+        """
+        defaults = found.defaults()
+        await self._engines.open_each(
+            model
+            for model in self._catalog
+            if (key := (model.metadata.name, model.metadata.version)) in defaults
+            and self._catalog.default_version(key[0]) != key[1]
+        )
+        self._set_versions(found)
+
+    async def _open_successor(self, name: str, withdrawn: list[str]) -> None:
+        """Opens the version that becomes the default when others are taken out, before they are."""
+        left = [model for model in self._catalog.versions(name) if model.metadata.version not in withdrawn]
+        if left and self._catalog.default_version(name) in withdrawn:
+            await self._engines.open_each(left[-1:])
+
+    def _set_versions(self, found: Survey) -> None:
         for fault in self._catalog.set_versions(found.default_versions, found.version_labels):
             logger.error("%s", fault)
 
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a reason that may pass."""
-        return isinstance(self._failures.get(key), ModelLoadFailedError | ModelNotFoundError)
+        return self._failures.may_pass(key)
 
     async def let_go(self) -> None:
         """Returns when every model that was replaced or unloaded has answered what it had admitted, and is freed."""
@@ -236,6 +261,7 @@ class ModelLoader:
         """Returns when every model has answered what it had admitted; nothing more is admitted."""
         for task in list(self._pending.values()):
             task.cancel()
+        self._engines.close()
         await self._publisher.close()
 
     def _reason(self, name: str, version: str, ready: Iterable[ModelKey]) -> str:
@@ -245,49 +271,21 @@ class ModelLoader:
             return "unloaded"
         if (name, version) in self._pending:
             return "being loaded"
-        failure = self._failures.get((name, version))
-        return "not loaded" if failure is None else str(failure)
+        return self._failures.reason((name, version)) or "not loaded"
 
-    async def _load_one(self, name: str, version: str) -> ConvoyError | None:
+    async def _load_one(self, name: str, version: str, *, opens: bool = True) -> ConvoyError | None:
         """Loads one version; returns why that failed, or None."""
+        failure: ConvoyError | None
         try:
-            self._publisher.publish(await self._open(name, version))
+            self._publisher.publish(await (self._opener.open if opens else self._opener.describe)(name, version))
         except ConvoyError as error:
-            return self._fail(name, version, error)
+            failure = error
         except Exception as error:  # no failure of one model may reach the others
             logger.exception("loading %s version %s failed in a way that is not foreseen", name, version)
-            unforeseen = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
-            unforeseen.__cause__ = error
-            return self._fail(name, version, unforeseen)
-        self._failures.pop((name, version), None)
+            failure = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
+            failure.__cause__ = error
+        else:
+            self._failures.passed((name, version))
+            failure = None
         self._unloaded.discard((name, version))
-        return None
-
-    async def _open(self, name: str, version: str) -> LoadedModel:
-        timeout_s = self._repository.limits.timeout_s
-        try:
-            async with self._loading:
-                # Another process may just be trying the same file: then its trial is waited for, and then the own one.
-                file = await self._in_thread(
-                    lambda: self._repository.examine(name, version), name, 2 * timeout_s + _EXAMINE_GRACE_S
-                )
-                async with self._opening:
-                    return await self._in_thread(lambda: self._repository.open(file), name, timeout_s)
-        except TimeoutError:
-            raise ModelLoadFailedError(
-                f"{name}/{version}: loading it did not end within {timeout_s:g} s; a model that needs longer needs a "
-                "larger model_load_timeout_s"
-            ) from None
-
-    @staticmethod
-    async def _in_thread(work: Callable[[], T], name: str, timeout_s: float) -> T:
-        return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
-
-    def _fail(self, name: str, version: str, error: ConvoyError) -> ConvoyError:
-        release_frames(error)  # they hold the file's content
-        error.__traceback__ = error.__cause__ = error.__context__ = None
-        is_news = str(self._failures.get((name, version))) != str(error)
-        self._failures[name, version] = error
-        self._unloaded.discard((name, version))
-        logger.log(logging.ERROR if is_news else logging.DEBUG, "refused: %s", error)
-        return error
+        return None if failure is None else self._failures.add((name, version), failure)

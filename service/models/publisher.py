@@ -3,6 +3,7 @@
 ::
 
     LoadedModel ─ metrics, batcher ─> catalog: answers from the next request on
+    KnownModel ─ metrics ───────────> catalog: the first request waits until it is opened, and `start` makes its batcher
     the one that it replaces, or that is withdrawn ─> admits nothing, answers what it had ─> its memory is freed
 """
 
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 
 from service.batching import Batcher, Observer
 from service.decoding import Target
-from service.inference import LoadedModel
+from service.inference import KnownModel, LoadedModel
 from service.inference.inspection import Inspection
-from service.models.catalog import ModelCatalog, ServedModel
+from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
 from service.models.freed_memory import return_freed_memory
 from service.telemetry.metrics import Metrics
@@ -54,11 +55,23 @@ class ModelPublisher:
         self._observe = observe
         self._draining: set[asyncio.Task[None]] = set()
 
-    def publish(self, loaded: LoadedModel) -> None:
+    def publish(self, found: LoadedModel | KnownModel) -> None:
         """Lets a model answer from the next request on, in the place of one of its name and version."""
-        replaced = self._catalog.publish(self._serve(loaded))
+        metadata, source, provider = found.metadata, found.source, found.provider
+        metrics = self._metrics.add_model(metadata, provider)
+        model = ServedModel(metadata, Target.of(metadata), metrics, source.sha256, Inspection(source), provider)
+        if isinstance(found, LoadedModel):
+            self.start(model, found)
+        else:
+            logger.info("%s version %s is loaded at its first request", metadata.name, metadata.version)
+        replaced = self._catalog.publish(model)
         if replaced is not None:
             self._drain(replaced)
+
+    def start(self, model: ServedModel, loaded: LoadedModel) -> Engine:
+        """Gives a model the engine that it has been opened to."""
+        model.engine = self._make_engine(model, loaded)
+        return model.engine
 
     def withdraw(self, name: str, version: str) -> None:
         """Takes a model out. Requests that it has admitted are still answered.
@@ -74,7 +87,8 @@ class ModelPublisher:
 
     async def close(self) -> None:
         """Returns when every model has answered what it had admitted; nothing more is admitted."""
-        await asyncio.gather(*(model.batcher.close() for model in self._catalog), self.let_go())
+        engines = [model.engine for model in self._catalog if model.engine is not None]
+        await asyncio.gather(*(engine.batcher.close() for engine in engines), self.let_go())
 
     def _drain(self, model: ServedModel) -> None:
         task = asyncio.get_running_loop().create_task(self._let_go(model))
@@ -82,17 +96,20 @@ class ModelPublisher:
         task.add_done_callback(self._draining.discard)
 
     async def _let_go(self, model: ServedModel) -> None:
-        await model.batcher.close()
-        model.session.close()
+        if model.engine is not None:
+            await model.engine.batcher.close()
+            model.engine.session.close()
         name, version = model.metadata.name, model.metadata.version
         served = any((other.metadata.name, other.metadata.version) == (name, version) for other in self._catalog)
         model.metrics.close(is_replaced=served)
         with suppress(TimeoutError, RuntimeError):  # RuntimeError: no thread can be started
             await run_in_daemon_thread(return_freed_memory, name="free-memory", timeout_s=_TRIM_TIMEOUT_S)
 
-    def _serve(self, loaded: LoadedModel) -> ServedModel:
-        metadata = loaded.metadata
-        metrics = self._metrics.add_model(metadata, loaded.session.provider)
+    def _make_engine(self, model: ServedModel, loaded: LoadedModel) -> Engine:
+        metadata, metrics = loaded.metadata, model.metrics
+        if loaded.session.provider != model.provider:
+            model.provider = loaded.session.provider
+            metrics.runs_on(model.provider)
         batcher = Batcher(
             loaded.session,
             name=metadata.name,
@@ -115,5 +132,4 @@ class ModelPublisher:
             1 / loaded.seconds_per_image,
             loaded.session.max_batch_size,
         )
-        inspection = Inspection(loaded.source)
-        return ServedModel(metadata, Target.of(metadata), loaded.session, batcher, metrics, loaded.sha256, inspection)
+        return Engine(loaded.session, batcher)

@@ -109,7 +109,7 @@ class Watch:
         found = await self._loader.survey()
         self._is_away = False
         if found.files:
-            self._loader.set_versions(found)
+            changing.create_task(self._loader.take_versions(found))
         now = asyncio.get_running_loop().time()
         for key in self._attempted.keys() - self._retries.keys() - self._busy:
             self._plan_retry(key, now)  # it was loaded by the start, or by a request

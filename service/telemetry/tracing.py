@@ -26,7 +26,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, Tracer
 
 from service import __version__
 from service.batching import Batch, Observer
-from service.classifier import Classification, Classifier, Images
+from service.classifier import Classification, Classifier, Images, OpenEngine
 from service.decoding import Decoder
 from service.http.asgi import ASGIApp, Receive, Scope, Send
 from service.http.body_budget import BodyBudget
@@ -59,9 +59,11 @@ class Tracing:
         )
         return traced
 
-    def classifier(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget) -> Classifier:
+    def classifier(
+        self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget, open_engine: OpenEngine
+    ) -> Classifier:
         """Makes a classifier whose stages are spans."""
-        return TracedClassifier(catalog, decoder, budget, self._tracer)
+        return TracedClassifier(catalog, decoder, budget, open_engine, self._tracer)
 
     def observer(self, observer: Observer, model: str, version: str) -> Observer:
         """Makes each run that an observer is told of a span as well."""
@@ -79,11 +81,19 @@ class TracedClassifier(Classifier):
         catalog: the models that answer now.
         decoder: turns files into pixels.
         budget: of the bytes that all requests hold.
+        open_engine: opens a model that is not open yet.
         tracer: makes the spans.
     """
 
-    def __init__(self, catalog: ModelCatalog, decoder: Decoder, budget: BodyBudget, tracer: Tracer) -> None:
-        super().__init__(catalog, decoder, budget)
+    def __init__(
+        self,
+        catalog: ModelCatalog,
+        decoder: Decoder,
+        budget: BodyBudget,
+        open_engine: OpenEngine,
+        tracer: Tracer,
+    ) -> None:
+        super().__init__(catalog, decoder, budget, open_engine)
         self._tracer = tracer
 
     async def classify(

@@ -30,17 +30,30 @@ class Queue:
 
 
 @dataclass
+class Engine:
+    """What computes a model's answers."""
+
+    batcher: Queue = field(default_factory=Queue)
+
+
+@dataclass
 class Model:
     """A model, as far as the pace looks at it."""
 
     metrics: Metrics = field(default_factory=Metrics)
-    batcher: Queue = field(default_factory=Queue)
+    engine: Engine | None = field(default_factory=Engine)
+
+    @property
+    def batcher(self) -> Queue:
+        """Of a model that is loaded."""
+        assert self.engine is not None
+        return self.engine.batcher
 
 
 @pytest.fixture
 def models() -> list[Model]:
-    """One that is explained, and another one."""
-    return [Model(Metrics(probes=1), Queue(64)), Model()]
+    """One that is explained, another one, and one that is not loaded."""
+    return [Model(Metrics(probes=1), Engine(Queue(64))), Model(), Model(engine=None)]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """One served model: its requests, its runs and its queue."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import numpy as np
@@ -72,7 +73,8 @@ class ModelMetrics:
 
     def __init__(self, families: ModelFamilies, metadata: ModelMetadata, provider: str) -> None:
         model = metadata.name, metadata.version
-        self._info = families.info.labels(*model, provider)
+        self._infos = partial(families.info.labels, *model)
+        self._info = self._infos(provider)
         self._classified = families.classified.labels(*model)
         self._images = families.images.labels(*model)
         self._rejected = families.rejected.labels(*model)
@@ -100,6 +102,12 @@ class ModelMetrics:
     def recent(self) -> object:
         """Something that differs from what it was before whenever a request has been answered meanwhile."""
         return len(self._requests)
+
+    def runs_on(self, provider: str) -> None:
+        """Says that the model runs on another execution provider than was expected."""
+        self._info.set(0)
+        self._info = self._infos(provider)
+        self._info.set(1)
 
     def watch(self, queue: Queue) -> None:
         """Reads the model's queue from now on, whenever it folds."""

@@ -51,7 +51,7 @@ function card(model) {
     facts([
       ["Accuracy", accuracy(model)],
       ["Calibration error", model.expected_calibration_error === null ? "not measured" : percent(model.expected_calibration_error, 2)],
-      ["Runs on", model.provider.toUpperCase()],
+      ["Runs on", model.provider.toUpperCase() + (model.loaded ? "" : ", loaded at its first request")],
     ]),
     make("h3", {}, "Now"),
     make("div", { "data-live": model.id }, make("p", { class: "quiet" }, "Waiting for the first figures…")),

@@ -1,0 +1,75 @@
+"""Opens a served version that has no engine yet: at its first request, or before it becomes the default.
+
+::
+
+    first request ─┬─> file ─> engine ─> it answers, and so do all who came meanwhile
+    further ones ──┘     └─ fails, or is another file than at the start: all get an error that says so
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from service.errors import ConvoyError, UnavailableError
+from service.models.catalog import Engine, ModelCatalog, ServedModel
+from service.models.load_failures import LoadFailures
+from service.models.opener import ModelOpener
+from service.models.publisher import ModelPublisher
+
+
+class EngineOpener:
+    """Opens versions in the background, each once however many ask for it.
+
+    Args:
+        opener: of their files.
+        publisher: makes their engines.
+        catalog: where they are found.
+        failures: where it is kept why one could not be opened.
+    """
+
+    def __init__(
+        self, opener: ModelOpener, publisher: ModelPublisher, catalog: ModelCatalog, failures: LoadFailures
+    ) -> None:
+        self._opener = opener
+        self._publisher = publisher
+        self._catalog = catalog
+        self._failures = failures
+        self._tasks: dict[ServedModel, asyncio.Task[Engine]] = {}
+
+    async def open(self, model: ServedModel) -> Engine:
+        """Opens a version. If the caller is cancelled, that goes on for the others.
+
+        Raises:
+            UnavailableError: it cannot be opened now, or its file is not the one that was found before.
+        """
+        if model.engine is not None:
+            return model.engine
+        if model not in self._tasks:
+            self._tasks[model] = task = asyncio.create_task(self._open(model))
+            task.add_done_callback(lambda _task: self._tasks.pop(model, None))
+        return await asyncio.shield(self._tasks[model])
+
+    async def open_each(self, models: Iterable[ServedModel]) -> None:
+        """Opens versions; it is logged where one cannot be."""
+        await asyncio.gather(*map(self.open, models), return_exceptions=True)
+
+    def close(self) -> None:
+        """Opens no more."""
+        for task in list(self._tasks.values()):
+            task.cancel()
+
+    async def _open(self, model: ServedModel) -> Engine:
+        key = name, version = model.metadata.name, model.metadata.version
+        try:
+            loaded = await self._opener.open(name, version)
+        except ConvoyError as error:
+            failure = self._failures.add(key, error)
+            raise UnavailableError(f"version {version} of model {name} cannot be loaded now: {failure}") from None
+        self._failures.passed(key)
+        is_served = any(other is model for other in self._catalog)
+        if is_served and loaded.source.sha256 == model.sha256:
+            return self._publisher.start(model, loaded)
+        if is_served:
+            self._publisher.publish(loaded)
+        else:
+            loaded.session.close()
+        raise UnavailableError(f"version {version} of model {name} has changed meanwhile; send the request again")

@@ -1,0 +1,55 @@
+"""Why models could not be loaded at the last attempt."""
+
+import logging
+from collections.abc import Iterable
+
+from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError
+from service.inference import ModelKey
+from service.telemetry.failure import release_frames
+
+logger = logging.getLogger(__name__)
+
+
+class LoadFailures:
+    """The last failure of each model that could not be loaded; each is logged when it is news."""
+
+    def __init__(self) -> None:
+        self._errors: dict[ModelKey, ConvoyError] = {}
+
+    def __contains__(self, key: ModelKey) -> bool:
+        """Whether the last attempt to load a model failed."""
+        return key in self._errors
+
+    def add(self, key: ModelKey, error: ConvoyError) -> ConvoyError:
+        """Remembers and logs why a model could not be loaded; returns the error, without what it holds in memory."""
+        release_frames(error)  # they hold the file's content
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        is_news = str(self._errors.get(key)) != str(error)
+        self._errors[key] = error
+        logger.log(logging.ERROR if is_news else logging.DEBUG, "refused: %s", error)
+        return error
+
+    def passed(self, key: ModelKey) -> None:
+        """Forgets the failure of a model that could be loaded."""
+        self._errors.pop(key, None)
+
+    def keep(self, keys: Iterable[ModelKey]) -> None:
+        """Forgets those of all other models: their files are gone."""
+        self._errors = {key: self._errors[key] for key in self._errors.keys() & set(keys)}
+
+    def keys(self) -> set[ModelKey]:
+        """The models that could not be loaded."""
+        return set(self._errors)
+
+    def reason(self, key: ModelKey) -> str | None:
+        """Why a model could not be loaded; None where it could."""
+        error = self._errors.get(key)
+        return None if error is None else str(error)
+
+    def reasons(self) -> list[str]:
+        """All that is known, in the order in which it came."""
+        return [str(error) for error in self._errors.values()]
+
+    def may_pass(self, key: ModelKey) -> bool:
+        """Whether the last attempt to load a model failed for a reason that may pass."""
+        return isinstance(self._errors.get(key), ModelLoadFailedError | ModelNotFoundError)
