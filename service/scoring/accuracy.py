@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from contract import wilson_interval
 from service.decision import most_probable
 from service.errors import ScoringError
+from service.file_name import shown_name
 
 
 class Truth:
@@ -36,14 +37,21 @@ class Truth:
         Raises:
             ScoringError: a folder has the name of no label.
         """
-        pairs = Counter(zip(map(self._of, names), most_probable(probabilities).tolist(), strict=True))
+        pairs = Counter(zip(map(self.index_of, names), most_probable(probabilities).tolist(), strict=True))
         return [[truth, predicted, count] for (truth, predicted), count in sorted(pairs.items())]
 
-    def _of(self, name: str) -> int:
+    def index_of(self, name: str) -> int:
+        """The label that the folder of a picture names, as its index.
+
+        Raises:
+            ScoringError: it has the name of no label.
+        """
         folder = PurePosixPath(name).parent.name
         if folder not in self._index:
             known = ", ".join(self._labels[:20]) + (", ..." if len(self._labels) > 20 else "")
-            raise ScoringError(f"{name}: its folder {folder!r} is no label of the model; labels are {known}")
+            raise ScoringError(
+                f"{shown_name(name)}: its folder {folder!r} is no label of the model; labels are {known}"
+            )
         return self._index[folder]
 
 

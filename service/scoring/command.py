@@ -1,15 +1,17 @@
 """The command ``convoy score``: its options, what it prints, and its exit status.
 
 Exit status: 0; 3 where some pictures could not be scored; 2 for wrong use, a damaged input or a table that cannot be
-written; 130 where it was interrupted, and can be resumed.
+written; 130 or 143 where it was interrupted by SIGINT or SIGTERM, and can be resumed.
 """
 
 import argparse
 import hashlib
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Final, get_args
 
 from tqdm import tqdm
@@ -20,8 +22,8 @@ from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
 from service.inference.repository_files import MODEL_FILE, survey
 from service.scoring.columns import OUTPUTS
-from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, start_processes
-from service.scoring.sources import count_pictures
+from service.scoring.parts import is_begun
+from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, confusion_file, start_processes
 from service.scoring.worker import WorkerSpec, open_session
 from service.settings import Settings
 from service.workers.cores import available_cores
@@ -29,6 +31,12 @@ from service.workers.cores import available_cores
 _SOME_FAILED: Final = 3
 _WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
+_TERMINATED: Final = 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: the run ends as with Ctrl-C, and the workers with it."""
+
 
 _EXAMPLES: Final = """\
 examples:
@@ -56,28 +64,28 @@ def main(
         The exit status.
     """
     options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _terminate)
     started = time.perf_counter()
     try:
         summary = _score(options, start_pool, count_workers)
     except ConvoyError as error:
         print(f"convoy score: {error}", file=sys.stderr)
         return _WRONG_USE
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print(f"\nconvoy score: interrupted; --resume goes on, {options.out}.parts has what is done", file=sys.stderr)
-        return _INTERRUPTED
-    seconds = time.perf_counter() - started
-    print(f"{summary.scored} pictures in {options.out}, {(summary.scored + summary.faults) / seconds:.0f} a second")
+        return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
+    rate = (summary.scored + summary.faults) / (time.perf_counter() - started)
+    print(f"{_told(summary.scored)} in {options.out}, {rate:.0f} a second")
     if summary.confusion is not None and summary.confusion.total:
-        print(f"accuracy {summary.confusion.accuracy()}; {options.out.with_suffix('.confusion.csv')} has the rest")
+        print(f"accuracy {summary.confusion.accuracy()}; {confusion_file(options.out)} has the rest")
     if summary.faults:
-        print(f"{summary.faults} pictures could not be scored: {_errors(options)} says why", file=sys.stderr)
+        print(f"{_told(summary.faults)} could not be scored: {_errors(options)} says why", file=sys.stderr)
         return _SOME_FAILED
     return 0
 
 
 def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Callable[[], int]) -> Summary:
-    if options.out.exists() and not options.overwrite:
-        raise ScoringError(f"--out {options.out} is there already; --overwrite replaces it")
+    _check_files(options)
     name, version = _find_model(options.models_dir, options.model, options.version)
     limits = Limits(Settings.model_fields["max_pixels"].default, Settings.model_fields["max_reducible_pixels"].default)
     gpu = GpuPolicy(memory_limit_bytes=Settings.model_fields["gpu_memory_limit_bytes"].default, cuda_graphs=True)
@@ -97,11 +105,36 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
         workers=options.workers or count_workers(),
     )
     run = ScoreRun(job, spec, metadata, hashlib.sha256(model).hexdigest(), start_pool)
-    total = None if options.no_count else count_pictures(options.input, options.column)
+    total = None if options.no_count else run.count()
     if total == 0:
         raise ScoringError(f"{options.input}: there are no pictures in it")
     with tqdm(total=total, unit=" pictures", smoothing=0.05, disable=None, file=sys.stderr) as bar:
         return run.run(bar.update)
+
+
+def _check_files(options: argparse.Namespace) -> None:
+    """Sees to it that the run overwrites nothing that it was not told to, and that its list of errors has a folder.
+
+    Raises:
+        ScoringError: something is in the way.
+    """
+    files = {"--out": options.out, "--errors": _errors(options)}
+    if options.labels_from_folders:
+        files["the confusion of"] = confusion_file(options.out)
+    may_replace = options.overwrite or (options.resume and is_begun(options.out))
+    source = Path(options.input)
+    for word, path in files.items():
+        if source.is_file() and path.exists() and path.samefile(source):
+            raise ScoringError(f"{word} {path} is the input, which would be lost")
+        if path.exists() and not may_replace:
+            other = "; --errors names another file" if word == "--errors" else ""
+            raise ScoringError(f"{word} {path} is there already{other}; --overwrite replaces it")
+    if len({path.absolute() for path in files.values()}) < len(files):
+        raise ScoringError(f"--errors {_errors(options)} has to be another file than the table's")
+    try:
+        _errors(options).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScoringError(f"--errors {_errors(options)}: {error.strerror}") from error
 
 
 def _errors(options: argparse.Namespace) -> Path:
@@ -158,7 +191,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def _told(pictures: int) -> str:
+    return "1 picture" if pictures == 1 else f"{pictures} pictures"
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated

@@ -64,6 +64,16 @@ class NamesHash:
         return self._hash.hexdigest()
 
 
+def folder_of(out: Path) -> Path:
+    """Where the parts of a table are kept."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def is_begun(out: Path) -> bool:
+    """Whether a run that was stopped left parts of a table."""
+    return (folder_of(out) / _RUN).exists()
+
+
 class Parts:
     """The folder of a run's parts. Only one process at a time can have it.
 
@@ -83,7 +93,7 @@ class Parts:
     def __init__(self, out: Path, table_format: Format, run: Mapping[str, object], *, resume: bool) -> None:
         self._out = out
         self._format = table_format
-        self._folder = out.with_name(f"{out.name}.parts")
+        self._folder = folder_of(out)
         self.finished: list[PartRecord] = []
         try:
             self._begin(json.loads(json.dumps(run)), resume=resume)
@@ -107,9 +117,7 @@ class Parts:
         try:
             self._format.write(table, columns)
             CsvFormat().write(errors, _error_columns(faults))
-            temporary = said.with_suffix(".tmp")
-            temporary.write_text(json.dumps(asdict(record)))
-            temporary.replace(said)
+            _write_whole(said, json.dumps(asdict(record)))
         except OSError as error:
             raise ScoringError(
                 f"{error.filename or table}: {error.strerror}; what is finished is kept: go on with --resume"
@@ -127,7 +135,7 @@ class Parts:
             whole = self._folder / "whole"
             self._format.join([table for table, _, _ in paths], whole)
             if any(record.faults for record in self.finished):
-                all_errors = self._folder / "whole.errors"
+                all_errors = errors.with_name(f"{errors.name}.part")  # it may lie on another disk than the table
                 CsvFormat().join([faults for _, faults, _ in paths], all_errors)
                 all_errors.replace(errors)
             else:
@@ -140,7 +148,7 @@ class Parts:
             ) from error
 
     def _begin(self, run: object, *, resume: bool) -> None:
-        is_new = not (self._folder / _RUN).exists()
+        is_new = not is_begun(self._out)
         if not is_new and not resume:
             raise ScoringError(
                 f"a run that was stopped left {self._folder}: go on with --resume, or remove it to begin anew"
@@ -152,14 +160,15 @@ class Parts:
         except BlockingIOError:
             raise ScoringError(f"another run is writing {self._out}") from None
         if is_new:
-            (self._folder / _RUN).write_text(json.dumps(run, indent=1))
+            _write_whole(self._folder / _RUN, json.dumps(run, indent=1))
             return
         before = json.loads((self._folder / _RUN).read_text())
         changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]  # type: ignore[dict-item, attr-defined]
         if changed:
             told = "; ".join(f"{key} was {before.get(key)}" for key in changed)
             raise ScoringError(f"the run in {self._folder} was another one: {told}. Remove it to begin anew")
-        while (said := self._paths(len(self.finished))[2]).exists():
+        while all(path.exists() for path in self._paths(len(self.finished))):
+            said = self._paths(len(self.finished))[2]
             self.finished.append(PartRecord(**json.loads(said.read_text())))
 
     def _paths(self, number: int) -> tuple[Path, Path, Path]:
@@ -169,6 +178,13 @@ class Parts:
             self._folder / f"{name}.errors.csv",
             self._folder / f"{name}.json",
         )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def _error_columns(faults: Sequence[Fault]) -> dict[str, Column]:

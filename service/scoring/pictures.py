@@ -18,6 +18,12 @@ from service.errors import ScoringError
 MOST_FILE_BYTES: Final = 256 << 20
 """Longer files are no pictures that can be read; an archive may announce any length."""
 
+PICTURE_SUFFIXES: Final = (
+    *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif"),
+    *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
+)
+_ENCRYPTED: Final = 1  # of a zip member's flags (APPNOTE 4.4.4)
+
 
 class Picture(Protocol):
     """One picture that can be read in another process."""
@@ -55,6 +61,18 @@ class FilePicture:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadablePicture:
+    """One of which the input says already that it cannot be read, and why."""
+
+    name: str
+    reason: str
+
+    def read(self) -> bytes:
+        """See :class:`Picture`."""
+        raise ScoringError(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class ZipPicture:
     """A member of a zip archive."""
 
@@ -67,6 +85,8 @@ class ZipPicture:
         try:
             archive = _open_zip(self.archive)
             member = archive.infolist()[self.number]
+            if member.flag_bits & _ENCRYPTED:
+                raise ScoringError("it is encrypted inside the archive")
             _check_length(member.file_size)
             return archive.read(member)
         except (
@@ -114,6 +134,13 @@ class SentPicture:
         return self.data
 
 
+def is_picture(name: str) -> bool:
+    """By its name, in which no step is hidden; macOS puts hidden copies of everything into its archives."""
+    return name.lower().endswith(PICTURE_SUFFIXES) and not any(
+        step.startswith(".") for step in name.split("/") if step not in (".", "..")
+    )
+
+
 def _open_at_once(path: str, flags: int) -> int:
     """Opens a file, and does not wait where it is a pipe that nobody writes to."""
     return os.open(path, flags | os.O_NONBLOCK)
@@ -127,4 +154,4 @@ def _open_zip(path: str) -> zipfile.ZipFile:
 
 def _check_length(size: int) -> None:
     if size > MOST_FILE_BYTES:
-        raise ScoringError(f"it has {size} bytes; at most {MOST_FILE_BYTES} are read")
+        raise ScoringError(f"it has more than {MOST_FILE_BYTES} bytes, which is the most that is read of a picture")

@@ -16,13 +16,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from itertools import islice
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 import numpy as np
 
-from service.scoring.pictures import Picture
+from service.errors import ScoringError
+from service.scoring.pictures import Picture, SentPicture
 from service.scoring.worker import ChunkResult, Fault
 from service.workers.parent import end_with_parent
 
@@ -33,6 +33,9 @@ _MOST_CHUNK: Final = 512
 _SHORT_CHUNK_S: Final = 0.1
 _LONG_CHUNK_S: Final = 0.5
 _CHUNKS_A_WORKER: Final = 3
+_MOST_CHUNK_BYTES: Final = 32 << 20  # of pictures that come with their bytes
+_MOST_HELD_BYTES: Final = 256 << 20  # likewise, of all chunks in flight; one more picture may be added
+_MOST_ENDED: Final = 16
 
 
 class Pool(Protocol):
@@ -81,24 +84,37 @@ class WorkerPool:
             The result of each chunk, in the order of the pictures.
         """
         in_flight: deque[tuple[list[Picture], Future[ChunkResult]]] = deque()
+        held = 0
         while True:
-            while len(in_flight) < _CHUNKS_A_WORKER * self._workers:
-                chunk = list(islice(pictures, self._chunk))
+            while len(in_flight) < _CHUNKS_A_WORKER * self._workers and held <= _MOST_HELD_BYTES:
+                chunk = self._take(pictures)
                 if not chunk:
                     break
+                held += _held_bytes(chunk)
                 in_flight.append((chunk, self._submit(chunk)))
             if not in_flight:
                 return
             chunk, scoring = in_flight.popleft()
+            held -= _held_bytes(chunk)
             try:
                 result = scoring.result()
             except BrokenProcessPool:
                 yield from self._score_singly([chunk, *(later for later, _ in in_flight)])
                 in_flight.clear()
+                held = 0
                 self._executor = self._start(self._workers)
                 continue
             self._fit_chunk(result.seconds)
             yield result
+
+    def _take(self, pictures: Iterator[Picture]) -> list[Picture]:
+        """The next chunk, which is short where the pictures come with their bytes and these are many."""
+        chunk: list[Picture] = []
+        held = 0
+        while len(chunk) < self._chunk and held <= _MOST_CHUNK_BYTES and (picture := next(pictures, None)) is not None:
+            chunk.append(picture)
+            held += _held_bytes((picture,))
+        return chunk
 
     @staticmethod
     def _start(workers: int) -> ProcessPoolExecutor:
@@ -116,11 +132,19 @@ class WorkerPool:
 
     def _score_singly(self, chunks: list[list[Picture]]) -> Iterator[ChunkResult]:
         executor = self._start(1)
+        ended = 0
         for chunk in chunks:
             for picture in chunk:
                 try:
                     yield executor.submit(self._score, [picture]).result()
+                    ended = 0
                 except BrokenProcessPool:
+                    ended += 1
+                    if ended == _MOST_ENDED:
+                        raise ScoringError(
+                            f"the process that scores ended at each of {ended} pictures in turn: there may not be "
+                            "memory enough for the model; what is finished is kept: go on with --resume"
+                        ) from None
                     fault = Fault(picture.name, "the process that read it ended: an error in native code, or no memory")
                     yield ChunkResult([picture.name], [], np.empty((0, self._classes), np.float32), [fault], 0.0)
                     executor = self._start(1)
@@ -137,3 +161,7 @@ def _follow(parent: int) -> None:
     """Prepares a worker: it leaves Ctrl-C to its parent, and ends when that does, however that happens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
+
+
+def _held_bytes(pictures: Sequence[Picture]) -> int:
+    return sum(len(picture.data) for picture in pictures if isinstance(picture, SentPicture))

@@ -20,9 +20,9 @@ from service.scoring.accuracy import Confusion, Truth
 from service.scoring.columns import Columns, Output
 from service.scoring.formats import CsvFormat, format_of
 from service.scoring.parts import NamesHash, PartRecord, Parts
-from service.scoring.pictures import Picture
+from service.scoring.pictures import Picture, UnreadablePicture
 from service.scoring.pool import Pool, WorkerPool
-from service.scoring.sources import find_pictures
+from service.scoring.sources import can_be_counted, find_pictures
 from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
 
 _PART_PICTURES: Final = 4096
@@ -114,6 +114,21 @@ class ScoreRun:
             "labels from folders": job.labels_from_folders,
         }
 
+    def count(self) -> int | None:
+        """How many pictures there are; None where that takes reading all of the input.
+
+        Raises:
+            ScoringError: the input cannot be read, or the folder of a picture is not the label that it should be.
+        """
+        if not can_be_counted(self._job.source):
+            return None
+        total = 0
+        for picture in find_pictures(self._job.source, self._job.column):
+            total += 1
+            if self._truth is not None and not isinstance(picture, UnreadablePicture):
+                self._truth.index_of(picture.name)
+        return total
+
     def run(self, told: Callable[[int], object]) -> Summary:
         """Scores all pictures.
 
@@ -134,17 +149,23 @@ class ScoreRun:
                     self._write(parts, part)
             if not parts.finished:
                 self._write(parts, [])
+            confusion = self._write_confusion(parts) if self._truth is not None else None
             parts.join(job.errors)
-            confusion = None
-            if self._truth is not None:
-                confusion = Confusion(counts for record in parts.finished for counts in record.confusion)
-                if confusion.total:
-                    CsvFormat().write(job.out.with_suffix(".confusion.csv"), confusion.columns(self._labels))
             return Summary(
                 sum(record.scored for record in parts.finished),
                 sum(record.faults for record in parts.finished),
                 confusion,
             )
+
+    def _write_confusion(self, parts: Parts) -> Confusion:
+        confusion = Confusion(counts for record in parts.finished for counts in record.confusion)
+        path = confusion_file(self._job.out)
+        try:
+            if confusion.total:
+                CsvFormat().write(path, confusion.columns(self._labels))
+        except OSError as error:
+            raise ScoringError(f"{path}: {error.strerror}; what is finished is kept: go on with --resume") from error
+        return confusion
 
     def _skip(self, pictures: Iterator[Picture], number: int, record: PartRecord) -> None:
         """Passes over the pictures of a finished part, and checks that they are the same ones."""
@@ -169,6 +190,11 @@ class ScoreRun:
                 hashed.add(name)
         record = PartRecord(len(names), len(faults), hashed.value(), confusion)
         parts.write(self._columns.fill(names, probabilities), faults, record)
+
+
+def confusion_file(out: Path) -> Path:
+    """Where the predictions by true label go, of a table."""
+    return out.with_suffix(".confusion.csv")
 
 
 def _gather(results: Iterator[ChunkResult], told: Callable[[int], object]) -> Iterator[list[ChunkResult]]:

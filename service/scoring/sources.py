@@ -9,37 +9,30 @@
     a .zip, .tar, .tar.gz            the pictures in it
 """
 
-import bz2
+import codecs
 import csv
 import glob
-import gzip
 import lzma
 import os
+import re
+import struct
 import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, AnyStr, Final
 
 from service.errors import ScoringError
-from service.scoring.pictures import MOST_FILE_BYTES, FilePicture, Picture, SentPicture, SlicePicture, ZipPicture
+from service.scoring.archives import PACKED_TAR, in_packed_tar, in_tar, in_zip
+from service.scoring.pictures import PICTURE_SUFFIXES, FilePicture, Picture, UnreadablePicture, is_picture
 
-PICTURE_SUFFIXES: Final = (
-    *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif"),
-    *(".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),
-)
 STANDARD_INPUT: Final = "-"
 
-_PACKED_TAR: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_OPENERS: Final[dict[str, Callable[[str], Any]]] = {
-    "gz": gzip.open,
-    "tgz": gzip.open,
-    "bz2": bz2.open,
-    "xz": lzma.open,
-}
-_CUT_OFF: Final = "the zeros that end a tar are missing; it was cut off, or is still being written"
+_ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
+_MOST_LINE: Final = 1 << 16
+_OF_LENGTHS: Final = (ValueError, OverflowError, struct.error, NotImplementedError)  # in the headers of archives
 _USUAL_COLUMNS: Final = ("path", "file", "filename")
 
 
@@ -61,23 +54,24 @@ def find_pictures(source: str, column: str | None = None) -> Iterator[Picture]:
     except OSError as error:
         said = error.strerror or f"it is damaged, or not what its name says: {error}"
         raise ScoringError(f"{error.filename or source}: {said}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, UnicodeError) as error:
+    except csv.Error as error:
+        raise ScoringError(f"{source}: it is no table of comma-separated values: {error}") from error
+    except (zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, *_OF_LENGTHS) as error:
         raise ScoringError(f"{source}: it is damaged, or not what its name says: {error}") from error
 
 
-def count_pictures(source: str, column: str | None = None) -> int | None:
-    """How many pictures an input has; None where that takes reading all of it."""
-    if source == STANDARD_INPUT or source.lower().endswith(_PACKED_TAR):
-        return None
-    return sum(1 for _ in find_pictures(source, column))
+def can_be_counted(source: str) -> bool:
+    """Whether the pictures of an input can be found twice, and at little cost, for their number."""
+    is_pipe = source == STANDARD_INPUT or Path(source).is_fifo()
+    return not is_pipe and not source.lower().endswith(PACKED_TAR)
 
 
 def _open(source: str, column: str | None) -> Iterator[Picture]:
     if source == STANDARD_INPUT:
-        return _listed(sys.stdin.buffer)
+        return _listed(sys.stdin.buffer, "standard input")
     path = Path(source)
     if path.is_dir():
-        return _in_folder(source, "")
+        return _in_folder(source)
     if path.exists():
         return _in_file(path, column)
     if glob.has_magic(source):
@@ -87,62 +81,109 @@ def _open(source: str, column: str | None) -> Iterator[Picture]:
 
 def _in_file(path: Path, column: str | None) -> Iterator[Picture]:
     source, lower = str(path), path.name.lower()
-    if lower.endswith(_PACKED_TAR):
-        return _in_packed_tar(source)
+    if lower.endswith(PACKED_TAR):
+        return in_packed_tar(source)
     if lower.endswith(PICTURE_SUFFIXES):
         return iter((FilePicture(source, source),))
     match path.suffix.lower():
         case ".zip":
-            return _in_zip(source)
+            return in_zip(source)
         case ".tar":
-            return _in_tar(source)
+            return in_tar(source)
         case ".csv":
             return _in_csv(path, column)
         case _:
             return _in_list(path)
 
 
-def _is_picture(name: str) -> bool:
-    """By its name, in which no step is hidden; macOS puts hidden copies of everything into its archives."""
-    return name.lower().endswith(PICTURE_SUFFIXES) and not any(
-        step.startswith(".") for step in name.split("/") if step != "."
-    )
-
-
-def _in_folder(folder: str, prefix: str) -> Iterator[Picture]:
+def _in_folder(root: str) -> Iterator[Picture]:
     """Files before folders, each by name; hidden ones are left out, and links to folders are not followed."""
+    waiting = [("", root)]
+    while waiting:
+        prefix, folder = waiting.pop()
+        try:
+            files, folders = _list_folder(folder)
+        except OSError as error:
+            if not prefix:
+                raise
+            yield UnreadablePicture(prefix, f"this folder cannot be read: {error.strerror}")
+            continue
+        for name in files:
+            yield FilePicture(f"{prefix}{name}", os.path.join(folder, name))  # noqa: PTH118  as fast as it gets
+        waiting += [(f"{prefix}{name}/", os.path.join(folder, name)) for name in reversed(folders)]  # noqa: PTH118
+
+
+def _list_folder(folder: str) -> tuple[list[str], list[str]]:
+    """The names of what may be pictures, and of the folders in it, sorted."""
+    files, folders = [], []
     with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if _is_picture(entry.name) and entry.is_file():
-            yield FilePicture(prefix + entry.name, entry.path)
-    for entry in entries:
-        if not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False):
-            yield from _in_folder(entry.path, f"{prefix}{entry.name}/")
+        for entry in found:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif is_picture(entry.name) and not (entry.is_symlink() and Path(entry.path).is_dir()):
+                files.append(entry.name)
+    return sorted(files), sorted(folders)
 
 
 def _matching(pattern: str) -> Iterator[Picture]:
-    for path in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  the pattern may be absolute
-        if Path(path).is_file():
+    for path in sorted(set(_expand(pattern))):
+        if not Path(path).is_dir():
             yield FilePicture(path, path)
+
+
+def _expand(pattern: str) -> Iterator[str]:
+    """What matches. The step ``**`` is any number of folders; it follows no links, which may lead in circles."""
+    found = _ANY_FOLDERS.search(pattern)
+    if found is None:
+        yield from glob.iglob(pattern)  # noqa: PTH207  the pattern may be absolute
+        return
+    before, after = pattern[: found.start()], pattern[found.end() :] or "*"
+    for base in glob.iglob(before) if before else (".",):  # noqa: PTH207
+        for folder, names, _ in os.walk(base):
+            names[:] = [name for name in names if not name.startswith(".")]
+            below = folder if before else folder[2:]  # without the ./ of the working folder
+            yield from _expand(os.path.join(glob.escape(below), after))  # noqa: PTH118
 
 
 def _in_list(path: Path) -> Iterator[Picture]:
     with path.open("rb") as lines:
-        yield from _listed(lines)
+        yield from _listed(lines, str(path))
 
 
-def _listed(lines: Iterable[bytes]) -> Iterator[Picture]:
-    for line in lines:
-        if path := os.fsdecode(line.rstrip(b"\r\n")):
+def _listed(file: IO[bytes], source: str) -> Iterator[Picture]:
+    for number, line in enumerate(_lines(file, b"\n", source)):
+        text = line
+        if number == 0:
+            _check_encoding(line, source)
+            text = line.removeprefix(codecs.BOM_UTF8)
+        if path := os.fsdecode(text.rstrip(b"\r\n")):
             yield FilePicture(path, path)
+
+
+def _lines(file: IO[AnyStr], end: AnyStr, source: str) -> Iterator[AnyStr]:
+    """Lines of bounded length: what is no text may have no line breaks at all."""
+    while line := file.readline(_MOST_LINE):
+        if len(line) == _MOST_LINE and not line.endswith(end):
+            raise ScoringError(f"{source}: it is no list of paths: a line is longer than {_MOST_LINE} characters")
+        yield line
+
+
+def _check_encoding(start: bytes, source: str) -> None:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in start:
+        raise ScoringError(f"{source}: its text is UTF-16; save it as UTF-8")
 
 
 def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
     """Paths are relative to the folder of the table where such a file is there, and to the working folder otherwise."""
+    with source.open("rb") as start:
+        _check_encoding(start.read(64), str(source))
     with source.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-        rows = csv.DictReader(file)
+        rows = csv.DictReader(_lines(file, "\n", str(source)))
         names = list(rows.fieldnames or ())
+        if not names:
+            raise ScoringError(f"{source}: it is empty; its first line has to name the columns")
         if column is None:
             usual = [name for name in names if name in _USUAL_COLUMNS]
             column = names[0] if len(names) == 1 else usual[0] if len(usual) == 1 else None
@@ -152,31 +193,3 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
             if path := row[column]:
                 beside = source.parent / path
                 yield FilePicture(path, str(beside) if beside.exists() else path)
-
-
-def _in_zip(source: str) -> Iterator[Picture]:
-    with zipfile.ZipFile(source) as archive:
-        for number, name in enumerate(archive.namelist()):
-            if _is_picture(name):
-                yield ZipPicture(name, source, number)
-
-
-def _in_tar(source: str) -> Iterator[Picture]:
-    with tarfile.open(source, "r:") as archive:
-        while (member := archive.next()) is not None:
-            if member.isreg() and _is_picture(member.name):
-                yield SlicePicture(member.name, source, member.offset_data, member.size)
-            archive.members = []  # type: ignore[attr-defined]  # it would remember every member
-        if archive.offset >= Path(source).stat().st_size:
-            raise EOFError(_CUT_OFF)
-
-
-def _in_packed_tar(source: str) -> Iterator[Picture]:
-    # By tarfile's own way, a compressed file that is cut off is taken for a whole one.
-    opened = _OPENERS[source.lower().rpartition(".")[2]](source)
-    with opened as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        for member in archive:
-            if member.isreg() and _is_picture(member.name):
-                file = archive.extractfile(member)
-                yield SentPicture(member.name, b"" if file is None else file.read(MOST_FILE_BYTES + 1))
-            archive.members = []  # type: ignore[attr-defined]  # likewise

@@ -121,6 +121,9 @@ class _Worker:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 faults.append(Fault(picture.name, reason or "it cannot be read"))
                 continue
+            except MemoryError:
+                faults.append(Fault(picture.name, "there is not enough memory to read it"))
+                continue
             names.append(picture.name)
             filled += 1
             if filled == len(self._images):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import subprocess
 import tarfile
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from service.errors import ScoringError
 from service.scoring.pictures import FilePicture
-from service.scoring.sources import count_pictures, find_pictures
+from service.scoring.sources import can_be_counted, find_pictures
 
 NAMES = ["b.PNG", "c.jpeg", "a/1.webp", "a/2.png", "z/0.tiff"]
 OTHERS = ["Thumbs.db", ".hidden.png", "a/notes.txt", ".git/x.png"]
@@ -57,7 +58,7 @@ def test_archives_in_their_own_order(folder: Path, tmp_path: Path, kind: str) ->
     mode = {"tar": "w:", "tar.xz": "w:xz"}.get(kind, "w:gz")
     archive = zip_of(folder, out) if kind == "zip" else tar_of(folder, out, mode)
     assert list(found(archive).items()) == list(EXPECTED.items())
-    assert count_pictures(str(archive)) == (len(NAMES) if kind in ("zip", "tar") else None)
+    assert can_be_counted(str(archive)) == (kind in ("zip", "tar"))
 
 
 def test_a_pattern(folder: Path) -> None:
@@ -80,6 +81,84 @@ def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
     assert found(table, "path") == found(table)
     with pytest.raises(ScoringError, match="--column must say which column holds the paths: id, where, path"):
         found(table, "file")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "it is empty; its first line has to name the columns"),
+        (b"path\n" + b"x" * 200_000, "no list of paths: a line is longer"),
+        (b'path\n"' + b"not closed\n" * 20_000, "no table of comma-separated values"),
+        ("path\na.png\n".encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
+    ],
+)
+def test_what_is_no_table_is_said(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "table.csv").write_bytes(content)
+    with pytest.raises(ScoringError, match=said):
+        found(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [("a.png\n".encode("utf-16"), "UTF-16"), (bytes(1 << 20), "no list of paths: a line is longer than 65536")],
+)
+def test_what_is_no_list_is_said(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(ScoringError, match=said):
+        found(tmp_path / "list.txt")
+
+
+def test_a_list_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.png\nb.png\n", encoding="utf-8-sig")
+    assert [picture.name for picture in find_pictures(str(tmp_path / "list.txt"))] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize("is_pattern", [False, True])
+def test_links_in_circles_and_what_cannot_be_read_are_faults_and_nothing_is_lost(
+    folder: Path, is_pattern: bool
+) -> None:
+    for number in range(4):
+        (folder / "a" / f"up{number}").symlink_to("..")
+    (folder / "loop.png").symlink_to("loop.png")
+    (folder / "gone.png").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.png")
+    pictures = list(find_pictures(f"{folder}/**" if is_pattern else str(folder)))
+    faults = []
+    for picture in pictures:
+        try:
+            picture.read()
+        except (OSError, ScoringError):
+            faults.append(Path(picture.name).name)
+    assert sorted(faults) == ["gone.png", "loop.png", "pipe.png"]
+    assert len(pictures) == len(NAMES) + len(faults) + is_pattern * 2  # Thumbs.db and a/notes.txt match the pattern
+
+
+def test_a_folder_in_a_folder_that_cannot_be_read_is_a_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def scandir(path: str) -> object:
+        if path.endswith("/a"):
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", scandir)  # the tests may be root's, who can read all
+    *others, private, _ = find_pictures(str(folder))
+    assert (len(others), private.name) == (2, "a/")
+    with pytest.raises(ScoringError, match="this folder cannot be read: Permission denied"):
+        private.read()
+
+
+def test_folders_may_be_nested_as_deep_as_a_path_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        os.mkdir("d")  # noqa: PTH102  relative, since the path gets too long
+        os.chdir("d")
+    Path("deep.png").write_bytes(b"x")
+    os.chdir(tmp_path)
+    try:
+        [picture] = find_pictures("d")
+        assert picture.read() == b"x"
+    finally:
+        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # shutil.rmtree, which pytest uses, cannot
 
 
 def test_one_picture(folder: Path) -> None:
