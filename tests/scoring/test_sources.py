@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -147,18 +148,19 @@ def test_a_folder_in_a_folder_that_cannot_be_read_is_a_fault(folder: Path, monke
         private.read()
 
 
-def test_folders_may_be_nested_as_deep_as_a_path_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for _ in range(1500):
-        os.mkdir("d")  # noqa: PTH102  relative, since the path gets too long
-        os.chdir("d")
-    Path("deep.png").write_bytes(b"x")
-    os.chdir(tmp_path)
+def test_folders_may_be_nested_as_deep_as_a_path_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tempfile.mkdtemp()  # pytest could not remove it from a tmp_path, nor could shutil.rmtree
     try:
+        monkeypatch.chdir(root)
+        for _ in range(1500):
+            os.mkdir("d")  # noqa: PTH102  relative, since the path gets too long
+            os.chdir("d")
+        Path("deep.png").write_bytes(b"x")
+        os.chdir(root)
         [picture] = find_pictures("d")
         assert picture.read() == b"x"
     finally:
-        subprocess.run(["rm", "-r", tmp_path / "d"], check=True)  # shutil.rmtree, which pytest uses, cannot
+        subprocess.run(["rm", "-r", root], check=True)
 
 
 def test_one_picture(folder: Path) -> None:
