@@ -9,6 +9,7 @@
 Ray starts there; without it Ray's own proxy, written in Python, answers a tenth of the requests (docs/scaling.md).
 """
 
+import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
@@ -20,6 +21,7 @@ from service.errors import ConvoyError, SettingError
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.settings import Settings
 from service.settings_reader import read_settings
+from service.telemetry.logs import configure_logs
 
 _OF_RAY: Final = {
     "grpc_port": "replicas of one machine would need the same port; the protocol over REST is at /v2",
@@ -53,6 +55,8 @@ class ReplicaApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
+        # Ray Serve puts a logger in the place of sys.stderr, which keeps lines back until there are a thousand.
+        configure_logs(self._settings.log_level, self._settings.log_format, sys.__stderr__)
         try:
             async with run_service(self._settings) as service:
                 self._app = service.app

@@ -49,7 +49,7 @@ class _Member(tarfile.TarInfo):
 
 
 def in_zip(source: str) -> Iterator[Picture]:
-    """The pictures of a zip. Each process holds its directory: about a kilobyte for each picture.
+    """The pictures of a zip. Each process holds its directory: about 600 bytes for each picture.
 
     Raises:
         OSError, zipfile.BadZipFile: it cannot be read.

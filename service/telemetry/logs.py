@@ -28,15 +28,17 @@ from service.telemetry.log_text import (
 logger = logging.getLogger(__name__)
 
 
-def configure_logs(level: str, log_format: LogFormat) -> None:
-    """Sets up logging for this process, to standard error. Warnings and uncaught exceptions are logged, too.
+def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = None) -> None:
+    """Sets up logging for this process. Warnings and uncaught exceptions are logged, too.
 
     Args:
         level: least severe level that is written.
         log_format: of a line; ``auto`` is text on a terminal and JSON elsewhere.
+        stream: that is written to; standard error where it is None.
     """
-    is_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
-    handler = _StandardError()
+    stream = stream or sys.stderr
+    is_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
+    handler = _StandardError(stream)
     handler.setFormatter(_json_formatter() if is_json else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     warnings.showwarning = _log_warning

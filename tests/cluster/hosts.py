@@ -47,6 +47,8 @@ class Hosts:
         self._running: dict[int, subprocess.Popen[str]] = {}
 
     def __enter__(self) -> Self:
+        if ROOT.is_relative_to("/tmp"):
+            raise RuntimeError(f"{ROOT}: hosts have a /tmp of their own and would not see this; put it elsewhere")
         subprocess.run([TOOL, "up", str(self._count)], check=True)
         return self
 

@@ -44,6 +44,7 @@ def _surroundings(folder: str) -> tuple[int, dict[str, str]]:
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": fallback,
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": fallback_grpc,
         "RAY_AUTH_MODE": "disabled",
+        "RAY_LOG_TO_STDERR": "1",  # and not to files: the tests read the log of the service
         "RAY_USAGE_STATS_ENABLED": "0",
         "ORT_DISABLE_TELEMETRY": "1",
     }
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         free_port, variables = _surroundings(folder)
         os.environ |= variables
+        told = os.fdopen(os.dup(1), "w")  # standard output has the address, and nothing of Ray's processes
+        os.dup2(2, 1)
         import ray  # noqa: PLC0415  it reads the variables
         from ray import serve  # noqa: PLC0415
 
@@ -76,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         serve.start(http_options={"host": "127.0.0.1", "port": port})
         try:
             serve.run(deployment(settings), name="convoy", route_prefix="/")
-            print(f"Convoy serves at http://127.0.0.1:{port}", flush=True)
+            print(f"Convoy serves at http://127.0.0.1:{port}", file=told, flush=True)
             signal.sigwait({signal.SIGTERM, signal.SIGINT})
         finally:
             ray.shutdown()  # and not serve.shutdown(), which drains for half a minute

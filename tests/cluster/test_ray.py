@@ -5,7 +5,6 @@ import io
 import json
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -69,13 +68,14 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="cluster-", dir="/var/tmp"))  # hosts do not see this machine's /tmp
-    with Hosts(3, folder) as hosts:
-        made = Cluster(hosts, folder)
+    with (
+        tempfile.TemporaryDirectory(prefix="cluster-", dir="/var/tmp") as folder,  # hosts do not see /tmp
+        Hosts(3, Path(folder)) as hosts,
+    ):
+        made = Cluster(hosts, Path(folder))
         hosts.join(2)
         hosts.join(3)
         yield made
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

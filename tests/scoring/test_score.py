@@ -16,6 +16,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from service.errors import ScoringError
 from service.scoring.pictures import Picture, SentPicture
 from service.scoring.pool import WorkerPool
 from service.scoring.worker import ChunkResult
@@ -128,6 +129,30 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert list(tmp_path.glob("*.parts")) == []
 
 
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: signal.Signals, status: int) -> None:
+    out = tmp_path / "p.csv"
+    with subprocess.Popen(
+        command("-", "--model", "cifar10", "--out", out),
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "p.csv.parts" / "run.json").exists():
+            assert time.monotonic() < deadline
+            assert running.poll() is None
+            time.sleep(0.005)
+        os.killpg(running.pid, number)  # as a terminal and systemd do: the workers get it too
+        assert running.stderr is not None
+        said = running.stderr.read()
+        assert running.wait(30) == status
+    assert f"--resume goes on, {out}.parts has what is done" in said
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -135,6 +160,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
         (("--model", "cifar10", "--version", "9", "--out", "p.csv"), "model cifar10 has 1, 2"),
         (("--model", "cifar10", "--out", "p.xlsx"), "ends in .csv, .jsonl or .parquet"),
         (("--model", "mnist", "--out", "p.csv", "--labels-from-folders"), "is no label of the model; labels are 0, 1"),
+        (("--model", "mnist", "--out", "p.csv", "--topk", "none"), "'none' is not a whole number from 1 on"),
+        (("--model", "mnist", "--out", "p.csv", "--errors", "p.csv"), "has to be another file than the table's"),
     ],
 )
 def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str], said: str) -> None:
@@ -143,6 +170,7 @@ def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str
     assert answer.returncode == 2
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
@@ -155,6 +183,20 @@ def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
     answer = score(SAMPLES, "--model", "mnist", "--out", tmp_path / "there.csv")
     assert (answer.returncode, (tmp_path / "there.csv").read_text()) == (2, "mine")
     assert "--overwrite replaces it" in answer.stderr
+
+
+def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None:
+    errors, table = tmp_path / "errors.csv", tmp_path / "p.csv"
+    errors.write_text("mine")
+    assert "is there already; --errors names another file" in score(folder, "--model", "mnist", "--out", table).stderr
+    table.write_text(f"file\n{CIFAR10[0]}\n/gone.png\n")
+    for out, listed in ((table, tmp_path / "e.csv"), (tmp_path / "q.csv", table)):
+        answer = score(table, "--model", "cifar10", "--out", out, "--errors", listed, "--overwrite")
+        assert answer.returncode == 2
+        assert "is the input, which would be lost" in answer.stderr
+    assert (errors.read_text(), table.read_text()[:5]) == ("mine", "file\n")
+    answer = score(table, "--model", "cifar10", "--out", tmp_path / "q.csv", "--overwrite")
+    assert (answer.returncode, rows_of(errors)) == (3, [{"file": "/gone.png", "error": "No such file or directory"}])
 
 
 def length_of(pictures: Sequence[Picture]) -> ChunkResult:
@@ -173,3 +215,24 @@ def test_a_picture_that_ends_the_process_is_named_and_the_others_are_scored() ->
     assert [fault.name for result in results for fault in result.faults] == ["deadly"]
     lengths = np.concatenate([result.probabilities for result in results])[:, 0].tolist()
     assert lengths == [n for n in range(40) if n != 21]
+
+
+def end_the_process(pictures: Sequence[Picture]) -> ChunkResult:
+    os._exit(len(pictures))
+
+
+def test_a_model_that_ends_every_process_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.scoring.pool._MOST_ENDED", 2)
+    pictures = iter([SentPicture(f"{n}", b"") for n in range(1000)])
+    with WorkerPool(end_the_process, workers=1, classes=1) as pool, pytest.raises(ScoringError, match="go on with --"):
+        list(pool.results(pictures))
+    assert sum(1 for _ in pictures) > 900
+
+
+def test_what_pictures_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.scoring.pool._MOST_CHUNK_BYTES", 2 << 10)
+    monkeypatch.setattr("service.scoring.pool._MOST_HELD_BYTES", 4 << 10)
+    pictures = iter([SentPicture(f"{n}", bytes(1 << 10)) for n in range(1000)])
+    with WorkerPool(length_of, workers=2, classes=1) as pool:
+        next(pool.results(pictures))
+    assert sum(1 for _ in pictures) >= 1000 - 4 - 3
