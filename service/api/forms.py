@@ -5,7 +5,8 @@ Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send th
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -26,6 +27,16 @@ _MOST_FIELD_BYTES = 1024
 _STEP_BYTES = 1 << 20
 _LEAST_LAST_STEP_BYTES = 65_536
 _EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*\"?([A-Za-z0-9_-]{1,32})'[^']{0,32}'([^;\s\"]+)", re.IGNORECASE)
+
+
+_REASONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Boundary not found in first chunk": "it does not begin with the boundary that Content-Type names",
+        "Unexpected end of multipart stream (parser closed)": "it ends before its last boundary",
+        "Invalid line break after first boundary": "its lines do not end with CR and LF",
+    }
+)
+_REMEDY = "let the HTTP library write both the body and its Content-Type"
 
 
 class Form(NamedTuple):
@@ -135,7 +146,8 @@ def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[Mult
             f"{parser.max_header_size} bytes each)"
         ) from None
     except MultipartError as error:
-        raise MalformedRequestError(f"multipart/form-data is broken: {error.args[0]}") from None
+        reason = _REASONS.get(error.args[0], error.args[0])
+        raise MalformedRequestError(f"multipart/form-data is broken: {reason}; {_REMEDY}") from None
 
 
 def _steps(body: bytes) -> Iterator[bytes]:

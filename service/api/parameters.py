@@ -95,6 +95,8 @@ def read_values(values: Mapping[str, Any]) -> Parameters:
     version = values.get("version")
     if type(version) is int or (type(version) is float and version.is_integer()):
         version = str(int(version))  # in JSON, 3.0 is a whole number too
+    if version is not None and not isinstance(version, str | LongText):
+        raise MalformedRequestError("version must be text or a whole number")
     return Parameters(
         _text("model", values.get("model")),
         _text("version", version),

@@ -16,7 +16,7 @@ MOST_HEADERS = 256
 FRAMING_HEADERS = frozenset((b"host", b"transfer-encoding", b"expect"))
 """Headers that :func:`check_head` checks, and ``Expect``, which the connection answers itself."""
 
-_HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%:\[\]-]*")
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z.:~%-]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?")
 _VERSION_ERRORS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 
 

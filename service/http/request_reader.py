@@ -141,7 +141,7 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         if self.awaits_head:
-            name = name.lower()
+            name, value = name.lower(), value.strip()  # blanks behind a value are none of it (RFC 9110, 5.5)
             self._headers.append((name, value))
             if name in FRAMING_HEADERS:
                 self._framing.append((name, value))
