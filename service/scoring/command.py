@@ -71,6 +71,9 @@ def main(
     except ConvoyError as error:
         print(f"convoy score: {error}", file=sys.stderr)
         return _WRONG_USE
+    except OSError as error:  # a name that is too long, a folder that is closed, a disk that is full
+        print(f"convoy score: {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
+        return _WRONG_USE
     except KeyboardInterrupt as interrupt:
         print(f"\nconvoy score: interrupted; --resume goes on, {options.out}.parts has what is done", file=sys.stderr)
         return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED

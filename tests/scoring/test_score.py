@@ -162,6 +162,7 @@ def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: 
         (("--model", "mnist", "--out", "p.csv", "--labels-from-folders"), "is no label of the model; labels are 0, 1"),
         (("--model", "mnist", "--out", "p.csv", "--topk", "none"), "'none' is not a whole number from 1 on"),
         (("--model", "mnist", "--out", "p.csv", "--errors", "p.csv"), "has to be another file than the table's"),
+        (("--model", "mnist", "--out", f"p.{'a' * 300}.csv"), "File name too long"),
     ],
 )
 def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str], said: str) -> None:

@@ -19,6 +19,7 @@ import pytest
 from training.cli import main
 from training.data import cifar10, kaggle_csv, mnist_idx
 from training.data.picture import PictureRule
+from training.data.picture_table import list_table
 from training.errors import DataError, ModelFileError, PublishError, RunError, TrainingError
 from training.files import write_atomically
 from training.onnx_classifier import OnnxClassifier
@@ -251,3 +252,25 @@ class TestWriting:
             attempt()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class TestTables:
+    def test_a_row_of_more_cells_than_columns_is_told_and_not_guessed(self, tmp_path: Path) -> None:
+        table = tmp_path / "pictures.csv"
+        for rows in (("a,b.png,cat", "c.png,dog"), ("c.png,dog", "a,b.png,cat")):
+            table.write_text("\n".join(("path,label", *rows)))
+            listing = list_table(table)
+            assert [(entry.path.name, entry.label) for entry in listing.entries] == [("c.png", "dog")]
+            assert [trouble.kind for trouble in listing.troubles] == ["row of more cells than columns"]
+
+    @pytest.mark.parametrize("name", ["a" * 5000, "a\0b", "gone.png"])
+    def test_a_name_that_no_file_can_have_is_one_clear_line(self, tmp_path: Path, name: str) -> None:
+        rule = PictureRule(8, 8, "RGB", "stretch", "any")
+        refused(lambda: rule.read(tmp_path / name), DataError, "does not exist|cannot be read|not a picture")
+
+
+def test_a_byte_order_mark_before_a_csv_is_no_part_of_it(tmp_path: Path) -> None:
+    table = tmp_path / "train.csv"
+    header = ",".join(["label", *(f"pixel{number}" for number in range(784))])
+    table.write_bytes("\ufeff".encode() + f"{header}\n{','.join(['5', *['0'] * 784])}\n".encode() * 1)
+    assert kaggle_csv.read_labelled(table).classes.tolist() == [5]

@@ -1,5 +1,6 @@
 """Kaggle's Digit Recognizer: ``train.csv`` (``label,pixel0,...,pixel783``) and ``test.csv`` (the same, unlabelled)."""
 
+import codecs
 import io
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def read_unlabelled(path: Path) -> NDArray[np.uint8]:
 
 def _content(path: Path) -> bytes:
     try:
-        return read_file(path, _MAX_BYTES)
+        return read_file(path, _MAX_BYTES).removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         raise DataError(f"{path} is missing") from None
     except OSError as error:

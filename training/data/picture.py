@@ -79,11 +79,11 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
 
 
 def _read_measured(path: Path, target: Target) -> ReadPicture:
-    if not path.exists():
-        raise DataError(f"{path} does not exist")
-    if not path.is_file():  # opening a named pipe would wait for its writer
-        raise DataError(f"{path} is not a regular file: only pictures belong here")
     try:
+        if not path.exists():
+            raise DataError(f"{path} does not exist")
+        if not path.is_file():  # opening a named pipe would wait for its writer
+            raise DataError(f"{path} is not a regular file: only pictures belong here")
         examined = examine(read_file(path, _MAX_FILE_BYTES))
         Limits().check(examined.header, target)
         return ReadPicture(decode(examined, target), examined.header.width, examined.header.height)

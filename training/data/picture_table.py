@@ -16,6 +16,9 @@ _MAX_BYTES = 1024 * MEBIBYTE
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
+_BEYOND = "(beyond the last column)"
+
+
 def is_table(place: Path) -> bool:
     """Whether a file's name says that it is a table."""
     return place.suffix.lower() in _SUFFIXES and place.is_file()
@@ -44,7 +47,11 @@ def list_table(table: Path) -> Listing:
         named, label = row.get(path_column) or "", (row.get(label_column) or "").strip()
         said = (row.get(part_column) or "").strip().lower() if part_column else ""
         path = table.parent / named
-        if not named or not label:
+        if _BEYOND in row:
+            troubles.append(
+                Trouble("row of more cells than columns", Path(f"{table}:{number}"), "quote what holds the delimiter")
+            )
+        elif not named or not label:
             troubles.append(Trouble("row without path or label", Path(f"{table}:{number}"), "both are needed"))
         elif said and said not in PARTS:
             troubles.append(
@@ -60,7 +67,7 @@ def _csv_rows(table: Path) -> Sequence[Mapping[str, str]]:
         text = read_file(table, _MAX_BYTES).decode("utf-8-sig")
         start = text[:4096].splitlines()[:1]
         delimiter = max(",;\t", key=start[0].count) if start else ","
-        return [dict(row) for row in csv.DictReader(io.StringIO(text), delimiter=delimiter)]
+        return [dict(row) for row in csv.DictReader(io.StringIO(text), restkey=_BEYOND, delimiter=delimiter)]
     except (UnicodeDecodeError, csv.Error):
         raise DataError(f"{table} is not a CSV table in UTF-8") from None
 
