@@ -100,6 +100,11 @@ def _code_in(config: Any) -> Iterator[str]:
                 f"layer {name!r} is a Lambda layer, which is Python code that would run on loading; write it as layers "
                 "(Rescaling, keras.ops) or export the model to ONNX or a SavedModel where it was made"
             )
+        elif isinstance(registered := config.get("registered_name"), str) and ">" in registered:
+            yield (
+                f"{registered!r} is code of its author's own, which is not in the file; export the model to ONNX or a "
+                "SavedModel (model.export) where it was made"
+            )
         elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(("keras.", "builtins"))):
             yield (
                 f"{kind!r} of {module!r} is code of its author's own, which is not in the file; export the model to "

@@ -69,5 +69,7 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
 
 
 def first_line(error: Exception) -> str:
-    """Of what Keras says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    """Of what Keras says; where it begins with where that was, the one that names the error."""
+    lines = (str(error).strip() or type(error).__name__).splitlines()
+    named = (line.strip() for line in lines if "Error" in line)
+    return (lines[0] if not lines[0].endswith("in user code:") else next(named, lines[-1].strip()))[:300]

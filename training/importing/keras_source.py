@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
+from training.importing.input_probe import probe_scaling
+from training.importing.input_scaling import find_scaling
 from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
@@ -31,11 +33,13 @@ def open_keras(path: Path, flags: Stated) -> Source:
     """
     network = load_network(path)
     layers = list(layers_of(network))
-    scaling, inside = scaling_of(layers)
     height, width, channels = _input_shape(network, flags, path)
 
+    place = _chosen_output(network, flags, path)
+
     def answers(image: tf.Tensor) -> tf.Tensor:
-        return network(tf.reshape(image, [-1, *_sides(network, height, width, channels)]), training=False)
+        values = network(tf.reshape(image, [-1, *_sides(network, height, width, channels)]), training=False)
+        return keras.tree.flatten(values)[place]
 
     signature = [tf.TensorSpec([None, height, width, channels], tf.float32, name="image")]
     try:
@@ -43,10 +47,13 @@ def open_keras(path: Path, flags: Stated) -> Source:
     except Exception as error:
         raise ImportRefusedError(f"{path}: the network does not run: {first_line(error)}") from error
     model = tensorflow_graph.to_onnx(function, str(path))
-    output = find_output(model, flags.output.value if flags.output else None, str(path))
+    output = find_output(model, None, str(path))
     taken = find_input(model, str(path))
     stated = Stated.merged([flags, Stated(resizing=ASSUMED_RESIZING)])
-    input_size(taken, stated, str(path))
+    size = input_size(taken, stated, str(path))
+    probed = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
+    words, rule = scaling_of(layers)
+    scaling, inside = (words or probed[0], probed[1]) if probed[0] else (words, rule)
     return Source(
         origin=path,
         kind="Keras" if path.suffix.lower() == ".keras" else "Keras HDF5",
@@ -79,7 +86,12 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
     Raises:
         ImportRefusedError: it takes something else, or leaves open what nobody says.
     """
-    inputs = network.inputs
+    inputs = getattr(network, "inputs", None)
+    if not inputs:
+        raise ImportRefusedError(
+            f"{path}: the network is a class of its author's own, which does not say what it takes; export it to a "
+            "SavedModel (model.export) where it was made, and import that"
+        )
     if len(inputs) != 1:
         raise ImportRefusedError(f"{path}: an image classifier takes one input; this network has {len(inputs)}")
     shape = tuple(inputs[0].shape[1:])
@@ -95,6 +107,24 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
             )
         height, width = flags.size.value
     return height, width, channels[0] if channels else 1
+
+
+def _chosen_output(network: keras.Model, flags: Stated, path: Path) -> int:
+    """Which of its outputs classifies, by the name that Keras gives it.
+
+    Raises:
+        ImportRefusedError: there are several and none is named, or none has the name.
+    """
+    outputs, wanted = network.outputs, flags.output.value if flags.output else None
+    names = list(getattr(network, "output_names", None) or [output.name for output in outputs])
+    listed = ", ".join(f"{name} {list(output.shape)}" for name, output in zip(names, outputs, strict=True))
+    if wanted is not None and wanted not in names:
+        raise ImportRefusedError(f"--output {wanted}: {path} has no such output; it has {listed}")
+    if wanted is None and len(names) > 1:
+        raise ImportRefusedError(
+            f"{path}: the network has {len(names)} outputs ({listed}); say which one classifies: --output NAME"
+        )
+    return names.index(wanted) if wanted is not None else 0
 
 
 def _sides(network: keras.Model, height: int, width: int, channels: int) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
+from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
 from training.importing.sidecars import onnx_metadata
@@ -47,7 +48,7 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
     taken = find_input(model, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
     size = input_size(taken, stated, str(path))
-    scaling, inside = find_scaling(model, taken.name)
+    scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     return Source(
         origin=path,
         kind="ONNX",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
 from training.errors import ImportRefusedError
 from training.importing.head import Ending
@@ -81,7 +82,7 @@ def prove(
         ImportRefusedError: they part; says at which picture and class.
     """
     expected = ending.probabilities(source.answer(preprocessing.apply(images))).astype(np.float32)
-    tolerance = TOLERANCE_FLOAT16 if source.taken.dtype == np.float16 else TOLERANCE
+    tolerance = TOLERANCE_FLOAT16 if _computes_in_half(source) else TOLERANCE
     worst = 0.0
     for batch, count in _BATCHES.items():
         try:
@@ -104,3 +105,12 @@ def prove(
             )
     spread = float(np.ptp(expected, axis=0).max())
     return Proof(len(images), worst, tolerance, expected, spread < _WEAK_SPREAD)
+
+
+def _computes_in_half(source: Source) -> bool:
+    """Whether its input or its weights are float16, or its graph casts to it (Keras' mixed_float16)."""
+    graph = source.graph.graph
+    if source.taken.dtype == np.float16 or any(tensor.data_type == TensorProto.FLOAT16 for tensor in graph.initializer):
+        return True
+    casts = (attribute for node in graph.node if node.op_type == "Cast" for attribute in node.attribute)
+    return any(attribute.name == "to" and attribute.i == TensorProto.FLOAT16 for attribute in casts)

@@ -10,6 +10,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
+from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.keras_source import ASSUMED_RESIZING
 from training.importing.onnx_graph import find_input, find_output
@@ -81,9 +82,9 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     taken = find_input(model, str(path))
     if taken.layout != "NHWC" or taken.batch is not None:
         raise ImportRefusedError(f"{path}: it takes {spec.shape}; any number of pictures, [N, H, W, C], is needed")
-    scaling, inside = find_scaling(model, taken.name)
     stated = Stated.merged([flags, Stated(resizing=ASSUMED_RESIZING)])
-    input_size(taken, stated, str(path))
+    size = input_size(taken, stated, str(path))
+    scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     output = find_output(model, None, str(path))
     return Source(
         origin=path,

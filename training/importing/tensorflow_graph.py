@@ -27,6 +27,7 @@ logging.getLogger("tf2onnx.optimizer").setLevel(logging.CRITICAL)
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _KEEPS_APART = ("_XlaMustCompile", "_noinline")
 _INLINED = "_inlined"
+_REPLACED = {"Erfc": "Erf", "Expm1": "Exp"}
 
 
 def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
@@ -47,10 +48,15 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     frozen = convert_variables_to_constants_v2(function)
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
+    if any(attribute.type == tf.bfloat16.as_datatype_enum for node in graph.node for attribute in node.attr.values()):
+        raise ImportRefusedError(
+            f"{origin}: it computes in bfloat16 (mixed_bfloat16), which ONNX Runtime has no operations for; build it "
+            "with the policy float32, load its weights and save it again"
+        )
     _hold(graph, captured)
     if any(node.op in _CALLS for node in graph.node):
         graph = _inlined(graph, taken, given)
-    _replace_erfc(graph)
+    _replace_missing(graph)
     _widen_scalars(graph)
     try:
         model: onnx.ModelProto
@@ -94,16 +100,16 @@ def _inlined(graph: tf.compat.v1.GraphDef, taken: str, given: list[str]) -> tf.c
     return convert_variables_to_constants_v2(pruned).graph.as_graph_def()
 
 
-def _replace_erfc(graph: tf.compat.v1.GraphDef) -> None:
-    """erfc(x) = 1 - erf(x)."""
-    for node in [node for node in graph.node if node.op == "Erfc"]:
-        kind = node.attr["T"].type
-        graph.node.add(name=f"{node.name}/erf", op="Erf", input=node.input).attr["T"].type = kind
+def _replace_missing(graph: tf.compat.v1.GraphDef) -> None:
+    """erfc(x) = 1 - erf(x), and expm1(x) = exp(x) - 1."""
+    for node in [node for node in graph.node if node.op in _REPLACED]:
+        kind, other = node.attr["T"].type, _REPLACED[node.op]
+        graph.node.add(name=f"{node.name}/{other}", op=other, input=node.input).attr["T"].type = kind
         one = graph.node.add(name=f"{node.name}/one", op="Const")
         one.attr["dtype"].type = kind
         one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, dtype=kind, shape=[]))
+        node.input[:] = [one.name, f"{node.name}/{other}"] if node.op == "Erfc" else [f"{node.name}/{other}", one.name]
         node.op = "Sub"
-        node.input[:] = [one.name, f"{node.name}/erf"]
 
 
 def _widen_scalars(graph: tf.compat.v1.GraphDef) -> None:

@@ -114,6 +114,32 @@ def test_what_the_network_scales_itself_is_not_scaled_again(tmp_path: Path, caps
     assert "proven" in (imported(tmp_path)[1].preprocessing_proof or "")
 
 
+@pytest.mark.parametrize("mode", ["caffe", "signed", "unit"])
+def test_operations_that_scale_are_seen_as_layers_are(
+    mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`preprocess_input` in a functional model makes operations, which are not among its layers."""
+    image = layers.Input((32, 32, 3))
+    scaled = {
+        "caffe": keras.applications.resnet.preprocess_input,
+        "signed": keras.applications.mobilenet_v2.preprocess_input,
+        "unit": lambda values: values / 255.0,
+    }[mode](image)
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(scaled))
+    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", mode) == 0
+    assert "it is not applied twice" in capsys.readouterr().out
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "imagenet") == 2
+
+
+def test_what_expects_values_to_one_is_not_taken_to_scale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = layers.Input((32, 32, 3))
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image * 2.0 - 1.0))
+    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3) == 2
+    assert "--preprocessing unit" in capsys.readouterr().err
+
+
 def test_one_unit_and_a_grey_input_without_an_axis_for_channels(tmp_path: Path) -> None:
     network = keras.Sequential([layers.Input((28, 28)), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
     network.save(tmp_path / "model.keras")
@@ -123,6 +149,26 @@ def test_one_unit_and_a_grey_input_without_an_axis_for_channels(tmp_path: Path) 
     second = network.predict(images[..., 0] / 255, verbose=0)
     assert np.abs(session.run(None, {"image": images})[0] - np.hstack([1 - second, second])).max() < 1e-4
     assert metadata.color_mode == "L"
+
+
+def test_of_several_outputs_one_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = layers.Input((32, 32, 3))
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
+    kinds, colors = layers.Dense(3, name="kind")(values), layers.Dense(2, name="color")(values)
+    keras.Model(image, [kinds, colors]).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "kind [None, 3], color [None, 2]" in capsys.readouterr().err
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit", "--output", "kind") == 0
+
+
+@pytest.mark.parametrize(("policy", "code"), [("mixed_float16", 0), ("mixed_bfloat16", 2)])
+def test_mixed_precision(policy: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = layers.Input((32, 32, 3))
+    values = layers.Conv2D(4, 3, activation="celu", dtype=policy)(image)
+    values = layers.Dense(3, dtype="float32")(layers.GlobalAveragePooling2D()(values))
+    keras.Model(image, values).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == code
+    assert ("policy float32" in capsys.readouterr().err) == (code != 0)
 
 
 def test_an_open_size_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
