@@ -64,7 +64,7 @@ def write_import(
         f"## How it was imported\n\n```\n{command}\n```\n",
         _stated(said),
         _proof(model, source, proof),
-        _quality(model),
+        _quality(model, is_chosen=bool(said.trials)),
         _data(model),
     ]
     if figures:
@@ -97,12 +97,13 @@ def _proof(model: ModelMetadata, source: Source, proof: Proof) -> str:
     )
 
 
-def _quality(model: ModelMetadata) -> str:
+def _quality(model: ModelMetadata, *, is_chosen: bool) -> str:
     score, raw = model.evaluation, model.uncalibrated
     if score is None or raw is None:
         return "## Quality\n\nAccuracy and calibration: not measured.\n"
+    chosen = ", on which the preprocessing was chosen too" if is_chosen else " that no choice was made on"
     return (
-        f"## Quality\n\nMeasured on {score.images} example pictures that no choice was made on.\n\n"
+        f"## Quality\n\nMeasured on {score.images} example pictures{chosen}.\n\n"
         "| | as served | uncalibrated |\n| --- | --- | --- |\n"
         f"| accuracy | {score.accuracy:.2%} | {raw.accuracy:.2%} |\n"
         f"| log loss (nats) | {score.log_loss:.4f} | {raw.log_loss:.4f} |\n"

@@ -5,7 +5,7 @@ with every fit, the accuracies shown, and a winner taken only where it is clear.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from training.importing.resizing import Resizing
 from training.importing.source import Source
 
 _TRIED_PREPROCESSING = ("unit", "imagenet", "signed", "caffe", "raw")
-_TRIED_FITS: tuple[Fit, ...] = ("cover", "stretch", "contain")
+TRIED_FITS: tuple[Fit, ...] = ("cover", "stretch", "contain")
 _STANDARD_ERRORS = 2.0
 
 
@@ -108,7 +108,8 @@ def try_all(
     *,
     size: tuple[int, int],
     color_mode: ColorMode,
-    base: Resizing,
+    rules: Sequence[Preprocessing] | None,
+    fits: Sequence[Resizing],
 ) -> list[Trial]:
     """Tries every preprocessing with every fit on labelled pictures.
 
@@ -118,42 +119,57 @@ def try_all(
         examples: labelled.
         size: (height, width) of the input.
         color_mode: of the input.
-        base: the filter and the other rules, which are not tried.
+        rules: for pixel values; None for the five that have names.
+        fits: of pictures.
 
     Returns:
         All trials, the best first.
     """
+    tried = [Preprocessing.parse(name) for name in _TRIED_PREPROCESSING] if rules is None else rules
+    channels = 1 if color_mode == "L" else 3
     trials = []
-    for fit in _TRIED_FITS:
-        resizing = replace(base, fit=fit, edge=None)
+    for resizing in fits:
         images = examples.read(resizing.target(size, color_mode))
-        for name in _TRIED_PREPROCESSING:
-            preprocessing = Preprocessing.parse(name)
-            if color_mode == "L" and len(preprocessing.mean) > 1:
+        for preprocessing in tried:
+            if len(preprocessing.mean) not in (1, channels):
                 continue
             answered = ending.probabilities(source.answer(preprocessing.apply(images))).argmax(axis=1)
             trials.append(Trial(preprocessing, resizing, int((answered == examples.classes).sum()), len(images)))
     return sorted(trials, key=lambda trial: -trial.right)
 
 
-def winner(trials: Sequence[Trial]) -> Trial:
-    """The best trial, where it is clear: two standard errors before every other preprocessing.
+def winner(trials: Sequence[Trial], assumed: Resizing | None = None) -> Trial:
+    """The best trial, where it is clear: two standard errors before every other preprocessing, and every other fit.
 
-    Fits are compared only among themselves: pictures of the input's proportions cannot tell them apart, and then the
-    best one (the first of cover, stretch, contain) is as good as the others.
+    Args:
+        trials: the best first.
+        assumed: the fit that stays where none is clearly better; None where none is assumed.
 
     Raises:
-        ImportRefusedError: another preprocessing is as good.
+        ImportRefusedError: another one is as good.
     """
     best = trials[0]
-    others = [trial for trial in trials if trial.preprocessing.name != best.preprocessing.name]
-    second = others[0]
+    rivals = [trial for trial in trials if trial.preprocessing != best.preprocessing]
+    if rivals and not _is_clear(best, rivals[0]):
+        raise _tie(best, rivals[0], best.preprocessing.name, rivals[0].preprocessing.name)
+    fits = [trial for trial in trials if trial.preprocessing == best.preprocessing]
+    if len(fits) == 1 or _is_clear(best, fits[1]):
+        return best
+    kept = next((trial for trial in fits if trial.resizing == assumed), None)
+    if kept is None or _is_clear(best, kept):
+        raise _tie(best, fits[1], f"--resize {best.resizing.fit}", f"--resize {fits[1].resizing.fit}")
+    return kept
+
+
+def _is_clear(best: Trial, second: Trial) -> bool:
     share = (best.right + second.right) / (2 * best.images)
     error = np.sqrt(2 * share * (1 - share) * best.images)
-    if best.right - second.right <= max(1.0, _STANDARD_ERRORS * error):
-        raise ImportRefusedError(
-            f"--preprocessing measured: {best.preprocessing.name} ({best.right} of {best.images} right) and "
-            f"{second.preprocessing.name} ({second.right}) are too close on {best.images} pictures to choose; "
-            "give more pictures, or say which one is right"
-        )
-    return best
+    return bool(best.right - second.right > max(1.0, _STANDARD_ERRORS * error))
+
+
+def _tie(best: Trial, second: Trial, first_name: str, second_name: str) -> ImportRefusedError:
+    return ImportRefusedError(
+        f"--preprocessing measured: {first_name} ({best.right} of {best.images} right) and {second_name} "
+        f"({second.right}) are too close on {best.images} pictures to choose; give more pictures, or say which one is "
+        "right"
+    )

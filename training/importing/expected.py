@@ -11,7 +11,7 @@ from contract import ColorMode
 from imaging import Target
 from training.errors import ImportRefusedError
 from training.importing import preprocessing, resizing
-from training.importing.examples import Trial, find_examples, try_all, winner
+from training.importing.examples import TRIED_FITS, Trial, find_examples, try_all, winner
 from training.importing.head import Ending, find_ending
 from training.importing.labels import Labels
 from training.importing.onnx_source import input_size
@@ -91,18 +91,20 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     size = input_size(source.taken, said, str(source.origin))
     channels = source.taken.channels
     pixels = pixel_rule(str(source.origin), said.preprocessing, source.scales_inside, source.inside)
+    knows_resize = said.resizing is not None and not said.resizing.is_assumed
     missing = [
         text
         for fact, text in (
             (said.labels, "what its classes are called: --labels labels.txt (one label a line, or JSON)"),
-            (said.resizing, f"how a picture becomes its input:\n{resizing.CHOICES}"),
+            (said.resizing or measures, f"how a picture becomes its input:\n{resizing.CHOICES}"),
             (pixels or measures, f"what it expects of pixel values:\n{preprocessing.CHOICES}"),
         )
         if not fact
     ]
-    if said.labels is None or said.resizing is None:
+    if said.labels is None:
         raise _unknown(source, missing)
-    resize = Fact(_changed(said.resizing.value, resizing_flags), said.resizing.origin)
+    stated = said.resizing or Fact(Resizing("cover"), "")
+    resize = Fact(_changed(stated.value, resizing_flags), stated.origin, is_assumed=stated.is_assumed)
     resize.value.check_input(*size)
     is_whole = source.taken.dtype == np.uint8
     if measures and is_whole:
@@ -116,19 +118,23 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     said.labels.value.check_count(ending.classes, said.labels.origin)
     complete = Expected(size, channels, said.labels, Fact(probe, ""), resize, ending)
     trials: list[Trial] = []
-    if measures or pixels is None:
-        trials = _tried(source, complete, examples)
+    if measures or pixels is None or said.resizing is None:
+        known = pixels.value if pixels and (source.scales_inside or not measures) else None
+        trials = _tried(source, complete, examples, known, resize.value if knows_resize else None)
         table = "\n".join(["accuracy on the example pictures:", *(trial.row() for trial in trials)]) if trials else ""
         if not measures or not trials:
             raise _unknown(
                 source, missing or ["--preprocessing measured needs --examples with a sub-folder a label"], table
             )
         try:
-            best = winner(trials)
+            best = winner(trials, resize.value if resize.is_assumed else None)
         except ImportRefusedError as error:
             raise ImportRefusedError(str(error), table) from None
         origin = f"measured: {best.right} of {best.images} example pictures are right"
-        pixels, resize = Fact(best.preprocessing, origin), Fact(best.resizing, origin)
+        pixels = pixels if known is not None else Fact(best.preprocessing, origin)
+        if not knows_resize:
+            resize = resize if best.resizing == resize.value and resize.is_assumed else Fact(best.resizing, origin)
+    assert pixels is not None  # noqa: S101  for the type checker: what is not known was refused
     notes = _notes(resize)
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
 
@@ -178,7 +184,14 @@ def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Endi
     )
 
 
-def _tried(source: Source, complete: Expected, examples: Path | None) -> list[Trial]:
+def _tried(
+    source: Source,
+    complete: Expected,
+    examples: Path | None,
+    preprocessing: Preprocessing | None,
+    resizing: Resizing | None,
+) -> list[Trial]:
+    """Tries what is not known; None stands for that."""
     if examples is None:
         return []
     found = find_examples(examples, complete.names)
@@ -190,7 +203,8 @@ def _tried(source: Source, complete: Expected, examples: Path | None) -> list[Tr
         found,
         size=complete.size,
         color_mode=complete.color_mode,
-        base=complete.resizing.value,
+        rules=[preprocessing] if preprocessing else None,
+        fits=[resizing] if resizing else [replace(complete.resizing.value, fit=fit, edge=None) for fit in TRIED_FITS],
     )
 
 

@@ -22,6 +22,7 @@ _BATCH = 64
 ASSUMED_RESIZING = Fact(
     Resizing("stretch", antialias=False),
     "assumed, as image_dataset_from_directory of Keras does; --resize changes it",
+    is_assumed=True,
 )
 
 

@@ -201,7 +201,7 @@ def _open_reshapes(graph: onnx.GraphProto, batch: int) -> None:
 
 
 def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
-    folder = path.parent.resolve()
+    folder, total = path.parent.resolve(), path.stat().st_size
     for tensor in external_data_helper._get_all_tensors(model):  # noqa: SLF001  there is no public walk over tensors
         if not external_data_helper.uses_external_data(tensor):
             continue
@@ -213,10 +213,23 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
                 f"{path}: the data of tensor {tensor.name[:80]!r} lies at {location[:120]!r}; only plain files below "
                 "the folder of the model are read"
             )
+        total += _external_bytes(tensor, place)
+        if total > MOST_FILE_BYTES:
+            raise ImportRefusedError(
+                f"{path}: it has more than {MOST_FILE_BYTES} bytes with its external data, and no more can be read"
+            )
     try:
         external_data_helper.load_external_data_for_model(model, str(folder))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
         raise ImportRefusedError(f"{path}: its external data cannot be read: {error}") from error
+
+
+def _external_bytes(tensor: TensorProto, place: Path) -> int:
+    """Of one tensor: what it says, or else the whole file."""
+    said = next((entry.value for entry in tensor.external_data if entry.key == "length"), "")
+    if said.isdecimal():
+        return int(said)
+    return place.stat().st_size if place.is_file() else 0
 
 
 def shown(value: onnx.ValueInfoProto) -> str:

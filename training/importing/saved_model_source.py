@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
-from tensorflow.core.protobuf import saved_model_pb2
 
 from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
@@ -15,32 +13,12 @@ from training.importing.input_scaling import find_scaling
 from training.importing.keras_source import ASSUMED_RESIZING
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
+from training.importing.saved_model_check import check_saved_model
 from training.importing.source import Answer, Source
 from training.importing.stated import Stated
 
 _SIGNATURES = ("serving_default", "serve")
 _BATCH = 64
-_REACHING_OUT = (
-    "PyFunc",
-    "PyFuncStateless",
-    "EagerPyFunc",
-    "ReadFile",
-    "WriteFile",
-    "MatchingFiles",
-    "WholeFileReader",
-    "WholeFileReaderV2",
-    "TextLineReader",
-    "TextLineReaderV2",
-    "TFRecordReader",
-    "TFRecordReaderV2",
-    "TFRecordDataset",
-    "TFRecordDatasetV2",
-    "TextLineDataset",
-    "FixedLengthRecordReader",
-    "FixedLengthRecordReaderV2",
-    "InitializeTableFromTextFile",
-    "InitializeTableFromTextFileV2",
-)
 
 
 def open_saved_model(path: Path, flags: Stated) -> Source:
@@ -50,7 +28,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         ImportRefusedError: it is damaged, reaches for files or Python code, cannot be converted, or is no image
             classifier.
     """
-    _check(path)
+    check_saved_model(path)
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow raises whatever an operation does
@@ -119,24 +97,3 @@ def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType, p
         return as_columns(np.concatenate(pieces), len(values), path, output)
 
     return answer
-
-
-def _check(path: Path) -> None:
-    """Looks at the files, and at the operations in them, before TensorFlow may load any."""
-    folder = path.resolve()
-    for file in path.rglob("*"):
-        if file.is_symlink() and not file.resolve().is_relative_to(folder):
-            raise ImportRefusedError(f"{file} is a link that leads out of its folder; copy the file itself there")
-    saved = saved_model_pb2.SavedModel()
-    try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
-    except (OSError, DecodeError) as error:
-        raise ImportRefusedError(f"{path}/saved_model.pb is not a SavedModel, or a damaged one") from error
-    for graph in saved.meta_graphs:
-        nodes = [*graph.graph_def.node, *(node for item in graph.graph_def.library.function for node in item.node_def)]
-        reaching = next((node for node in nodes if node.op in _REACHING_OUT), None)
-        if reaching is not None:
-            raise ImportRefusedError(
-                f"{path}: its operation {reaching.name[:80]!r} ({reaching.op}) reads files or runs Python code; "
-                "export the network without it"
-            )

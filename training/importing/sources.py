@@ -42,6 +42,8 @@ def open_source(path: Path, flags: Stated) -> Source:
         raise ImportRefusedError(f"{path} does not exist; these can be imported:", CHOICES)
     if path.is_dir():
         return _open_folder(path, flags)
+    if not path.is_file():  # a named pipe would be waited for
+        raise ImportRefusedError(f"{path} is not a regular file; these can be imported:", CHOICES)
     kind = path.suffix.lower()
     if kind == ".onnx":
         return open_onnx(path, flags, _sidecars(path.parent, flags))

@@ -44,6 +44,7 @@ class Unclear(Fact[Any]):
     def __init__(self, error: ImportRefusedError) -> None:
         object.__setattr__(self, "error", error)
         object.__setattr__(self, "origin", str(error))
+        object.__setattr__(self, "is_assumed", False)
 
     @property
     def value(self) -> Any:

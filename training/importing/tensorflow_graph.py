@@ -45,7 +45,13 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
         for outside, inside in function.graph.captures
         if outside.dtype not in (tf.resource, tf.variant)
     }
-    frozen = convert_variables_to_constants_v2(function)
+    try:
+        frozen = convert_variables_to_constants_v2(function)
+    except ValueError as error:  # it assigns to a variable while it answers: the seed of a random layer
+        raise ImportRefusedError(
+            f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
+            f"(RandomFlip): import the .keras file, or export it without them ({str(error).splitlines()[0][:200]})"
+        ) from error
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
     if any(attribute.type == tf.bfloat16.as_datatype_enum for node in graph.node for attribute in node.attr.values()):
@@ -54,11 +60,11 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
             "with the policy float32, load its weights and save it again"
         )
     _hold(graph, captured)
-    if any(node.op in _CALLS for node in graph.node):
-        graph = _inlined(graph, taken, given)
-    _replace_missing(graph)
-    _widen_scalars(graph)
     try:
+        if any(node.op in _CALLS for node in graph.node):
+            graph = _inlined(graph, taken, given)
+        _replace_missing(graph)
+        _widen_scalars(graph)
         model: onnx.ModelProto
         model, _ = tf2onnx.convert.from_graph_def(graph, input_names=[taken], output_names=given, opset=OPSET)
     except Exception as error:  # the converter raises whatever its handlers do

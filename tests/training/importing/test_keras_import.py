@@ -1,6 +1,7 @@
 """Keras files and SavedModels become served ones; code in a file is refused with the reason."""
 
 import json
+import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -161,6 +162,16 @@ def test_of_several_outputs_one_is_named(tmp_path: Path, capsys: pytest.CaptureF
     assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit", "--output", "kind") == 0
 
 
+def test_augmentation_layers_in_both_forms(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = keras.Sequential([layers.Input((16, 16, 3)), layers.RandomFlip(), layers.Conv2D(4, 3), layers.Flatten()])
+    network.add(layers.Dense(3))
+    network.export(tmp_path / "sm", verbose=False)
+    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "import the .keras file" in capsys.readouterr().err
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 0
+
+
 @pytest.mark.parametrize(("policy", "code"), [("mixed_float16", 0), ("mixed_bfloat16", 2)])
 def test_mixed_precision(policy: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = layers.Input((32, 32, 3))
@@ -223,17 +234,29 @@ def test_an_entry_that_leads_out_of_the_archive_is_refused(tmp_path: Path, capsy
     assert "leads out of the archive" in capsys.readouterr().err
 
 
-def test_a_saved_model_that_reads_files_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("effect", ["read", "print", "save"])
+def test_a_saved_model_that_reaches_out_is_refused_and_not_run(
+    effect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = str(tmp_path / "written")
+
     class Reader(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)])
         def __call__(self, image: tf.Tensor) -> tf.Tensor:
-            length = tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32)
+            length = tf.constant(0.0)
+            if effect == "read":
+                length = tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32)
+            elif effect == "print":
+                tf.print("x", output_stream=f"file://{written}")
+            else:
+                tf.raw_ops.SaveV2(prefix=written, tensor_names=["x"], shape_and_slices=[""], tensors=[image])
             return tf.reduce_mean(image, [1, 2]) + length
 
     reader = Reader()
     tf.saved_model.save(reader, str(tmp_path / "sm"), signatures={"serving_default": reader.__call__})
     assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "reads files or runs Python code" in capsys.readouterr().err
+    assert "reads or writes files, runs Python code" in capsys.readouterr().err
+    assert not list(tmp_path.glob("written*"))
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5"])
@@ -243,6 +266,13 @@ def test_a_damaged_file_is_told_in_one_line(name: str, tmp_path: Path, capsys: p
     shown = capsys.readouterr().err
     assert "damaged" in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.onnx"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / name)
+    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "not a regular file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["model.pt", "model.pkl", "model.txt"])

@@ -148,6 +148,23 @@ def test_the_preprocessing_is_measured_only_when_told(
     assert imported(tmp_path)[1].training["stated"]["pixels"]["by"].startswith("measured")
 
 
+def test_what_is_stated_is_not_measured_over(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    _write_examples(tmp_path / "examples", source, each=12)
+    examples = ("--labels", labels, "--examples", tmp_path / "examples")
+    assert run_import(source, tmp_path, *examples, "--preprocessing", "measured", "--resize", "contain") == 0
+    assert imported(tmp_path)[1].fit == "contain"
+    card = (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text()
+    assert "on which the preprocessing was chosen too" in card
+    capsys.readouterr()
+    assert run_import(source, tmp_path, *examples, "--preprocessing", "imagenet") == 2
+    shown = capsys.readouterr().err
+    assert "imagenet   stretch " in shown
+    assert "--resize stretch" in shown
+    assert run_import(source, tmp_path, *examples, "--preprocessing", "measured") == 2  # pictures of its proportions
+    assert "--resize cover" in capsys.readouterr().err
+
+
 def test_a_tie_is_refused(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_network(tmp_path / "net.onnx")
     folder = tmp_path / "examples" / "kind 0"
