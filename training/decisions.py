@@ -21,7 +21,7 @@ from training.data.listing import list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
 from training.files import write_atomically
-from training.held_out import fit_conformal, fit_familiarity
+from training.held_out import fit_conformal, fit_familiarity, halves
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.trust import Trust, measure_trust, trust_section
@@ -35,7 +35,8 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
     Args:
         path: a model file; its graph stays as it is, to the bit.
         folder: held-out pictures, a sub-folder for each class; or the publishers' files of the data set that the model
-            learned from, of which its recipe says what was held out.
+            learned from, of which its recipe says what was held out: as in training, every second of these pictures,
+            since the temperature was fitted on the others.
 
     Returns:
         What the file now says about itself, and what was measured on the test set; None without one.
@@ -86,7 +87,7 @@ def _pictures(said: ModelMetadata, folder: Path) -> tuple[LabelledImages, Labell
     holdout = holdout_of(said)
     data = sources.load_for(said, folder)
     _, rows = holdout.rows(len(data.train))
-    return data.train.take(rows), data.test
+    return data.train.take(rows[halves(len(rows))[1]]), data.test
 
 
 def _labelled(said: ModelMetadata, folder: Path) -> LabelledImages:

@@ -15,7 +15,7 @@ from training.cross_validation import CrossValidated, cross_validate
 from training.data.dataset import DataSet, LabelledImages
 from training.errors import DataError
 from training.fit import Fitted, fit, run_identity
-from training.held_out import LEAST_FAMILIAR
+from training.held_out import halves
 from training.run_directory import RunDirectory
 from training.teacher import Teacher
 from training.temperature import fit_temperature
@@ -52,7 +52,7 @@ def learn(job: TrainingJob, data: DataSet) -> Learnt:
         if held_out is None:
             raise DataError(f"{data.name}: nothing was held out")
         logits = logits_of(fitted.network, held_out, mirrored_view=views)
-        for_temperature, for_decisions = _halves(len(held_out))
+        for_temperature, for_decisions = halves(len(held_out))
         temperature = fit_temperature(logits[for_temperature], held_out.classes[for_temperature])
         return Learnt(fitted, temperature, held_out, held_out.take(for_decisions), None)
 
@@ -100,13 +100,3 @@ def _fit(
         policy=job.policy,
         keep_epoch=keep_epoch,
     )
-
-
-def _halves(count: int) -> tuple[slice, slice]:
-    """Which held-out pictures fit the temperature, and which the thresholds of decisions: every other one each.
-
-    Of few pictures all fit the temperature; the thresholds, which need 100 of their own, are left out.
-    """
-    if count < 2 * LEAST_FAMILIAR:
-        return slice(None), slice(0, 1)
-    return slice(0, None, 2), slice(1, None, 2)

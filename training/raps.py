@@ -15,7 +15,7 @@ import numpy as np
 from contract import COVERAGES
 from training.data import sources
 from training.decisions import holdout_of
-from training.held_out import Sets, fit_conformal, label_sets
+from training.held_out import Sets, fit_conformal, halves, label_sets, strict_coverage
 from training.onnx_classifier import OnnxClassifier
 from training.scores import Classes, Probabilities
 
@@ -45,7 +45,8 @@ def raps_quantile(probabilities: Probabilities, classes: Classes, coverage: floa
         rule: the constants.
     """
     fitted = np.sort(_scores(probabilities, rule)[np.arange(len(classes)), classes])
-    return float(fitted[min(math.ceil((len(fitted) + 1) * coverage), len(fitted)) - 1])
+    place = math.ceil((len(fitted) + 1) * strict_coverage(len(fitted), coverage) - 1e-9)
+    return float(fitted[min(place, len(fitted)) - 1])
 
 
 def raps_sets(probabilities: Probabilities, quantile: float, rule: RapsRule) -> Sets:
@@ -76,7 +77,8 @@ def main(model: Path, place: Path) -> None:
     classifier = OnnxClassifier.open(model)
     said = classifier.metadata
     data = sources.load_for(said, place)
-    held_out = data.train.take(holdout_of(said).rows(len(data.train))[1])
+    _, places = holdout_of(said).rows(len(data.train))
+    held_out = data.train.take(places[halves(len(places))[1]])
     fitted, tested = classifier.predict(held_out.pixels), classifier.predict(data.test.pixels)
     rows = np.arange(len(tested))
     print(f"{model}, {len(held_out)} held out, {len(tested)} test images: coverage %, mean size")

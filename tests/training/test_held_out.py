@@ -12,7 +12,7 @@ from PIL import Image
 
 from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
 from training.cli import main
-from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy
+from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
 from training.onnx_classifier import OnnxClassifier
 from training.raps import RULES, raps_quantile, raps_sets
 from training.scores import Classes, Probabilities
@@ -48,6 +48,17 @@ def test_sets_hold_the_truth_as_often_as_asked_and_are_the_smallest(coverage: fl
         assert sets.sum() <= 1.01 * raps.sum()
 
 
+@pytest.mark.parametrize("coverage", COVERAGES)
+@pytest.mark.parametrize("images", [1000, 2500])
+def test_nineteen_of_twenty_draws_keep_the_promise(coverage: float, images: int) -> None:
+    random, kept = np.random.default_rng(0), 0
+    for _ in range(2000):
+        # The share of all pictures that is above a threshold is uniform where the threshold is a random one of them.
+        above = np.sort(random.random(images))
+        kept += above[round(strict_coverage(images, coverage) * (images + 1)) - 1] >= coverage
+    assert 0.935 <= kept / 2000 <= 0.98  # few places are there between which it may choose: it takes the safer one
+
+
 @pytest.mark.parametrize(("count", "levels"), [(99, 0), (100, 1), (200, 2), (499, 2), (500, 3), (1000, 4)])
 def test_levels_need_enough_pictures(count: int, levels: int) -> None:
     conformal = fit_conformal(*drawn(count, 3))
@@ -76,7 +87,7 @@ def test_the_interval_is_that_of_wilson() -> None:
 
 
 class TestCommitted:
-    @pytest.mark.parametrize("model", ["cifar10/1", "cifar10/2", "mnist/1", "mnist/2"])
+    @pytest.mark.parametrize("model", ["cifar10/1", "cifar10/2", "cifar10/3", "mnist/1", "mnist/2"])
     def test_each_model_has_all_levels_and_figures_that_keep_them(self, model: str) -> None:
         said = OnnxClassifier.open(Path("models") / model / "model.onnx").metadata
         assert [level.coverage for level in said.conformal.levels] == list(COVERAGES)
