@@ -50,7 +50,7 @@ async def ready(request: Request, response: Response, catalog: Catalog) -> Ready
 async def list_models(catalog: Catalog) -> ModelList:
     """Every model with its served versions."""
     names = sorted({model.metadata.name for model in catalog})
-    return ModelList(models=[_describe(catalog, name) for name in names])
+    return ModelList(default_model=catalog.default_model, models=[_describe(catalog, name) for name in names])
 
 
 @router.get(

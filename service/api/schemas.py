@@ -226,6 +226,9 @@ class ModelDescription(BaseModel):
 class ModelList(BaseModel):
     """Every served model."""
 
+    default_model: str | None = Field(
+        description="Answers where no model is named; null: a request has to name one.", examples=["cifar10"]
+    )
     models: list[ModelDescription]
 
 

@@ -147,6 +147,12 @@ class ModelCatalog:
         if not self.has_default():
             raise ModelNotFoundError(f"default_model is {self._default_name!r}, but {self._why_not(None, None)}")
 
+    @property
+    def default_model(self) -> str | None:
+        """The model that answers where none is named; None where none does."""
+        model = self._found.get((None, None))
+        return None if model is None else model.metadata.name
+
     def default_version(self, name: str) -> str | None:
         """The version of a model that answers where none is named; None where no version does."""
         model = self._found.get((name, None))

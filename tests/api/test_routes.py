@@ -110,7 +110,9 @@ def test_samples_are_the_golden_images(client: httpx.Client) -> None:
 
 
 def test_models_say_what_they_are(client: httpx.Client) -> None:
-    listed = {model["name"]: model for model in client.get("/models").json()["models"]}
+    answer = client.get("/models").json()
+    assert answer["default_model"] == "cifar10"
+    listed = {model["name"]: model for model in answer["models"]}
     assert set(listed) == {"cifar10", "mnist"}
     for name, model in listed.items():
         assert client.get(f"/models/{name}").json() == model

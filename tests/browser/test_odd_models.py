@@ -29,6 +29,7 @@ LABELS = (
 MODELS = {
     "channels": channels_model("channels"),
     "odd": labelled_model("odd", LABELS),
+    "unturned": labelled_model("unturned", ("one", "other"), exif=False),
     "wide": wide_model("wide", 1000),
 }
 
@@ -38,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("odd")
     for name, model in MODELS.items():
         put(folder / "models", name, "1", model)
-    with ServerProcess(folder / "log", "--models-dir", str(folder / "models")) as process:
+    with ServerProcess(folder / "log", "--models-dir", str(folder / "models"), "--default-model", "odd") as process:
         yield process
 
 
@@ -121,8 +122,36 @@ def test_a_folder_is_no_picture_and_says_so(
     folder.mkdir()
     page = Page(browser, f"{server.url}/").open()
     page.find("#samples button")
+    assert page.find("#model").get_attribute("value") == "odd/1", "which answers where no model is named"
     page.drop(folder, x=40, y=40)
     page.says("#problem", "holidays cannot be read: it is a folder")
     page.drop(folder, pictures[1], x=40, y=40)
     page.says("#status", "1 of 2 pictures")
     page.says("#result td.problem", "holidays cannot be read")
+
+
+def test_the_frame_is_drawn_on_the_picture_as_the_model_turns_it(
+    browser: webdriver.Chrome, server: ServerProcess, tmp_path: Path
+) -> None:
+    orientation = Image.Exif()
+    orientation[0x112] = 6
+    Image.new("RGB", (80, 40), "teal").save(tmp_path / "lying.jpg", exif=orientation)
+    page = Page(browser, f"{server.url}/").open()
+    page.upload(tmp_path / "lying.jpg")
+    script = "const one = document.querySelector('#result canvas'); return one.height / one.width"
+    page.says("#result h2", "odd, version 1: ")
+    assert browser.execute_script(script) == 2
+    page.choose("model", "unturned/1")
+    page.says("#result h2", "unturned, version 1: ")
+    assert browser.execute_script(script) == 0.5
+
+
+def test_a_picture_that_the_browser_cannot_show_has_its_details(
+    browser: webdriver.Chrome, server: ServerProcess, tmp_path: Path, pictures: list[Path]
+) -> None:
+    Image.new("RGB", (40, 40), "teal").save(tmp_path / "one.tiff")
+    page = Page(browser, f"{server.url}/").open()
+    page.upload(*pictures, tmp_path / "one.tiff")
+    page.says("#result .thumbnail", "Details")
+    page.all("#result .thumbnail")[2].click()
+    page.says("#details", "This browser cannot show the picture itself.")

@@ -66,6 +66,14 @@ def test_a_picture_can_be_pasted(page: Page, cat: bytes) -> None:
     page.says("#result h2", "cat, ")
 
 
+def test_a_picture_that_is_dropped_on_another_part_is_tried(page: Page) -> None:
+    page.open("models")
+    page.wait(lambda: page.all("#cards article"))
+    page.drop(SAMPLES / "cifar10_cat_0.png", x=200, y=200)
+    page.says("#result h2", "cat, ")
+    assert page.find("#try").is_displayed()
+
+
 def test_a_picture_can_be_photographed(page: Page) -> None:
     page.open().find("#camera").click()
     assert page.barriers() == []

@@ -7,13 +7,14 @@ let all = [];
 
 /** Asks which models are served, and fills the lists. */
 export async function loadModels() {
-  const { models } = await askJson("models");
+  const { models, default_model: first } = await askJson("models");
   all = models.flatMap((model) =>
     model.versions.map((version) => ({
       ...version,
       name: model.name,
       id: `${model.name}/${version.version}`,
       isDefault: version.version === model.default_version,
+      isFirst: model.name === first && version.version === model.default_version,
     })),
   );
   const drawn = all.filter(isDrawn);
@@ -40,6 +41,6 @@ function fill(list, models, nothing) {
   );
   if (nothing) options.unshift(make("option", { value: "" }, nothing));
   select.replaceChildren(...options);
-  const preferred = models.find((model) => model.id === before) ?? models.find((model) => model.isDefault);
+  const preferred = [(model) => model.id === before, (model) => model.isFirst, (model) => model.isDefault].map((is) => models.find(is)).find(Boolean);
   select.value = nothing && !before ? "" : (preferred?.id ?? models[0]?.id ?? "");
 }

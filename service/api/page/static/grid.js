@@ -75,20 +75,21 @@ function table(rows, models, open) {
   return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Answers" }, content);
 }
 
-function thumbnail(file) {
+function thumbnail(file, instead) {
   const free = (event) => URL.revokeObjectURL(event.target.src);
-  const remove = (event) => event.target.remove(); // of a kind that this browser cannot show
-  return make("img", { src: URL.createObjectURL(file), alt: "", load: free, error: remove });
+  const name = (event) => event.target.replaceWith(instead); // of a kind that this browser cannot show
+  return make("img", { src: URL.createObjectURL(file), alt: "", load: free, error: name });
 }
 
 function line(one, open) {
   const name = make("td", { class: "text" }, named(one.name));
-  const image = one.error === unreadable(one.file) ? null : thumbnail(one.file);
   if (one.error) {
-    return make("tr", {}, make("td", {}, image), name, make("td", { colspan: 2 * one.labels.length + 1, class: "problem" }, one.error));
+    const image = one.error === unreadable(one.file) ? null : thumbnail(one.file, "");
+    const error = make("td", { colspan: 2 * one.labels.length + 1, class: "problem" }, make("span", {}, one.error));
+    return make("tr", {}, make("td", {}, image), name, error);
   }
   const label = `Details of ${one.name}`;
-  const picture = make("button", { type: "button", class: "thumbnail", "aria-label": label, click: () => open(one.file) }, image);
+  const picture = make("button", { type: "button", class: "thumbnail", "aria-label": label, click: () => open(one.file) }, thumbnail(one.file, "Details"));
   const answers = one.labels.flatMap((label, index) => [
     make("td", { class: "text" }, named(label)),
     make("td", { class: "number" }, one.shares[index] === null ? "" : percent(one.shares[index])),

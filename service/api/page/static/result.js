@@ -2,7 +2,8 @@
 
 import { patiently, query, send, timing } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
-import { facts, loadImage, make } from "./dom.js";
+import { facts, make } from "./dom.js";
+import { original } from "./original.js";
 import { why } from "./why.js";
 
 const SIDE = 240;
@@ -31,7 +32,7 @@ async function classify(file, model, signal) {
 
 async function card(file, { model, prediction, stages, total }, isOther, signal) {
   const seen = await (await send(`preprocess${query(model)}`, file, { signal })).json();
-  const pictures = make("div", { class: "pictures" }, await original(file, seen), input(seen));
+  const pictures = make("div", { class: "pictures" }, await original(file, seen, model, shownSide(seen)), input(seen));
   const times = facts([
     ["Decode", milliseconds(stages.decode)],
     ["Wait for a batch", milliseconds(stages.queue)],
@@ -55,39 +56,6 @@ async function card(file, { model, prediction, stages, total }, isOther, signal)
 
 const milliseconds = (number) => `${Math.max(0, number).toFixed(2)} ms`;
 
-/** The picture with the part that the network gets drawn on it. */
-async function original(file, seen) {
-  const address = URL.createObjectURL(file);
-  let image;
-  try {
-    image = await loadImage(address);
-  } catch {
-    return make("p", { class: "quiet" }, "This browser cannot show the picture itself.");
-  } finally {
-    URL.revokeObjectURL(address);
-  }
-  const scale = shownSide(seen) / Math.max(image.naturalWidth, image.naturalHeight);
-  const canvas = make("canvas", {
-    width: Math.max(1, Math.round(image.naturalWidth * scale)),
-    height: Math.max(1, Math.round(image.naturalHeight * scale)),
-    role: "img",
-    "aria-label": "The picture, with the part that the network gets in a frame",
-  });
-  const pen = canvas.getContext("2d");
-  pen.imageSmoothingEnabled = scale < 1;
-  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-  const across = canvas.width / seen.source.width;
-  const down = canvas.height / seen.source.height;
-  const { left, top, right, bottom } = seen.box;
-  const frame = [left * across + 1.5, top * down + 1.5, (right - left) * across - 3, (bottom - top) * down - 3];
-  for (const [color, width] of [["#000", 5], ["#ffd23f", 2]]) {
-    pen.strokeStyle = color;
-    pen.lineWidth = width;
-    pen.strokeRect(...frame);
-  }
-  return make("figure", {}, canvas, make("figcaption", {}, `Sent: ${seen.source.width} × ${seen.source.height} pixels; the frame is what the network gets.`));
-}
-
 const times = (seen) => Math.max(1, Math.floor(SIDE / Math.max(seen.input.width, seen.input.height)));
 const shownSide = (seen) => times(seen) * Math.max(seen.input.width, seen.input.height);
 
@@ -100,6 +68,7 @@ function input(seen) {
     width: seen.input.width * factor,
     height: seen.input.height * factor,
   });
-  const text = `What the network sees: ${seen.input.width} × ${seen.input.height} pixels, ${factor} times as large.`;
+  const enlarged = factor > 1 ? `, ${factor} times as large` : "";
+  const text = `What the network sees: ${seen.input.width} × ${seen.input.height} pixels${enlarged}.`;
   return make("figure", {}, image, make("figcaption", {}, text));
 }

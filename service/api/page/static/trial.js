@@ -28,7 +28,7 @@ export function prepare() {
   for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, drag);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
-    if (files.length && !byId("try").hidden) take(files);
+    if (files.length) takeHere(files);
   });
 }
 
@@ -37,7 +37,14 @@ function drag(event) {
   if (!event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
   byId("drop").classList.toggle("over", event.type === "dragover");
-  if (event.type === "drop" && !byId("try").hidden) take([...event.dataTransfer.files]);
+  if (event.type === "drop") takeHere([...event.dataTransfer.files]);
+}
+
+/** Takes files that came while any part of the page was shown. */
+function takeHere(files) {
+  if (!byId("key-form").hidden) return;
+  location.hash = "try";
+  take(files);
 }
 
 export async function enter() {
