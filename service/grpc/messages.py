@@ -1,6 +1,7 @@
 """Messages of the inference call: from and to what every transport shares."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,9 @@ from service.classifier import Classification
 from service.errors import MalformedRequestError
 from service.grpc import open_inference_pb2 as pb
 from service.open_inference import InferRequest, InputTensor, OutputTensor, RequestedOutput
+
+_FIELDS: Mapping[str, str] = MappingProxyType({"BYTES": "bytes_contents", "UINT8": "uint_contents"})
+_MOST_UINT8 = 255
 
 
 def read_request(message: pb.ModelInferRequest) -> InferRequest:
@@ -72,11 +76,28 @@ def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
         return InputTensor(tensor.name, tensor.datatype, shape, raw=raw)
     if any(key.startswith("shared_memory") for key in tensor.parameters):
         raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not spoken here; send the data")
-    contents = tensor.contents
+    _check_contents(tensor)
     if tensor.datatype == "BYTES":
-        return InputTensor(tensor.name, tensor.datatype, shape, values=list(contents.bytes_contents))
-    numbers: Any = np.fromiter(contents.uint_contents, np.int64, len(contents.uint_contents))
-    return InputTensor(tensor.name, tensor.datatype, shape, values=numbers)
+        return InputTensor(tensor.name, tensor.datatype, shape, values=list(tensor.contents.bytes_contents))
+    return InputTensor(tensor.name, tensor.datatype, shape, raw=_pixels(tensor))
+
+
+def _check_contents(tensor: pb.ModelInferRequest.InferInputTensor) -> None:
+    """Sees to it that the elements are where their type's are, so that none are passed over."""
+    field = _FIELDS.get(tensor.datatype)
+    others = [descriptor.name for descriptor, _ in tensor.contents.ListFields() if descriptor.name != field]
+    if field is not None and others:
+        raise MalformedRequestError(
+            f"input {tensor.name[:64]}: {tensor.datatype} is sent in {field}, and this has {others[0]}"
+        )
+
+
+def _pixels(tensor: pb.ModelInferRequest.InferInputTensor) -> bytes:
+    """The elements of UINT8, each of which is a number of 32 bits in the message."""
+    numbers = np.fromiter(tensor.contents.uint_contents, np.uint32, len(tensor.contents.uint_contents))
+    if numbers.size and numbers.max() > _MOST_UINT8:
+        raise MalformedRequestError(f"input {tensor.name[:64]}: its data must be whole numbers from 0 to 255")
+    return numbers.astype(np.uint8).tobytes()
 
 
 def _whole_number(parameters: Mapping[str, Any], key: str) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -44,9 +45,13 @@ def predicted(grpc_server: ServerProcess, samples: dict[str, list[Path]]) -> dic
     return answers
 
 
-def _image(paths: list[Path]) -> triton.InferInput:
+def _pixels(paths: list[Path]) -> NDArray[np.uint8]:
     pictures = [np.asarray(Image.open(path)) for path in paths]
-    pixels = np.stack([picture.reshape(*picture.shape[:2], -1) for picture in pictures])
+    return np.stack([picture.reshape(*picture.shape[:2], -1) for picture in pictures])
+
+
+def _image(paths: list[Path]) -> triton.InferInput:
+    pixels = _pixels(paths)
     tensor = triton.InferInput("image", pixels.shape, "UINT8")
     tensor.set_data_from_numpy(pixels)
     return tensor
@@ -162,6 +167,38 @@ class TestInfer:
         tensor.contents.bytes_contents.append(cat)
         output = grpc._client_stub.ModelInfer(request).outputs[0]
         np.testing.assert_allclose(output.contents.fp32_contents, predicted["cifar10"][6], atol=1e-6)
+
+    def test_pixels_that_are_not_raw(
+        self,
+        grpc: triton.InferenceServerClient,
+        samples: dict[str, list[Path]],
+        predicted: dict[str, NDArray[np.float64]],
+    ) -> None:
+        pixels = _pixels(samples["cifar10"][6:8])
+        request = pb.ModelInferRequest(model_name="cifar10")
+        tensor = request.inputs.add(name="image", datatype="UINT8", shape=pixels.shape)
+        tensor.contents.uint_contents.extend(pixels.ravel().tolist())
+        output = grpc._client_stub.ModelInfer(request).outputs[0]
+        rows = np.reshape(output.contents.fp32_contents, (2, 10))
+        np.testing.assert_allclose(rows, predicted["cifar10"][6:8], atol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("field", "elements", "images", "message"),
+        [
+            ("uint_contents", [256] * 3072, 1, "whole numbers from 0 to 255"),
+            ("uint_contents", [1] * 3072, 8, "needs 24576 bytes, 3072 are here"),
+            ("int_contents", [1] * 3072, 1, "UINT8 is sent in uint_contents, and this has int_contents"),
+            ("bytes_contents", [bytes(3072)], 1, "UINT8 is sent in uint_contents, and this has bytes_contents"),
+        ],
+    )
+    def test_pixels_in_a_wrong_place_are_not_guessed(
+        self, grpc: triton.InferenceServerClient, field: str, elements: list[Any], images: int, message: str
+    ) -> None:
+        request = pb.ModelInferRequest(model_name="cifar10")
+        tensor = request.inputs.add(name="image", datatype="UINT8", shape=[images, 32, 32, 3])
+        getattr(tensor.contents, field).extend(elements)
+        with pytest.raises(Exception, match=message):
+            grpc._client_stub.ModelInfer(request)
 
     @pytest.mark.parametrize(
         ("shape", "datatype", "message"),
