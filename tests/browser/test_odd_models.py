@@ -123,6 +123,7 @@ def test_a_folder_is_no_picture_and_says_so(
     page = Page(browser, f"{server.url}/").open()
     page.find("#samples button")
     assert page.find("#model").get_attribute("value") == "odd/1", "which answers where no model is named"
+    assert page.text("#model option:checked") == "odd, version 1"
     page.drop(folder, x=40, y=40)
     page.says("#problem", "holidays cannot be read: it is a folder")
     page.drop(folder, pictures[1], x=40, y=40)

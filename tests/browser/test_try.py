@@ -66,6 +66,20 @@ def test_a_picture_can_be_pasted(page: Page, cat: bytes) -> None:
     page.says("#result h2", "cat, ")
 
 
+def test_the_answer_of_the_picture_before_is_faded_until_the_new_one_is_there(page: Page) -> None:
+    page.open().upload(SAMPLES / "cifar10_cat_0.png")
+    page.says("#result h2", "cat, ")
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.delay(300)
+    try:
+        page.upload(SAMPLES / "cifar10_ship_0.png")
+        page.wait(lambda: page.all("#result[aria-busy='true']"))
+        page.says("#result h2", "ship, ")
+        assert not page.all("#result[aria-busy='true']")
+    finally:
+        page.delay(0)
+
+
 def test_a_picture_that_is_dropped_on_another_part_is_tried(page: Page) -> None:
     page.open("models")
     page.wait(lambda: page.all("#cards article"))

@@ -27,6 +27,9 @@ export async function loadModels() {
   return all;
 }
 
+/** Whether it is worth saying that this is the version which answers where none is named. */
+export const isMarked = (model) => model.isDefault && all.some((other) => other.name === model.name && other !== model);
+
 export const models = () => all;
 export const isDrawn = (model) => model.input.polarity === "light-on-dark";
 
@@ -37,7 +40,7 @@ function fill(list, models, nothing) {
   const select = byId(list);
   const before = select.value;
   const options = models.map((model) =>
-    make("option", { value: model.id }, `${model.name}, version ${model.version}${model.isDefault ? " (default)" : ""}`),
+    make("option", { value: model.id }, `${model.name}, version ${model.version}${isMarked(model) ? " (default)" : ""}`),
   );
   if (nothing) options.unshift(make("option", { value: "" }, nothing));
   select.replaceChildren(...options);

@@ -40,6 +40,7 @@ const rate = (history, grown) => (history.seconds > 0 ? (grown / history.seconds
 
 function duration(seconds) {
   if (seconds === null) return "no requests yet";
+  if (seconds >= 1) return `${seconds.toFixed(2)} s`;
   const milliseconds = 1000 * seconds;
   return `${milliseconds < 10 ? milliseconds.toFixed(2) : milliseconds.toFixed(0)} ms`;
 }

@@ -1,7 +1,7 @@
 // Models: what each one is, what was measured of it, its figures, and what it does now.
 
 import { ask, askJson, patiently } from "./api.js";
-import { loadModels } from "./choices.js";
+import { isMarked, loadModels } from "./choices.js";
 import { byId, facts, make, percent, report } from "./dom.js";
 import { showModel, showService } from "./live.js";
 import { History, readMetrics } from "./metrics.js";
@@ -35,7 +35,7 @@ export function leave() {
 
 /** The cards, the default version of each model first; they stay as they are where nothing has changed. */
 function show(models) {
-  const ids = JSON.stringify(models.map((model) => [model.id, model.created, model.isDefault]));
+  const ids = JSON.stringify(models.map((model) => [model.id, model.created, isMarked(model)]));
   if (ids === listed) return;
   listed = ids;
   const sorted = [...models].sort((one, other) => one.name.localeCompare(other.name) || other.isDefault - one.isDefault || other.version - one.version);
@@ -47,7 +47,7 @@ function card(model) {
   return make(
     "article",
     { class: "card" },
-    make("h2", {}, `${model.name}, version ${model.version}`, model.isDefault ? make("span", { class: "badge" }, "default") : null),
+    make("h2", {}, `${model.name}, version ${model.version}`, isMarked(model) ? make("span", { class: "badge" }, "default") : null),
     facts([
       ["Accuracy", accuracy(model)],
       ["Calibration error", model.expected_calibration_error === null ? "not measured" : percent(model.expected_calibration_error, 2)],

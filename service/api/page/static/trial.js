@@ -100,17 +100,23 @@ async function take(files) {
   };
   report(null);
   status.textContent = "Asking…";
+  byId("result").ariaBusy = "true"; // what stands there was said of another picture
   try {
     const options = { other: chosen("beside"), signal: mine.signal, progress };
     const shown = await (files.length === 1 ? showOne(files[0], model, options) : showMany(files, model, options));
     if (mine !== asking) return;
     lastGood = shown.picture ?? lastGood;
-    byId("result").replaceChildren(shown.element);
+    show(shown.element);
     status.replaceChildren(...shown.summary);
   } catch (error) {
     if (mine !== asking) return;
-    byId("result").replaceChildren(); // what stood there was said of another picture
+    show();
     status.textContent = "";
     report(error);
   }
+}
+
+function show(...elements) {
+  byId("result").replaceChildren(...elements);
+  byId("result").ariaBusy = "false";
 }
