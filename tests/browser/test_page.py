@@ -107,7 +107,7 @@ def test_each_part_fits_a_phone_and_has_no_barriers(page: Page, part: str, schem
 
 
 def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chrome, tmp_path: Path) -> None:
-    flags, keys = write_keys(tmp_path, somebody=("predict",))
+    flags, keys = write_keys(tmp_path, somebody=("predict",), watcher=("metrics",))
     key = keys["somebody"]
     with (
         ServerProcess(tmp_path / "log", *flags) as process,
@@ -120,6 +120,10 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         assert page.barriers() == []
         page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
         page.says("#problem", "This key is not known here.")
+        page.find("#key").send_keys(keys["watcher"], Keys.ENTER)
+        page.says("#problem", "predict")  # the scope that it lacks
+        one_browser.refresh()
+        page.says("#problem", "predict")
         page.find("#key").send_keys(key, Keys.ENTER)
         page.wait(lambda: page.all("#samples button"))
         assert key not in page.browser.page_source
@@ -127,7 +131,7 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         page.wait(lambda: page.all("#result article"))
         assert page.browser.execute_script("return Object.keys(localStorage).length + document.cookie.length") == 0
         assert hosts(one_browser) == {url.removeprefix("http://")}
-        refused = [message for message in console_errors(one_browser) if "401" not in message]
+        refused = [message for message in console_errors(one_browser) if "401" not in message and "403" not in message]
         assert refused == []
 
 

@@ -22,7 +22,7 @@ export function tell(error) {
   const isKnown = error instanceof Problem;
   if (!isKnown) console.error(error);
   const text = isKnown ? error.message : "This page failed; the browser's console says how.";
-  const again = isLoaded || error.status === 401 ? null : make("button", { type: "button", click: start }, "Try again");
+  const again = isLoaded || [401, 403].includes(error.status) ? null : make("button", { type: "button", click: start }, "Try again");
   box.replaceChildren(make("p", { class: "problem" }, text), again ?? "");
   box.scrollIntoView({ block: "nearest" });
   if (error.status === 404) loadModels().catch(() => {}); // the model may have gone: the lists show what is there
@@ -52,27 +52,31 @@ async function start() {
     isLoaded = true;
     byId("key-form").hidden = true;
   } catch (error) {
+    if (error.status === 403) askForKey(); // this one may not do what the page needs
     if (error.status !== 401) tell(error);
-    return;
+    return error;
   }
   await show();
+  return null;
 }
 
-document.addEventListener("key-needed", () => {
+function askForKey() {
   isLoaded = false;
   for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   parts[shown]?.leave?.();
   for (const part of Object.keys(parts)) byId(part).hidden = true;
   byId("key-form").hidden = false;
   byId("key").focus();
-});
+}
+
+document.addEventListener("key-needed", askForKey);
 
 byId("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   setKey(byId("key").value.trim());
   byId("key").value = "";
-  await start();
-  if (!isLoaded) tell(new Problem(401, "This key is not known here."));
+  const refused = await start();
+  if (refused?.status === 401) tell(new Problem(401, "This key is not known here."));
 });
 
 document.addEventListener("problem", (event) => tell(event.detail));

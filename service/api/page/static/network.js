@@ -1,6 +1,6 @@
 // See the network: its layers, and what each makes of the picture that was tried last, or of the first sample.
 
-import { query, send } from "./api.js";
+import { patiently, query, send } from "./api.js";
 import { chosen } from "./choices.js";
 import { byId, make, report } from "./dom.js";
 import { lastPicture, sample } from "./trial.js";
@@ -21,7 +21,7 @@ export async function enter() {
   const mine = ++turn;
   byId("network-status").textContent = "Looking into the network…";
   try {
-    const picture = lastPicture() ?? (await sample(model, 0));
+    const picture = lastPicture() ?? (await patiently(() => sample(model, 0)));
     const look = await (await send(`layers${query(model)}`, picture)).json();
     if (mine !== turn) return;
     const stages = make("div", { class: "stages" }, kernels(look.kernels), ...look.layers.map(stage));

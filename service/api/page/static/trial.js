@@ -1,6 +1,6 @@
 // Try: pictures come in by drop, paste, choice, camera or click on a sample; answers go out as bars or as a table.
 
-import { ask, patiently } from "./api.js";
+import { ask } from "./api.js";
 import { prepareCamera } from "./camera.js";
 import { chosen } from "./choices.js";
 import { byId, make, report } from "./dom.js";
@@ -61,22 +61,21 @@ async function showSamples() {
   if (!model || sampled === model.id) return;
   sampled = model.id;
   const numbers = [...Array(Math.min(model.samples, MOST_SAMPLES)).keys()];
-  try {
-    const buttons = await Promise.all(numbers.map((number) => sampleButton(model, number)));
-    if (sampled !== model.id) return; // another model was chosen meanwhile
-    byId("samples-title").hidden = buttons.length === 0;
-    byId("samples").replaceChildren(...buttons);
-  } catch (error) {
-    if (sampled !== model.id) return;
-    sampled = "";
-    throw error;
-  }
+  const answers = await Promise.allSettled(numbers.map((number) => sampleButton(model, number)));
+  if (sampled !== model.id) return; // another model was chosen meanwhile
+  const buttons = answers.flatMap(({ value }) => value ?? []);
+  byId("samples-title").hidden = buttons.length === 0;
+  byId("samples").replaceChildren(...buttons);
+  const reason = answers.find((one) => one.reason)?.reason;
+  if (!reason) return;
+  sampled = "";
+  if (reason.status !== 429) throw reason; // the rate of a key is better spent on pictures
 }
 
 /** One golden image of a model, as a file. */
 export async function sample(model, number) {
   const path = `models/${model.name}/versions/${model.version}/samples/${number}`;
-  const answer = await patiently(() => ask(path, { accept: "image/png" }));
+  const answer = await ask(path, { accept: "image/png" });
   return new File([await answer.blob()], `sample-${number}.png`, { type: "image/png" });
 }
 
