@@ -153,6 +153,10 @@ def _raw_bytes(data: bytes) -> int:
     if len(data) < _FIRST:
         raise UnreadableError("its header is broken (the file ends inside it)")
     length, kind, width, height, depth, color, _, _, interlace = _IHDR.unpack_from(data, len(_SIGNATURE))
+    if kind == b"CgBI":
+        raise UnreadableError(
+            "it is a PNG that was changed for iOS apps (CgBI), which is not read; send the original one"
+        )
     if length != 13 or kind != b"IHDR" or color not in _CHANNELS or not width or not height:
         raise UnreadableError("its header is broken (IHDR)")
     bits = depth * _CHANNELS[color]

@@ -7,6 +7,7 @@ or missing, the keys stay as they were, and the log says so.
 
 import json
 import logging
+import os
 import stat
 import time
 import tomllib
@@ -21,6 +22,7 @@ from service.errors import KeyFileError
 logger = logging.getLogger(__name__)
 
 _CHECK_EVERY_S = 1.0
+_MOST_BYTES = 4 << 20  # of some 25,000 keys; they are read within a request
 
 
 class _Document(BaseModel):
@@ -99,16 +101,33 @@ def read_keys(path: Path) -> dict[str, ApiKey]:
         KeyFileError: it cannot be read, or is not such a file; says where, and repeats nothing of it.
     """
     try:
-        document = _Document.model_validate(tomllib.loads(path.read_text("utf-8")))
+        document = _Document.model_validate(tomllib.loads(_read(path).decode("utf-8-sig")))
     except OSError as error:
         raise KeyFileError(f"the key file {path} cannot be read: {error.strerror}") from None
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise KeyFileError(f"the key file {path} is not as it should be, at {where}: {fault['msg']}") from None
+        where = "".join((", at ", ".".join(map(str, fault["loc"])))) if fault["loc"] else ""
+        reason = fault["msg"].removeprefix("Value error, ")
+        raise KeyFileError(f"the key file {path} is not as it should be{where}: {reason}") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"the key file {path} is not UTF-8") from None
+    except RecursionError:
+        raise KeyFileError(f"the key file {path} is nested too deeply") from None
     except ValueError as error:
         raise KeyFileError(f"the key file {path} is not TOML: {error}") from None
     return {key.id: key for key in document.keys}
+
+
+def _read(path: Path) -> bytes:
+    """Reads a regular file: opening a named pipe would wait for its writer, and a device may never end."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise KeyFileError(f"the key file {path} is not a regular file")
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise KeyFileError(f"the key file {path} has more than {_MOST_BYTES >> 20} MiB")
+    return data
 
 
 def open_to_others(path: Path) -> str | None:

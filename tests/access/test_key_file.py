@@ -1,5 +1,6 @@
 """The key file: what it holds, what it refuses, and when it is read anew."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,22 @@ def test_a_file_that_breaks_leaves_the_keys_and_a_line_in_the_log(
     (new,) = written(path, "new")
     clock[0] = 4.0
     assert keys.find(identity(new)) is not None
+
+
+def test_what_is_no_regular_file_and_what_has_no_end_is_refused_at_once(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path, said in ((pipe, "not a regular file"), (Path("/dev/zero"), "not a regular file"), (tmp_path, "")):
+        with pytest.raises(KeyFileError, match=said):
+            read_keys(path)
+    path = tmp_path / "keys.toml"
+    for text, said in (("#" * (5 << 20), "more than 4 MiB"), ("a = " + "[" * 100_000, "nested too deeply")):
+        path.write_text(text)
+        with pytest.raises(KeyFileError, match=said):
+            read_keys(path)
+
+
+def test_a_byte_order_mark_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "keys.toml"
+    path.write_text("keys = []", encoding="utf-8-sig")
+    assert read_keys(path) == {}

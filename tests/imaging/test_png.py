@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imaging import UnreadableError
-from tests.imaging.files import read_whole
+from tests.imaging.files import encode, photo, read_whole
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 WHITE = 255
@@ -102,3 +102,9 @@ def test_a_broken_transparency_ends_in_pixels_or_a_clear_error(colour: int, chun
     data = _write(np.zeros((2, 2, 3 if colour == COLOUR else 1), np.uint16), 8, colour, *chunks)
     with contextlib.suppress(UnreadableError):
         assert read_whole(data, (2, 2)).shape == (2, 2, 3)
+
+
+def test_a_png_that_xcode_changed_is_named() -> None:
+    plain = encode(photo(8, 8), "PNG")
+    with pytest.raises(UnreadableError, match="changed for iOS apps .CgBI.*send the original"):
+        read_whole(plain[:8] + b"\0\0\0\4CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f" + plain[8:], (8, 8))
