@@ -44,6 +44,7 @@ def _surroundings(folder: str) -> tuple[int, dict[str, str]]:
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": fallback,
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": fallback_grpc,
         "RAY_AUTH_MODE": "disabled",
+        "RAY_BACKEND_LOG_LEVEL": "error",
         "RAY_LOG_TO_STDERR": "1",  # and not to files: the tests read the log of the service
         "RAY_USAGE_STATS_ENABLED": "0",
         "ORT_DISABLE_TELEMETRY": "1",
