@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
     cores = len(os.sched_getaffinity(0))
     for row in options.rows.split(","):
         with tempfile.TemporaryDirectory() as folder:
-            paths = _make_pictures(Path(folder) / "pictures", row)
+            paths = make_pictures(Path(folder) / "pictures", row)
             least = Path(folder) / "few"
             least.mkdir()
             few = paths[: _FIRST_CHUNK * cores]
@@ -90,8 +90,10 @@ def _processor_s() -> float:
     return times.children_user + times.children_system
 
 
-def _make_pictures(folder: Path, row: str) -> list[Path]:
-    width, height, count = _SIZES[row]
+def make_pictures(folder: Path, row: str, count: int | None = None) -> list[Path]:
+    """Writes pictures of one kind into a new folder; ``count`` takes the place of the usual number."""
+    width, height, usual = _SIZES[row]
+    count = count or usual
     folder.mkdir()
     samples = sorted(SAMPLES.glob("cifar10_*.png"))
     made = []
@@ -109,19 +111,12 @@ def _make_pictures(folder: Path, row: str) -> list[Path]:
 
 
 def _score(folder: Path, _cores: int) -> float:
-    out = folder.parent / f"{folder.name}.csv"
-    command = [
-        sys.executable,
-        "-m",
-        "convoy",
-        "score",
-        str(folder),
-        "--model",
-        "cifar10",
-        "--out",
-        str(out),
-        "--overwrite",
-    ]
+    return score_seconds(folder, folder.parent / f"{folder.name}.csv", "--model", "cifar10")
+
+
+def score_seconds(folder: Path, out: Path, *options: str) -> float:
+    """Seconds that ``convoy score`` takes for a folder, its start included."""
+    command = [sys.executable, "-m", "convoy", "score", str(folder), "--out", str(out), "--overwrite", *options]
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return time.perf_counter() - started

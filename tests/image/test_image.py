@@ -37,11 +37,11 @@ def port() -> int:
 class Run:
     """One run of the tool; the container is asked things while the tool waits for it to become healthy."""
 
-    def __init__(self, compose: Path, port: int, log: Path, **env: str) -> None:
+    def __init__(self, compose: Path, port: int, log: Path, context: Path = ROOT, **env: str) -> None:
         self._log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
-                [*TOOL.split(), str(ROOT), str(compose), "convoy", str(port), "/models"],
+                [*TOOL.split(), str(context), str(compose), "convoy", str(port), "/models"],
                 env={**os.environ, "CONVOY_PORT": str(port), **env},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -50,14 +50,19 @@ class Run:
 
     def client(self) -> httpx.Client:
         """A client, once the container answers."""
-        while self._process.poll() is None:
+        while self.goes_on():
             try:
                 with httpx.Client(base_url=self._url, timeout=2) as client:
                     if client.get("/health/ready").status_code == 200:
                         return httpx.Client(base_url=self._url, timeout=10)
             except (httpx.TransportError, OSError):
                 time.sleep(0.02)  # nothing tells from outside that a container has begun to listen
-        raise AssertionError(self._log.read_text())
+        raise AssertionError
+
+    def goes_on(self) -> bool:
+        """True; where the tool has ended, an error with what it printed."""
+        assert self._process.poll() is None, self._log.read_text()
+        return True
 
     def end(self) -> str:
         """What the tool printed, once it has stopped the container."""
