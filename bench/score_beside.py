@@ -45,9 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         _run(options.python, str(_SCRIPT), "make", str(folder / "resnet18"))
         models = folder / "models"
         models.mkdir()
-        _run(
-            sys.executable, "-m", "convoy", "import", str(folder / "resnet18"), "--name", "r18", "--out", models
-        )
+        _run(sys.executable, "-m", "convoy", "import", str(folder / "resnet18"), "--name", "r18", "--out", models)
         for row in options.rows.split(","):
             paths = make_pictures(folder / row, row, options.count or _COUNTS[row])
             few = folder / f"{row}-few"
