@@ -106,5 +106,5 @@ def test_a_broken_transparency_ends_in_pixels_or_a_clear_error(colour: int, chun
 
 def test_a_png_that_xcode_changed_is_named() -> None:
     plain = encode(photo(8, 8), "PNG")
-    with pytest.raises(UnreadableError, match="changed for iOS apps .CgBI.*send the original"):
+    with pytest.raises(UnreadableError, match=r"changed for iOS apps .CgBI.*send the original"):
         read_whole(plain[:8] + b"\0\0\0\4CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f" + plain[8:], (8, 8))
