@@ -1,0 +1,152 @@
+"""What is measured while load, models or connections grow."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import onnx
+
+from bench.growth.open_loop import offer, request_bytes
+from bench.load import drive
+from bench.measured_process import MeasuredProcess, free_port
+from bench.rounds import MODELS, SAMPLES, SCRATCH
+from bench.servers import ROOT, convoy
+from bench.workloads import make_workloads
+
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MODEL_COUNTS = (1, 2, 5, 10, 20, 50)
+CONNECTIONS = (1, 4, 16, 64, 256, 1024, 4096)
+Point = dict[str, Any]
+_PARTS = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999}
+
+
+class Service:
+    """The service, started for one measurement.
+
+    Args:
+        cores: that it may use.
+        flags: of it.
+    """
+
+    def __init__(self, cores: Sequence[int], *flags: str) -> None:
+        self.workload = make_workloads(MODELS, SAMPLES)["png"]
+        self.bodies = self.workload.write(SCRATCH / "growth")
+        port = free_port()
+        command = [word.format(port=port) for word in convoy().command]
+        log = SCRATCH / "growth" / "server.log"
+        self.process = MeasuredProcess([*command, *flags], {}, cores=cores, port=port, log=log, folder=ROOT)
+        self.start_s = self.process.wait_until_ready("/predict", self.workload.bodies[0], self.workload.headers)
+
+    def __enter__(self) -> "Service":
+        """The service, ready."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops it."""
+        self.process.stop()
+
+    def closed(self, connections: int, seconds: float, cores: Sequence[int], path: str = "/predict") -> Point:
+        """Load by wrk: each connection sends its next request when its answer has come."""
+        url = f"http://127.0.0.1:{self.process.port}{path}"
+        cpu_s = self.process.cpu_s()
+        load = drive(url, self.bodies, self.workload.headers, concurrency=connections, seconds=seconds, cores=cores)
+        return {
+            "requests_per_s": load.requests / load.duration_s,
+            "p50_ms": load.p50_ms,
+            "p99_ms": load.p99_ms,
+            "errors": load.non_2xx + load.socket_errors,
+            "cpu_us": 1e6 * (self.process.cpu_s() - cpu_s) / max(1, load.requests),
+            "pss_mib": self.process.memory().pss_mib,
+        }
+
+
+def grow_load(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
+    """Latency in an open loop, at shares of what the service can do in a closed one, on one core."""
+    os.sched_setaffinity(0, {load_core})
+    points: dict[float, list[Point]] = {share: [] for share in SHARES}
+    capacities = []
+    with Service([server_core]) as service:
+        media_type = service.workload.headers["Content-Type"]
+        requests = [request_bytes("/predict", body, media_type) for body in service.workload.bodies]
+        service.closed(64, 2, [load_core])
+        for number in range(rounds):
+            capacity = service.closed(64, seconds, [load_core])["requests_per_s"]
+            capacities.append(capacity)
+            for share in SHARES:
+                load = offer(service.process.port, requests, rate=share * capacity, seconds=seconds, seed=100 * number)
+                ordered = sorted(load.latencies_s)
+                points[share].append(
+                    {name: 1e3 * ordered[int(part * (len(ordered) - 1))] for name, part in _PARTS.items()}
+                    | {"errors": load.refused + load.unanswered, "rate": share * capacity}
+                )
+    return [{"share": share} | _medians(found) for share, found in points.items()]
+
+
+def grow_connections(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
+    """Throughput, latency and memory with ever more busy connections, on one core."""
+    points: dict[int, list[Point]] = {count: [] for count in CONNECTIONS}
+    for _ in range(rounds):
+        with Service([server_core], "--max-connections", "8192") as service:
+            service.closed(16, 2, [load_core])
+            for count in CONNECTIONS:
+                points[count].append(service.closed(count, seconds, [load_core]))
+    return [{"connections": count} | _medians(found) for count, found in points.items()]
+
+
+def grow_models(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
+    """Start, memory, and throughput of the first and of all models in turn, with ever more models, on one core."""
+    points: dict[int, list[Point]] = {count: [] for count in MODEL_COUNTS}
+    folder = SCRATCH / "growth" / "models"
+    for count in MODEL_COUNTS:
+        names = list(_copies(folder / str(count), count))
+        flags = ("--models-dir", str(folder / str(count)), "--default-model", names[0])
+        with Service([server_core], *flags):
+            pass  # the files are known from now on
+        for _ in range(rounds):
+            with Service([server_core], *flags) as service:
+                idle = service.process.memory().pss_mib
+                one = service.closed(16, seconds, [load_core])
+                last = service.closed(16, seconds, [load_core], f"/models/{names[-1]}/predict")
+                points[count].append(
+                    {
+                        "start_s": service.start_s,
+                        "idle_pss_mib": idle,
+                        "pss_mib": last["pss_mib"],
+                        "requests_per_s": one["requests_per_s"],
+                        "last_requests_per_s": last["requests_per_s"],
+                    }
+                )
+    return [{"models": count} | _medians(found) for count, found in points.items()]
+
+
+def grow_cores(rounds: int, seconds: float, cores: Sequence[int]) -> list[Point]:
+    """Throughput on one core and on all, the load generator beside it on the same cores."""
+    points: dict[int, list[Point]] = {count: [] for count in range(1, len(cores) + 1)}
+    for _ in range(rounds):
+        for count, found in points.items():
+            with Service(cores[:count], "--workers", str(count)) as service:
+                service.closed(64, 2, cores)
+                found.append(service.closed(64, seconds, cores))
+    return [{"cores": count} | _medians(found) for count, found in points.items()]
+
+
+def _medians(found: list[Point]) -> Point:
+    """The median of each figure over the rounds, and its least and greatest value."""
+    spread = {name: [round(edge(point[name] for point in found), 4) for edge in (min, max)] for name in found[0]}
+    return {name: round(median(point[name] for point in found), 4) for name in found[0]} | {"spread": spread}
+
+
+def _copies(folder: Path, count: int) -> Iterator[str]:
+    """Writes CIFAR-10's default version under many names: models of one size that share nothing."""
+    model = onnx.load(MODELS / "cifar10" / "2" / "model.onnx")
+    for number in range(count):
+        name = f"copy-{number:02}"
+        for entry in model.metadata_props:
+            if entry.key in {"convoy.name", "convoy.version"}:
+                entry.value = f'"{name}"' if entry.key == "convoy.name" else '"1"'
+        path = folder / name / "1" / "model.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, path)
+        yield name
