@@ -24,6 +24,8 @@ from training.train_command import add_data_dir, data_dir
 
 _COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "export", "submit")
 
+_GOES_ON = "the same command goes on from the last whole epoch"
+
 _EXAMPLES = """\
 examples:
   convoy train cifar10                              the notebook, to the letter
@@ -58,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         with _ended_by_sigterm():
             options.run(options)
     except KeyboardInterrupt as stop:
-        print("\nstopped: the same command goes on from the last whole epoch", file=sys.stderr)
+        trains = words[:1] in ([], ["train"])
+        print(f"\nstopped: {_GOES_ON if trains else 'nothing was published'}", file=sys.stderr)
         return 143 if isinstance(stop, _EndedError) else 130
     except MemoryError:
         print("error: memory ran out: fewer pictures, or a smaller --size, take less", file=sys.stderr)

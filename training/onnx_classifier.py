@@ -13,6 +13,7 @@ from training.files import MEBIBYTE, read_file, reason
 from training.scores import Probabilities
 
 _BATCH = 256
+_SILENT = 4
 _MAX_MODEL_BYTES = 2048 * MEBIBYTE  # the most that protobuf can hold
 
 
@@ -30,7 +31,9 @@ class OnnxClassifier:
     def __init__(self, model: bytes, origin: str = "the exported graph") -> None:
         self._origin = origin
         try:
-            self._session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = _SILENT  # what fails is raised too
+            self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise ModelFileError(f"{origin} is not an ONNX model that ONNX Runtime can run: {reason(error)}") from error
 

@@ -7,13 +7,14 @@
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from contract import GoldenImage, ModelMetadata, is_model_name
@@ -27,6 +28,7 @@ from training.importing.examples import ExampleFiles, find_examples
 from training.importing.expected import Expected
 from training.importing.figures import draw_figures
 from training.importing.metadata import describe
+from training.importing.one_by_one import can_scan, one_by_one
 from training.importing.onnx_graph import with_open_batch
 from training.importing.proof import Proof, prove, random_images
 from training.importing.served_onnx import serve
@@ -126,27 +128,14 @@ def import_model(job: ImportJob) -> Imported:
     said = expected.resolve(source, job.resizing_flags, job.examples, measures=job.measures_preprocessing)
     examples = find_examples(job.examples, said.names) if job.examples is not None else None
 
-    opened = with_open_batch(source.graph, source.taken, said.size)
-    wrap = partial(
-        serve,
-        opened,
-        taken=source.taken,
-        output=source.output,
-        size=said.size,
-        preprocessing=said.preprocessing.value,
-        ending=said.ending,
-    )
-    graph = wrap(temperature=1.0)
-    served = OnnxClassifier(graph.SerializeToString(), str(job.source))
     images = _images(said, examples)
-    proof = prove(source, served, preprocessing=said.preprocessing.value, ending=said.ending, images=images.pixels)
-
     notes = list(said.notes)
+    wrap, served, proof = _proved(source, said, images.pixels, notes)
     if proof.is_weak:
         notes.append("the answers hardly depend on the picture, as with random weights: the proof says little")
     temperature, score, raw = _calibrated(source, said, images, notes) if images.is_labelled else (1.0, None, None)
+    graph = wrap(temperature=temperature)
     if temperature != 1:
-        graph = wrap(temperature=temperature)
         served = OnnxClassifier(graph.SerializeToString(), str(job.source))
         score = measure(served, score.images, said.names) if score else None
     metadata = describe(
@@ -186,6 +175,34 @@ def import_model(job: ImportJob) -> Imported:
             command=job.command,
         )
     return imported
+
+
+def _proved(
+    source: Source, said: Expected, images: NDArray[np.uint8], notes: list[str]
+) -> tuple[Callable[..., onnx.ModelProto], OnnxClassifier, Proof]:
+    """(what makes the graph for a temperature, the graph with temperature 1, proof that it answers as its source)."""
+
+    def attempt(graph: onnx.ModelProto) -> tuple[Callable[..., onnx.ModelProto], OnnxClassifier, Proof]:
+        wrap = partial(
+            serve,
+            graph,
+            taken=source.taken,
+            output=source.output,
+            size=said.size,
+            preprocessing=said.preprocessing.value,
+            ending=said.ending,
+        )
+        served = OnnxClassifier(wrap(temperature=1.0).SerializeToString(), str(source.origin))
+        proof = prove(source, served, preprocessing=said.preprocessing.value, ending=said.ending, images=images)
+        return wrap, served, proof
+
+    try:
+        return attempt(with_open_batch(source.graph, source.taken, said.size))
+    except ImportRefusedError:
+        if not can_scan(source.graph, source.taken):
+            raise
+    notes.append("the file takes one picture at a time, and so it does here: a batch takes as long as its pictures")
+    return attempt(one_by_one(source.graph, source.taken, source.output, said.size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

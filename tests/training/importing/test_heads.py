@@ -69,6 +69,35 @@ def test_what_is_said_of_it_is_taken(tmp_path: Path) -> None:
     assert answered.min() < 0.4  # a second sigmoid would leave nothing below one half
 
 
+def test_answers_that_depend_on_other_pictures_are_not_published(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its graph takes the mean over a batch, so it answers otherwise in batches of 1, 7 and 64."""
+    tail = [_NODE("ReduceMean", ["logits"], ["m"], axes=[0]), _NODE("Sub", ["logits", "m"], ["p"])]
+    assert import_network(tmp_path, "--head logits", tail=tail, answers=_FLOATS) == 2
+    assert "nothing is published" in capsys.readouterr().err
+    assert not (tmp_path / "models" / "x").exists()
+
+
+def test_a_graph_that_holds_a_batch_of_one_takes_pictures_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A constant of one row is joined to the answers, as a class token is."""
+    token = helper.make_tensor("token", TensorProto.FLOAT, [1, 5], [1, 2, 3, 4, 5])
+    tail = [_NODE("Constant", [], ["token"], value=token), _NODE("Concat", ["logits", "token"], ["pair"], axis=1)]
+    tail.append(_NODE("Tanh", ["pair"], ["p"]))
+    form = {"tail": tail, "answers": (TensorProto.FLOAT, [1, 10]), "batch": 1}
+    source = write_network(tmp_path / "net.onnx", opset=12, **form)  # type: ignore[arg-type]
+    labels = write_labels(tmp_path / "labels.txt", 10)
+    rules = f"--name x --labels {labels} --preprocessing unit --resize stretch --head logits"
+    assert main(["import", str(source), *rules.split(), "--out", str(tmp_path / "models")]) == 0
+    assert "one picture at a time" in capsys.readouterr().out
+    served = OnnxClassifier.open(tmp_path / "models" / "x" / "1" / "model.onnx")
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
+    alone = np.concatenate([served.predict(picture[np.newaxis]) for picture in pictures])
+    assert np.abs(served.predict(pictures) - alone).max() < 1e-6
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 def test_the_axis_of_a_single_picture_may_be_squeezed_out(classes: int, tmp_path: Path) -> None:
     form = {"tail": [_NODE("Squeeze", ["logits"], ["p"])], "answers": (TensorProto.FLOAT, [classes]), "batch": 1}
