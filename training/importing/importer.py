@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from contract import GoldenImage, ModelMetadata, is_model_name
+from contract import VERSION_RULE, GoldenImage, ModelMetadata, is_model_name, is_version
 from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
@@ -123,6 +123,8 @@ def import_model(job: ImportJob) -> Imported:
     """
     if not is_model_name(job.name):
         raise ImportRefusedError(f"--name {job.name}: a-z, 0-9, '.', '_' and '-' are allowed, 64 characters at most")
+    if job.version is not None and not is_version(job.version):
+        raise ImportRefusedError(f"--version {job.version}: {VERSION_RULE} is needed")
     version = job.version or next_version(job.repository, job.name)
     source = open_source(job.source, job.flags)
     said = expected.resolve(source, job.resizing_flags, job.examples, measures=job.measures_preprocessing)

@@ -12,7 +12,9 @@ from training.errors import ImportRefusedError
 
 _WORDNET = re.compile(r"(n\d{8})[\s,:]+(\S.*)")
 _PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
+_NUMBERED = re.compile(r"(\d+)\s*[,;:|]")
 _MOST_BYTES = 16 << 20
+_MOST_CHARACTERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,18 @@ class Labels:
         if not all(isinstance(text, str) and text.strip() for text in (*names, *ids)):
             raise ImportRefusedError(f"{origin}: a label is empty or not text")
         cleaned = tuple(name.strip() for name in names)
+        for text in (*cleaned, *ids):
+            if len(text) > _MOST_CHARACTERS or not text.isprintable():
+                raise ImportRefusedError(
+                    f"{origin}: the label {text[:40]!r} has more than {_MOST_CHARACTERS} characters, or a tab "
+                    "or another control character"
+                )
+        numbers = [match[1] if (match := _NUMBERED.match(name)) else "" for name in cleaned]
+        if not ids and numbers == [str(index) for index in range(len(cleaned))]:
+            raise ImportRefusedError(
+                f"{origin}: every line begins with its number, as in {cleaned[0]!r}; give the labels alone, or JSON: "
+                '{"0": "cat", ...}'
+            )
         if len(set(cleaned)) < len(cleaned) and not ids:
             twice = next(name for name in cleaned if cleaned.count(name) > 1)
             raise ImportRefusedError(

@@ -298,6 +298,9 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
         ('{"a": 0, "b": 0}', "same index"),
         ("[1, 2]", "not text"),
         ("{", "not JSON"),
+        ("cat\tblack\ndog", "control character"),
+        (f"cat\n{'x' * 300}", "more than 256"),
+        ("0,cat\n1,dog", "begins with its number"),
     ],
 )
 def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
