@@ -3,11 +3,11 @@
 ::
 
     slice, which takes d ─> pause of d ─> was anything predicted since the slice before? ──no──> next slice
-                                                               └─yes─> pause of 12 (d + 3 ms) ─> next slice
+                                                               └─yes─> pause of 12 d, at least 80 ms ─> next slice
 
 One explanation is made at a time, whatever model it is of, so a prediction waits for no more than one slice. A service
-that predicts nothing else explains at full speed. The 3 ms stand for what an explanation costs beside its slices:
-its picture is decoded, its map is written, and predictions no longer find their data in the processor's caches.
+that predicts nothing else explains at full speed. The 80 ms make up for what an explanation costs beside its
+slices: its picture is decoded, its map is written, and predictions no longer find their data in the processor's caches.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from service.explaining.occlusion import PATCHES
 from service.models.catalog import ServedModel
 
 _REST: Final = 12  # times what a slice takes
-_AROUND_S: Final = 3e-3
+_LEAST_REST_S: Final = 80e-3
 
 
 class Pace:
@@ -42,7 +42,7 @@ class Pace:
         """
         await asyncio.sleep(slice_s)
         if self._is_predicting(models):
-            await asyncio.sleep(_REST * (slice_s + _AROUND_S))
+            await asyncio.sleep(max(_REST * slice_s, _LEAST_REST_S))
 
     def _is_predicting(self, models: Iterable[ServedModel]) -> bool:
         """Whether anything is being predicted, or was since this was asked before, by an earlier explanation even."""
