@@ -32,14 +32,15 @@ def read_header(data: bytes) -> Header:
     """Reads the size of the first picture.
 
     Raises:
-        UnreadableError: there is none.
+        UnreadableError: there is none, or its samples or their compression are not read.
     """
     directory = Directory.of(data)
     width, height = directory.value(tags.WIDTH, 0), directory.value(tags.HEIGHT, 0)
     if not width or not height:
         raise UnreadableError("its header is broken (it declares no size)")
     sample_bytes = min(_MOST_SAMPLES, directory.value(tags.SAMPLES, 1)) * min(64, directory.value(tags.BITS, 1)) // 8
-    return Header("TIFF", width, height, codec_bytes=len(data), pixel_bytes=12 + sample_bytes)
+    copies = 1 if Layout.of(directory).is_for_pillow else 3  # of the samples, when they leave Pillow's picture
+    return Header("TIFF", width, height, codec_bytes=len(data), pixel_bytes=12 + copies * sample_bytes)
 
 
 def decode(data: bytes, header: Header, target: Target) -> Image.Image:

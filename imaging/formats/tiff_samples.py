@@ -16,7 +16,7 @@ from imaging.formats.tiff_directory import Directory
 from imaging.formats.tiff_layout import BLACK_IS_ZERO, CMYK, DIFFERENCES, PREMULTIPLIED, WHITE_IS_ZERO, Layout
 from imaging.header import Header
 
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 
 
 def decode_samples(data: bytes, directory: Directory, layout: Layout, _header: Header) -> Image.Image:
@@ -37,9 +37,9 @@ def decode_samples(data: bytes, directory: Directory, layout: Layout, _header: H
         raise layout.is_not_read()
     if layout.is_planar:
         planes = (_plane(directory, layout, index) for index in range(layout.channels))
-        stacked = np.concatenate([_samples(data, plane, layout, 1) for plane in planes], axis=2)
+        stacked = np.concatenate([_samples(data, plane, layout, 1, 1) for plane in planes], axis=2)
     else:
-        stacked = _samples(data, directory, layout, layout.samples)[..., : layout.channels]
+        stacked = _samples(data, directory, layout, layout.samples, layout.channels)
     if layout.photometric == WHITE_IS_ZERO:
         stacked[..., 0] = 255 - stacked[..., 0]
     modes = {1: "L", 2: "LA", 3: "RGB", 4: "CMYK" if layout.photometric == CMYK else "RGBA"}
@@ -60,8 +60,8 @@ def _plane(directory: Directory, layout: Layout, index: int) -> Directory:
     return directory.changed(changes)
 
 
-def _samples(data: bytes, directory: Directory, layout: Layout, samples: int) -> NDArray[np.uint8]:
-    """The upper 8 bits of each sample, uint8 [H, W, samples], of one plane."""
+def _samples(data: bytes, directory: Directory, layout: Layout, samples: int, kept: int) -> NDArray[np.uint8]:
+    """The upper 8 bits of the first samples of each pixel, uint8 [H, W, kept], of one plane."""
     row_bytes = -(-layout.width * samples * layout.bits // 8)
     changes: dict[int, tuple[int, ...]] = {}
     changes |= {tags.BITS: (8,), tags.SAMPLES: (1,), tags.PHOTOMETRIC: (BLACK_IS_ZERO,), tags.WIDTH: (row_bytes,)}
@@ -76,19 +76,25 @@ def _samples(data: bytes, directory: Directory, layout: Layout, samples: int) ->
     picture = open_with(TiffImageFile, as_bytes, Header("TIFF", row_bytes, layout.height))
     load(picture)
     rows = np.asarray(picture)
-    shape = layout.height, layout.width, samples
-    if layout.bits == 8:
-        upper = rows
-        if layout.predictor == DIFFERENCES:
-            upper = _summed(rows.reshape(shape), columns)
-    elif layout.bits == 16:
-        words = rows.view(directory.order + "u2").reshape(shape)
-        if layout.predictor == DIFFERENCES:
-            words = _summed(words, columns)
-        upper = (words >> 8).astype(np.uint8)
-    else:
-        upper = _upper_bits(rows, layout.width * samples, layout.bits)
-    return upper.reshape(shape).copy()
+    del picture, as_bytes
+    upper = np.empty((layout.height, layout.width, kept), np.uint8)
+    step = max(1, _CHUNK_BYTES // row_bytes)
+    for top in range(0, layout.height, step):  # a few rows at a time, so that little is held beside them
+        whole = _upper(rows[top : top + step], layout, samples, columns, directory.order)
+        upper[top : top + step] = whole[..., :kept]
+    return upper
+
+
+def _upper(rows: NDArray[np.uint8], layout: Layout, samples: int, columns: int, order: str) -> NDArray[np.uint8]:
+    """The upper 8 bits of each sample, uint8 [H, W, samples], of some rows of bytes."""
+    shape = len(rows), layout.width, samples
+    if layout.bits not in {8, 16}:
+        return _upper_bits(rows, layout.width * samples, layout.bits).reshape(shape)
+    numbers: NDArray[np.unsignedinteger] = rows.view(order + "u2") if layout.bits == 16 else rows
+    numbers = numbers.reshape(shape)
+    if layout.predictor == DIFFERENCES:
+        numbers = _summed(numbers, columns)
+    return (numbers >> (layout.bits - 8)).astype(np.uint8)
 
 
 def _summed(differences: NDArray[np.unsignedinteger], columns: int) -> NDArray[np.unsignedinteger]:
@@ -100,11 +106,8 @@ def _summed(differences: NDArray[np.unsignedinteger], columns: int) -> NDArray[n
 
 def _upper_bits(rows: NDArray[np.uint8], samples: int, bits: int) -> NDArray[np.uint8]:
     """Samples that are packed without gaps, in 8 bits, uint8 [H, samples] from rows of bytes."""
-    upper = np.empty((len(rows), samples), np.uint8)
-    step = max(1, _CHUNK_BYTES // (8 * rows.shape[1]))
-    for top in range(0, len(rows), step):  # a bit becomes a byte, so a few rows at a time
-        loose = np.unpackbits(rows[top : top + step], axis=1, count=samples * bits)
-        upper[top : top + step] = np.packbits(loose.reshape(-1, samples, bits)[..., :8], axis=2)[..., 0]
+    loose = np.unpackbits(rows, axis=1, count=samples * bits)
+    upper = np.packbits(loose.reshape(-1, samples, bits)[..., :8], axis=2)[..., 0]
     if bits >= 8:
         return upper
     most = (1 << bits) - 1

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
-from tests.imaging.files import encode, photo
+from tests.imaging.files import encode, photo, write_tiff
 from tests.process import ROOT
 
 pytestmark = pytest.mark.slow
@@ -58,6 +59,20 @@ def test_no_picture_holds_more_than_announced(tmp_path: Path) -> None:
         "tiff lab": encode(picture.convert("LAB"), "TIFF"),
         "tiff alpha": encode(alpha, "TIFF", compression="tiff_lzw"),
         "avif": encode(alpha, "AVIF", speed=10),
+        "tiff 8 samples of 16 bits": write_tiff(
+            {
+                256: [1600],
+                257: [1100],
+                258: [16] * 8,
+                259: [8],
+                262: [2],
+                277: [8],
+                278: [1100],
+                317: [2],
+                338: [0] * 5,
+            },
+            [zlib.compress(bytes(1600 * 1100 * 16), 1)],
+        ),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
