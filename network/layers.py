@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import INPUT_NAME
+from contract import INPUT_NAME, OUTPUT_NAME
 from network.graph import Graph, Node
 
 MOST_STAGES: Final = 16
@@ -96,6 +96,9 @@ def look_inside(inspection: Inspection, image: NDArray[np.uint8], most: int = MO
     """
     graph = inspection.graph()
     found = [node for node in graph.nodes if node.kind in _SLIDING | _POOLED | _DENSE]
+    if OUTPUT_NAME in graph.outputs:  # what scores familiarity is no layer of the classifier
+        needed = graph.needed_for(OUTPUT_NAME)
+        found = [node for node in found if node.outputs[0] in needed]
     notes = []
     if not any(node.kind == "Conv" for node in found):
         notes.append("The graph has no plain convolution, so there are no kernels to show.")

@@ -36,6 +36,12 @@ def test_every_formula_of_the_repository_s_models_gives_the_shape(tmp_path: Path
     assert look.layers[0].formula == "(32 - 3 + 2 x 1) / 1 + 1 = 32"
 
 
+def test_what_scores_familiarity_is_no_layer(tmp_path: Path) -> None:
+    model = (ROOT / "models" / "cifar10" / "3" / "model.onnx").read_bytes()
+    layers = look_inside(inspect(tmp_path / "net", model), first_test_images("cifar10")[:1]).layers
+    assert [layer.output for layer in layers if layer.kind == "dense"] == [(10,)]
+
+
 def test_activations_are_those_of_the_network(tmp_path: Path) -> None:
     model, image = network("pooled"), picture(2)[np.newaxis]
     look = look_inside(inspect(tmp_path / "net", model), image)
