@@ -22,7 +22,7 @@ from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
 from service.inference.repository_files import MODEL_FILE, survey
 from service.scoring.columns import OUTPUTS
-from service.scoring.parts import is_begun
+from service.scoring.parts import is_begun, is_error_list
 from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, confusion_file, start_processes
 from service.scoring.worker import WorkerSpec, open_session
 from service.settings import Settings
@@ -129,9 +129,13 @@ def _check_files(options: argparse.Namespace) -> None:
     for word, path in files.items():
         if source.is_file() and path.exists() and path.samefile(source):
             raise ScoringError(f"{word} {path} is the input, which would be lost")
-        if path.exists() and not may_replace:
-            other = "; --errors names another file" if word == "--errors" else ""
-            raise ScoringError(f"{word} {path} is there already{other}; --overwrite replaces it")
+        if not path.exists() or may_replace:
+            continue
+        if word != "--errors":
+            raise ScoringError(f"{word} {path} is there already; --overwrite replaces it")
+        if not (path.is_file() and is_error_list(path)):
+            raise ScoringError(f"{path} is there already, and no list of errors; --errors names another file")
+        print(f"{path}, the list of errors of an earlier run, will be replaced", file=sys.stderr)
     if len({path.absolute() for path in files.values()}) < len(files):
         raise ScoringError(f"--errors {_errors(options)} has to be another file than the table's")
     try:

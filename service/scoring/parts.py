@@ -74,6 +74,12 @@ def is_begun(out: Path) -> bool:
     return (folder_of(out) / _RUN).exists()
 
 
+def is_error_list(path: Path) -> bool:
+    """Whether a file is the list of errors of a run, and not something of the user's."""
+    with path.open("rb") as file:
+        return file.readline(64) == b"file,error\r\n"
+
+
 class Parts:
     """The folder of a run's parts. Only one process at a time can have it.
 

@@ -189,7 +189,7 @@ def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
 def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None:
     errors, table = tmp_path / "errors.csv", tmp_path / "p.csv"
     errors.write_text("mine")
-    assert "is there already; --errors names another file" in score(folder, "--model", "mnist", "--out", table).stderr
+    assert "no list of errors; --errors names another file" in score(folder, "--model", "mnist", "--out", table).stderr
     table.write_text(f"file\n{CIFAR10[0]}\n/gone.png\n")
     for out, listed in ((table, tmp_path / "e.csv"), (tmp_path / "q.csv", table)):
         answer = score(table, "--model", "cifar10", "--out", out, "--errors", listed, "--overwrite")
@@ -198,6 +198,10 @@ def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None
     assert (errors.read_text(), table.read_text()[:5]) == ("mine", "file\n")
     answer = score(table, "--model", "cifar10", "--out", tmp_path / "q.csv", "--overwrite")
     assert (answer.returncode, rows_of(errors)) == (3, [{"file": "/gone.png", "error": "No such file or directory"}])
+    answer = score(folder / "dog", "--model", "cifar10", "--out", tmp_path / "r.csv")
+    assert answer.returncode == 0
+    assert f"{errors}, the list of errors of an earlier run, will be replaced" in answer.stderr
+    assert not errors.exists()
 
 
 def length_of(pictures: Sequence[Picture]) -> ChunkResult:
