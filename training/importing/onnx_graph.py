@@ -101,7 +101,7 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
         )
     (value,) = inputs
     kind = value.type.tensor_type
-    dims = [dim.dim_value or None for dim in kind.shape.dim]
+    dims = [dim.dim_value if dim.dim_value > 0 else None for dim in kind.shape.dim]  # Paddle writes -1 for open ones
     said = f"{origin}: its input {value.name!r} is {shown(value)}"
     if kind.elem_type not in _TYPES:
         raise ImportRefusedError(f"{said}; float32, float16 or uint8 is needed")

@@ -72,6 +72,12 @@ def test_its_answers_are_those_of_the_original(form: dict[str, Any], tmp_path: P
     assert (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text().count("not measured") == 1
 
 
+def test_an_open_batch_may_be_written_as_minus_one(tmp_path: Path, labels: Path) -> None:
+    """As PaddlePaddle's exporter writes it."""
+    source = write_network(tmp_path / "net.onnx", batch=-1)
+    assert run_import(source, tmp_path, "--labels", str(labels), *RULES) == 0
+
+
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
 def test_an_input_that_leaves_all_its_axes_open(layout: str, tmp_path: Path, labels: Path) -> None:
     """As exporters of Hugging Face write it."""
