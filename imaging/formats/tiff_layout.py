@@ -15,7 +15,14 @@ _CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 # Of bytes, whatever they mean: none, LZW, Deflate, PackBits, LZMA, Zstandard.
 _PLAIN_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
 _OTHER_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))  # fax machines' codes, and JPEG
-_UNREAD_COMPRESSIONS = {34712: "JPEG 2000", 34887: "LERC", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL"}
+_UNREAD_COMPRESSIONS = {
+    32771: "CCITT runs in words",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
 _MOST_SAMPLES = 16
 _LEAST_BITS_FIRST = 2
 

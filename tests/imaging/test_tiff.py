@@ -262,3 +262,12 @@ def test_what_is_not_read_is_named(changes: dict[int, list[int]], reason: str) -
     tags = {256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 277: [1], 278: [8]} | changes
     with pytest.raises(UnreadableError, match=reason):
         read_whole(write_tiff(tags, [bytes(64)]), (8, 8))
+
+
+def test_the_codings_of_one_bit() -> None:
+    picture = photo(64, 48).convert("1")
+    for compression in ("raw", "group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw", "lzma"):
+        data = encode(picture, "TIFF", compression=compression)
+        assert largest_difference(read_whole(data, (64, 48), "L"), np.asarray(picture.convert("L"))) == 0, compression
+    with pytest.raises(UnreadableError, match="CCITT runs in words"):  # libtiff reads other pixels than it wrote
+        read_whole(encode(picture, "TIFF", compression="tiff_raw_16"), (64, 48), "L")
