@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser, parse_options_header
 
 from service.api.parameters import NO_PARAMETERS, Parameters, read_values
+from service.api.plain_form import read_plain_form
 from service.decoding import Upload
 from service.errors import MalformedRequestError, TooLargeError
 
@@ -63,6 +64,8 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
         MalformedRequestError: not a form, a field that is not known or is given twice, or no picture.
         TooLargeError: more parts than ``max_images`` pictures need, or headers or fields that are too long.
     """
+    if (upload := read_plain_form(body, content_type)) is not None:
+        return Form([upload], NO_PARAMETERS)
     uploads: list[Upload] = []
     fields: dict[str, str | None] = {}
     unknown: list[str] = []
