@@ -104,4 +104,4 @@ def _finish(axes: Axes, title: str, x_label: str, y_label: str) -> None:
     if axes.get_yscale() == "linear":
         axes.set_ylim(bottom=0)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="upper left" if axes.get_yscale() == "log" else "lower center", frameon=False)
+        axes.legend(loc="upper left" if axes.get_yscale() == "log" else "lower left", frameon=False)
