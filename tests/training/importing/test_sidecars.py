@@ -10,7 +10,6 @@ from contract import ModelMetadata
 from tests.training.importing.networks import CLASSES, write_network
 from training.cli import main
 from training.errors import ImportRefusedError
-from training.importing.labels import Labels
 from training.importing.preprocessing import Preprocessing
 from training.importing.resizing import Resizing
 from training.importing.sidecars import huggingface, timm
@@ -202,11 +201,6 @@ def test_a_processor_without_a_name_is_that_of_its_model(tmp_path: Path) -> None
     assert read_all(stated)[1].edge == 256
 
 
-def test_two_cranes_of_a_numbered_list_are_told_apart_by_their_numbers() -> None:
-    labels = Labels.from_json({"1": "crane", "0": "crane", "2": "heron"}, "id2label")
-    assert labels.class_names == ("crane (0)", "crane (1)", "heron")
-
-
 def test_ultralytics_stretches_to_sides_that_differ(tmp_path: Path) -> None:
     names = str({index: f"part {index}" for index in range(CLASSES)})
     written = {"task": "classify", "imgsz": "[16, 32]", "names": names}
@@ -256,88 +250,3 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "in" / "config.json").symlink_to(tmp_path / "config.json")
     with pytest.raises(ImportRefusedError, match="leads out of its folder"):
         huggingface.read(tmp_path / "in")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "names", "ids"),
-    [
-        ("a.txt", "cat\n\n dog \n", ("cat", "dog"), ()),
-        ("a.txt", "\ufeffKatze\r\nHund\r\n", ("Katze", "Hund"), ()),
-        ("a.json", '["cat", "dog"]', ("cat", "dog"), ()),
-        ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
-        ("a.json", '{"dog": 1, "cat": 0}', ("cat", "dog"), ()),
-        ("a.json", '{"id2label": {"0": "cat", "1": "dog"}}', ("cat", "dog"), ()),
-        (
-            "a.json",
-            '{"0": ["n02012849", "crane"], "1": ["n03126707", "crane"]}',
-            ("crane", "crane"),
-            ("n02012849", "n03126707"),
-        ),
-        ("a.txt", "n02012849 crane\nn03126707 crane, machine", ("crane", "crane, machine"), ("n02012849", "n03126707")),
-    ],
-)
-def test_labels_are_read_in_every_form(
-    name: str, content: str, names: tuple[str, ...], ids: tuple[str, ...], tmp_path: Path
-) -> None:
-    (tmp_path / name).write_text(content, encoding="utf-8")
-    labels = Labels.read(tmp_path / name)
-    assert (labels.names, labels.ids) == (names, ids)
-
-
-def test_equal_names_are_told_apart_by_their_ids() -> None:
-    labels = Labels(("crane", "crane"), ("n02012849", "n03126707"))
-    assert labels.class_names == ("crane (n02012849)", "crane (n03126707)")
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("cat\ncat", "stands twice"),
-        ("cat", "at least two"),
-        ('{"0": "a", "2": "b"}', "without a gap"),
-        ('{"a": 0, "b": 0}', "same index"),
-        ("[1, 2]", "not text"),
-        ("{", "not JSON"),
-        ("cat\tblack\ndog", "control character"),
-        (f"cat\n{'x' * 300}", "more than 256"),
-        ("0,cat\n1,dog", "begins with its number"),
-    ],
-)
-def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "labels").write_text(content)
-    with pytest.raises(ImportRefusedError, match=said):
-        Labels.read(tmp_path / "labels")
-
-
-@pytest.mark.parametrize(
-    ("text", "mean", "std", "order"),
-    [
-        ("mean=0.5,std=0.25", (127.5,), (63.75,), "RGB"),
-        ("mean=0.5,0.4,0.3,std=0.2,0.2,0.2,order=BGR", (127.5, 102, 76.5), (51, 51, 51), "BGR"),
-        ("raw,order=BGR", (0,), (1,), "BGR"),
-        ("mean=103.9,116.8,123.7,std=1,scale=255,order=BGR", (103.9, 116.8, 123.7), (1,), "BGR"),
-    ],
-)
-def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple[float, ...], order: str) -> None:
-    rule = Preprocessing.parse(text)
-    assert rule.mean == pytest.approx(mean)
-    assert rule.std == pytest.approx(std)
-    assert rule.order == order
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "mean=x",
-        "mean=1,std=0",
-        "mode=torch",
-        "mean=120",
-        "order=RBG",
-        "std=0.5,std=0.5",
-        "raw,mean=0",
-        "caffe,order=BGR",
-    ],
-)
-def test_preprocessing_that_cannot_be(text: str) -> None:
-    with pytest.raises(ImportRefusedError):
-        Preprocessing.parse(text)

@@ -1,0 +1,64 @@
+"""Lists of labels are read in every form that people have them in."""
+
+from pathlib import Path
+
+import pytest
+
+from training.errors import ImportRefusedError
+from training.importing.labels import Labels
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "names", "ids"),
+    [
+        ("a.txt", "cat\n\n dog \n", ("cat", "dog"), ()),
+        ("a.txt", "\ufeffKatze\r\nHund\r\n", ("Katze", "Hund"), ()),
+        ("a.json", '["cat", "dog"]', ("cat", "dog"), ()),
+        ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
+        ("a.json", '{"dog": 1, "cat": 0}', ("cat", "dog"), ()),
+        ("a.json", '{"id2label": {"0": "cat", "1": "dog"}}', ("cat", "dog"), ()),
+        (
+            "a.json",
+            '{"0": ["n02012849", "crane"], "1": ["n03126707", "crane"]}',
+            ("crane", "crane"),
+            ("n02012849", "n03126707"),
+        ),
+        ("a.txt", "n02012849 crane\nn03126707 crane, machine", ("crane", "crane, machine"), ("n02012849", "n03126707")),
+    ],
+)
+def test_labels_are_read_in_every_form(
+    name: str, content: str, names: tuple[str, ...], ids: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    labels = Labels.read(tmp_path / name)
+    assert (labels.names, labels.ids) == (names, ids)
+
+
+def test_equal_names_are_told_apart_by_their_ids() -> None:
+    labels = Labels(("crane", "crane"), ("n02012849", "n03126707"))
+    assert labels.class_names == ("crane (n02012849)", "crane (n03126707)")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("cat\ncat", "stands twice"),
+        ("cat", "at least two"),
+        ('{"0": "a", "2": "b"}', "without a gap"),
+        ('{"a": 0, "b": 0}', "same index"),
+        ("[1, 2]", "not text"),
+        ("{", "not JSON"),
+        ("cat\tblack\ndog", "control character"),
+        (f"cat\n{'x' * 300}", "more than 256"),
+        ("0,cat\n1,dog", "begins with its number"),
+    ],
+)
+def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "labels").write_text(content)
+    with pytest.raises(ImportRefusedError, match=said):
+        Labels.read(tmp_path / "labels")
+
+
+def test_two_cranes_of_a_numbered_list_are_told_apart_by_their_numbers() -> None:
+    labels = Labels.from_json({"1": "crane", "0": "crane", "2": "heron"}, "id2label")
+    assert labels.class_names == ("crane (0)", "crane (1)", "heron")
