@@ -63,6 +63,7 @@ class ModelPublisher:
         if isinstance(found, LoadedModel):
             self.start(model, found)
         else:
+            metrics.expects(self._policy.queue_capacity)
             logger.info("%s version %s is loaded at its first request", metadata.name, metadata.version)
         replaced = self._catalog.publish(model)
         if replaced is not None:

@@ -109,6 +109,10 @@ class ModelMetrics:
         self._info = self._infos(provider)
         self._info.set(1)
 
+    def expects(self, capacity: int) -> None:
+        """Shows what the queue of a model that is not open yet will have room for, in images."""
+        self._capacity.set(capacity)
+
     def watch(self, queue: Queue) -> None:
         """Reads the model's queue from now on, whenever it folds."""
         self._queue = queue
