@@ -63,6 +63,7 @@ class Watch:
         self._retries: dict[ModelKey, _Retry] = {}
         self._busy: set[ModelKey] = set()
         self._is_away = False
+        self._taking: asyncio.Task[None] | None = None
 
     async def run(self, interval_s: float) -> None:
         """Loads what comes or changes and unloads what goes, until cancelled.
@@ -108,8 +109,8 @@ class Watch:
     async def _look(self, changing: asyncio.TaskGroup) -> None:
         found = await self._loader.survey()
         self._is_away = False
-        if found.files:
-            changing.create_task(self._loader.take_versions(found))
+        if found.files and (self._taking is None or self._taking.done()):
+            self._taking = changing.create_task(self._take_versions(found))
         now = asyncio.get_running_loop().time()
         for key in self._attempted.keys() - self._retries.keys() - self._busy:
             self._plan_retry(key, now)  # it was loaded by the start, or by a request
@@ -121,6 +122,13 @@ class Watch:
         for key in unload:
             del self._attempted[key]
             changing.create_task(self._change(self._loader.unload, key))
+
+    async def _take_versions(self, found: Survey) -> None:
+        """Takes over default versions and labels. One at a time, since a version may have to be opened for it."""
+        try:
+            await self._loader.take_versions(found)
+        except Exception:
+            logger.exception("taking over default versions and labels failed; what answers goes on")
 
     async def _change(self, change: Callable[[str, str], Awaitable[object]], key: ModelKey) -> None:
         """Loads or unloads one version. A load that takes long delays no other."""

@@ -1,5 +1,6 @@
 """What the watch on the repository makes of what it sees."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +90,28 @@ async def test_a_copy_that_ends_while_the_service_starts_is_loaded(tmp_path: Pat
     assert watch.changes((await loader.survey()).files, 1) == Changes([("tiny", "1")], [])
     await loader.load("tiny", "1")
     assert catalog.find("tiny").metadata.version == "1"
+    await loader.close()
+
+
+async def test_the_watch_goes_on_where_default_versions_cannot_be_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(tmp_path, "one", "1", tiny_model("one"))
+    loader, catalog = make_loader(repository(tmp_path, None))
+    watch = asyncio.create_task(Watch(loader, await loader.load_all()).run(0.01))
+    came = asyncio.Event()
+    catalog.subscribe(came.set)
+
+    async def fail(_found: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(loader, "take_versions", fail)
+    monkeypatch.setattr(loader, "load", loader._load_one)  # which takes none over itself
+    put(tmp_path, "two", "1", tiny_model("two"))
+    await asyncio.wait_for(came.wait(), 30)
+    assert catalog.find("two").metadata.version == "1"
+    assert "taking over default versions and labels failed" in caplog.text
+    watch.cancel()
     await loader.close()
 
 
