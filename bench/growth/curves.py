@@ -13,6 +13,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, Percent
 
 _INK, _OURS, _SECOND, _THIRD = "#1e293b", "#c2410c", "#0f766e", "#6d28d9"
 Points = list[dict[str, Any]]
+Curve = tuple[str, str, str]
+"""A figure of each point, its title and its colour."""
 _PLAIN = FuncFormatter(lambda value, _: f"{value:,g}")
 
 
@@ -45,22 +47,23 @@ def _load(axes: Axes, points: Points) -> None:
 
 
 def _connections(axes: Axes, points: Points) -> None:
-    counts = [point["connections"] for point in points]
-    _line(axes, counts, points, "requests_per_s", color=_OURS, title="requests / s")
-    _at_each(axes, counts)
+    rate, memory = ("requests_per_s", "requests / s", _OURS), ("pss_mib", "memory, MiB", _SECOND)
+    _two_scales(axes, points, "connections", rate, memory)
     _finish(axes, "Busy connections, one core", "connections", "requests / s")
-    beside = axes.twinx()
-    _line(beside, counts, points, "pss_mib", color=_SECOND, title="memory, MiB (right)")
-    _finish_right(beside)
 
 
 def _models(axes: Axes, points: Points) -> None:
-    counts = [point["models"] for point in points]
-    _line(axes, counts, points, "pss_mib", color=_SECOND, title="memory, MiB")
-    _at_each(axes, counts)
+    _two_scales(axes, points, "models", ("pss_mib", "memory, MiB", _SECOND), ("start_s", "start, s", _OURS))
     _finish(axes, "Models (copies of cifar10/2), one core", "models", "MiB")
+
+
+def _two_scales(axes: Axes, points: Points, grown: str, left: Curve, right: Curve) -> None:
+    """Draws one curve by the scale on the left, and one by that on the right."""
+    counts = [point[grown] for point in points]
+    _at_each(axes, counts)
     beside = axes.twinx()
-    _line(beside, counts, points, "start_s", color=_OURS, title="start, s (right)")
+    for side, (name, title, color), where in ((axes, left, ""), (beside, right, " (right)")):
+        _line(side, counts, points, name, color=color, title=title + where)
     _finish_right(beside)
 
 

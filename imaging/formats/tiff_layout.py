@@ -107,7 +107,7 @@ class Layout(NamedTuple):
         return colours + (self.photometric != CMYK and self.extra[:1] in {(PREMULTIPLIED,), (_ALPHA,)})
 
     def is_not_read(self) -> UnreadableError:
-        """The error of a layout that nobody here can decode."""
+        """The error of a layout that is not decoded here."""
         return UnreadableError(
             f"its layout is not read ({self.samples} samples of {self.bits} bits, compression {self.compression}, "
             f"photometric interpretation {self.photometric}); send 8 bits a channel, in RGB or grey"

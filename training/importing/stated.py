@@ -27,7 +27,7 @@ class Fact(Generic[T]):
     Attributes:
         value: what.
         origin: where: a flag, a metadata key, a file and its key.
-        is_assumed: nobody said it; it is what most do, and the command says so.
+        is_assumed: whether it is stated nowhere. It is then what is most common, and the command says so.
     """
 
     value: T
