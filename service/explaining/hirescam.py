@@ -90,8 +90,8 @@ class LinearHead:
 def is_fine(features: tuple[int, int, int] | None) -> bool:
     """Whether a feature map (C, H, W) says enough of places: each is less than a tenth of the picture.
 
-    Of ``cifar10`` version 3, whose map has 3 x 3 places, occlusion finds far more of what matters; docs/api.md has what
-    was measured.
+    Of ``cifar10`` version 3, whose map has 3 x 3 places, occlusion finds far more of what matters; what was measured
+    stands in bench/reports/explaining.md.
     """
     return features is not None and features[1] * features[2] >= _LEAST_PLACES
 
