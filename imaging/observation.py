@@ -12,6 +12,7 @@ Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels of the upright picture."""
 
 _BLANK_LEVELS = 16
+_FEW_PIXELS = 32
 
 
 class Observation(NamedTuple):
@@ -56,6 +57,9 @@ def is_blank(pixels: NDArray[np.uint8]) -> bool:
         pixels: uint8 [h, w, C], before it is padded.
     """
     if pixels[..., 0].size <= 1:
+        return False
+    some = pixels[..., 0].reshape(-1)[:: -(-pixels[..., 0].size // _FEW_PIXELS)].tobytes()
+    if max(some) - min(some) > _BLANK_LEVELS:  # as of nearly every picture
         return False
     # Over one axis after the other, which takes a fortieth of the time of both at once.
     levels = pixels.max(axis=0).max(axis=0) - pixels.min(axis=0).min(axis=0)

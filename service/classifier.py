@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging import Observation
-from service.decoding import Decoder, Target, Upload
+from service.decoding import Decoder, Deferred, Target, Upload
 from service.errors import DeadlineExceededError
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.models.catalog import Engine, ModelCatalog, ServedModel
@@ -110,7 +110,7 @@ class Classifier:
         batcher.admit(count)
         pixel_bytes = 0  # of pixels that were sent none: they are the body, or less
         try:
-            pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | None
+            pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | Deferred
             if isinstance(images, np.ndarray):
                 pixels = images
             else:
@@ -119,8 +119,10 @@ class Classifier:
                 started = time.perf_counter()
                 target = model.target.of_strokes if centers_strokes else model.target
                 pixels = self._decoder.decode_soon(images, target, seen)
-                if pixels is None:
-                    pixels = await self._decode(images, target, seen, deadline, is_abandoned)
+                if isinstance(pixels, Deferred):
+                    pixels = await self._decode(
+                        images, target, seen, pixels, deadline=deadline, is_abandoned=is_abandoned
+                    )
                     is_alone = False  # others may have come meanwhile
                 decode_s = time.perf_counter() - started
             entry = await batcher.submit(
@@ -179,7 +181,10 @@ class Classifier:
         pixel_bytes = self._hold(len(images) * target.pixel_bytes)
         try:
             make = self._decoder.decode_soon(images, target, seen)
-            pixels = await self._decode(images, target, seen, deadline, is_abandoned) if make is None else make()
+            if isinstance(make, Deferred):
+                pixels = await self._decode(images, target, seen, make, deadline=deadline, is_abandoned=is_abandoned)
+            else:
+                pixels = make()
         finally:
             self._budget.give_back(pixel_bytes)
         return pixels, seen
@@ -196,12 +201,16 @@ class Classifier:
         uploads: Sequence[Upload],
         target: Target,
         seen: list[Observation],
+        deferred: Deferred,
+        *,
         deadline: float,
         is_abandoned: Callable[[], bool],
     ) -> NDArray[np.uint8]:
         """Decodes in a thread, and not at all where the turn comes too late."""
         try:
             async with asyncio.timeout(deadline - time.perf_counter()):
-                return await self._decoder.decode(uploads, target, seen, deadline=deadline, is_abandoned=is_abandoned)
+                return await self._decoder.decode(
+                    uploads, target, seen, deferred, deadline=deadline, is_abandoned=is_abandoned
+                )
         except TimeoutError:
             raise DeadlineExceededError("the time limit passed before the pictures were decoded") from None

@@ -21,7 +21,8 @@ better. Where runs are long, images are decoded while the thread computes.
 
 No model stops the event loop for more than 50 ms. What may run there is decided by :mod:`service.batching.run_times`,
 a run that takes longer than expected is ended early and repeated in the thread, and so much decoding as the budget of
-:mod:`service.batching.entry_queue` allows is done in one iteration.
+:mod:`service.batching.entry_queue` allows is done in one iteration; where runs are short, the run waits until its
+pictures are decoded, some iterations later.
 """
 
 import asyncio
@@ -237,8 +238,13 @@ class Batcher:
             self._loop.call_soon(self._loop.call_soon, self._form_batch)
 
     def _form_batch(self) -> None:
-        self._is_batch_scheduled = False
         self._window = None
+        if self._run_times.are_all_short and not self._queue.prepare_next(self._max_batch_size):
+            # The run would be made in this thread too, so a smaller batch now would only cost more for each image.
+            self._is_batch_scheduled = True
+            self._loop.call_soon(self._form_batch)
+            return
+        self._is_batch_scheduled = False
         parts = self._queue.take(self._max_batch_size, time.perf_counter())
         if not parts:
             if self._queue:  # none of the images that were decoded could be used

@@ -70,6 +70,32 @@ class EntryQueue:
                 now = time.perf_counter()
         return bool(self._unprepared)
 
+    def prepare_next(self, room: int) -> bool:
+        """Decodes the images of the next run, for as long as the budget allows.
+
+        Args:
+            room: most images of the run.
+
+        Returns:
+            Whether all of them are decoded.
+        """
+        now = time.perf_counter()
+        stop_at = now + _PREPARE_BUDGET_S
+        for entry in self._entries:
+            if room <= 0:
+                break
+            if not entry.is_prepared:
+                if entry.future.done() or entry.deadline <= now or entry.is_abandoned():
+                    continue  # :meth:`take` drops it
+                if now >= stop_at:
+                    return False
+                is_usable = self._prepare(entry)
+                now = time.perf_counter()
+                if not is_usable:
+                    continue
+            room -= entry.count - entry.taken
+        return True
+
     def take(self, room: int, now: float) -> list[Part]:
         """Takes out the images of the next run, decoded, and drops cancelled and expired entries on the way.
 

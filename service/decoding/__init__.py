@@ -12,7 +12,7 @@ from service.decoding.base64_files import read_base64, read_each_base64
 from service.decoding.bounded_json import BYTE_ORDER_MARK, BoundedJson, LongText, NumberList
 from service.decoding.decode_children import DecodeChildren
 from service.decoding.decode_threads import DecodeThreads
-from service.decoding.decoder import Decoder
+from service.decoding.decoder import Decoder, Deferred
 from service.decoding.json_pixels import read_json_pixels
 from service.decoding.npy import NPY_MEDIA_TYPE, read_images, write_array
 from service.decoding.uploads import Upload
@@ -24,6 +24,7 @@ __all__ = [
     "DecodeChildren",
     "DecodeThreads",
     "Decoder",
+    "Deferred",
     "LongText",
     "NumberList",
     "Target",

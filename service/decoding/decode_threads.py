@@ -5,12 +5,12 @@ these: by then nobody waits for what they make.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class DecodeThreads:
         self._count = count
         self._name = name
         self._started = 0
-        self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Call[Any] | None] = SimpleQueue()
 
     def __enter__(self) -> Self:
         return self
@@ -37,47 +37,91 @@ class DecodeThreads:
     ) -> None:
         """Begins nothing more, and waits for nothing."""
         try:
-            while (item := self._queue.get_nowait()) is not None:
-                item[0].cancel()
+            while (call := self._queue.get_nowait()) is not None:
+                call.withdraw()
         except Empty:
             pass
         for _ in range(self._started):
             self._queue.put(None)
 
-    def submit(self, call: Callable[[], T]) -> Future[T]:
-        """Makes a call when a thread is free; a future that is cancelled first is never run."""
-        future: Future[T] = Future()
-        self._queue.put((future, call))
-        if self._started < self._count:
-            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
-            self._started += 1
-        return future
-
-    async def run(self, call: Callable[[], T], ended: Callable[[], None] | None = None) -> T:
+    async def run(self, function: Callable[[], T], ended: Callable[[], None] | None = None) -> T:
         """Waits for a call. Where the wait is cancelled before a thread has taken the call, it is never made.
 
         Args:
-            call: made in a thread.
+            function: called in a thread.
             ended: called in the event loop when the call has returned or will never be made, also after the wait.
 
         Returns:
-            What the call returns, or raises.
+            What the function returns, or raises.
         """
-        future = self.submit(call)
-        if ended is not None:
-            loop = asyncio.get_running_loop()
-            future.add_done_callback(lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(ended))
-        return await asyncio.wrap_future(future)
+        call = _Call(function, ended, asyncio.get_running_loop())
+        self._queue.put(call)
+        if self._started < self._count:
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+            self._started += 1
+        try:
+            return await call.result
+        except BaseException as error:
+            if isinstance(error, asyncio.CancelledError):
+                call.withdraw()
+            del call  # an error holds this frame, and the call holds the error
+            raise
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            future, call = item
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = call()
-            except BaseException as error:  # noqa: BLE001  it belongs to whoever waits
-                future.set_exception(error)
+        while (call := self._queue.get()) is not None:
+            if call.claim():
+                try:
+                    result = call.function()
+                except BaseException as error:  # noqa: BLE001  it belongs to whoever waits
+                    call.tell(None, error)
+                else:
+                    call.tell(result, None)
+                    del result
+            del call  # an idle thread keeps no picture alive
+
+
+class _Call(Generic[T]):
+    """A call that a coroutine waits for. One wake-up of the event loop brings its result and counts it out.
+
+    Attributes:
+        function: to be called.
+        result: what it returns, or raises.
+    """
+
+    __slots__ = ("_claim", "_ended", "_loop", "function", "result")
+
+    def __init__(
+        self, function: Callable[[], T], ended: Callable[[], None] | None, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.function = function
+        self.result: asyncio.Future[T] = loop.create_future()
+        self._ended = ended
+        self._loop = loop
+        self._claim = threading.Lock()
+
+    def claim(self) -> bool:
+        """Whether the caller, of all that ask, is the one that decides what becomes of the call."""
+        return self._claim.acquire(blocking=False)
+
+    def withdraw(self) -> None:
+        """Keeps the call from being made, unless a thread has begun it; in the event loop."""
+        if self.claim():
+            self.result.cancel()
+            self._end()
+
+    def tell(self, result: T | None, error: BaseException | None) -> None:
+        """Wakes the event loop; in the thread."""
+        with contextlib.suppress(RuntimeError):  # the event loop was closed during the call
+            self._loop.call_soon_threadsafe(self._finish, result, error)
+
+    def _finish(self, result: T | None, error: BaseException | None) -> None:
+        if not self.result.done():
+            if error is None:
+                self.result.set_result(result)  # type: ignore[arg-type]  # there is one where there is no error
             else:
-                future.set_result(result)
-            del item, future, call  # an idle thread keeps no picture alive
+                self.result.set_exception(error)
+        self._end()
+
+    def _end(self) -> None:
+        if self._ended is not None:
+            self._ended()

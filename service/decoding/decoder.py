@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,16 @@ logger = logging.getLogger(__name__)
 
 _CHILD_BYTES = 64 << 20  # of memory, beside what the header announces
 _LOOP_BYTES = 1 << 18  # of a request; reading the headers of more takes a while itself
+
+
+class Deferred(NamedTuple):
+    """The pictures of a request that are to be decoded in a thread.
+
+    Attributes:
+        pictures: what their headers say; None where a thread has to read these too.
+    """
+
+    pictures: Sequence[Examined | ImageFault] | None = None
 
 
 class Decoder:
@@ -76,7 +87,7 @@ class Decoder:
 
     def decode_soon(
         self, uploads: Sequence[Upload], target: Target, seen: list[Observation]
-    ) -> Callable[[], NDArray[np.uint8]] | None:
+    ) -> Callable[[], NDArray[np.uint8]] | Deferred:
         """Reads headers, and decodes nothing yet.
 
         Args:
@@ -85,7 +96,8 @@ class Decoder:
             seen: gets what is found out about them, once they are decoded.
 
         Returns:
-            What decodes them in the event loop, as :meth:`decode_now` does; None where that would take too long.
+            What decodes them in the event loop, as :meth:`decode_now` does; where that would take too long, what
+            :meth:`decode` is to be given.
 
         Raises:
             InvalidImagesError: the only picture cannot be used.
@@ -94,14 +106,14 @@ class Decoder:
         if len(uploads) == 1:
             return self._decode_one_soon(uploads[0], target, seen)
         if sum(len(upload.data) for upload in uploads) > _LOOP_BYTES:
-            return None
+            return Deferred()
         pictures, work_s = [], 0.0
         for index, upload in enumerate(uploads):
             picture = self._examine(index, upload, target)
             if isinstance(picture, Examined):
                 work_s += picture.estimate_s(target)
                 if work_s > self._loop_work_s or not picture.cost.is_bounded:
-                    return None
+                    return Deferred()
             elif picture.is_too_large:
                 refuse_too_large(self._examine_all(uploads, target, no_check))
             pictures.append(picture)
@@ -109,19 +121,19 @@ class Decoder:
 
     def _decode_one_soon(
         self, upload: Upload, target: Target, seen: list[Observation]
-    ) -> Callable[[], NDArray[np.uint8]] | None:
+    ) -> Callable[[], NDArray[np.uint8]] | Deferred:
         """As :meth:`decode_soon`, for the commonest request."""
         short_way = fast_png(target)
         if short_way.takes(upload.data) and short_way.estimate_s <= self._loop_work_s:
             return partial(self._decode_short, short_way, upload, target, seen)
         if len(upload.data) > _LOOP_BYTES:
-            return None
+            return Deferred()
         picture = self._examine(0, upload, target)
         if isinstance(picture, ImageFault):
             refuse_too_large([picture])
             raise InvalidImagesError([picture])
         if picture.estimate_s(target) > self._loop_work_s or not picture.cost.is_bounded:
-            return None
+            return Deferred((picture,))
         return partial(decode_upload, upload, picture, target, seen)
 
     def _decode_short(
@@ -139,6 +151,7 @@ class Decoder:
         uploads: Sequence[Upload],
         target: Target,
         seen: list[Observation] | None = None,
+        deferred: Deferred | None = None,
         *,
         deadline: float,
         is_abandoned: Callable[[], bool],
@@ -149,6 +162,7 @@ class Decoder:
             uploads: one or more pictures.
             target: what the model wants.
             seen: gets what is found out about them.
+            deferred: from :meth:`decode_soon`, for the same pictures and target, where it was asked.
             deadline: after which no further picture is begun, on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
 
@@ -163,7 +177,9 @@ class Decoder:
             if time.perf_counter() >= deadline:
                 raise DeadlineExceededError("the time limit passed before the pictures were decoded")
 
-        pictures = await self._threads.run(partial(self._examine_all, uploads, target, check))
+        pictures = None if deferred is None else deferred.pictures
+        if pictures is None:
+            pictures = await self._threads.run(partial(self._examine_all, uploads, target, check))
         refuse_too_large(pictures)
         memory_bytes = max(
             (decoded_bytes(picture.header, target) for picture in pictures if isinstance(picture, Examined)), default=0

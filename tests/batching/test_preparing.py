@@ -43,7 +43,8 @@ def succeeds() -> NDArray[np.uint8]:
 async def test_not_all_pictures_are_decoded_in_one_iteration(
     budget: float, decode: Callable[[], NDArray[np.uint8]], iteration: list[int]
 ) -> None:
-    batcher = make(Doubler(), loop_budget_s=budget, max_batch_size=REQUESTS)
+    runner = Doubler()
+    batcher = make(runner, loop_budget_s=budget, max_batch_size=REQUESTS)
     decoded: Counter[int] = Counter()
 
     def slow_decode() -> NDArray[np.uint8]:
@@ -62,6 +63,8 @@ async def test_not_all_pictures_are_decoded_in_one_iteration(
         assert {str(outcome) for outcome in outcomes} == {"not a picture"}
     else:
         assert all(outcome.rows.tolist() == [[7, 14]] for outcome in outcomes)  # type: ignore[union-attr]
+        if budget == IN_LOOP:
+            assert runner.sizes == [REQUESTS], "a run in the event loop waits until all of its pictures are decoded"
     await batcher.close()
 
 

@@ -13,7 +13,7 @@ import pytest
 from bench.reliability.hostile_pictures import webp
 from bench.reliability.hostile_pictures.picture import encode, photo
 from imaging import Target, TooSlowError, UnreadableError, examine, most_cpu_s, read
-from service.decoding import DecodeChildren, Decoder, DecodeThreads, Upload
+from service.decoding import DecodeChildren, Decoder, DecodeThreads, Deferred, Upload
 from service.errors import DeadlineExceededError, InvalidImagesError
 from service.http.body_budget import BodyBudget
 from tests.imaging.profiles import P3_PRIMARIES, inks_profile, rgb_profile
@@ -131,7 +131,7 @@ async def test_the_decoder_gives_children_what_no_header_bounds(children: Decode
     with DecodeThreads(1) as threads:
         budget = BodyBudget(1 << 30)
         decoder = Decoder(max_pixels=1 << 22, loop_work_s=1, threads=threads, children=children, budget=budget)
-        assert decoder.decode_soon([good], TARGET, []) is None
+        assert isinstance(decoder.decode_soon([good], TARGET, []), Deferred)
         wait = {"deadline": time.perf_counter() + 1e5, "is_abandoned": lambda: False}
         assert np.array_equal((await decoder.decode([good], TARGET, **wait))[0], read(good.data, TARGET))
         with pytest.raises(InvalidImagesError) as refusal:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from service.decoding.decode_memory import DecodeMemory
 from service.decoding.decode_threads import DecodeThreads
 from service.http.body_budget import BodyBudget
@@ -76,10 +78,13 @@ async def test_a_call_that_nobody_waits_for_is_not_made_and_one_that_runs_is_see
 async def test_leaving_waits_for_no_thread() -> None:
     held = Held()
     with DecodeThreads(1) as threads:
-        running = threads.submit(held)
+        running = asyncio.create_task(threads.run(held))
         await asyncio.to_thread(held.began.wait)
-        queued = threads.submit(held)
+        queued = asyncio.create_task(threads.run(held))
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await queued
     assert not running.done()
-    assert queued.cancelled()
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("decode-"))
     held.let_go.set()
+    await running

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from service.decoding import Decoder, DecodeThreads, Target, Upload
+from service.decoding import Decoder, DecodeThreads, Deferred, Target, Upload
 from service.errors import ClientGoneError, DeadlineExceededError, InvalidImagesError, TooLargeError
 from service.http.body_budget import BodyBudget
 from tests.fixtures.pictures import first_test_images
@@ -224,10 +224,10 @@ def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str)
         decoder = Decoder(
             max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
         )
-        assert decoder.decode_soon([file], COLOR, []) is None
-        assert decoder.decode_soon([small, file], COLOR, []) is None
+        assert isinstance(decoder.decode_soon([file], COLOR, []), Deferred)
+        assert isinstance(decoder.decode_soon([small, file], COLOR, []), Deferred)
         both = decoder.decode_soon([small, small], COLOR, [])
-        assert both is not None
+        assert not isinstance(both, Deferred)
         assert both().shape == (2, 32, 32, 3)
         assert decoder.decode_now([small, file], COLOR).shape == (2, 32, 32, 3)
 
