@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 
 from contract import ModelMetadata
 from service.errors import ModelNotFoundError, ModelRefusedError
-from service.inference import GpuPolicy, ModelRepository, Provider
+from service.inference import GpuPolicy, ModelRepository, Provider, session
 from tests.process import ROOT
 
 Change = Callable[[onnx.ModelProto], None]
@@ -121,6 +122,34 @@ def test_a_model_that_is_not_what_it_says_is_refused_by_name(
     with pytest.raises(ModelRefusedError, match=said) as refusal:
         repository(root).load("mnist", "1")
     assert "mnist/1/model.onnx" in str(refusal.value)
+
+
+class TestLargeFile:
+    """A file that ONNX Runtime reads from memory by a path; so is each here."""
+
+    @pytest.fixture(autouse=True)
+    def is_large(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(session, "_COPIED_BYTES", 0)
+
+    def test_answers_as_any_other(self, root: Path) -> None:
+        assert repository(root).load("mnist", "1").session.metadata.name == "mnist"  # golden images were checked
+
+    @pytest.mark.parametrize("location", ["../../../../../../etc/passwd", "0"])
+    def test_reads_nothing_outside(self, root: Path, location: str) -> None:
+        def point(model: onnx.ModelProto) -> None:
+            point_outside(model)
+            for weights in model.graph.initializer:
+                for entry in weights.external_data:
+                    entry.value = location
+
+        rewrite(root, point)
+        with pytest.raises(ModelRefusedError, match="cannot load it"):
+            repository(root).load("mnist", "1")
+
+    def test_leaves_no_file_open(self, root: Path) -> None:
+        before = psutil.Process().num_fds()
+        repository(root).load("mnist", "1")
+        assert psutil.Process().num_fds() == before
 
 
 @pytest.mark.parametrize("keep", [0, 100, 50_000])
