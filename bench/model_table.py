@@ -33,12 +33,13 @@ from training.onnx_layers import onnx_rows
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 _MODELS, _REPORT, _FIGURE = Path("models"), Path("bench/reports/models.json"), Path("docs/figures/models.png")
 _PRECISIONS: tuple[Precision, ...] = ("float16", "int8")
 _BATCHES = (1, 32)
 _ROUNDS, _ROUND_S = 9, 0.25
+_DECADE = 10
 _MARKS = {"float32": "o", "float16": "s", "int8": "^"}
 
 
@@ -123,7 +124,12 @@ def draw(choices: list[Choice], path: Path) -> None:
                     markersize=7,
                 )
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        speeds = [one.images_per_s[32] for one in choices if one.name == name]
+        if max(speeds) < _DECADE * min(speeds):
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(name, loc="left", fontweight="bold")
