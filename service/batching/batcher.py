@@ -20,9 +20,8 @@ late as that, one after the other: nothing is spent on a request that has expire
 better. Where runs are long, images are decoded while the thread computes.
 
 No model stops the event loop for more than 50 ms. What may run there is decided by :mod:`service.batching.run_times`,
-a run that takes longer than expected is ended early and repeated in the thread, and so much decoding as the budget of
-:mod:`service.batching.entry_queue` allows is done in one iteration; where runs are short, the run waits until its
-pictures are decoded, some iterations later.
+a run that takes longer than expected is ended early and repeated in the thread, and one iteration decodes no longer
+than the budget of :mod:`service.batching.entry_queue`: a short run waits until its last picture is decoded.
 """
 
 import asyncio
@@ -240,9 +239,8 @@ class Batcher:
     def _form_batch(self) -> None:
         self._window = None
         if self._run_times.are_all_short and not self._queue.prepare_next(self._max_batch_size):
-            # The run would be made in this thread too, so a smaller batch now would only cost more for each image.
             self._is_batch_scheduled = True
-            self._loop.call_soon(self._form_batch)
+            self._loop.call_soon(self._form_batch)  # a smaller run now would cost more for each image
             return
         self._is_batch_scheduled = False
         parts = self._queue.take(self._max_batch_size, time.perf_counter())

@@ -72,7 +72,7 @@ class DecodeThreads:
             if call.claim():
                 try:
                     result = call.function()
-                except BaseException as error:  # noqa: BLE001  it belongs to whoever waits
+                except BaseException as error:  # noqa: BLE001  the caller of run() gets it
                     call.tell(None, error)
                 else:
                     call.tell(result, None)
