@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _MOST_CONNECTIONS: Final = 1024
-_PATIENCE_S: Final = 2.0
 
 
 class OpenLoad(NamedTuple):
@@ -25,7 +24,7 @@ class OpenLoad(NamedTuple):
     Attributes:
         latencies_s: of each answer, from when its request was due.
         refused: answers whose status is an error.
-        unanswered: requests that had no answer 2 s after the end.
+        unanswered: requests that had no answer when the run was given up.
     """
 
     latencies_s: list[float]
@@ -68,7 +67,9 @@ def request_bytes(path: str, body: bytes, media_type: str) -> bytes:
     return head.encode() + body
 
 
-def offer(port: int, requests: Sequence[bytes], *, rate: float, seconds: float, seed: int) -> OpenLoad:
+def offer(
+    port: int, requests: Sequence[bytes], *, rate: float, seconds: float, seed: int, patience_s: float = 2.0
+) -> OpenLoad:
     """Sends requests at random times.
 
     Args:
@@ -77,6 +78,7 @@ def offer(port: int, requests: Sequence[bytes], *, rate: float, seconds: float, 
         rate: requests a second, on the mean.
         seconds: how long.
         seed: of the times.
+        patience_s: how long after the last request answers are waited for.
     """
     chance = random.Random(seed)
     start = time.perf_counter()
@@ -89,7 +91,7 @@ def offer(port: int, requests: Sequence[bytes], *, rate: float, seconds: float, 
     busy: dict[int, _Connection] = {}
     poll = select.epoll()
     try:
-        while (due or busy) and time.perf_counter() < start + seconds + _PATIENCE_S:
+        while (due or busy) and time.perf_counter() < start + seconds + patience_s:
             while due and due[0] <= time.perf_counter() and (idle or len(busy) < _MOST_CONNECTIONS):
                 if idle:
                     connection = idle.pop()
