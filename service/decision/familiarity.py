@@ -1,8 +1,8 @@
 """How familiar a picture looks to a model: the share of held-out pictures that look less familiar.
 
 The score is the graph's output ``familiarity``, which is made of the last feature map as well; of a file without that
-output it is made of the probabilities alone. `docs/trust.md` has what was measured. A model can be sure of what it has
-never seen, so a high value is no proof.
+output it is made of the probabilities alone. `bench/reports/trust.md` has what was measured. A model can be sure of
+what it has never seen, so a high value is no proof.
 """
 
 from typing import Final
