@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         description="How long a batch may wait for further images. 0: it takes all that wait when the session is free.",
     )
     queue_capacity: Annotated[int, Field(ge=1)] = Field(
-        2048, description="Images of one model that may wait; further ones are refused with 503 and Retry-After."
+        2048, description="Images of one model, waiting or in a run; further ones are refused with 503 and Retry-After."
     )
     request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         10.0,
