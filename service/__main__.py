@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from service.workers.garbage import no_collection
 from service.workers.stop_signals import StopSignals, end
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ def main(arguments: Sequence[str]) -> int:
     if command in _COMMANDS:
         run: Callable[[Sequence[str]], int] = import_module(_COMMANDS[command]).main
         return run(rest)
-    from service.environment import remarks
-    from service.errors import SettingError
-    from service.settings import Settings
-    from service.settings_reader import read_settings
-    from service.telemetry.logs import configure_logs
+    with no_collection():
+        from service.environment import remarks
+        from service.errors import SettingError
+        from service.settings import Settings
+        from service.settings_reader import read_settings
+        from service.telemetry.logs import configure_logs
 
     _fill_standard_files()
     try:
@@ -95,8 +97,8 @@ def _serve(settings: "Settings", signals: StopSignals) -> int:
             from service.workers.supervisor import Supervisor
 
             return Supervisor(settings, announce, signals).run(listener)
-        from service.http.server import serve
-
+        with no_collection():
+            from service.http.server import serve
         serve(settings, listener, announce, signals)
     except ConvoyError as error:
         print(error, file=sys.stderr)

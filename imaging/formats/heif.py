@@ -1,6 +1,13 @@
-"""HEIC (ISO/IEC 23008-12 with HEVC), as phones write it: with the optional package ``pi-heif``, which only decodes."""
+"""HEIC (ISO/IEC 23008-12 with HEVC), as phones write it: with the optional package ``pi-heif``, which only decodes.
+
+The package is loaded for the first picture that is decoded, which takes 40 ms. The service decodes HEIC in processes of
+their own, so its own process never loads it.
+"""
 
 import io
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Final
 
 from PIL import Image
 
@@ -11,14 +18,10 @@ from imaging.formats.codec import Reading
 from imaging.header import Header
 from imaging.target import Target
 
-try:
-    import pi_heif
-except ImportError:  # it is optional
-    pi_heif = None
-else:  # no thread of its own for each picture, and nothing made of what is not asked for
-    pi_heif.options.DECODE_THREADS = 1
-    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
-
+IS_INSTALLED: Final = find_spec("pi_heif") is not None
+_MISSING: Final = (
+    "it is a HEIC picture, read only where the package pi-heif is installed (extra `heif`); send JPEG or PNG"
+)
 BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 
 
@@ -28,10 +31,8 @@ def read_header(data: bytes) -> Header:
     Raises:
         UnreadableError: they are broken, there is no still picture, or the decoder is not installed.
     """
-    if pi_heif is None:
-        raise UnreadableError(
-            "it is a HEIC picture, read only where the package pi-heif is installed (extra `heif`); send JPEG or PNG"
-        )
+    if not IS_INSTALLED:
+        raise UnreadableError(_MISSING)
     container = read_container(data)
     with Reading("its header is broken"):
         sizes = list(container.sizes)
@@ -50,9 +51,26 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
+    pi_heif = _decoder()
     with Reading("its pixels are truncated or broken"):
         file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
     if profile := file.info.get("icc_profile") or read_container(data).profile:
         picture.info["icc_profile"] = profile
     return picture
+
+
+@cache
+def _decoder() -> Any:
+    """The package: no thread of its own for each picture, and nothing made of what is not asked for.
+
+    Raises:
+        UnreadableError: it is installed, and cannot be loaded.
+    """
+    try:
+        import pi_heif  # noqa: PLC0415  see above
+    except ImportError as error:
+        raise UnreadableError(_MISSING) from error
+    pi_heif.options.DECODE_THREADS = 1
+    pi_heif.options.THUMBNAILS = pi_heif.options.DEPTH_IMAGES = pi_heif.options.AUX_IMAGES = False
+    return pi_heif

@@ -13,6 +13,7 @@ from service.errors import ConvoyError
 from service.http.listener import listen
 from service.settings import Settings
 from service.telemetry.logs import configure_logs
+from service.workers.garbage import no_collection
 from service.workers.metrics_folder import MetricsFolder
 from service.workers.stop_signals import StopSignals, end
 
@@ -49,8 +50,8 @@ def run_worker(
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
     status = 0
     try:
-        from service.http.server import serve  # noqa: PLC0415  the parent needs none of what this imports
-
+        with no_collection():
+            from service.http.server import serve  # noqa: PLC0415  the parent needs none of what this imports
         listener = listen(settings.host, settings.port, shared=True)
         serve(settings, listener, ready, signals, worker_slot=slot)
     except ConvoyError as error:

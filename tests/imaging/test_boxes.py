@@ -84,7 +84,7 @@ def test_heic_with_alpha_is_laid_on_white() -> None:
 
 
 def test_without_its_decoder_heic_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heif, "pi_heif", None)
+    monkeypatch.setattr(heif, "IS_INSTALLED", False)
     with pytest.raises(UnreadableError, match=r"HEIC.*extra `heif`"):
         read(HEIC, SMALL)
 
