@@ -12,17 +12,17 @@ from pathlib import Path
 
 from bench import servers
 from bench.environments import InstallFailedError, environment_of
+from bench.folders import REPORTS, ROOT
 from bench.load import LoadError, require_wrk
 from bench.machine import commit, describe_machine, versions_in
 from bench.peers.catalog import PEERS
 from bench.report import write_report
 from bench.results import Results
-from bench.rounds import MODELS, SAMPLES, Plan, run_rounds
-from bench.servers import ROOT, Server
+from bench.rounds import Plan, run_rounds
+from bench.servers import Server
 from bench.stages import profile
 from bench.workloads import make_workloads
 
-REPORTS = ROOT / "bench" / "reports"
 _OWN_PACKAGES = ("onnxruntime", "numpy", "pillow", "kornia-rs", "uvicorn", "uvloop", "httptools", "fastapi", "orjson")
 
 _EXAMPLES = """\
@@ -83,7 +83,7 @@ def _measure(options: argparse.Namespace, command: list[str]) -> None:
     compared = [servers.empty(), *_ours(options)]
     if options.command == "peers":
         compared += _peers(_split(options.peers), results)
-    workloads = make_workloads(MODELS, SAMPLES)
+    workloads = make_workloads()
     try:
         run_rounds(compared, workloads, plan, results)
     finally:
@@ -113,7 +113,7 @@ def _peers(names: tuple[str, ...], results: Results) -> list[Server]:
         results.about["versions"][peer.name] = versions_in(
             str(python), (peer.package, "onnxruntime", "numpy", "pillow")
         )
-        found += [servers.of_peer(peer, setting, python, MODELS) for setting in peer.settings]
+        found += [servers.of_peer(peer, setting, python) for setting in peer.settings]
     return found
 
 

@@ -29,7 +29,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bench.encoders import encoded_pictures
-from bench.rounds import MODELS
 from bench.workloads import Network, default_file
 from imaging import PictureError, Target, read
 
@@ -160,7 +159,7 @@ def main() -> int:
     parser.add_argument("--every", action="store_true", help="name each picture that differs")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    comparison = Comparison(Network(default_file(MODELS, "cifar10")))
+    comparison = Comparison(Network(default_file("cifar10")))
     counts, largest, unexplained = Counter[str](), dict[str, float](), []
     made = (Picture(*entry) for entry in encoded_pictures())
     for picture in (*made, *pictures_below(options.folders)):

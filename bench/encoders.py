@@ -3,17 +3,17 @@
 import io
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.first_images import first_test_images
+
 Entry = tuple[str, bytes, NDArray[np.uint8] | None]
 """Name, file, and the pixels that were encoded: uint8 [H, W, 3] or [H, W, 4]; None where the encoder changes them."""
 
-_SHEET = Path(__file__).parent.parent / "tests" / "fixtures" / "cifar10_test_1000.webp"
 _SIZES = ((32, 32), (57, 91), (160, 120), (640, 480), (1500, 1100))
 _ORIENTATION = 0x0112
 
@@ -35,9 +35,8 @@ def encoded_pictures() -> Iterator[Entry]:
 
 def _photo(number: int, size: tuple[int, int]) -> Image.Image:
     """A test image of CIFAR-10, enlarged."""
-    with Image.open(_SHEET) as sheet:
-        left, top = number % 40 * 32, number // 40 % 25 * 32
-        return sheet.convert("RGB").crop((left, top, left + 32, top + 32)).resize(size, Image.Resampling.BICUBIC)
+    images = first_test_images("cifar10")
+    return Image.fromarray(images[number % len(images)]).resize(size, Image.Resampling.BICUBIC)
 
 
 def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:

@@ -18,9 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench.folders import ROOT, SAMPLES
 from bench.load import drive
 from bench.measured_process import MeasuredProcess, free_port
-from bench.server_process import ROOT, SAMPLES
 
 _UVICORN: Final = (sys.executable, "-m", "service")
 _RAY: Final = (str(ROOT / ".venv-ray" / "bin" / "python"), "-m", "tests.cluster.ray_server", "--intra-op-threads", "1")

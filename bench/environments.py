@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.folders import ROOT
 from bench.peers.catalog import Peer
-from bench.servers import ROOT
 
 _PEERS = ROOT / "build" / "peers"
 _TIMEOUT_S = 900

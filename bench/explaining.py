@@ -19,8 +19,9 @@ import psutil
 
 from bench.deletion import Explained, report
 from bench.first_images import first_test_images
+from bench.folders import MODELS, SAMPLES
 from bench.load import Load, drive
-from bench.server_process import ROOT, SAMPLES, ServerProcess
+from bench.server_process import ServerProcess
 
 _ROUNDS, _ROUND_S = 15, 1.0  # short ones, side by side: other work of the machine comes and goes
 _PICTURE = SAMPLES / "cifar10_cat_0.png"
@@ -34,7 +35,7 @@ def main() -> None:
     parser.add_argument("--model", default="*/*", help="of the deletion test, as cifar10/2")
     chosen = parser.parse_args()
     if chosen.part != "serving":
-        for path in sorted((ROOT / "models").glob(f"{chosen.model}/model.onnx")):
+        for path in sorted(MODELS.glob(f"{chosen.model}/model.onnx")):
             _deletion(path, chosen.images)
     if chosen.part != "deletion":
         with tempfile.TemporaryDirectory() as folder, ServerProcess(Path(folder) / "log") as server:

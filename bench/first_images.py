@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from bench.server_process import FIXTURES
+from bench.folders import FIXTURES
 
 _COLUMNS = 40
 

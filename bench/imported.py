@@ -20,10 +20,11 @@ import httpx
 import numpy as np
 import onnx
 
+from bench.folders import REPORTS, SAMPLES
 from bench.machine import describe_machine
-from bench.server_process import SAMPLES, ServerProcess
+from bench.server_process import ServerProcess
 
-_REPORT = Path("bench/reports/imported.json")
+_REPORT = REPORTS / "imported.json"
 _LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 _IMAGENET = "--preprocessing imagenet --resize shortest-edge:256 --crop 224"
 

@@ -5,15 +5,14 @@ Run as ``python -m bench.in_process``, pinned to the core that the servers get. 
 
 import io
 import json
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from bench.folders import SAMPLES
 from bench.workloads import BULK_IMAGES, Network, default_file
 from service.decoding import Decoder, DecodeThreads, Target, Upload
 from service.http.body_budget import BodyBudget
@@ -23,12 +22,8 @@ _REPEATS = 7
 _REPEAT_S = 0.04
 
 
-def measure(models: Path, samples: Path) -> dict[str, float]:
+def measure() -> dict[str, float]:
     """Times decoding and running.
-
-    Args:
-        models: the model repository.
-        samples: the sample pictures.
 
     Returns:
         Microseconds: ``<model>_decode_us`` (the service's decoder), ``_pillow_us`` and ``_run_us`` (batch 1),
@@ -40,8 +35,8 @@ def measure(models: Path, samples: Path) -> dict[str, float]:
             max_pixels=1 << 24, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)
         )
         for name in ("cifar10", "mnist"):
-            network = Network(default_file(models, name))
-            target, files = Target.of(network.metadata), [path.read_bytes() for path in samples.glob(f"{name}_*.png")]
+            network = Network(default_file(name))
+            target, files = Target.of(network.metadata), [path.read_bytes() for path in SAMPLES.glob(f"{name}_*.png")]
             uploads = [[Upload(data)] for data in files]
             pixels = np.concatenate([decoder.decode_now(upload, target) for upload in uploads])
             decode, pillow = partial(_decode, decoder, uploads, target), partial(_pillow, files, target)
@@ -78,4 +73,4 @@ def _fastest_us(work: Callable[[], object], pieces: int) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), Path(sys.argv[2]))))
+    print(json.dumps(measure()))

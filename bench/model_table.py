@@ -22,6 +22,7 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
+from bench.folders import FIGURES, MODELS, REPORTS
 from bench.machine import describe_machine
 from contract import INPUT_NAME, OUTPUT_NAME
 from training.convert import Precision, convert
@@ -35,7 +36,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-_MODELS, _REPORT, _FIGURE = Path("models"), Path("bench/reports/models.json"), Path("docs/figures/models.png")
+_REPORT, _FIGURE = REPORTS / "models.json", FIGURES / "models.png"
 _PRECISIONS: tuple[Precision, ...] = ("float16", "int8")
 _BATCHES = (1, 32)
 _ROUNDS, _ROUND_S = 9, 0.25
@@ -146,7 +147,7 @@ def draw(choices: list[Choice], path: Path) -> None:
 
 def _files(place: Path, scratch: Path) -> Iterator[tuple[Path, Choice]]:
     """Each file, with what it is worth; not how fast it is."""
-    for folder in sorted(_MODELS.glob("*/*/"), key=lambda found: (found.parent.name, int(found.name))):
+    for folder in sorted(MODELS.glob("*/*/"), key=lambda found: (found.parent.name, int(found.name))):
         path = folder / "model.onnx"
         yield path, _worth(path, folder.parent.name, folder.name, "float32", place)
         for precision in _PRECISIONS:

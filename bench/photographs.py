@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench.folders import MODELS
 from contract import wilson_interval
 from imaging import Target
 from training.data.picture import read_picture
 from training.onnx_classifier import OnnxClassifier
 
-_MODELS = Path("models/cifar10")
+_MODELS = MODELS / "cifar10"
 _STAMPS = Path("usr/share/tuxpaint/stamps")
 _CLIP_ART = Path("usr/share/openclipart/png")
 _BIRDS = (

@@ -27,16 +27,17 @@ import numpy as np
 from PIL import Image
 
 from bench.environments import environment_of
+from bench.folders import REPORTS, ROOT, SCRATCH
 from bench.interval import median_interval
 from bench.load import drive, require_wrk
 from bench.machine import commit, describe_machine
 from bench.measured_process import MeasuredProcess, free_port
 from bench.peers.catalog import PEERS
-from bench.servers import CONVOY, ROOT
+from bench.servers import CONVOY
 from bench.workloads import make_photo
 
-_FOLDER: Final = ROOT / "build" / "bench" / "large"
-_REPORT: Final = ROOT / "bench" / "reports" / "real_work.json"
+_FOLDER: Final = SCRATCH / "large"
+_REPORT: Final = REPORTS / "real_work.json"
 _SIDE: Final = 224
 _WORKERS: Final = f"{CONVOY}, 2 workers"
 _JPEG: Final = {"Content-Type": "image/jpeg"}

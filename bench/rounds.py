@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.answers import WrongAnswerError, check
+from bench.folders import ROOT, SCRATCH
 from bench.load import LoadError, drive
 from bench.measured_process import MeasuredProcess, ServerFailedError, free_port
 from bench.results import Cell, Results, Row, Start
-from bench.servers import CONVOY, ROOT, Server
+from bench.servers import CONVOY, Server
 from bench.workloads import Workload
-
-MODELS = ROOT / "models"
-SAMPLES = ROOT / "tests" / "fixtures" / "samples"
-SCRATCH = ROOT / "build" / "bench"
 
 _WARM_UP_S = 1.0
 _CONCURRENCIES = {"jpeg": (16,), "bulk": (4,), "oip": (4,)}
@@ -160,7 +157,7 @@ def _check_answers(
 
 
 def _measure_in_process(core: int) -> dict[str, float]:
-    command = ["taskset", "-c", str(core), sys.executable, "-m", "bench.in_process", str(MODELS), str(SAMPLES)]
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "bench.in_process"]
     environment = os.environ | {"ORT_DISABLE_TELEMETRY": "1"}
     finished = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
     measured: dict[str, float] = json.loads(finished.stdout)

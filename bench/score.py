@@ -28,14 +28,14 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from bench.server_process import ROOT, SAMPLES
+from bench.folders import MODELS, ROOT, SAMPLES
 from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
 from imaging import Target, read
 
 _BATCH: Final = 32
 _FIRST_CHUNK: Final = 8  # pictures that a process of `convoy score` gets first
 _SIZES: Final = {"png": (32, 32, 10_000), "jpeg": (640, 480, 1_000), "12mp": (4000, 3000, 100)}
-_MODEL: Final = ROOT / "models" / "cifar10" / "2" / "model.onnx"
+_MODEL: Final = MODELS / "cifar10" / "2" / "model.onnx"
 
 
 def main(arguments: Sequence[str]) -> int:

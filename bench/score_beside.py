@@ -24,8 +24,8 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from bench.folders import ROOT
 from bench.score import make_pictures, score_seconds
-from bench.server_process import ROOT
 
 _COUNTS: Final = {"png": 800, "jpeg": 800, "12mp": 100}
 _FEW: Final = 32

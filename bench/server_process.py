@@ -16,9 +16,8 @@ from typing import Self
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
-FIXTURES = ROOT / "tests" / "fixtures"
-SAMPLES = FIXTURES / "samples"
+from bench.folders import ROOT
+
 _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from bench.folders import ROOT
 from bench.peers.catalog import Peer, Setting
 from bench.workloads import Workload, default_file
 
-ROOT = Path(__file__).resolve().parent.parent
 CONVOY, EMPTY = "Convoy", "empty ASGI app"
 _OURS = ("png", "multipart", "mnist", "jpeg", "bulk")
 
@@ -86,12 +86,12 @@ def empty() -> Server:
     return Server(EMPTY, "uvicorn, uvloop, httptools", command, answers=False)
 
 
-def of_peer(peer: Peer, setting: Setting, python: Path, models: Path) -> Server:
+def of_peer(peer: Peer, setting: Setting, python: Path) -> Server:
     """A peer with one of its settings, in its environment."""
     variables = {
         "BENCH_PORT": "{port}",
         "BENCH_WORKERS": str(setting.workers),
-        "BENCH_MODEL": str(default_file(models, "cifar10")),
+        "BENCH_MODEL": str(default_file("cifar10")),
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(ROOT),
     }

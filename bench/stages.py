@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import servers
+from bench.folders import ROOT, SCRATCH
 from bench.load import Load, LoadError, drive
 from bench.machine import commit
 from bench.measured_process import MeasuredProcess, free_port
-from bench.rounds import MODELS, SAMPLES, SCRATCH
-from bench.servers import ROOT
 from bench.workloads import make_workloads
 
 _SAMPLES_PER_S = 500
@@ -75,7 +74,7 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
     spy = shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if spy is None:
         raise LoadError("py-spy is not installed: pip install py-spy")
-    workload = make_workloads(MODELS, SAMPLES)["png"]
+    workload = make_workloads()["png"]
     bodies = workload.write(SCRATCH / "profile")
     cores = sorted(os.sched_getaffinity(0))
     server, port = servers.convoy(), free_port()

@@ -10,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from bench.folders import MODELS, SAMPLES
 from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
 
 Pixels = NDArray[np.uint8]
@@ -81,29 +82,21 @@ class Network:
         return found
 
 
-def default_file(models: Path, name: str) -> Path:
+def default_file(name: str) -> Path:
     """The file of the version of a model that the service answers with, where none is named."""
-    pinned = models / name / "default_version"
+    pinned = MODELS / name / "default_version"
     if pinned.exists():
-        return models / name / pinned.read_text().strip() / "model.onnx"
-    return max((models / name).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
+        return MODELS / name / pinned.read_text().strip() / "model.onnx"
+    return max((MODELS / name).glob("*/model.onnx"), key=lambda path: int(path.parent.name))
 
 
-def make_workloads(models: Path, samples: Path) -> dict[str, Workload]:
-    """Makes every workload from the committed sample pictures.
-
-    Args:
-        models: the model repository.
-        samples: pictures named ``<data set>_<label>_<n>.png``.
-
-    Returns:
-        Workload by name.
-    """
-    cifar10, mnist = Network(default_file(models, "cifar10")), Network(default_file(models, "mnist"))
-    files = [path.read_bytes() for path in sorted(samples.glob("cifar10_*.png"))]
+def make_workloads() -> dict[str, Workload]:
+    """Makes every workload, by name, from the committed sample pictures."""
+    cifar10, mnist = Network(default_file("cifar10")), Network(default_file("mnist"))
+    files = [path.read_bytes() for path in sorted(SAMPLES.glob("cifar10_*.png"))]
     pixels = [_pixels(data, "RGB") for data in files]
     rows = tuple(cifar10.run(image[np.newaxis]) for image in pixels)
-    digits = [path.read_bytes() for path in sorted(samples.glob("mnist_*.png"))]
+    digits = [path.read_bytes() for path in sorted(SAMPLES.glob("mnist_*.png"))]
     digit_rows = tuple(mnist.run(_pixels(data, "L")[np.newaxis]) for data in digits)
     photos = [make_photo(image, seed) for seed, image in enumerate(pixels[::2])]
     photo_rows = tuple(cifar10.run(_shrink(data)[np.newaxis]) for data in photos)

@@ -6,13 +6,13 @@ import os
 from dataclasses import asdict
 from typing import Any
 
+from bench.folders import FIGURES, REPORTS
 from bench.growth import measurements
 from bench.growth.curves import draw_growth
 from bench.load import require_wrk
 from bench.machine import commit, describe_machine
-from bench.servers import ROOT
 
-REPORT, FIGURE = ROOT / "bench" / "reports" / "growth.json", ROOT / "docs" / "figures" / "growth.png"
+REPORT, FIGURE = REPORTS / "growth.json", FIGURES / "growth.png"
 
 
 def main() -> None:

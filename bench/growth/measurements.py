@@ -8,11 +8,11 @@ from typing import Any
 
 import onnx
 
+from bench.folders import MODELS, ROOT, SCRATCH
 from bench.growth.open_loop import offer, request_bytes
 from bench.load import drive
 from bench.measured_process import MeasuredProcess, free_port
-from bench.rounds import MODELS, SAMPLES, SCRATCH
-from bench.servers import ROOT, convoy
+from bench.servers import convoy
 from bench.workloads import make_workloads
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -31,7 +31,7 @@ class Service:
     """
 
     def __init__(self, cores: Sequence[int], *flags: str) -> None:
-        self.workload = make_workloads(MODELS, SAMPLES)["png"]
+        self.workload = make_workloads()["png"]
         self.bodies = self.workload.write(SCRATCH / "growth")
         port = free_port()
         command = [word.format(port=port) for word in convoy().command]

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from bench.server_process import SAMPLES, ServerProcess
+from bench.folders import SAMPLES
+from bench.server_process import ServerProcess
 
 PICTURES = {
     "cifar10": (SAMPLES / "cifar10_cat_0.png").read_bytes(),

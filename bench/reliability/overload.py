@@ -7,9 +7,10 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
+from bench.folders import SAMPLES
 from bench.load import Load, drive
 from bench.reliability.client import load, until, watch_memory
-from bench.server_process import SAMPLES, ServerProcess
+from bench.server_process import ServerProcess
 
 _SLICES: Final = 10
 _BEST_S: Final = 3

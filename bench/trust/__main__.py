@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.folders import MODELS
 from bench.server_process import ServerProcess
 from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs, of_things
 from imaging import Target
@@ -63,7 +64,7 @@ def main(place: Path, stamps: Path | None = None) -> None:
 
 
 def _target(name: str, version: str) -> Target:
-    return Target.of(OnnxClassifier.open(Path("models") / name / version / "model.onnx").metadata)
+    return Target.of(OnnxClassifier.open(MODELS / name / version / "model.onnx").metadata)
 
 
 def _measure(
