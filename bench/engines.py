@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from bench.folders import ROOT, SAMPLES
 from bench.load import drive
-from bench.measured_process import MeasuredProcess, free_port
+from bench.measured_process import MeasuredProcess
 
 _UVICORN: Final = (sys.executable, "-m", "service")
 _RAY: Final = (str(ROOT / ".venv-ray" / "bin" / "python"), "-m", "tests.cluster.ray_server", "--intra-op-threads", "1")
@@ -57,34 +57,31 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(engine: str, seconds: float) -> list[dict[str, Any]]:
     command, variables = _ENGINES[engine]
-    cores, port = sorted(os.sched_getaffinity(0)), free_port()
+    cores = sorted(os.sched_getaffinity(0))
     pictures = sorted(SAMPLES.glob("cifar10_*.png"))
     rows = []
     log = ROOT / "build" / "engines.log"
-    with MeasuredProcess(
-        (*command, "--port", str(port)), variables, cores=cores, port=port, log=log, folder=ROOT
-    ) as process:
+    with MeasuredProcess((*command, "--port", "{port}"), variables, cores=cores, log=log) as process:
         process.wait_until_ready("/predict", pictures[0].read_bytes(), _HEADERS)
         for concurrency in _CONCURRENCIES:
-            for lasts_s in (_WARM_UP_S, seconds):
-                before_s = process.cpu_s()
-                load = drive(
-                    f"http://127.0.0.1:{port}/predict",
-                    pictures,
-                    _HEADERS,
-                    concurrency=concurrency,
-                    seconds=lasts_s,
-                    cores=cores,
-                )
-                used_s = process.cpu_s() - before_s
+            load = drive(
+                process,
+                "/predict",
+                pictures,
+                _HEADERS,
+                concurrency=concurrency,
+                seconds=seconds,
+                cores=cores,
+                warm_up_s=_WARM_UP_S,
+            )
             rows.append(
                 {
                     "engine": engine,
                     "concurrency": concurrency,
-                    "requests_per_s": round(load.requests / load.duration_s, 1),
+                    "requests_per_s": round(load.requests_per_s, 1),
                     "p99_ms": load.p99_ms,
-                    "cpu_us": round(used_s / max(1, load.requests) * 1e6),
-                    "failed": load.non_2xx + load.socket_errors,
+                    "cpu_us": round(load.cpu_us),
+                    "failed": load.errors,
                 }
             )
     return rows

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
 
 from bench.deletion import Explained, report
 from bench.first_images import first_test_images
@@ -52,18 +51,17 @@ def _deletion(path: Path, count: int) -> None:
 
 def _serving(server: ServerProcess, clients: int, explained: str) -> None:
     """Measures predictions of cifar10 beside explanations of a model."""
-    url, process = server.url, psutil.Process(server.process.pid)
     shares: dict[bool, list[float]] = {False: [], True: []}  # predictions for each second of the service's CPU time
     rates: dict[bool, list[float]] = {False: [], True: []}
     tails: dict[bool, list[float]] = {False: [], True: []}
     waits_s: list[float] = []
-    _drive(url, clients)
+    _drive(server, clients)
     for _ in range(_ROUNDS):
         for explains in (False, True):
-            before_s = sum(process.cpu_times()[:2])
-            load, found_s = _explaining(url, clients, explained) if explains else (_drive(url, clients), [])
-            shares[explains].append(load.requests / (sum(process.cpu_times()[:2]) - before_s))
-            rates[explains].append(load.requests / load.duration_s)
+            before_s = server.cpu_s()  # and not the load's own: the last explanation ends after it
+            load, found_s = _explaining(server, clients, explained) if explains else (_drive(server, clients), [])
+            shares[explains].append(load.requests / (server.cpu_s() - before_s))
+            rates[explains].append(load.requests_per_s)
             tails[explains].append(load.p99_ms)
             waits_s += found_s
     ratio, rate = (
@@ -79,18 +77,18 @@ def _serving(server: ServerProcess, clients: int, explained: str) -> None:
     )
 
 
-def _drive(url: str, clients: int) -> Load:
+def _drive(server: ServerProcess, clients: int) -> Load:
     headers = {"Content-Type": "image/png"}
     cores = sorted(os.sched_getaffinity(0))
-    return drive(f"{url}/predict", [_PICTURE], headers, concurrency=clients, seconds=_ROUND_S, cores=cores)
+    return drive(server, "/predict", [_PICTURE], headers, concurrency=clients, seconds=_ROUND_S, cores=cores)
 
 
-def _explaining(url: str, clients: int, explained: str) -> tuple[Load, list[float]]:
+def _explaining(server: ServerProcess, clients: int, explained: str) -> tuple[Load, list[float]]:
     """Drives predictions while one client asks for one explanation after the other; the seconds that each took."""
     picture, waits_s, stop = _PICTURE.read_bytes(), [], threading.Event()
 
     def explain() -> None:
-        with httpx.Client(base_url=url, timeout=30) as http:
+        with httpx.Client(base_url=server.url, timeout=30) as http:
             while not stop.is_set():
                 began = time.perf_counter()
                 http.post("/explain", params={"model": explained}, content=picture).raise_for_status()
@@ -99,7 +97,7 @@ def _explaining(url: str, clients: int, explained: str) -> tuple[Load, list[floa
     thread = threading.Thread(target=explain)
     thread.start()
     try:
-        return _drive(url, clients), waits_s
+        return _drive(server, clients), waits_s
     finally:
         stop.set()
         thread.join()

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.running_server import RunningServer
+
 _SCRIPT = Path(__file__).with_name("post.lua")
 _MARK = "BENCH "
 
@@ -29,6 +31,7 @@ class Load:
         non_2xx: answers with a status that is an error.
         socket_errors: connections refused, broken or timed out.
         core_share: of a core that wrk itself used, 0 to 1: near 1, the load is what was measured.
+        cpu_us: CPU time of all processes of the server, for one request, in microseconds.
     """
 
     requests: int
@@ -38,6 +41,17 @@ class Load:
     non_2xx: int
     socket_errors: int
     core_share: float
+    cpu_us: float
+
+    @property
+    def requests_per_s(self) -> float:
+        """Answers a second, errors among them."""
+        return self.requests / self.duration_s
+
+    @property
+    def errors(self) -> int:
+        """Answers that are errors, and connections that failed."""
+        return self.non_2xx + self.socket_errors
 
 
 def require_wrk() -> str:
@@ -52,7 +66,8 @@ def require_wrk() -> str:
 
 
 def drive(
-    url: str,
+    server: RunningServer,
+    path: str,
     bodies: Sequence[Path],
     headers: Mapping[str, str],
     *,
@@ -60,17 +75,20 @@ def drive(
     seconds: float,
     cores: Sequence[int],
     threads: int = 1,
+    warm_up_s: float = 0.0,
 ) -> Load:
     """Posts bodies as fast as they are answered.
 
     Args:
-        url: to post to.
+        server: that is asked.
+        path: to post to.
         bodies: files, sent in turn.
         headers: of every request.
         concurrency: requests at once, each on a connection of its own.
         seconds: how long; wrk counts in whole ones.
         cores: that wrk may use.
         threads: of wrk; at most one a connection.
+        warm_up_s: how long the same load comes before, and is forgotten.
 
     Returns:
         What wrk counted.
@@ -78,20 +96,17 @@ def drive(
     Raises:
         LoadError: wrk failed.
     """
-    affinity = ",".join(map(str, cores))
-    command = ["taskset", "-c", affinity, "wrk", "--threads", str(threads), "--connections", str(concurrency)]
-    command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT), url]
+    options = ["--threads", str(threads), "--connections", str(concurrency), "--timeout", "10s"]
+    options += ["--script", str(_SCRIPT), f"{server.url}{path}"]
     environment = os.environ | {
         "BENCH_BODIES": "\n".join(map(str, bodies)),
         "BENCH_HEADERS": "\n".join(f"{name}: {value}" for name, value in headers.items()),
     }
-    before = _children_cpu_s()
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    used_s = _children_cpu_s() - before
-    line = next((line for line in finished.stdout.splitlines() if line.startswith(_MARK)), None)
-    if line is None:
-        raise LoadError(f"wrk failed: {finished.stderr.strip() or finished.stdout.strip()}")
-    counted = json.loads(line.removeprefix(_MARK))
+    if warm_up_s:
+        _run(options, environment, warm_up_s, cores)
+    own_before_s, server_before_s = _children_cpu_s(), server.cpu_s()
+    counted = _run(options, environment, seconds, cores)
+    own_s, server_s = _children_cpu_s() - own_before_s, server.cpu_s() - server_before_s
     duration_s = counted["duration_us"] / 1e6
     return Load(
         requests=counted["requests"],
@@ -100,8 +115,22 @@ def drive(
         p99_ms=counted["p99_us"] / 1e3,
         non_2xx=counted["refused"],
         socket_errors=counted["broken"],
-        core_share=used_s / duration_s,
+        core_share=own_s / duration_s,
+        cpu_us=1e6 * server_s / max(1, counted["requests"]),
     )
+
+
+def _run(
+    options: Sequence[str], environment: Mapping[str, str], seconds: float, cores: Sequence[int]
+) -> dict[str, int]:
+    """What wrk counted, by the names in ``post.lua``."""
+    command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "--duration", f"{max(1, round(seconds))}s", *options]
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    line = next((line for line in finished.stdout.splitlines() if line.startswith(_MARK)), None)
+    if line is None:
+        raise LoadError(f"wrk failed: {finished.stderr.strip() or finished.stdout.strip()}")
+    counted: dict[str, int] = json.loads(line.removeprefix(_MARK))
+    return counted
 
 
 def _children_cpu_s() -> float:

@@ -1,18 +1,18 @@
-"""A server as a process: started, pinned, watched and stopped, with everything that it starts in turn."""
+"""Any server as a process: pinned, timed from its start on, and stopped with everything that it starts in turn."""
 
 import contextlib
 import ctypes
 import http.client
 import os
 import socket
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import psutil
+
+from bench.running_server import RunningServer, ServerFailedError
 
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_S = 0.004
@@ -20,72 +20,34 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 
 
-class ServerFailedError(RuntimeError):
-    """A server did not start, or went away. The message ends with the last lines that it printed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """Of all processes of a server, in MiB: resident, and resident with shared pages counted once."""
-
-    rss_mib: float
-    pss_mib: float
-
-
-class MeasuredProcess:
-    """A server, from start to stop.
+class MeasuredProcess(RunningServer):
+    """A server that is told its port, and is ready when it answers.
 
     Orphans of the server become children of this process, so that none is missed and none is left.
 
     Args:
-        command: that starts it.
-        environment: added to this process's.
+        command: that starts it; ``{port}`` is filled in.
+        variables: of its environment; ``{port}`` is filled in.
         cores: that it may use.
-        port: that it listens on.
         log: what it prints.
-        folder: that it runs in.
     """
 
     def __init__(
-        self,
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        *,
-        cores: Sequence[int],
-        port: int,
-        log: Path,
-        folder: Path,
+        self, command: Sequence[str], variables: Mapping[str, str], *, cores: Sequence[int], log: Path
     ) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        self.port = port
-        self._log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as output:
-            self._started = time.perf_counter()
-            self._process = subprocess.Popen(
-                ["taskset", "-c", ",".join(map(str, cores)), *command],
-                env=os.environ | environment,
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        port = _free_port()
+        super().__init__(
+            ["taskset", "-c", ",".join(map(str, cores)), *(word.format(port=port) for word in command)],
+            {name: value.format(port=port) for name, value in variables.items()},
+            log,
+        )
+        self.url = f"http://127.0.0.1:{port}"
 
     def __enter__(self) -> Self:
         """The server, started and not yet ready."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stops it."""
-        self.stop()
-
-    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Sends one request: status, headers (names in lower case) and body of the answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with contextlib.closing(connection):
-            connection.request("POST", path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        self._started = time.perf_counter()
+        return super().__enter__()
 
     def wait_until_ready(self, path: str, body: bytes, headers: Mapping[str, str]) -> float:
         """Asks until the first good answer.
@@ -98,8 +60,8 @@ class MeasuredProcess:
         """
         last = "no connection"
         while time.perf_counter() - self._started < _START_TIMEOUT_S:
-            if self._process.poll() is not None:
-                raise ServerFailedError(f"ended with status {self._process.returncode}: {self._last_lines()}")
+            if self.process.poll() is not None:
+                raise ServerFailedError(f"ended with status {self.process.returncode}: {self._last_lines()}")
             try:
                 status, _, answer = self.post(path, body, headers)
             except (OSError, http.client.HTTPException):
@@ -116,28 +78,9 @@ class MeasuredProcess:
         children: list[psutil.Process] = psutil.Process().children(recursive=True)
         return children
 
-    def cpu_s(self) -> float:
-        """CPU seconds, user and system, that its processes have used so far."""
-        used_s = 0.0
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                used_s += times.user + times.system
-        return used_s
-
-    def memory(self) -> Memory:
-        """Memory of its processes."""
-        rss = pss = 0
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                memory = process.memory_full_info()
-                rss += memory.rss
-                pss += memory.pss
-        return Memory(round(rss / 2**20, 1), round(pss / 2**20, 1))
-
     def stop(self) -> None:
         """Ends every process of the server, gently first."""
-        self._process.terminate()
+        self.process.terminate()
         deadline = time.perf_counter() + _STOP_TIMEOUT_S
         while self.processes() and time.perf_counter() < deadline:
             self._reap()
@@ -150,16 +93,16 @@ class MeasuredProcess:
             time.sleep(0.02)
 
     def _reap(self) -> None:
-        self._process.poll()
+        self.process.poll()
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
 
     def _last_lines(self) -> str:
-        return "\n".join(self._log.read_text(errors="replace").splitlines()[-8:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
 
 
-def free_port() -> int:
+def _free_port() -> int:
     """A TCP port that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

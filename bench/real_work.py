@@ -18,7 +18,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -31,9 +31,9 @@ from bench.folders import REPORTS, ROOT, SCRATCH
 from bench.interval import median_interval
 from bench.load import drive, require_wrk
 from bench.machine import commit, describe_machine
-from bench.measured_process import MeasuredProcess, free_port
-from bench.peers.catalog import PEERS
-from bench.servers import CONVOY
+from bench.measured_process import MeasuredProcess
+from bench.peers.catalog import PEERS, Setting
+from bench.servers import CONVOY, Server, convoy, of_peer
 from bench.workloads import make_photo
 
 _FOLDER: Final = SCRATCH / "large"
@@ -105,10 +105,10 @@ def main(arguments: Sequence[str]) -> int:
         work = _ROWS[name]
         _make(work)
         bodies = _photographs(work)
-        servers = {CONVOY: _convoy(work), _WORKERS: _convoy(work, "--workers", "2")}
+        servers = {CONVOY: _convoy(work, 1), _WORKERS: _convoy(work, 2)}
         if python is not None:
-            for setting, variables in (_SETTINGS | _STAGES).items():
-                servers[f"mosec, {setting}"] = _mosec(work, python, variables)
+            peers = [_mosec(work, python, setting) for setting in (*_SETTINGS, *_STAGES)]
+            servers |= {peer.title: peer for peer in peers}
         measured: dict[str, list[dict[str, float]]] = {server: [] for server in servers}
         labels: dict[str, list[int]] = {}
         for number in range(options.rounds):
@@ -158,44 +158,34 @@ def _photographs(work: Work) -> tuple[Path, ...]:
     return tuple(made)
 
 
-def _convoy(work: Work, *flags: str) -> tuple[list[str], dict[str, str], str]:
-    command = [sys.executable, "-m", "service", "--port", "{port}", "--models-dir", str(_FOLDER / "models"), *flags]
-    return command, {}, f"/models/{work.model}/predict"
+def _convoy(work: Work, workers: int) -> Server:
+    server, path = convoy(workers=workers), f"/models/{work.model}/predict"
+    return replace(server, command=(*server.command, "--models-dir", str(_FOLDER / "models")), path=path)
 
 
-def _mosec(work: Work, python: Path, variables: Mapping[str, str]) -> tuple[list[str], dict[str, str], str]:
+def _mosec(work: Work, python: Path, setting: str) -> Server:
+    variables = (_SETTINGS | _STAGES)[setting] | {"BENCH_SIDE": str(_SIDE)}
     model = _FOLDER / "models" / work.model / "1" / "model.onnx"
-    common = {"BENCH_PORT": "{port}", "BENCH_MODEL": str(model), "BENCH_SIDE": str(_SIDE), "PYTHONPATH": str(ROOT)}
-    return [str(python), "-m", "bench.peers.mosec"], common | dict(variables), "/predict"
+    return of_peer(PEERS[0], Setting(setting, variables), python, model)
 
 
 def _measure(
-    server: tuple[list[str], dict[str, str], str], work: Work, bodies: tuple[Path, ...], seconds: float
+    server: Server, work: Work, bodies: tuple[Path, ...], seconds: float
 ) -> tuple[dict[str, float], list[int]]:
     """One server under one load: its figures, and the most probable labels of the bodies."""
-    command, variables, path = server
-    port, cores = free_port(), sorted(os.sched_getaffinity(0))
-    with MeasuredProcess(
-        [word.format(port=port) for word in command],
-        {name: value.format(port=port) for name, value in variables.items()},
-        cores=cores,
-        port=port,
-        log=_FOLDER / "server.log",
-        folder=ROOT,
-    ) as process:
+    path, cores = server.path, sorted(os.sched_getaffinity(0))
+    with MeasuredProcess(server.command, server.variables, cores=cores, log=_FOLDER / "server.log") as process:
         process.wait_until_ready(path, bodies[0].read_bytes(), _JPEG)
         labels = [next(_indices(json.loads(process.post(path, body.read_bytes(), _JPEG)[2]))) for body in bodies]
-        url = f"http://127.0.0.1:{port}{path}"
-        for length_s in (2.0, seconds):  # the first is forgotten
-            before_s = process.cpu_s()
-            load = drive(url, bodies, _JPEG, concurrency=work.concurrency, seconds=length_s, cores=cores)
-            used_s = process.cpu_s() - before_s
+        load = drive(
+            process, path, bodies, _JPEG, concurrency=work.concurrency, seconds=seconds, cores=cores, warm_up_s=2.0
+        )
         found = {
-            "requests_per_s": load.requests / load.duration_s,
+            "requests_per_s": load.requests_per_s,
             "p50_ms": load.p50_ms,
             "p99_ms": load.p99_ms,
-            "cpu_ms": used_s / max(1, load.requests) * 1e3,
-            "errors": float(load.non_2xx + load.socket_errors),
+            "cpu_ms": load.cpu_us / 1e3,
+            "errors": float(load.errors),
         }
         return {name: round(value, 3) for name, value in found.items()}, labels
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from bench.answers import WrongAnswerError, check
 from bench.folders import ROOT, SCRATCH
 from bench.load import LoadError, drive
-from bench.measured_process import MeasuredProcess, ServerFailedError, free_port
+from bench.measured_process import MeasuredProcess
 from bench.results import Cell, Results, Row, Start
+from bench.running_server import ServerFailedError
 from bench.servers import CONVOY, Server
 from bench.workloads import Workload
 
@@ -84,29 +85,24 @@ def _measure(server: Server, number: int, workloads: dict[str, Workload], plan: 
     adapted = {row.workload: server.adapt(workloads[row.workload]) for row in rows}
     everywhere = sorted(os.sched_getaffinity(0))
     alone = server.workers == 1
-    port = free_port()
-    process = MeasuredProcess(
-        [word.format(port=port) for word in server.command],
-        {name: value.format(port=port) for name, value in server.variables.items()},
-        cores=[plan.server_core] if alone else everywhere,
-        port=port,
-        log=SCRATCH / "server.log",
-        folder=ROOT,
-    )
-    with process:
+    cores = [plan.server_core] if alone else everywhere
+    with MeasuredProcess(server.command, server.variables, cores=cores, log=SCRATCH / "server.log") as process:
         ready_s, wrong = _check_answers(process, server, adapted)
         results.left_out |= wrong
         for row in rows:
             if f"{server.title}, {row.workload}" in wrong:
                 continue
             workload = adapted[row.workload]
-            url = f"http://127.0.0.1:{port}{server.path_of(workload)}"
-            bodies = workload.write(SCRATCH / server.name.replace(" ", "-"))
-            cores = [plan.load_core] if alone else everywhere
-            for seconds in (_WARM_UP_S, plan.seconds):
-                before_s = process.cpu_s()
-                load = drive(url, bodies, workload.headers, concurrency=row.concurrency, seconds=seconds, cores=cores)
-                used_s = process.cpu_s() - before_s
+            load = drive(
+                process,
+                server.path_of(workload),
+                workload.write(SCRATCH / server.name.replace(" ", "-")),
+                workload.headers,
+                concurrency=row.concurrency,
+                seconds=plan.seconds,
+                cores=[plan.load_core] if alone else everywhere,
+                warm_up_s=_WARM_UP_S,
+            )
             if not load.requests:
                 raise ServerFailedError(f"answered nothing: {row}")
             results.cells.append(
@@ -117,11 +113,11 @@ def _measure(server: Server, number: int, workloads: dict[str, Workload], plan: 
                     workload=row.workload,
                     concurrency=row.concurrency,
                     workers=row.workers,
-                    requests_per_s=round(load.requests / load.duration_s, 1),
-                    images_per_s=round(load.requests * workload.images / load.duration_s, 1),
+                    requests_per_s=round(load.requests_per_s, 1),
+                    images_per_s=round(load.requests_per_s * workload.images, 1),
                     p50_ms=load.p50_ms,
                     p99_ms=load.p99_ms,
-                    cpu_us=round(used_s / load.requests * 1e6, 1),
+                    cpu_us=round(load.cpu_us, 1),
                     non_2xx=load.non_2xx,
                     socket_errors=load.socket_errors,
                     load_core_share=round(load.core_share, 3),

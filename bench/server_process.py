@@ -11,17 +11,16 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import psutil
 
-from bench.folders import ROOT
+from bench.running_server import RunningServer, ServerFailedError
 
 _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
 
-class ServerProcess:
+class ServerProcess(RunningServer):
     """Runs ``python -m service`` on a port of its own.
 
     Args:
@@ -42,30 +41,24 @@ class ServerProcess:
         before: tuple[str, ...] = (),
         own_group: bool = False,
     ) -> None:
-        self.log = log
-        self._own_group = own_group
         command = shlex.split(os.environ.get("CONVOY_TEST_COMMAND", "")) if module == "service" else []
-        self._command = [*before, *(command or (sys.executable, "-m", module)), "--port", "0", *args]
-        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
-        self.url = ""
+        super().__init__(
+            [*before, *(command or (sys.executable, "-m", module)), "--port", "0", *args],
+            {"PYTHONUNBUFFERED": "1", **(env or {})},
+            log,
+            tells_address=True,
+            own_group=own_group,
+        )
 
     def __enter__(self) -> Self:
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                self._command,
-                cwd=ROOT,
-                env=self._env,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                text=True,
-                process_group=0 if self._own_group else None,
-            )
+        """The service, listening."""
+        super().__enter__()
         assert self.process.stdout is not None
         for line in self.process.stdout:  # ends when the process does
             if found := _ADDRESS.search(line):
                 self.url = found[0]
                 return self
-        raise RuntimeError(f"the service did not start:\n{self.log.read_text()}")
+        raise ServerFailedError(f"the service did not start:\n{self.log.read_text()}")
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes, where there are several."""
@@ -82,10 +75,3 @@ class ServerProcess:
             self.process.kill()
             self.process.wait()
             raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-        if self.process.stdout is not None:
-            self.process.stdout.close()

@@ -86,12 +86,12 @@ def empty() -> Server:
     return Server(EMPTY, "uvicorn, uvloop, httptools", command, answers=False)
 
 
-def of_peer(peer: Peer, setting: Setting, python: Path) -> Server:
-    """A peer with one of its settings, in its environment."""
+def of_peer(peer: Peer, setting: Setting, python: Path, model: Path | None = None) -> Server:
+    """A peer with one of its settings, in its environment; the model is CIFAR-10's default version or a file."""
     variables = {
         "BENCH_PORT": "{port}",
         "BENCH_WORKERS": str(setting.workers),
-        "BENCH_MODEL": str(default_file("cifar10")),
+        "BENCH_MODEL": str(model or default_file("cifar10")),
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONPATH": str(ROOT),
     }

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import servers
-from bench.folders import ROOT, SCRATCH
+from bench.folders import SCRATCH
 from bench.load import Load, LoadError, drive
 from bench.machine import commit
-from bench.measured_process import MeasuredProcess, free_port
+from bench.measured_process import MeasuredProcess
 from bench.workloads import make_workloads
 
 _SAMPLES_PER_S = 500
@@ -77,22 +77,26 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
     workload = make_workloads()["png"]
     bodies = workload.write(SCRATCH / "profile")
     cores = sorted(os.sched_getaffinity(0))
-    server, port = servers.convoy(), free_port()
-    command = [word.format(port=port) for word in server.command]
-    with MeasuredProcess(command, {}, cores=cores[:1], port=port, log=SCRATCH / "server.log", folder=ROOT) as process:
-        url = f"http://127.0.0.1:{port}{server.path_of(workload)}"
-        process.wait_until_ready(server.path_of(workload), workload.bodies[0], workload.headers)
+    server = servers.convoy()
+    endpoint = server.path_of(workload)
+    with MeasuredProcess(server.command, {}, cores=cores[:1], log=SCRATCH / "server.log") as process:
+        process.wait_until_ready(endpoint, workload.bodies[0], workload.headers)
 
         def load(length_s: float) -> Load:
             return drive(
-                url, bodies, workload.headers, concurrency=concurrency, seconds=length_s, cores=cores[1:2] or cores
+                process,
+                endpoint,
+                bodies,
+                workload.headers,
+                concurrency=concurrency,
+                seconds=length_s,
+                cores=cores[1:2] or cores,
             )
 
         load(1)
-        before, before_s = _metrics(port), process.cpu_s()
+        before = _metrics(process.url)
         undisturbed = load(seconds)
-        cpu_us = (process.cpu_s() - before_s) / undisturbed.requests * 1e6
-        means = _means_us(before, _metrics(port))
+        means = _means_us(before, _metrics(process.url))
         recording = SCRATCH / "profile.raw"
         options = [
             "record",
@@ -110,7 +114,7 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
             _, said = sampler.communicate(timeout=60)
         if sampler.returncode != 0:
             raise LoadError(f"py-spy failed (it may need sudo): {said.strip()}")
-    _write(path, read_profile(recording.read_text()), undisturbed, cpu_us=cpu_us, means=means, concurrency=concurrency)
+    _write(path, read_profile(recording.read_text()), undisturbed, means=means, concurrency=concurrency)
 
 
 def read_profile(raw: str) -> Profile:
@@ -146,9 +150,9 @@ def _stage(names: list[str]) -> str:
     return _REST
 
 
-def _metrics(port: int) -> dict[str, float]:
+def _metrics(url: str) -> dict[str, float]:
     """Every sample of /metrics, summed over its labels."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=10) as answer:
         lines = [line for line in answer.read().decode().splitlines() if line and not line.startswith("#")]
     sums: dict[str, float] = {}
     for line in lines:
@@ -168,15 +172,13 @@ def _means_us(before: Mapping[str, float], after: Mapping[str, float]) -> dict[s
     return means
 
 
-def _write(
-    path: Path, found: Profile, load: Load, *, cpu_us: float, means: Mapping[str, float], concurrency: int
-) -> None:
-    total = found.stages.total()
+def _write(path: Path, found: Profile, load: Load, *, means: Mapping[str, float], concurrency: int) -> None:
+    total, cpu_us = found.stages.total(), load.cpu_us
     if not total:
         raise LoadError("py-spy saw nothing of the service")
     head = (
         f"# Where the time of a request goes\n\nOne 32x32 PNG per request, {concurrency} at once, server on one core, "
-        f"commit {commit()}: {load.requests / load.duration_s:,.0f} requests/s, p50 {load.p50_ms:.2f} ms, "
+        f"commit {commit()}: {load.requests_per_s:,.0f} requests/s, p50 {load.p50_ms:.2f} ms, "
         f"p99 {load.p99_ms:.2f} ms, {cpu_us:.0f} us of CPU time a request. {total:,} samples of py-spy."
     )
     stages = [f"| {stage} | {n / total:.1%} | {n / total * cpu_us:.1f} |" for stage, n in found.stages.most_common()]
@@ -196,7 +198,7 @@ def _write(
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n\n".join(blocks) + "\n")
-    document = {"cpu_us": cpu_us, "requests_per_s": load.requests / load.duration_s, "means": means}
+    document = {"cpu_us": cpu_us, "requests_per_s": load.requests_per_s, "means": means}
     document |= {"stages": dict(found.stages.most_common()), "functions": dict(found.functions.most_common())}
     path.with_suffix(".json").write_text(json.dumps(document, indent=2) + "\n")
     print(path.read_text())

@@ -86,7 +86,7 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
             device.watching() as gpu,
         ):
             report[module] = [
-                asdict(load) for load in _loads(options, process.url, f"/models/{name}/versions/{version}", shape)
+                asdict(load) for load in _loads(options, process, f"/models/{name}/versions/{version}", shape)
             ]
         report[f"{module}_gpu"] = gpu
     return report
@@ -99,17 +99,19 @@ def _test_images(options: argparse.Namespace, name: str) -> tuple[NDArray[np.uin
     return test.pixels, test.classes
 
 
-def _loads(options: argparse.Namespace, url: str, model: str, shape: tuple[int, int, int]) -> list[served.Load]:
-    path, seconds = f"{model}/predict", options.seconds
+def _loads(
+    options: argparse.Namespace, server: ServerProcess, model: str, shape: tuple[int, int, int]
+) -> list[served.Load]:
+    path, seconds, picture = f"{model}/predict", options.seconds, served.png(shape)
     loads = [
-        served.load(url, path, served.png(shape), "image/png", what="PNG", images=1, concurrency=count, seconds=seconds)
+        served.load(server, path, picture, "image/png", what="PNG", images=1, concurrency=count, seconds=seconds)
         for count in options.concurrency
     ]
     bulk = served.npy(shape, options.images)
     concurrency = max(2, 2 * options.workers)
     loads.append(
         served.load(
-            url,
+            server,
             path,
             bulk,
             "application/x-npy",

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bench.load import drive
+from bench.running_server import RunningServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,20 @@ def npy(shape: tuple[int, int, int], images: int) -> bytes:
 
 
 def load(
-    url: str, path: str, body: bytes, kind: str, *, what: str, images: int, concurrency: int, seconds: float
+    server: RunningServer,
+    path: str,
+    body: bytes,
+    kind: str,
+    *,
+    what: str,
+    images: int,
+    concurrency: int,
+    seconds: float,
 ) -> Load:
     """Sends the same body again and again, by wrk: a client in Python is slower than a GPU.
 
     Args:
-        url: of the service.
+        server: the service.
         path: of the endpoint.
         body: of each request.
         kind: its content type; bulk is answered in it too.
@@ -71,9 +80,16 @@ def load(
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "body"
         file.write_bytes(body)
-        for length_s in (min(1.0, seconds), seconds):  # the first is forgotten
-            found = drive(
-                f"{url}{path}", [file], headers, concurrency=concurrency, seconds=length_s, cores=cores, threads=threads
-            )
+        found = drive(
+            server,
+            path,
+            [file],
+            headers,
+            concurrency=concurrency,
+            seconds=seconds,
+            cores=cores,
+            threads=threads,
+            warm_up_s=min(1.0, seconds),
+        )
     rate = (found.requests - found.non_2xx) / found.duration_s
-    return Load(what, concurrency, rate, rate * images, found.p50_ms, found.p99_ms, found.non_2xx + found.socket_errors)
+    return Load(what, concurrency, rate, rate * images, found.p50_ms, found.p99_ms, found.errors)

@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Self
 
 import onnx
 
-from bench.folders import MODELS, ROOT, SCRATCH
+from bench.folders import MODELS, SCRATCH
 from bench.growth.open_loop import offer, request_bytes
 from bench.load import drive
-from bench.measured_process import MeasuredProcess, free_port
+from bench.measured_process import MeasuredProcess
 from bench.servers import convoy
 from bench.workloads import make_workloads
 
@@ -22,7 +22,7 @@ Point = dict[str, Any]
 _PARTS = {"p50_ms": 0.5, "p99_ms": 0.99, "p999_ms": 0.999}
 
 
-class Service:
+class Service(MeasuredProcess):
     """The service, started for one measurement.
 
     Args:
@@ -33,32 +33,25 @@ class Service:
     def __init__(self, cores: Sequence[int], *flags: str) -> None:
         self.workload = make_workloads()["png"]
         self.bodies = self.workload.write(SCRATCH / "growth")
-        port = free_port()
-        command = [word.format(port=port) for word in convoy().command]
-        log = SCRATCH / "growth" / "server.log"
-        self.process = MeasuredProcess([*command, *flags], {}, cores=cores, port=port, log=log, folder=ROOT)
-        self.start_s = self.process.wait_until_ready("/predict", self.workload.bodies[0], self.workload.headers)
+        super().__init__([*convoy().command, *flags], {}, cores=cores, log=SCRATCH / "growth" / "server.log")
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> Self:
         """The service, ready."""
+        super().__enter__()
+        self.start_s = self.wait_until_ready("/predict", self.workload.bodies[0], self.workload.headers)
         return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stops it."""
-        self.process.stop()
 
     def closed(self, connections: int, seconds: float, cores: Sequence[int], path: str = "/predict") -> Point:
         """Load by wrk: each connection sends its next request when its answer has come."""
-        url = f"http://127.0.0.1:{self.process.port}{path}"
-        cpu_s = self.process.cpu_s()
-        load = drive(url, self.bodies, self.workload.headers, concurrency=connections, seconds=seconds, cores=cores)
+        headers = self.workload.headers
+        load = drive(self, path, self.bodies, headers, concurrency=connections, seconds=seconds, cores=cores)
         return {
-            "requests_per_s": load.requests / load.duration_s,
+            "requests_per_s": load.requests_per_s,
             "p50_ms": load.p50_ms,
             "p99_ms": load.p99_ms,
-            "errors": load.non_2xx + load.socket_errors,
-            "cpu_us": 1e6 * (self.process.cpu_s() - cpu_s) / max(1, load.requests),
-            "pss_mib": self.process.memory().pss_mib,
+            "errors": load.errors,
+            "cpu_us": load.cpu_us,
+            "pss_mib": self.memory().pss_mib,
         }
 
 
@@ -75,7 +68,7 @@ def grow_load(rounds: int, seconds: float, server_core: int, load_core: int) -> 
             capacity = service.closed(64, seconds, [load_core])["requests_per_s"]
             capacities.append(capacity)
             for share in SHARES:
-                load = offer(service.process.port, requests, rate=share * capacity, seconds=seconds, seed=100 * number)
+                load = offer(service.address[1], requests, rate=share * capacity, seconds=seconds, seed=100 * number)
                 ordered = sorted(load.latencies_s)
                 points[share].append(
                     {name: 1e3 * ordered[int(part * (len(ordered) - 1))] for name, part in _PARTS.items()}
@@ -106,7 +99,7 @@ def grow_models(rounds: int, seconds: float, server_core: int, load_core: int) -
             pass  # the files are known from now on
         for _ in range(rounds):
             with Service([server_core], *flags) as service:
-                idle = service.process.memory().pss_mib
+                idle = service.memory().pss_mib
                 one = service.closed(16, seconds, [load_core])
                 last = service.closed(16, seconds, [load_core], f"/models/{names[-1]}/predict")
                 points[count].append(

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -26,21 +25,19 @@ async def batches(log: Path, seconds: float, clients: int) -> dict[str, object]:
     """
     counts = Counter[str]()
     with ServerProcess(log, "--queue-capacity", _CAPACITY) as process:
-        url, going = urlsplit(process.url), until(seconds)
-        address = str(url.hostname), int(url.port or 0)
+        going = until(seconds)
 
         async def run(seed: int) -> None:
             source = random.Random(seed)
             while going():
-                client = Client(
-                    address, "cifar10", counts, _request(source.randint(1, _MOST_IMAGES)), b'"predictions":['
-                )
+                request = _request(source.randint(1, _MOST_IMAGES))
+                client = Client(process.address, "cifar10", counts, request, b'"predictions":[')
                 for _ in range(10):
                     await client.ask()
                 client.close()
 
         memory, *_ = await asyncio.gather(
-            watch_memory(process.process.pid, seconds / _SAMPLES, going), *(run(seed) for seed in range(clients))
+            watch_memory(process, seconds / _SAMPLES, going), *(run(seed) for seed in range(clients))
         )
         status = process.stop()
     return {"outcomes": dict(counts), "memory_mib_at_s": memory, "exit": status}

@@ -4,9 +4,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
-from urllib.parse import urlsplit
-
-import psutil
 
 from bench.folders import SAMPLES
 from bench.server_process import ServerProcess
@@ -83,11 +80,10 @@ async def load(
     process: ServerProcess, model: str, clients: int, goes_on: Callable[[], bool], seconds: list[float] | None = None
 ) -> Counter[str]:
     """A closed loop of clients that ignore Retry-After; returns what became of their requests."""
-    address = urlsplit(process.url)
     counts: Counter[str] = Counter()
 
     async def run() -> None:
-        client = Client((str(address.hostname), int(address.port or 0)), model, counts)
+        client = Client(process.address, model, counts)
         while goes_on():
             answered_s = await client.ask()
             if answered_s is not None and seconds is not None:
@@ -99,18 +95,11 @@ async def load(
     return counts
 
 
-def memory_mib(pid: int) -> float:
-    """Resident memory of a process and its children."""
-    root = psutil.Process(pid)
-    rss = sum(process.memory_info().rss for process in (root, *root.children(recursive=True)))
-    return float(rss) / (1 << 20)
-
-
-async def watch_memory(pid: int, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:
+async def watch_memory(process: ServerProcess, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:
     """[seconds, MiB], again and again."""
     started, samples = time.monotonic(), []
     while goes_on():
-        samples.append([round(time.monotonic() - started), round(memory_mib(pid))])
+        samples.append([round(time.monotonic() - started), round(process.memory().rss_mib)])
         await asyncio.sleep(every_s)
     return samples
 

@@ -17,14 +17,13 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import grpc
 import numpy as np
 import psutil
 from PIL import Image
 
-from bench.reliability.client import PICTURES, load, memory_mib, until
+from bench.reliability.client import PICTURES, load, until
 from bench.server_process import ServerProcess
 from service.grpc.open_inference_pb2 import ModelInferRequest
 
@@ -52,15 +51,13 @@ async def fuzz(log: Path, seconds: float, clients: int, seed: int) -> dict[str, 
     """
     answers, failures = Counter[str](), list[str]()
     with ServerProcess(log, "--grpc-port", "0") as process:
-        going = until(seconds)
-        address = urlsplit(process.url)
-        where = str(address.hostname), int(address.port or 0)
+        where, going = process.address, until(seconds)
         channel = grpc.aio.insecure_channel(f"{where[0]}:{_grpc_port(log)}")
         watched: list[tuple[int, int, int]] = []
         ordinary = asyncio.ensure_future(load(process, "cifar10", _ORDINARY, going))
         await asyncio.gather(
             ordinary,
-            _watch(process.process.pid, seconds / _SAMPLES, going, watched),
+            _watch(process, seconds / _SAMPLES, going, watched),
             *(_over_http(where, random.Random(seed + n), going, answers, failures) for n in range(clients)),
             *(_over_grpc(channel, random.Random(-seed - n), going, answers, failures) for n in range(clients // 2)),
         )
@@ -85,10 +82,12 @@ def _grpc_port(log: Path) -> int:
     raise RuntimeError(f"no port of gRPC in\n{log.read_text()}")
 
 
-async def _watch(pid: int, every_s: float, goes_on: Callable[[], bool], seen: list[tuple[int, int, int]]) -> None:
-    process = psutil.Process(pid)
+async def _watch(
+    server: ServerProcess, every_s: float, goes_on: Callable[[], bool], seen: list[tuple[int, int, int]]
+) -> None:
+    process = psutil.Process(server.process.pid)
     while goes_on():
-        seen.append((round(memory_mib(pid)), process.num_threads(), process.num_fds()))
+        seen.append((round(server.memory().rss_mib), process.num_threads(), process.num_fds()))
         await asyncio.sleep(every_s)
 
 

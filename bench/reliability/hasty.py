@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -30,11 +29,9 @@ async def hasty(log: Path, requests: int) -> dict[str, object]:
     """
     ordinary, by_header, by_parameter = Counter[str](), Counter[str](), Counter[str]()
     with ServerProcess(log) as process:
-        url = urlsplit(process.url)
-        address = str(url.hostname), int(url.port or 0)
 
         async def run(counts: Counter[str], request: bytes | None = None, answer: bytes | None = None) -> None:
-            client = Client(address, _MODEL, counts, request, answer)
+            client = Client(process.address, _MODEL, counts, request, answer)
             while ordinary.total() < requests:
                 await client.ask()
             client.close()

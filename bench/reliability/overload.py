@@ -27,16 +27,21 @@ async def overload(log: Path, seconds: float, clients: int) -> dict[str, object]
     os.sched_setaffinity(0, cores[:1])  # inherited by the service
     with ServerProcess(log, "--queue-capacity", "64", "--max-images-per-request", "64") as process:
         os.sched_setaffinity(0, cores[1:] or cores)
-        url = f"{process.url}/models/cifar10/predict"
 
         def flood(concurrency: int, length_s: float) -> Load:
-            picture = [SAMPLES / "cifar10_cat_0.png"]
-            headers = {"Content-Type": "image/png"}
-            return drive(url, picture, headers, concurrency=concurrency, seconds=length_s, cores=cores[1:] or cores)
+            return drive(
+                process,
+                "/models/cifar10/predict",
+                [SAMPLES / "cifar10_cat_0.png"],
+                {"Content-Type": "image/png"},
+                concurrency=concurrency,
+                seconds=length_s,
+                cores=cores[1:] or cores,
+            )
 
         flood(clients, _BEST_S)
         whole_s = seconds + _SLICES * _BEST_S
-        watching = asyncio.create_task(watch_memory(process.process.pid, max(1.0, whole_s / 20), until(whole_s)))
+        watching = asyncio.create_task(watch_memory(process, max(1.0, whole_s / 20), until(whole_s)))
         best, floods, beside = [], [], list[float]()
         other: Counter[str] = Counter()
         for _ in range(_SLICES):
@@ -48,7 +53,7 @@ async def overload(log: Path, seconds: float, clients: int) -> dict[str, object]
             floods.append((flooded, counts["accepted"]))
             other += counts
         memory = await watching
-    best_per_s = [run.requests / run.duration_s for run in best]
+    best_per_s = [run.requests_per_s for run in best]
     served_per_s = [(run.requests - run.non_2xx + accepted) / run.duration_s for run, accepted in floods]
     offered, refused = sum(run.requests for run, _ in floods), sum(run.non_2xx for run, _ in floods)
     return {

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bench.reliability.client import PICTURES, Client, load, until, watch_memory
 from bench.reliability.hasty import hasty_request
@@ -88,11 +87,9 @@ async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
     A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
     """
     with ServerProcess(log, "--workers", "2") as process:
-        pid, going, faults, hasty = process.process.pid, until(seconds), Counter[str](), Counter[str]()
-        address = urlsplit(process.url)
-        where = (str(address.hostname), int(address.port or 0))
+        where, going, faults, hasty = process.address, until(seconds), Counter[str](), Counter[str]()
         loads = asyncio.gather(load(process, "cifar10", clients, going), load(process, "mnist", 2, going))
-        memory = asyncio.ensure_future(watch_memory(pid, seconds / 10, going))
+        memory = asyncio.ensure_future(watch_memory(process, seconds / 10, going))
         await asyncio.gather(
             loads,
             memory,

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
-from urllib.parse import urlsplit
 
 from bench.reliability.hostile_bodies import HeavyRequest, heavy_requests
 from bench.reliability.hostile_pictures.requests import picture_requests
@@ -31,8 +30,7 @@ def stops(log: Path) -> dict[str, object]:
     """
     rows: dict[str, dict[str, Any]] = {}
     with ServerProcess(log) as process:
-        address = urlsplit(process.url)
-        host, port = str(address.hostname), int(address.port or 0)
+        host, port = process.address
         with LivenessProbe(host, port) as probe:
             idle_s = []
             for _ in range(4 * _TIMES):
