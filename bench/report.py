@@ -3,17 +3,17 @@
 It is a summary. Every measurement of every round and setting stands in the JSON beside it.
 """
 
-import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 from bench.charts import draw_charts
+from bench.grid import grid
 from bench.peers.catalog import PEERS
 from bench.results import Results, Row
 from bench.servers import CONVOY
 from bench.targets import best_setting, ours, rate, verdicts
+from bench.verdict import table
 
 _HEADS: Final = {
     "png": "PNG",
@@ -23,7 +23,6 @@ _HEADS: Final = {
     "bulk": "bulk",
     "oip": "bulk, v2",
 }
-_NUMBER = re.compile(r"[\d,.]* *$")
 _METHOD = """\
 In each round every server is started on one core, its answers to every body are compared with ONNX Runtime's own, and
 then wrk loads it from another core, {seconds:g} s a measurement. Rows with two workers run unpinned, beside the load.
@@ -43,7 +42,7 @@ def write_report(results: Results, path: Path) -> None:
         path: of the results; the page gets its name.
     """
     charts = draw_charts(results, path.with_suffix(""))
-    blocks = [_head(results, path), _targets(results)]
+    blocks = [_head(results, path), table(verdicts(results))]
     blocks += [f"![{chart.stem}]({chart.name})" for chart in charts]
     blocks += [_comparison(results), _in_process(results), _starts(results), _left_out(results), _method(results)]
     path.with_suffix(".md").write_text("\n\n".join(block.strip() for block in blocks if block) + "\n")
@@ -65,13 +64,6 @@ def _has_peers(results: Results) -> bool:
     return any(peer.name in results.about["versions"] for peer in PEERS)
 
 
-def _targets(results: Results) -> str:
-    rows = [
-        (verdict.what, verdict.against, verdict.to_reach, verdict.reached, verdict.met) for verdict in verdicts(results)
-    ]
-    return "## Targets\n\n" + _grid(("what", "against", "to reach", "reached", "met"), rows)
-
-
 def _comparison(results: Results) -> str:
     """Images a second of Convoy, and how many times those of each peer at its best setting that is."""
     rows = [row for row in results.rows() if results.cells_of(*ours(row))]
@@ -91,7 +83,7 @@ def _comparison(results: Results) -> str:
         if _has_peers(results)
         else "The number is the concurrency."
     )
-    return f"## Images a second\n\n{text}\n\n" + _grid(("", *map(_title, rows)), lines)
+    return f"## Images a second\n\n{text}\n\n" + grid(("", *map(_title, rows)), lines)
 
 
 def _title(row: Row) -> str:
@@ -128,7 +120,7 @@ def _starts(results: Results) -> str:
         )
         rows.append((name, *figures))
     text = "From the start of the process to the first right answer; memory of all processes after the load."
-    return f"## Start and memory\n\n{text}\n\n" + _grid(("server", "ready s", "RSS MiB", "processes"), rows)
+    return f"## Start and memory\n\n{text}\n\n" + grid(("server", "ready s", "RSS MiB", "processes"), rows)
 
 
 def _left_out(results: Results) -> str:
@@ -140,19 +132,3 @@ def _left_out(results: Results) -> str:
 
 def _method(results: Results) -> str:
     return "## How it was measured\n\n" + _METHOD.format(seconds=results.about["seconds"])
-
-
-def _grid(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; columns of numbers stand to the right."""
-
-    def lines() -> Iterator[str]:
-        yield f"| {' | '.join(names)} |"
-        right = [
-            any(row[place] for row in rows) and all(_NUMBER.match(row[place]) for row in rows)
-            for place in range(len(names))
-        ]
-        yield f"|{'|'.join(' ---: ' if to_right else ' --- ' for to_right in right)}|"
-        for row in rows:
-            yield f"| {' | '.join(row)} |"
-
-    return "\n".join(lines())

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from bench import servers
 from bench.folders import SCRATCH
+from bench.grid import grid
 from bench.load import Load, LoadError, drive
 from bench.machine import commit
 from bench.measured_process import MeasuredProcess
@@ -181,20 +182,19 @@ def _write(path: Path, found: Profile, load: Load, *, means: Mapping[str, float]
         f"commit {commit()}: {load.requests_per_s:,.0f} requests/s, p50 {load.p50_ms:.2f} ms, "
         f"p99 {load.p99_ms:.2f} ms, {cpu_us:.0f} us of CPU time a request. {total:,} samples of py-spy."
     )
-    stages = [f"| {stage} | {n / total:.1%} | {n / total * cpu_us:.1f} |" for stage, n in found.stages.most_common()]
+    stages = [(stage, f"{n / total:.1%}", f"{n / total * cpu_us:.1f}") for stage, n in found.stages.most_common()]
     functions = [
-        f"| `{name}` | {n / total:.1%} | {found.callers[name] / total:.1%} | {n / total * cpu_us:.1f} |"
+        (f"`{name}`", f"{n / total:.1%}", f"{found.callers[name] / total:.1%}", f"{n / total * cpu_us:.1f}")
         for name, n in found.functions.most_common(_FUNCTIONS)
     ]
-    measured = [f"| {name} | {value:,.1f} |" for name, value in means.items()]
+    measured = [(name, f"{value:,.1f}") for name, value in means.items()]
     blocks = [
         head,
-        "## By stage\n\n| stage | share | us a request |\n| --- | ---: | ---: |\n" + "\n".join(stages),
-        "## By function\n\n| function | itself | with callees | us a request |\n| --- | ---: | ---: | ---: |\n"
-        + "\n".join(functions),
+        "## By stage\n\n" + grid(("stage", "share", "us a request"), stages),
+        "## By function\n\n" + grid(("function", "itself", "with callees", "us a request"), functions),
         "## As the service counts\n\nMeans of the histograms of `/metrics` over the undisturbed part: microseconds, "
         "or images. A batch's requests wait for each other, so these times are wall time, not shares.\n\n"
-        "| histogram | mean |\n| --- | ---: |\n" + "\n".join(measured),
+        + grid(("histogram", "mean"), measured),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n\n".join(blocks) + "\n")

@@ -1,14 +1,12 @@
-"""What the service is to reach, and whether the rounds decide that it did: the table of a report."""
+"""What the service is to reach on a CPU, and how much of it was measured."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Iterator
 from typing import Final
 
-from bench.interval import median_interval
 from bench.peers.catalog import PEERS
 from bench.results import Cell, Results, Row
 from bench.servers import CONVOY
+from bench.verdict import Verdict
 
 _NAMES: Final = {peer.name for peer in PEERS}
 _HELPED: Final = {(peer.name, setting.name) for peer in PEERS for setting in peer.settings if setting.same_decoder}
@@ -28,56 +26,6 @@ _P50_MS: Final = 0.35
 _ADDED_CPU_US: Final = 40.0
 _READY_S: Final = 0.8
 _MEMORY_MIB: Final = 110.0
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One target.
-
-    Attributes:
-        what: is measured.
-        against: what.
-        wanted: the bound.
-        is_least: whether more is better.
-        values: one a round.
-        unit: of them; ``times`` for ratios.
-    """
-
-    what: str
-    against: str
-    wanted: float
-    is_least: bool
-    values: Sequence[float]
-    unit: str
-
-    @property
-    def to_reach(self) -> str:
-        """The bound in words."""
-        return f"{'>=' if self.is_least else '<='} {self._text(self.wanted)} {self.unit}"
-
-    @property
-    def reached(self) -> str:
-        """The median in words, and its interval where there is one."""
-        interval = median_interval(self.values)
-        text = self._text(median(self.values))
-        return text if interval is None else f"{text} ({self._text(interval[0])} to {self._text(interval[1])})"
-
-    @property
-    def met(self) -> str:
-        """Whether the whole interval is on the right side of the bound, or on the wrong one, or neither."""
-        interval = median_interval(self.values)
-        if interval is None:
-            return "too few rounds"
-        worst, best = interval if self.is_least else interval[::-1]
-        if self._is_within(worst):
-            return "yes"
-        return "undecided" if self._is_within(best) else "**no**"
-
-    def _is_within(self, value: float) -> bool:
-        return value >= self.wanted if self.is_least else value <= self.wanted
-
-    def _text(self, value: float) -> str:
-        return f"{value:,.0f}" if self.unit in ("us", "MiB") else f"{value:.2f}"
 
 
 def describe(row: Row) -> str:

@@ -17,6 +17,7 @@ from bench.first_images import first_test_images
 from bench.gpu import device, raw, served, targets
 from bench.load import LoadError, require_wrk
 from bench.server_process import ServerProcess
+from bench.verdict import table
 from service.errors import ConvoyError
 from service.inference import Provider, choose_provider
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
@@ -132,7 +133,7 @@ def _markdown(report: dict[str, Any]) -> str:
     lines += [
         f"- parity with the CPU: largest difference {parity['largest_difference']:.1e}, {alike}",
         "",
-        *targets.table(report),
+        table(targets.verdicts(report)),
         "",
         "## The session alone, images/s",
         "",

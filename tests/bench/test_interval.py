@@ -6,7 +6,7 @@ from statistics import median
 import pytest
 
 from bench.interval import median_interval
-from bench.targets import Verdict
+from bench.verdict import Verdict
 
 
 @pytest.mark.parametrize(
