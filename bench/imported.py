@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 
 from bench.folders import REPORTS, SAMPLES
+from bench.foreign_networks import CLASSES, write_labels, write_network
 from bench.machine import describe_machine
 from bench.server_process import ServerProcess
 
@@ -54,9 +55,7 @@ def measure_row(source: str, path: Path, words: str, classes: int | None, folder
     """Imports one source, starts a service, and asks it once."""
     command = [sys.executable, "-m", "convoy", "import", str(path), "--name", "own", "--out", str(folder / "models")]
     if classes is not None:
-        labels = folder / "labels.txt"
-        labels.write_text("\n".join(f"kind {index}" for index in range(classes)))
-        command += ["--labels", str(labels)]
+        command += ["--labels", str(write_labels(folder / "labels.txt", classes))]
     begin = time.monotonic()
     done = subprocess.run([*command, *words.split()], capture_output=True, text=True, check=False)
     if done.returncode:
@@ -113,8 +112,6 @@ def _keras_sources(folder: Path) -> Iterator[tuple[str, Path, str, int | None]]:
 
 
 def _onnx_sources(folder: Path) -> Iterator[tuple[str, Path, str, int | None]]:
-    from tests.training.importing.networks import CLASSES, write_network  # noqa: PLC0415
-
     small = "--preprocessing imagenet --resize shortest-edge:20 --crop 16"
     yield "ONNX, NCHW, open batch", write_network(folder / "open.onnx"), small, CLASSES
     yield "ONNX, fixed batch of 1", write_network(folder / "fixed.onnx", batch=1), small, CLASSES

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from tests.training.importing.networks import write_labels
+from bench.foreign_networks import write_labels
 from training.cli import main
 from training.onnx_classifier import OnnxClassifier
 

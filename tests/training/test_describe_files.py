@@ -12,8 +12,8 @@ from keras import layers
 from onnx import TensorProto, helper
 from PIL import Image
 
+from bench.foreign_networks import write_network
 from tests.process import ROOT
-from tests.training.importing.networks import write_network
 from training import scores
 from training.cli import main
 from training.data.dataset import LabelledImages

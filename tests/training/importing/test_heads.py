@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.training.importing.networks import write_labels, write_network
+from bench.foreign_networks import write_labels, write_network
 from training.cli import main
 from training.onnx_classifier import OnnxClassifier
 

@@ -15,8 +15,8 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from bench.foreign_networks import write_labels
 from contract import ModelMetadata
-from tests.training.importing.networks import write_labels
 from training.cli import main
 
 pytestmark = [

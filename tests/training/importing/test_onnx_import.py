@@ -11,8 +11,8 @@ import pytest
 from onnx import helper
 from PIL import Image
 
+from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
-from tests.training.importing.networks import CLASSES, write_labels, write_network
 from training.cli import main
 
 RULES = ("--preprocessing", "imagenet", "--resize", "shortest-edge:20", "--crop", "16")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from bench.foreign_networks import CLASSES, write_network
 from contract import ModelMetadata
-from tests.training.importing.networks import CLASSES, write_network
 from training.cli import main
 from training.errors import ImportRefusedError
 from training.importing.preprocessing import Preprocessing

@@ -5,8 +5,8 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
+from bench.foreign_networks import write_labels, write_network
 from contract import ModelMetadata
-from tests.training.importing.networks import write_labels, write_network
 from training.cli import main
 from training.importing.sidecars.text_format import TextFormatError, parse
 

@@ -1,4 +1,4 @@
-"""Small foreign ONNX files, made as other people's exporters make them."""
+"""Small foreign ONNX files, made as other people's exporters make them. Tests and benchmarks import them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +31,24 @@ def write_network(
 ) -> Path:
     """A convolution, global pooling and one dense layer with random weights, so that every pixel value matters.
 
-    ``tail`` are nodes that take ``logits``, and ``answers`` type and shape of what the last one makes.
+    Args:
+        path: of the file.
+        layout: of the input, ``NCHW`` or ``NHWC``.
+        dtype: of the input.
+        batch: size of it, or the name of an open one.
+        sides: height and width.
+        head: the last layer: ``logits``, ``softmax`` or ``sigmoid``.
+        classes: how many.
+        opset: version of ONNX's operators.
+        metadata: of the file.
+        front: nodes before the network, from ``x`` on.
+        constants: further ones, for these nodes.
+        outputs: further ones, of 8 features.
+        tail: nodes that take ``logits``.
+        answers: type and shape of what the last of these makes.
+
+    Returns:
+        The path.
     """
     rng = np.random.default_rng(7)
     kind = np.dtype(dtype)
