@@ -1,34 +1,25 @@
 """What the figures were measured on, and how busy its GPU was."""
 
-import platform
 import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 
+from bench.machine import describe_machine
 from service.inference.runtime import onnxruntime
-from service.workers.cores import available_cores
 
 _QUERY = "utilization.gpu,memory.used"
 
 
 def describe() -> dict[str, str]:
     """Hardware, driver and versions."""
-    processor = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if "model name" in line
-        ),
-        platform.machine(),
-    )
+    machine = describe_machine()
     return {
         "GPU": _smi("name,driver_version,memory.total") or "none",
-        "CPU": f"{processor}, {available_cores()} cores that this process may use",
-        "versions": f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}"
+        "CPU": f"{machine.cpu}, {machine.cores} cores that this process may use",
+        "versions": f"Python {machine.python}, onnxruntime {onnxruntime.__version__}"
         f" (CUDA {onnxruntime.cuda_version or 'none'}), numpy {np.__version__}",
     }
 
