@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bench.folders import MODELS, SAMPLES
+from bench.request_bytes import npy_bytes
 from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
 
 Pixels = NDArray[np.uint8]
@@ -120,7 +121,7 @@ def make_workloads() -> dict[str, Workload]:
         Workload(
             "bulk",
             f"{BULK_IMAGES} images of pixels, npy",
-            (_npy(bulk),),
+            (npy_bytes(bulk),),
             {"Content-Type": npy, "Accept": npy},
             (bulk_rows,),
         ),
@@ -163,12 +164,6 @@ def _pixels(data: bytes, mode: str) -> Pixels:
 def _shrink(data: bytes) -> Pixels:
     picture = Image.open(io.BytesIO(data)).convert("RGB")
     return np.asarray(ImageOps.fit(picture, (32, 32), Image.Resampling.BILINEAR))
-
-
-def _npy(array: Pixels) -> bytes:
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
 
 
 def _multipart(data: bytes) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from bench.load import drive
+from bench.request_bytes import npy_bytes
 from bench.running_server import RunningServer
 
 
@@ -46,9 +47,7 @@ def png(shape: tuple[int, int, int]) -> bytes:
 
 def npy(shape: tuple[int, int, int], images: int) -> bytes:
     """Many images as raw pixels."""
-    file = io.BytesIO()
-    np.save(file, np.random.default_rng(3).integers(0, 256, (images, *shape), np.uint8))
-    return file.getvalue()
+    return npy_bytes(np.random.default_rng(3).integers(0, 256, (images, *shape), np.uint8))
 
 
 def load(

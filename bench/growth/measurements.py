@@ -9,9 +9,10 @@ from typing import Any, Self
 import onnx
 
 from bench.folders import MODELS, SCRATCH
-from bench.growth.open_loop import offer, request_bytes
+from bench.growth.open_loop import offer
 from bench.load import drive
 from bench.measured_process import MeasuredProcess
+from bench.request_bytes import request_bytes
 from bench.servers import convoy
 from bench.workloads import make_workloads
 

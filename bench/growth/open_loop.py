@@ -59,14 +59,6 @@ class _Connection:
         return int(head[9:12])
 
 
-def request_bytes(path: str, body: bytes, media_type: str) -> bytes:
-    """A whole POST request of HTTP/1.1."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 def offer(
     port: int, requests: Sequence[bytes], *, rate: float, seconds: float, seed: int, patience_s: float = 2.0
 ) -> OpenLoad:

@@ -1,7 +1,6 @@
 """Clients that send batches of all sizes, of which a part is refused: what the service holds of them afterwards."""
 
 import asyncio
-import io
 import random
 from collections import Counter
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from bench.reliability.client import Client, until, watch_memory
+from bench.request_bytes import npy_bytes, request_bytes
 from bench.server_process import ServerProcess
 
 _MOST_IMAGES: Final = 1024
@@ -44,8 +44,4 @@ async def batches(log: Path, seconds: float, clients: int) -> dict[str, object]:
 
 
 def _request(images: int) -> bytes:
-    file = io.BytesIO()
-    np.save(file, np.zeros((images, 32, 32, 3), np.uint8))
-    body = file.getvalue()
-    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-npy\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return request_bytes("/predict", npy_bytes(np.zeros((images, 32, 32, 3), np.uint8)), "application/x-npy")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from bench.folders import SAMPLES
+from bench.request_bytes import request_bytes
 from bench.server_process import ServerProcess
 
 PICTURES = {
@@ -37,9 +38,7 @@ class Client:
         self._address = address
         self._answer = answer or _ANSWERS[model]
         self._counts = counts
-        picture = PICTURES[model]
-        head = f"POST /models/{model}/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
-        self._request = request or f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture
+        self._request = request or request_bytes(f"/models/{model}/predict", PICTURES[model], "image/png")
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> float | None:

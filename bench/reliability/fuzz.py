@@ -24,6 +24,7 @@ import psutil
 from PIL import Image
 
 from bench.reliability.client import PICTURES, load, until
+from bench.request_bytes import npy_bytes
 from bench.server_process import ServerProcess
 from service.grpc.open_inference_pb2 import ModelInferRequest
 
@@ -161,9 +162,8 @@ def _good_request(kind: str, source: random.Random) -> tuple[str, str, bytes, li
         text = json.dumps({"images": [base64.b64encode(_picture(source)).decode()] * source.randint(1, 3), "top_k": 3})
         return "/predict", "application/json", text.encode(), []
     if kind == "npy":
-        file = io.BytesIO()
-        np.save(file, np.zeros((source.randint(1, 4), 32, 32, 3), np.uint8))
-        return "/predict", "application/x-npy", file.getvalue(), []
+        pixels = np.zeros((source.randint(1, 4), 32, 32, 3), np.uint8)
+        return "/predict", "application/x-npy", npy_bytes(pixels), []
     tensor: dict[str, object] = {"name": "image", "shape": [1, 32, 32, 3], "datatype": "UINT8"}
     document: dict[str, object] = {"inputs": [tensor], "parameters": {"timeout": source.choice((1, 1000, 10**6))}}
     if kind == "v2":

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from bench.reliability.client import PICTURES, Client
+from bench.request_bytes import request_bytes
 from bench.server_process import ServerProcess
 
 _MODEL: Final = "cifar10"
@@ -53,11 +54,7 @@ async def hasty(log: Path, requests: int) -> dict[str, object]:
 
 def hasty_request() -> bytes:
     """A picture that must be answered within a millisecond."""
-    picture = PICTURES[_MODEL]
-    head = (
-        f"POST /models/{_MODEL}/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nX-Request-Timeout-Ms: 1\r\n"
-    )
-    return f"{head}Content-Length: {len(picture)}\r\n\r\n".encode() + picture
+    return request_bytes(f"/models/{_MODEL}/predict", PICTURES[_MODEL], "image/png", "X-Request-Timeout-Ms: 1")
 
 
 def _with_parameter() -> bytes:
@@ -65,5 +62,4 @@ def _with_parameter() -> bytes:
     data = np.zeros(_SHAPE, np.uint8).ravel().tolist()
     tensor = {"name": "image", "shape": _SHAPE, "datatype": "UINT8", "data": data}
     body = json.dumps({"parameters": {"timeout": 1000}, "inputs": [tensor]}).encode()
-    head = f"POST /v2/models/{_MODEL}/infer HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return request_bytes(f"/v2/models/{_MODEL}/infer", body, "application/json")

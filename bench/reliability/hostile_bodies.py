@@ -5,12 +5,13 @@ The honest ones beside them are the largest that a service with default settings
 
 import base64
 import gzip
-import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import orjson
+
+from bench.request_bytes import npy_bytes
 
 MOST_IMAGES = 1024
 MOST_BYTES = 32 << 20
@@ -215,10 +216,8 @@ def _honest() -> Iterator[HeavyRequest]:
     head = orjson.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": pixels.nbytes}}]})
     binary = head + pixels.tobytes()
     yield HeavyRequest("honest: a binary tensor", _MODEL, binary, {_LENGTH_HEADER: str(len(head))}, is_honest=True)
-    stream = io.BytesIO()
-    np.save(stream, pixels)
     npy = {"Content-Type": "application/x-npy"}
-    yield HeavyRequest("honest: an .npy file", "/predict", stream.getvalue(), npy, is_honest=True)
+    yield HeavyRequest("honest: an .npy file", "/predict", npy_bytes(pixels), npy, is_honest=True)
     picture = _bitmap(pixels[0])
     form = (_PART + picture + b"\r\n") * MOST_IMAGES + _END[2:]
     headers = {"Content-Type": "multipart/form-data; boundary=x"}

@@ -12,6 +12,7 @@ from bench.reliability.hasty import hasty_request
 from bench.reliability.hostile_bodies import hostile_requests
 from bench.reliability.hostile_pictures.requests import picture_requests
 from bench.reliability.stops import send
+from bench.request_bytes import request_bytes
 from bench.server_process import ServerProcess
 
 _CAT = PICTURES["cifar10"]
@@ -32,11 +33,11 @@ async def kill_workers(
 
 async def leave_early(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
     """Clients that go before their answer, or in the middle of their request."""
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: %d\r\n\r\n" % len(_CAT)
+    request = request_bytes("/predict", _CAT, "image/png")
     while goes_on():
         with contextlib.suppress(OSError):
             _, writer = await asyncio.open_connection(*address)
-            writer.write(head + _CAT[: random.choice((100, len(_CAT)))])
+            writer.write(request[: len(request) - random.choice((0, len(_CAT) - 100))])
             await asyncio.sleep(0)
             writer.transport.abort()
             faults["client left"] += 1
@@ -48,11 +49,10 @@ async def send_damaged(address: tuple[str, int], goes_on: Callable[[], bool], fa
     while goes_on():
         data = bytearray(_CAT)
         data[random.randrange(len(data))] ^= 0xFF
-        head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nConnection: close\r\n"
         status = ""
         with contextlib.suppress(OSError):
             reader, writer = await asyncio.open_connection(*address)
-            writer.write(head + b"Content-Length: %d\r\n\r\n" % len(data) + data)
+            writer.write(request_bytes("/predict", bytes(data), "image/png", "Connection: close"))
             status = (await reader.read())[9:12].decode()
             writer.close()
         faults[f"damaged picture: {status or 'connection lost'}"] += 1

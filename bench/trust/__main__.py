@@ -6,7 +6,6 @@ often sets hold the truth, by level and class; what abstaining at 0.90 answers; 
 that the model has not learned from the test set (AUROC: 50 is chance, 100 is perfect).
 """
 
-import io
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.folders import MODELS
+from bench.request_bytes import npy_bytes
 from bench.server_process import ServerProcess
 from bench.trust.other_pictures import Pictures, beside_digits, beside_photographs, of_things
 from imaging import Target
@@ -94,11 +94,8 @@ def _ask(
     query: dict[str, str | float] = {"coverage": level, "familiarity": "true", "min_confidence": "0.9", "top_k": 1}
     predictions: list[dict[str, Any]] = []
     for start in range(0, len(pixels), _AT_ONCE):
-        stream = io.BytesIO()
-        np.save(stream, pixels[start : start + _AT_ONCE])
-        answer = client.post(
-            path, params=query, content=stream.getvalue(), headers={"Content-Type": "application/x-npy"}
-        )
+        body = npy_bytes(pixels[start : start + _AT_ONCE])
+        answer = client.post(path, params=query, content=body, headers={"Content-Type": "application/x-npy"})
         answer.raise_for_status()
         predictions += answer.json()["predictions"]
     labels = list(predictions[0]["probabilities"])

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.growth.open_loop import offer, request_bytes
+from bench.growth.open_loop import offer
+from bench.request_bytes import request_bytes
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
