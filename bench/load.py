@@ -104,9 +104,9 @@ def drive(
     }
     if warm_up_s:
         _run(options, environment, warm_up_s, cores)
-    own_before_s, server_before_s = _children_cpu_s(), server.cpu_s()
+    own_before_s, server_before_s = children_cpu_s(), server.cpu_s()
     counted = _run(options, environment, seconds, cores)
-    own_s, server_s = _children_cpu_s() - own_before_s, server.cpu_s() - server_before_s
+    own_s, server_s = children_cpu_s() - own_before_s, server.cpu_s() - server_before_s
     duration_s = counted["duration_us"] / 1e6
     return Load(
         requests=counted["requests"],
@@ -133,7 +133,7 @@ def _run(
     return counted
 
 
-def _children_cpu_s() -> float:
+def children_cpu_s() -> float:
     """CPU seconds of the processes that this one has waited for; a server that still runs is not among them."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -10,9 +10,9 @@
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -20,11 +20,12 @@ import matplotlib as mpl
 import numpy as np
 import onnx
 import onnxruntime
-from numpy.typing import NDArray
 
 from bench.folders import FIGURES, MODELS, REPORTS
 from bench.machine import describe_machine
-from contract import INPUT_NAME, OUTPUT_NAME
+from bench.rate import runs_per_s
+from bench.workloads import Network
+from contract import INPUT_NAME
 from training.convert import Precision, convert
 from training.data import sources
 from training.measurement import measure
@@ -75,9 +76,9 @@ def main(place: Path) -> None:
     """Measures, prints the table, writes the report and draws the picture."""
     with tempfile.TemporaryDirectory() as scratch:
         files = list(_files(place, Path(scratch)))
-        sessions = [_session(path) for path, _ in files]
+        networks = [Network(path) for path, _ in files]
         choices = [
-            replace(choice, images_per_s=speed) for (_, choice), speed in zip(files, _speeds(sessions), strict=True)
+            replace(choice, images_per_s=speed) for (_, choice), speed in zip(files, _speeds(networks), strict=True)
         ]
     machine = asdict(describe_machine()) | {"onnxruntime": onnxruntime.__version__}
     _REPORT.write_text(json.dumps({"machine": machine, "choices": [asdict(one) for one in choices]}, indent=2) + "\n")
@@ -176,31 +177,16 @@ def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> 
     )
 
 
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def _speeds(sessions: list[onnxruntime.InferenceSession]) -> list[dict[int, float]]:
+def _speeds(networks: list[Network]) -> list[dict[int, float]]:
     """Images a second of each at each batch size: the median of rounds in which all take turns."""
     random = np.random.default_rng(0)
-    found: list[dict[int, list[float]]] = [{batch: [] for batch in _BATCHES} for _ in sessions]
+    found: list[dict[int, list[float]]] = [{batch: [] for batch in _BATCHES} for _ in networks]
     for _ in range(_ROUNDS):
-        for session, rates in zip(sessions, found, strict=True):
+        for network, rates in zip(networks, found, strict=True):
             for batch in _BATCHES:
-                shape = batch, *session.get_inputs()[0].shape[1:]
-                rates[batch].append(_rate(session, random.integers(0, 256, shape, np.uint8)))
+                images = random.integers(0, 256, (batch, *network.metadata.input_shape), np.uint8)
+                rates[batch].append(batch * runs_per_s(partial(network.run, images), _ROUND_S))
     return [{batch: median(rates[batch]) for batch in _BATCHES} for rates in found]
-
-
-def _rate(session: onnxruntime.InferenceSession, images: NDArray[np.uint8]) -> float:
-    session.run([OUTPUT_NAME], {INPUT_NAME: images})
-    started, runs = time.perf_counter(), 0
-    while (passed := time.perf_counter() - started) < _ROUND_S:
-        session.run([OUTPUT_NAME], {INPUT_NAME: images})
-        runs += 1
-    return runs * len(images) / passed
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ from statistics import median
 from typing import Final
 
 import numpy as np
-import onnxruntime
 from PIL import Image
 
 from bench.folders import MODELS, ROOT, SAMPLES
-from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
+from bench.load import children_cpu_s
+from bench.workloads import Network
 from imaging import Target, read
 
 _BATCH: Final = 32
@@ -48,20 +48,17 @@ def main(arguments: Sequence[str]) -> int:
     for row in options.rows.split(","):
         with tempfile.TemporaryDirectory() as folder:
             paths = make_pictures(Path(folder) / "pictures", row)
-            least = Path(folder) / "few"
-            least.mkdir()
             few = paths[: _FIRST_CHUNK * cores]
-            for path in few:
-                (least / path.name).write_bytes(path.read_bytes())
+            least = copy_pictures(few, Path(folder) / "few")
             rates: dict[str, list[float]] = {"score": [], "alone": []}
             processor_s: dict[str, list[float]] = {"score": [], "alone": []}
             for _ in range(options.rounds):
                 for name, run in (("score", _score), ("alone", _alone)):
-                    begun_s = _processor_s()
+                    begun_s = children_cpu_s()
                     started = run(least, cores)
-                    started_s = _processor_s()
+                    started_s = children_cpu_s()
                     seconds = run(paths[0].parent, cores) - started
-                    processor_s[name].append(_processor_s() - started_s - (started_s - begun_s))
+                    processor_s[name].append(children_cpu_s() - started_s - (started_s - begun_s))
                     rates[name].append((len(paths) - len(few)) / seconds)
             processor_ratios = [
                 theirs / ours for ours, theirs in zip(processor_s["score"], processor_s["alone"], strict=True)
@@ -84,12 +81,6 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _processor_s() -> float:
-    """Seconds of processor time of all processes that were started here and have ended."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
 def make_pictures(folder: Path, row: str, count: int | None = None) -> list[Path]:
     """Writes pictures of one kind into a new folder; ``count`` takes the place of the usual number."""
     width, height, usual = _SIZES[row]
@@ -108,6 +99,14 @@ def make_pictures(folder: Path, row: str, count: int | None = None) -> list[Path
         copy.write_bytes(made[len(made) % len(samples)].read_bytes())
         made.append(copy)
     return made
+
+
+def copy_pictures(paths: Sequence[Path], folder: Path) -> Path:
+    """Copies pictures into a new folder, and returns that."""
+    folder.mkdir()
+    for path in paths:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
 
 
 def _score(folder: Path, _cores: int) -> float:
@@ -135,16 +134,14 @@ def _alone(folder: Path, cores: int) -> float:
 
 
 def _work(paths: list[str]) -> None:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(_MODEL), options, providers=["CPUExecutionProvider"])
-    target = Target.of(ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map))
+    network = Network(_MODEL)
+    target = Target.of(network.metadata)
     images = np.empty((_BATCH, *target.shape), np.uint8)
     for start in range(0, len(paths), _BATCH):
         batch = paths[start : start + _BATCH]
         for place, path in enumerate(batch):
             images[place] = read(Path(path).read_bytes(), target)
-        session.run((OUTPUT_NAME,), {INPUT_NAME: images[: len(batch)]})
+        network.run(images[: len(batch)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The session alone, without HTTP: images/s by bucket with the copies, without them, and how far it is from the CPU."""
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.rate import runs_per_s
 from contract import INPUT_NAME, OUTPUT_NAME
 from service.inference import GpuPolicy, ModelRepository, Provider
 from service.inference.buckets import bucket_sizes
@@ -78,13 +78,13 @@ def speeds(models: Path, session: ModelSession, provider: Provider, seconds: flo
     for size in bucket_sizes(session.max_batch_size):
         batch = images[:size]
         resident = _resident(models, session, provider, size)
-        copied = _rate(lambda batch=batch: session.run(batch), seconds)  # type: ignore[misc]
+        copied = runs_per_s(lambda batch=batch: session.run(batch), seconds)  # type: ignore[misc]
         with ThreadPoolExecutor(session.batches_in_flight) as threads:
             rates = threads.map(
-                lambda _, batch=batch: _rate(lambda: session.run(batch), seconds), range(session.batches_in_flight)
+                lambda _, batch=batch: runs_per_s(lambda: session.run(batch), seconds), range(session.batches_in_flight)
             )
             overlapped = sum(rates)
-        found.append(Speed(size, size * _rate(resident, seconds), size * copied, size * overlapped))
+        found.append(Speed(size, size * runs_per_s(resident, seconds), size * copied, size * overlapped))
     return found
 
 
@@ -133,16 +133,6 @@ def _resident(models: Path, session: ModelSession, provider: Provider, size: int
     for _ in range(3):
         raw.run_with_iobinding(binding)
     return lambda: raw.run_with_iobinding(binding)
-
-
-def _rate(run: Callable[[], object], seconds: float) -> float:
-    """Runs a second."""
-    run()
-    runs, started = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - started) < seconds:
-        run()
-        runs += 1
-    return runs / elapsed
 
 
 def _random(session: ModelSession, count: int) -> NDArray[np.uint8]:
