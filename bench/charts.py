@@ -38,9 +38,8 @@ def draw_charts(results: Results, stem: Path) -> list[Path]:
 
 
 def _throughput(results: Results, rows: list[Row], stem: Path) -> Path:
-    count = max(len(_best_settings(results, row)) for row in rows)
-    figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 0.9 + 0.42 * count), squeeze=False)
-    for axes, row in zip(panels[0], rows, strict=True):
+    figure, panels = _panels(results, rows)
+    for axes, row in zip(panels, rows, strict=True):
         best = sorted(_best_settings(results, row), key=lambda key: _median(results, row, key))
         for place, key in enumerate(best):
             values = _values(results, row, key)
@@ -49,20 +48,15 @@ def _throughput(results: Results, rows: list[Row], stem: Path) -> Path:
             axes.plot([min(values), max(values)], [place, place], color=_INK, linewidth=1)
             text = f" {median(values):,.0f}" + ("" if ours else f"  {key[1]}")
             axes.text(max(values), place, text, va="center", fontsize=8, fontweight="bold" if ours else "normal")
-        axes.set_yticks(range(len(best)), [key[0] for key in best])
-        for label, key in zip(axes.get_yticklabels(), best, strict=True):
-            label.set_fontweight("bold" if key[0] == CONVOY else "normal")
         axes.set_xlim(0, max(_median(results, row, key) for key in best) * 1.75)
-        title = f"{row.concurrency} requests at once" if row.concurrency > 1 else "1 request at a time"
-        _tidy(axes, title, "requests / s")
+        _finish(axes, row, best, "requests / s")
     figure.suptitle("One 32x32 PNG per request, server on one core: each at its best setting", fontsize=12)
     return _save(figure, stem.with_name(f"{stem.name}-throughput.png"))
 
 
 def _latency(results: Results, rows: list[Row], stem: Path) -> Path:
-    count = max(len(_best_settings(results, row)) for row in rows)
-    figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 0.9 + 0.42 * count), squeeze=False)
-    for axes, row in zip(panels[0], rows, strict=True):
+    figure, panels = _panels(results, rows)
+    for axes, row in zip(panels, rows, strict=True):
         p99 = {key: results.figure(row, key, lambda cell: cell.p99_ms) or 0 for key in _best_settings(results, row)}
         best = sorted(p99, key=lambda key: -p99[key])
         for place, key in enumerate(best):
@@ -74,13 +68,9 @@ def _latency(results: Results, rows: list[Row], stem: Path) -> Path:
             axes.text(p99[key] * 1.15, place, f"{_short(p50)} / {_short(p99[key])}", va="center", fontsize=8)
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-        axes.set_yticks(range(len(best)), [key[0] for key in best])
-        for label, key in zip(axes.get_yticklabels(), best, strict=True):
-            label.set_fontweight("bold" if key[0] == CONVOY else "normal")
         left, right = axes.get_xlim()
         axes.set_xlim(left, right * 4)
-        title = f"{row.concurrency} requests at once" if row.concurrency > 1 else "1 request at a time"
-        _tidy(axes, title, "latency in ms, logarithmic: p50 (dot) to p99 (bar)")
+        _finish(axes, row, best, "latency in ms, logarithmic: p50 (dot) to p99 (bar)")
     figure.suptitle("Latency of one 32x32 PNG under full load, same runs and settings", fontsize=12)
     return _save(figure, stem.with_name(f"{stem.name}-latency.png"))
 
@@ -109,8 +99,18 @@ def _short(value: float) -> str:
     return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
-def _tidy(axes: Axes, title: str, label: str) -> None:
-    axes.set_title(title, fontsize=10)
+def _panels(results: Results, rows: list[Row]) -> tuple[Figure, list[Axes]]:
+    """Room for a panel a row, with a line for each server."""
+    count = max(len(_best_settings(results, row)) for row in rows)
+    figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 0.9 + 0.42 * count), squeeze=False)
+    return figure, list(panels[0])
+
+
+def _finish(axes: Axes, row: Row, servers: list[tuple[str, str]], label: str) -> None:
+    axes.set_yticks(range(len(servers)), [name for name, _ in servers])
+    for text, (name, _) in zip(axes.get_yticklabels(), servers, strict=True):
+        text.set_fontweight("bold" if name == CONVOY else "normal")
+    axes.set_title(f"{row.concurrency} requests at once" if row.concurrency > 1 else "1 request at a time", fontsize=10)
     axes.set_xlabel(label, fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

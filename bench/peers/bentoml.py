@@ -17,7 +17,7 @@ network = classify.Network()
 async def raw(request: Request) -> Response:
     """One raw body."""
     rows = network.run(classify.decode(await request.body()))
-    return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+    return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
 
 mounted = Starlette(routes=[Route("/predict", raw, methods=["POST"])])

@@ -101,6 +101,11 @@ def answer(rows: Rows) -> bytes:
     return orjson.dumps(document(rows))
 
 
+def media_type(rows: Rows) -> str:
+    """The Content-Type of an answer."""
+    return JSON if len(rows) == 1 else NPY
+
+
 def document(rows: Rows) -> dict[str, Any]:
     """One picture's answer, before it is JSON: every probability, or the highest few where the labels are others."""
     if rows.shape[1] != len(LABELS):

@@ -26,7 +26,7 @@ def upload_sync(file: UploadFile) -> dict[str, object]:
 async def predict(request: Request) -> Response:
     """A raw body, and JSON made by hand."""
     rows = network.run(classify.decode(await request.body()))
-    return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+    return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
 
 if __name__ == "__main__":

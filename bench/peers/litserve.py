@@ -33,7 +33,7 @@ class Classify(litserve.LitAPI):
 
     def encode_response(self, output: classify.Rows) -> Response:
         """Answers one request."""
-        return Response(classify.answer(output), media_type=classify.JSON if len(output) == 1 else classify.NPY)
+        return Response(classify.answer(output), media_type=classify.media_type(output))
 
 
 if __name__ == "__main__":

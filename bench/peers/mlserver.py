@@ -21,7 +21,7 @@ class Classify(MLModel):
     async def classify(self, request: Request) -> Response:
         """One raw body."""
         rows = self._network.run(classify.decode(await request.body()))
-        return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+        return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
 
 async def serve() -> None:

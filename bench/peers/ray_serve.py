@@ -26,7 +26,7 @@ class Classify:
         """One raw body."""
         pixels = classify.decode(await request.body())
         rows = self._network.run(pixels) if classify.BATCH == 1 else await self.run(pixels)
-        return Response(classify.answer(rows), media_type=classify.JSON if len(rows) == 1 else classify.NPY)
+        return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
 
 if __name__ == "__main__":
