@@ -6,6 +6,6 @@
     servers  ──┼─> rounds: start, check the answers, load with wrk, stop ─> results ─> report, charts
     peers    ──┘
 
-``python -m bench --help`` lists the commands; ``make bench``, ``make bench-peers`` and ``make profile`` are the usual
+``python -m bench --help`` lists all; ``make bench``, ``make bench-peers`` and ``make profile`` are the usual
 ones. Reports land in ``bench/reports/``. What is compared is always compared within one round, on the same cores.
 """

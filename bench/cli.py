@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from bench import servers
 from bench.environments import InstallFailedError, environment_of
@@ -33,7 +34,28 @@ examples:
   python -m bench peers --continue                more rounds for the report that is there
   python -m bench report bench/reports/peers.json write the report and its charts again
   python -m bench profile --concurrency 64        where the time of a request goes
+
+further measurements, each described in the first lines of its module:
 """
+
+FURTHER: Final = {
+    "bench.real_work": "large networks on photographs, beside mosec",
+    "bench.growth": "the service with ever more load, connections, models and cores",
+    "bench.engines": "the same app on uvicorn and on Ray Serve",
+    "bench.gpu": "what a GPU does for the service",
+    "bench.score": "`convoy score` beside processes that only read, decode and run",
+    "bench.score_beside": "`convoy score` beside transformers' pipeline",
+    "bench.imported": "from foreign files to their first answers",
+    "bench.model_table": "accuracy, calibration, size and speed of each version",
+    "bench.photographs": "cifar10 on pictures that are not CIFAR-10's own",
+    "bench.trust": "what decisions are worth: label sets, abstaining, familiarity",
+    "bench.trust.scores": "scores of familiarity on one model",
+    "bench.explaining": "whether explanations deserve belief, and what they cost",
+    "bench.differential": "pictures as the service reads them, beside Pillow",
+    "bench.reliability": "load, faults and restarts, every request counted",
+    "bench.reliability.slowest_pictures": "what the slowest picture files cost",
+}
+"""Measurements with a command line of their own, by module. The first lines of each say what it takes."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -122,8 +144,12 @@ def _split(text: str) -> tuple[str, ...]:
 
 
 def _parser() -> argparse.ArgumentParser:
+    further = "\n".join(f"  python -m {module:36}{text}" for module, text in FURTHER.items())
     parser = argparse.ArgumentParser(
-        "python -m bench", description=__doc__, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        "python -m bench",
+        description=__doc__,
+        epilog=_EXAMPLES + further,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (("ours", "the service alone"), ("peers", "the service beside its peers")):
