@@ -35,19 +35,8 @@ from imaging import PictureError, Target, read
 TOLERANCE = 0.02
 _ROUNDING = 2
 _SUFFIXES = {
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".gif",
-    ".webp",
-    ".bmp",
-    ".tif",
-    ".tiff",
-    ".avif",
-    ".heic",
-    ".heif",
-    ".ico",
-    ".ppm",
+    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".ico", ".jpeg"),
+    *(".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"),
 }
 
 

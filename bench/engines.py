@@ -65,14 +65,7 @@ def _measure(engine: str, seconds: float) -> list[dict[str, Any]]:
         process.wait_until_ready("/predict", pictures[0].read_bytes(), _HEADERS)
         for concurrency in _CONCURRENCIES:
             load = drive(
-                process,
-                "/predict",
-                pictures,
-                _HEADERS,
-                concurrency=concurrency,
-                seconds=seconds,
-                cores=cores,
-                warm_up_s=_WARM_UP_S,
+                process, "/predict", pictures, _HEADERS, concurrency=concurrency, seconds=seconds, warm_up_s=_WARM_UP_S
             )
             rows.append(
                 {

@@ -7,7 +7,6 @@
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 import threading
@@ -78,9 +77,7 @@ def _serving(server: ServerProcess, clients: int, explained: str) -> None:
 
 
 def _drive(server: ServerProcess, clients: int) -> Load:
-    headers = {"Content-Type": "image/png"}
-    cores = sorted(os.sched_getaffinity(0))
-    return drive(server, "/predict", [_PICTURE], headers, concurrency=clients, seconds=_ROUND_S, cores=cores)
+    return drive(server, "/predict", [_PICTURE], {"Content-Type": "image/png"}, concurrency=clients, seconds=_ROUND_S)
 
 
 def _explaining(server: ServerProcess, clients: int, explained: str) -> tuple[Load, list[float]]:

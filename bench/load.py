@@ -73,7 +73,7 @@ def drive(
     *,
     concurrency: int,
     seconds: float,
-    cores: Sequence[int],
+    cores: Sequence[int] = (),
     threads: int = 1,
     warm_up_s: float = 0.0,
 ) -> Load:
@@ -86,7 +86,7 @@ def drive(
         headers: of every request.
         concurrency: requests at once, each on a connection of its own.
         seconds: how long; wrk counts in whole ones.
-        cores: that wrk may use.
+        cores: that wrk may use; by default all that this process may use.
         threads: of wrk; at most one a connection.
         warm_up_s: how long the same load comes before, and is forgotten.
 
@@ -96,17 +96,24 @@ def drive(
     Raises:
         LoadError: wrk failed.
     """
-    options = ["--threads", str(threads), "--connections", str(concurrency), "--timeout", "10s"]
-    options += ["--script", str(_SCRIPT), f"{server.url}{path}"]
+    if warm_up_s:
+        drive(server, path, bodies, headers, concurrency=concurrency, seconds=warm_up_s, cores=cores, threads=threads)
+    affinity = ",".join(map(str, cores or sorted(os.sched_getaffinity(0))))
+    command = ["taskset", "-c", affinity, "wrk", "--threads", str(threads), "--connections", str(concurrency)]
+    command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", "10s", "--script", str(_SCRIPT)]
     environment = os.environ | {
         "BENCH_BODIES": "\n".join(map(str, bodies)),
         "BENCH_HEADERS": "\n".join(f"{name}: {value}" for name, value in headers.items()),
     }
-    if warm_up_s:
-        _run(options, environment, warm_up_s, cores)
-    own_before_s, server_before_s = children_cpu_s(), server.cpu_s()
-    counted = _run(options, environment, seconds, cores)
-    own_s, server_s = children_cpu_s() - own_before_s, server.cpu_s() - server_before_s
+    before_s, server_before_s = children_cpu_s(), server.cpu_s()
+    finished = subprocess.run(
+        [*command, f"{server.url}{path}"], env=environment, capture_output=True, text=True, check=False
+    )
+    used_s, server_s = children_cpu_s() - before_s, server.cpu_s() - server_before_s
+    line = next((line for line in finished.stdout.splitlines() if line.startswith(_MARK)), None)
+    if line is None:
+        raise LoadError(f"wrk failed: {finished.stderr.strip() or finished.stdout.strip()}")
+    counted = json.loads(line.removeprefix(_MARK))
     duration_s = counted["duration_us"] / 1e6
     return Load(
         requests=counted["requests"],
@@ -115,22 +122,9 @@ def drive(
         p99_ms=counted["p99_us"] / 1e3,
         non_2xx=counted["refused"],
         socket_errors=counted["broken"],
-        core_share=own_s / duration_s,
+        core_share=used_s / duration_s,
         cpu_us=1e6 * server_s / max(1, counted["requests"]),
     )
-
-
-def _run(
-    options: Sequence[str], environment: Mapping[str, str], seconds: float, cores: Sequence[int]
-) -> dict[str, int]:
-    """What wrk counted, by the names in ``post.lua``."""
-    command = ["taskset", "-c", ",".join(map(str, cores)), "wrk", "--duration", f"{max(1, round(seconds))}s", *options]
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    line = next((line for line in finished.stdout.splitlines() if line.startswith(_MARK)), None)
-    if line is None:
-        raise LoadError(f"wrk failed: {finished.stderr.strip() or finished.stdout.strip()}")
-    counted: dict[str, int] = json.loads(line.removeprefix(_MARK))
-    return counted
 
 
 def children_cpu_s() -> float:

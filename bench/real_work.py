@@ -177,9 +177,7 @@ def _measure(
     with MeasuredProcess(server.command, server.variables, cores=cores, log=_FOLDER / "server.log") as process:
         process.wait_until_ready(path, bodies[0].read_bytes(), _JPEG)
         labels = [next(_indices(json.loads(process.post(path, body.read_bytes(), _JPEG)[2]))) for body in bodies]
-        load = drive(
-            process, path, bodies, _JPEG, concurrency=work.concurrency, seconds=seconds, cores=cores, warm_up_s=2.0
-        )
+        load = drive(process, path, bodies, _JPEG, concurrency=work.concurrency, seconds=seconds, warm_up_s=2.0)
         found = {
             "requests_per_s": load.requests_per_s,
             "p50_ms": load.p50_ms,

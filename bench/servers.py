@@ -26,7 +26,6 @@ class Server:
         workloads: that it is asked, by name.
         path: that pictures are posted to.
         workers: processes; two are measured on two cores, unpinned.
-        same_decoder: see :class:`bench.peers.catalog.Setting`.
         answers: False for an app that does nothing, whose answers are not checked.
     """
 
@@ -37,7 +36,6 @@ class Server:
     workloads: tuple[str, ...] = ("png",)
     path: str = "/predict"
     workers: int = 1
-    same_decoder: bool = False
     answers: bool = True
 
     @property
@@ -72,17 +70,9 @@ def convoy(workloads: tuple[str, ...] = _OURS, workers: int = 1) -> Server:
 
 def empty() -> Server:
     """The reference for the load generator."""
-    command: tuple[str, ...] = (
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "bench.empty_app:app",
-        "--port",
-        "{port}",
-        "--loop",
-        "uvloop",
-    )
-    command += ("--http", "httptools", "--lifespan", "off", "--no-access-log", "--log-level", "warning")
+    command: tuple[str, ...] = (sys.executable, "-m", "uvicorn", "bench.empty_app:app", "--port", "{port}")
+    command += ("--loop", "uvloop", "--http", "httptools", "--lifespan", "off")
+    command += ("--no-access-log", "--log-level", "warning")
     return Server(EMPTY, "uvicorn, uvloop, httptools", command, answers=False)
 
 
@@ -103,7 +93,6 @@ def of_peer(peer: Peer, setting: Setting, python: Path, model: Path | None = Non
         setting.workloads,
         setting.path,
         setting.workers,
-        setting.same_decoder,
     )
 
 

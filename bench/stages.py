@@ -84,32 +84,17 @@ def profile(*, concurrency: int, seconds: float, path: Path) -> None:
         process.wait_until_ready(endpoint, workload.bodies[0], workload.headers)
 
         def load(length_s: float) -> Load:
-            return drive(
-                process,
-                endpoint,
-                bodies,
-                workload.headers,
-                concurrency=concurrency,
-                seconds=length_s,
-                cores=cores[1:2] or cores,
-            )
+            headers, others = workload.headers, cores[1:2] or cores
+            return drive(process, endpoint, bodies, headers, concurrency=concurrency, seconds=length_s, cores=others)
 
         load(1)
         before = _metrics(process.url)
         undisturbed = load(seconds)
         means = _means_us(before, _metrics(process.url))
         recording = SCRATCH / "profile.raw"
-        options = [
-            "record",
-            "--nonblocking",
-            "--format",
-            "raw",
-            "--rate",
-            str(_SAMPLES_PER_S),
-            "--output",
-            str(recording),
-        ]
-        options += ["--duration", str(round(seconds)), "--pid", str(process.processes()[0].pid)]
+        options = ["record", "--nonblocking", "--format", "raw", "--rate", str(_SAMPLES_PER_S)]
+        options += ["--output", str(recording), "--duration", str(round(seconds))]
+        options += ["--pid", str(process.processes()[0].pid)]
         with subprocess.Popen([spy, *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as sampler:
             load(seconds + 1)
             _, said = sampler.communicate(timeout=60)

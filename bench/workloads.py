@@ -29,21 +29,17 @@ class Workload:
 
     Attributes:
         name: short, as in a report.
-        title: for people.
         bodies: sent in turn.
         headers: of each.
         expected: the right probabilities of each body, float32 [N, K].
         tolerance: how far a probability may be from them; None: only the most probable label must agree.
-        model: that is asked.
     """
 
     name: str
-    title: str
     bodies: tuple[bytes, ...]
     headers: Mapping[str, str]
     expected: tuple[Rows, ...] = field(repr=False)
     tolerance: float | None = 1e-3
-    model: str = "cifar10"
 
     @property
     def images(self) -> int:
@@ -106,32 +102,14 @@ def make_workloads() -> dict[str, Workload]:
     png, npy = {"Content-Type": "image/png"}, "application/x-npy"
     form = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
     header, tensor = _open_inference(bulk)
+    binary = {"Inference-Header-Content-Length": str(len(header)), "Content-Type": "application/octet-stream"}
     made = (
-        Workload("png", "one 32x32 PNG", tuple(files), png, rows),
-        Workload("multipart", "one 32x32 PNG, multipart/form-data", tuple(map(_multipart, files)), form, rows),
-        Workload("mnist", "one 28x28 PNG, MNIST", tuple(digits), png, digit_rows, model="mnist"),
-        Workload(
-            "jpeg",
-            "one 640x480 JPEG",
-            tuple(photos),
-            {"Content-Type": "image/jpeg"},
-            photo_rows,
-            tolerance=None,
-        ),
-        Workload(
-            "bulk",
-            f"{BULK_IMAGES} images of pixels, npy",
-            (npy_bytes(bulk),),
-            {"Content-Type": npy, "Accept": npy},
-            (bulk_rows,),
-        ),
-        Workload(
-            "oip",
-            f"{BULK_IMAGES} images of pixels, Open Inference binary",
-            (header + tensor,),
-            {"Inference-Header-Content-Length": str(len(header)), "Content-Type": "application/octet-stream"},
-            (bulk_rows,),
-        ),
+        Workload("png", tuple(files), png, rows),
+        Workload("multipart", tuple(map(_multipart, files)), form, rows),
+        Workload("mnist", tuple(digits), png, digit_rows),
+        Workload("jpeg", tuple(photos), {"Content-Type": "image/jpeg"}, photo_rows, tolerance=None),
+        Workload("bulk", (npy_bytes(bulk),), {"Content-Type": npy, "Accept": npy}, (bulk_rows,)),
+        Workload("oip", (header + tensor,), binary, (bulk_rows,)),
     )
     return {workload.name: workload for workload in made}
 

@@ -74,21 +74,13 @@ def load(
         seconds: to go on for.
     """
     headers = {"Content-Type": kind, "Accept": kind if images > 1 else "*/*"}
-    cores = sorted(os.sched_getaffinity(0))
-    threads = max(1, min(concurrency, len(cores) // 4))
+    threads = max(1, min(concurrency, len(os.sched_getaffinity(0)) // 4))
+    before_s = min(1.0, seconds)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "body"
         file.write_bytes(body)
         found = drive(
-            server,
-            path,
-            [file],
-            headers,
-            concurrency=concurrency,
-            seconds=seconds,
-            cores=cores,
-            threads=threads,
-            warm_up_s=min(1.0, seconds),
+            server, path, [file], headers, concurrency=concurrency, seconds=seconds, threads=threads, warm_up_s=before_s
         )
     rate = (found.requests - found.non_2xx) / found.duration_s
     return Load(what, concurrency, rate, rate * images, found.p50_ms, found.p99_ms, found.errors)

@@ -16,12 +16,6 @@ async def upload(file: UploadFile) -> dict[str, object]:
     return classify.document(network.run(classify.decode(await file.read())))
 
 
-@app.post("/upload-sync")
-def upload_sync(file: UploadFile) -> dict[str, object]:
-    """The same, in FastAPI's thread pool."""
-    return classify.document(network.run(classify.decode(file.file.read())))
-
-
 @app.post("/predict")
 async def predict(request: Request) -> Response:
     """A raw body, and JSON made by hand."""

@@ -29,14 +29,9 @@ async def overload(log: Path, seconds: float, clients: int) -> dict[str, object]
         os.sched_setaffinity(0, cores[1:] or cores)
 
         def flood(concurrency: int, length_s: float) -> Load:
+            picture, headers = [SAMPLES / "cifar10_cat_0.png"], {"Content-Type": "image/png"}
             return drive(
-                process,
-                "/models/cifar10/predict",
-                [SAMPLES / "cifar10_cat_0.png"],
-                {"Content-Type": "image/png"},
-                concurrency=concurrency,
-                seconds=length_s,
-                cores=cores[1:] or cores,
+                process, "/models/cifar10/predict", picture, headers, concurrency=concurrency, seconds=length_s
             )
 
         flood(clients, _BEST_S)

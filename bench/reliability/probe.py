@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-from types import TracebackType
 from typing import Self
 
 _REQUEST = b"GET /health/live HTTP/1.1\r\nHost: probe\r\n\r\n"
@@ -44,9 +43,7 @@ class LivenessProbe:
         self._process.stdin.flush()
         return float(self._process.stdout.readline())
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.communicate()
         self._process.wait()
 

@@ -16,4 +16,4 @@ def picture_requests() -> Iterator[HeavyRequest]:
     for kind in FORMATS:
         for side in SIDES:
             for file in import_module(f"{__package__}.{kind}").hostile(side, side):
-                yield HeavyRequest(f"{kind} {side}: {file.name}", "/predict", file.data, is_honest=True)
+                yield HeavyRequest(f"{kind} {side}: {file.name}", "/predict", file.data)
