@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.first_images import first_test_images
+from bench.request_bytes import picture_bytes
 
 Entry = tuple[str, bytes, NDArray[np.uint8] | None]
 """Name, file, and the pixels that were encoded: uint8 [H, W, 3] or [H, W, 4]; None where the encoder changes them."""
@@ -39,12 +40,6 @@ def _photo(number: int, size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(images[number % len(images)]).resize(size, Image.Resampling.BICUBIC)
 
 
-def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def _by_pillow(photo: Image.Image) -> Iterator[Entry]:
     rgb = np.asarray(photo)
     grey, few = photo.convert("L"), photo.quantize(64)
@@ -53,43 +48,47 @@ def _by_pillow(photo: Image.Image) -> Iterator[Entry]:
     grey_rgb, few_rgb = np.asarray(grey.convert("RGB")), np.asarray(few.convert("RGB"))
     deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     for kind in ("PNG", "TIFF", "BMP"):
-        yield f"{kind} colour", _saved(photo, kind), rgb
-        yield f"{kind} grey", _saved(grey, kind), grey_rgb
-        yield f"{kind} palette", _saved(few, kind), few_rgb
-        yield f"{kind} 1 bit", _saved(photo.convert("1"), kind), None
+        yield f"{kind} colour", picture_bytes(photo, kind), rgb
+        yield f"{kind} grey", picture_bytes(grey, kind), grey_rgb
+        yield f"{kind} palette", picture_bytes(few, kind), few_rgb
+        yield f"{kind} 1 bit", picture_bytes(photo.convert("1"), kind), None
     for kind in ("PNG", "TIFF"):
-        yield f"{kind} alpha", _saved(alpha, kind), np.asarray(alpha)
-        yield f"{kind} 16 bits", _saved(deep, kind), grey_rgb
-    yield "PNG grey and alpha", _saved(alpha.convert("LA"), "PNG"), np.asarray(alpha.convert("LA").convert("RGBA"))
-    yield "PNG transparent grey", _saved(grey, "PNG", transparency=grey.getpixel((0, 0))), None
-    yield "PNG transparent colour", _saved(photo, "PNG", transparency=photo.getpixel((0, 0))), None
-    yield "PNG palette with alphas", _saved(few, "PNG", transparency=bytes(range(0, 256, 4))), None
-    yield "BMP alpha", _saved(alpha, "BMP"), None
-    yield "GIF", _saved(few, "GIF"), few_rgb
-    yield "GIF transparent", _saved(few, "GIF", transparency=5), None
-    yield "GIF film", _saved(few, "GIF", save_all=True, append_images=[few.rotate(90)]), few_rgb
+        yield f"{kind} alpha", picture_bytes(alpha, kind), np.asarray(alpha)
+        yield f"{kind} 16 bits", picture_bytes(deep, kind), grey_rgb
+    yield (
+        "PNG grey and alpha",
+        picture_bytes(alpha.convert("LA"), "PNG"),
+        np.asarray(alpha.convert("LA").convert("RGBA")),
+    )
+    yield "PNG transparent grey", picture_bytes(grey, "PNG", transparency=grey.getpixel((0, 0))), None
+    yield "PNG transparent colour", picture_bytes(photo, "PNG", transparency=photo.getpixel((0, 0))), None
+    yield "PNG palette with alphas", picture_bytes(few, "PNG", transparency=bytes(range(0, 256, 4))), None
+    yield "BMP alpha", picture_bytes(alpha, "BMP"), None
+    yield "GIF", picture_bytes(few, "GIF"), few_rgb
+    yield "GIF transparent", picture_bytes(few, "GIF", transparency=5), None
+    yield "GIF film", picture_bytes(few, "GIF", save_all=True, append_images=[few.rotate(90)]), few_rgb
     for quality in (40, 75, 95):
-        yield f"JPEG {quality}", _saved(photo, "JPEG", quality=quality), None
-    yield "JPEG progressive", _saved(photo, "JPEG", progressive=True), None
-    yield "JPEG 4:4:4", _saved(photo, "JPEG", subsampling=0), None
-    yield "JPEG grey", _saved(grey, "JPEG"), None
-    yield "JPEG inks", _saved(photo.convert("CMYK"), "JPEG"), None
-    yield "JPEG without its end", _saved(photo, "JPEG", quality=90)[:-2], rgb
+        yield f"JPEG {quality}", picture_bytes(photo, "JPEG", quality=quality), None
+    yield "JPEG progressive", picture_bytes(photo, "JPEG", progressive=True), None
+    yield "JPEG 4:4:4", picture_bytes(photo, "JPEG", subsampling=0), None
+    yield "JPEG grey", picture_bytes(grey, "JPEG"), None
+    yield "JPEG inks", picture_bytes(photo.convert("CMYK"), "JPEG"), None
+    yield "JPEG without its end", picture_bytes(photo, "JPEG", quality=90)[:-2], rgb
     for orientation in (3, 6, 8):
         exif = Image.Exif()
         exif[_ORIENTATION] = orientation
-        yield f"JPEG orientation {orientation}", _saved(photo, "JPEG", exif=exif), None
-    yield "WebP", _saved(photo, "WEBP"), None
-    yield "WebP lossless alpha", _saved(alpha, "WEBP", lossless=True), np.asarray(alpha)
-    yield "AVIF", _saved(photo, "AVIF", speed=10), None
-    yield "AVIF alpha", _saved(alpha, "AVIF", speed=10), None
+        yield f"JPEG orientation {orientation}", picture_bytes(photo, "JPEG", exif=exif), None
+    yield "WebP", picture_bytes(photo, "WEBP"), None
+    yield "WebP lossless alpha", picture_bytes(alpha, "WEBP", lossless=True), np.asarray(alpha)
+    yield "AVIF", picture_bytes(photo, "AVIF", speed=10), None
+    yield "AVIF alpha", picture_bytes(alpha, "AVIF", speed=10), None
     for mode in ("CMYK", "YCbCr", "LAB"):
-        yield f"TIFF {mode}", _saved(photo.convert(mode), "TIFF"), None
+        yield f"TIFF {mode}", picture_bytes(photo.convert(mode), "TIFF"), None
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd", "lzma"):
-        yield f"TIFF {compression}", _saved(photo, "TIFF", compression=compression), None
-    yield "TIFF group 4", _saved(photo.convert("1"), "TIFF", compression="group4"), None
+        yield f"TIFF {compression}", picture_bytes(photo, "TIFF", compression=compression), None
+    yield "TIFF group 4", picture_bytes(photo.convert("1"), "TIFF", compression="group4"), None
     for kind in ("PPM", "TGA", "ICO", "JPEG2000", "PCX"):
-        yield kind, _saved(photo, kind), rgb
+        yield kind, picture_bytes(photo, kind), rgb
 
 
 def _by_opencv(photo: Image.Image) -> Iterator[Entry]:
@@ -170,8 +169,8 @@ def _by_pillow_heif(photo: Image.Image) -> Iterator[Entry]:
     alpha.putalpha(Image.radial_gradient("L").resize(photo.size))
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    yield "HEIC", _saved(photo, "HEIF", quality=80), None
-    yield "HEIC 4:4:4", _saved(photo, "HEIF", quality=80, chroma=444), None
-    yield "HEIC alpha", _saved(alpha, "HEIF", quality=80), None
-    yield "HEIC grey", _saved(photo.convert("L"), "HEIF", quality=80), None
-    yield "HEIC turned", _saved(photo, "HEIF", quality=80, exif=exif.tobytes()), None
+    yield "HEIC", picture_bytes(photo, "HEIF", quality=80), None
+    yield "HEIC 4:4:4", picture_bytes(photo, "HEIF", quality=80, chroma=444), None
+    yield "HEIC alpha", picture_bytes(alpha, "HEIF", quality=80), None
+    yield "HEIC grey", picture_bytes(photo.convert("L"), "HEIF", quality=80), None
+    yield "HEIC turned", picture_bytes(photo, "HEIF", quality=80, exif=exif.tobytes()), None

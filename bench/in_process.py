@@ -5,7 +5,6 @@ Run as ``python -m bench.in_process``, pinned to the core that the servers get. 
 
 import io
 import json
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from bench.folders import SAMPLES
+from bench.rate import runs_per_s
 from bench.workloads import BULK_IMAGES, Network, default_file
 from service.decoding import Decoder, DecodeThreads, Target, Upload
 from service.http.body_budget import BodyBudget
@@ -62,14 +62,7 @@ def _pillow(files: list[bytes], target: Target) -> None:
 
 def _fastest_us(work: Callable[[], object], pieces: int) -> float:
     """Microseconds a piece, fastest of several repeats: what others take from the machine only ever adds."""
-    fastest = float("inf")
-    for _ in range(_REPEATS):
-        count, started = 0, time.perf_counter()
-        while (elapsed := time.perf_counter() - started) < _REPEAT_S:
-            work()
-            count += 1
-        fastest = min(fastest, elapsed / count)
-    return fastest / pieces * 1e6
+    return 1e6 / max(runs_per_s(work, _REPEAT_S) for _ in range(_REPEATS)) / pieces
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Requests as bytes, for clients that write to sockets themselves; and arrays as bodies."""
+"""Requests as bytes, for clients that write to sockets themselves; and pictures and arrays as their bodies."""
 
 import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 
 def request_bytes(path: str, body: bytes, media_type: str, *fields: str) -> bytes:
@@ -19,6 +20,19 @@ def request_bytes(path: str, body: bytes, media_type: str, *fields: str) -> byte
     length = f"Content-Length: {len(body)}"
     lines = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", length, *fields, "", "")
     return "\r\n".join(lines).encode() + body
+
+
+def picture_bytes(picture: Image.Image, kind: str, **options: Any) -> bytes:
+    """A picture as a file.
+
+    Args:
+        picture: any.
+        kind: of the file, as Pillow calls it.
+        options: of Pillow's encoder.
+    """
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
 
 
 def npy_bytes(array: NDArray[Any]) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from bench.folders import MODELS, SAMPLES
-from bench.request_bytes import npy_bytes
+from bench.request_bytes import npy_bytes, picture_bytes
 from contract import FEATURES_NAME, INPUT_NAME, OUTPUT_NAME, ModelMetadata
 
 Pixels = NDArray[np.uint8]
@@ -129,9 +129,7 @@ def make_photo(image: Pixels, seed: int) -> bytes:
     large = ImageOps.fit(Image.fromarray(image), PHOTO_SIZE, Image.Resampling.LANCZOS)
     noise = np.random.default_rng(seed).normal(0, _PHOTO_NOISE, (*PHOTO_SIZE[::-1], 3))
     noisy = np.clip(np.asarray(large) + noise, 0, 255).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noisy).save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return picture_bytes(Image.fromarray(noisy), "JPEG", quality=90)
 
 
 def _pixels(data: bytes, mode: str) -> Pixels:

@@ -1,6 +1,5 @@
 """The service over HTTP on loopback: a real process, and wrk as its clients."""
 
-import io
 import os
 import tempfile
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from bench.load import drive
-from bench.request_bytes import npy_bytes
+from bench.request_bytes import npy_bytes, picture_bytes
 from bench.running_server import RunningServer
 
 
@@ -40,9 +39,7 @@ class Load:
 def png(shape: tuple[int, int, int]) -> bytes:
     """One picture of the model's size."""
     pixels = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(pixels if shape[2] == 3 else pixels[:, :, 0]).save(file, "PNG")
-    return file.getvalue()
+    return picture_bytes(Image.fromarray(pixels if shape[2] == 3 else pixels[:, :, 0]), "PNG")
 
 
 def npy(shape: tuple[int, int, int], images: int) -> bytes:

@@ -24,7 +24,7 @@ import psutil
 from PIL import Image
 
 from bench.reliability.client import PICTURES, load, until
-from bench.request_bytes import npy_bytes
+from bench.request_bytes import npy_bytes, picture_bytes
 from bench.server_process import ServerProcess
 from service.grpc.open_inference_pb2 import ModelInferRequest
 
@@ -180,10 +180,8 @@ def _picture(source: random.Random) -> bytes:
     kind = source.choice(("PNG", "PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"))
     if kind == "PNG":
         return _PICTURE
-    file = io.BytesIO()
     with Image.open(io.BytesIO(_PICTURE)) as picture:
-        picture.resize((source.randint(1, 200), source.randint(1, 200))).save(file, kind)
-    return file.getvalue()
+        return picture_bytes(picture.resize((source.randint(1, 200), source.randint(1, 200))), kind)
 
 
 def _damaged(data: bytes, source: random.Random) -> bytes:
