@@ -26,6 +26,9 @@ _ROW: Final = struct.Struct("<8sqqq")
 _ROWS: Final = 1 << 16
 _MOST_STEPS: Final = 256
 _LOCK_ATTEMPTS: Final = 50
+_LOCK_WAIT_S: Final = 0.05  # longer than a process that holds the lock waits for its turn on a busy core
+_LOCK_PAUSE_S: Final = 0.0002
+_WITHOUT_LOCK_S: Final = 1.0
 
 
 class SharedRates(MemoryStorage):
@@ -43,24 +46,24 @@ class SharedRates(MemoryStorage):
         self._file = os.open(folder / "rates", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.posix_fallocate(self._file, 0, _ROWS * _ROW.size)  # a hole that cannot be filled would end the process
         self._table = mmap.mmap(self._file, _ROWS * _ROW.size)
+        self._wait_again_at = 0.0
 
     async def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Counts ``amount`` requests if the limit allows them; returns whether it does."""
         with self._locked():
-            place, previous, share_s, current, _ = self._read(key, expiry)
+            now = time.time()
+            place, previous, share_s, current, _ = self._read(key, expiry, now)
             if place is None or floor(previous * share_s / expiry + current) + amount > limit:
                 return False
-            window = int(time.time() // expiry)
-            _ROW.pack_into(self._table, place, _hash(key), window, current + amount, previous)
+            _ROW.pack_into(self._table, place, _hash(key), int(now // expiry), current + amount, previous)
         return True
 
     async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Count and remaining seconds of the window before, and of this one."""
-        return self._read(key, expiry)[1:]
+        return self._read(key, expiry, time.time())[1:]
 
-    def _read(self, key: str, expiry: int) -> tuple[int | None, int, float, int, float]:
+    def _read(self, key: str, expiry: int, now: float) -> tuple[int | None, int, float, int, float]:
         """The place of a key's row, None where the table is full, and what :meth:`get_sliding_window` returns."""
-        now = time.time()
         window, left_s = int(now // expiry), expiry - now % expiry
         name = _hash(key)
         first = int.from_bytes(name, "little")
@@ -79,16 +82,29 @@ class SharedRates(MemoryStorage):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keeps other processes out. A process that was stopped is not waited for: then a count may be wrong by one."""
-        for _ in range(_LOCK_ATTEMPTS):
-            with suppress(BlockingIOError):
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            os.sched_yield()
+        """Keeps other processes out.
+
+        One that waits for a core while it holds the lock is waited for. One that was stopped there is not, but for
+        50 ms in each second: this blocks the event loop. Meanwhile requests may be missing in the counts.
+        """
+        is_held = self._try_lock()
+        if not is_held and (begun := time.monotonic()) >= self._wait_again_at:
+            while not (is_held := self._try_lock()) and time.monotonic() < begun + _LOCK_WAIT_S:
+                time.sleep(_LOCK_PAUSE_S)
+            if not is_held:
+                self._wait_again_at = time.monotonic() + _WITHOUT_LOCK_S
         try:
             yield
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _try_lock(self) -> bool:
+        for _ in range(_LOCK_ATTEMPTS):
+            with suppress(BlockingIOError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            os.sched_yield()
+        return False
 
 
 def _hash(key: str) -> bytes:
