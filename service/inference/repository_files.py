@@ -5,7 +5,9 @@
     <name>/<version>/model.onnx    the models
     <name>/default_version         optional: the version that answers where none is named
     <name>/version_labels          optional: names of versions, a line each, as stable=2
-    model.onnx                     one model directly in the folder, under the name and version that it gives itself
+
+    *.onnx                         directly in the folder, as KServe puts a file or one model's versions there:
+    <version>/model.onnx           under the name and version that the file gives itself
 """
 
 import os
@@ -23,6 +25,7 @@ from service.inference.model_key import read_model_key
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"
 VERSION_LABELS_FILE: Final = "version_labels"
+_SUFFIX: Final = ".onnx"
 
 _MOST_DEFAULT_VERSION_BYTES: Final = 64
 _MOST_VERSION_LABELS_BYTES: Final = 4096
@@ -65,9 +68,9 @@ def survey(root: Path) -> Survey:
     files: dict[ModelKey, FileState] = {}
     default_versions: dict[str, str] = {}
     version_labels: dict[str, str] = {}
-    state = _state(root / MODEL_FILE)
-    alone = None if state is None else read_model_key(root / MODEL_FILE)
-    foreign = [] if alone is not None else foreign_files(root)
+    alone = _alone(root)
+    named = {path: key for key, path in alone.items()}
+    foreign = foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
         name = shown_name(model.name)
         versions = {shown_name(version.name): Path(version.path) for version in _readable_folders(model)}
@@ -78,22 +81,50 @@ def survey(root: Path) -> Survey:
             else:
                 foreign += foreign_files(versions[version])
         foreign += foreign_files(Path(model.path))
-        said = _said(Path(model.path) / DEFAULT_VERSION_FILE, _MOST_DEFAULT_VERSION_BYTES)
-        if said is not None:
-            default_versions[name] = said
-        said = _said(Path(model.path) / VERSION_LABELS_FILE, _MOST_VERSION_LABELS_BYTES)
-        if said is not None:
-            version_labels[name] = said
-    if alone is not None and state is not None:
-        files.setdefault(alone, state)
-    return Survey(files, default_versions, tuple(foreign), version_labels)
+        _read_said(Path(model.path), name, default_versions, version_labels)
+    for key, path in alone.items():
+        if (state := _state(path)) is not None:
+            files.setdefault(key, state)
+    for name in {name for name, _ in alone}:
+        _read_said(root, name, default_versions, version_labels)
+    in_order = dict(sorted(files.items(), key=lambda file: (file[0][0], _number(file[0][1]), file[0][1])))
+    return Survey(in_order, default_versions, tuple(path for path in foreign if path not in named), version_labels)
+
+
+def _number(version: str) -> int:
+    return int(version) if version.isdecimal() else 0
+
+
+def _alone(root: Path) -> dict[ModelKey, Path]:
+    """The models that lie in no folders that name them.
+
+    Of several that give themselves one name and version, the first counts.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    with os.scandir(root) as entries:
+        paths = sorted(Path(entry.path) for entry in entries if not entry.name.startswith("."))
+    found: dict[ModelKey, Path] = {}
+    for path in paths:
+        file = path if path.suffix == _SUFFIX else path / MODEL_FILE if path.name.isdecimal() else None
+        key = None if file is None else read_model_key(file)
+        if file is not None and key is not None:
+            found.setdefault(key, file)
+    return found
 
 
 def model_path(root: Path, name: str, version: str) -> Path:
     """Where the file of a model lies: in its folders, or directly in the repository's."""
     path = root / name / version / MODEL_FILE
-    alone = root / MODEL_FILE
-    return alone if not path.exists() and read_model_key(alone) == (name, version) else path
+    return path if path.exists() else _find_alone(root, name, version) or path
+
+
+def _find_alone(root: Path, name: str, version: str) -> Path | None:
+    try:
+        return _alone(root).get((name, version))
+    except OSError:
+        return None
 
 
 def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
@@ -121,6 +152,16 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
         raise ModelRefusedError(f"{origin}: {error} (model_memory_limit_bytes)") from None
     except MemoryError as error:
         raise ModelLoadFailedError(f"{origin}: there is not enough memory to read it") from error
+
+
+def _read_said(folder: Path, name: str, default_versions: dict[str, str], version_labels: dict[str, str]) -> None:
+    """Keeps what the files beside a model's versions say, unless those of its own folder have said it."""
+    for file, most_bytes, told in (
+        (DEFAULT_VERSION_FILE, _MOST_DEFAULT_VERSION_BYTES, default_versions),
+        (VERSION_LABELS_FILE, _MOST_VERSION_LABELS_BYTES, version_labels),
+    ):
+        if (said := _said(folder / file, most_bytes)) is not None:
+            told.setdefault(name, said)
 
 
 def _said(path: Path, most_bytes: int) -> str | None:

@@ -241,6 +241,13 @@ class ModelCatalog:
 
     def _why_not(self, name: str | None, version: str | None) -> str:
         names = ", ".join(sorted(self._models)) or "none"
+        if name is not None and name == self._alias and name not in self._models:
+            if (default := self._default()) in self._models:
+                return self._why_not(default, version)
+            return (
+                f"{name!r} is a further name (setting model_alias) of the default model, and none is the default "
+                f"(setting default_model); served: {names}"
+            )
         if name is None and self._default_name is None and self._default() not in self._models:
             return f"no model is named, and none is the default (setting default_model); served: {names}"
         wanted = (self._default() or "") if name is None else name

@@ -21,7 +21,7 @@ from contract import is_model_name, is_version
 from imaging import Header, PictureError, Target, read
 from service.errors import ConvoyError
 from service.inference import GpuPolicy, ModelSession, Provider
-from service.inference.repository_files import MODEL_FILE, read_model
+from service.inference.repository_files import model_path, read_model
 from service.models.receipt import RECEIPT_VERSION, describe_fit, software
 
 TOLERANCE: Final = 1e-6
@@ -130,7 +130,7 @@ def _open(receipt: Mapping[str, Any], models_dir: Path) -> ModelSession | None:
     name, version = receipt.get("model"), receipt.get("version")
     if not (isinstance(name, str) and is_model_name(name) and isinstance(version, str) and is_version(version)):
         raise _VerificationError("the receipt names no model and version")
-    path = models_dir / name / version / MODEL_FILE
+    path = model_path(models_dir, name, version)
     content = read_model(path, str(path), _MOST_MODEL_BYTES)
     if hashlib.sha256(content).hexdigest() != receipt.get("model_sha256"):
         print(f"model     differs: {path} is another file than the one that answered")

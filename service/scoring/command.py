@@ -20,7 +20,7 @@ from imaging import Limits
 from service.errors import ConvoyError, ModelNotFoundError, ScoringError
 from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
-from service.inference.repository_files import MODEL_FILE, survey
+from service.inference.repository_files import model_path, survey
 from service.scoring.columns import OUTPUTS
 from service.scoring.parts import is_begun, is_error_list
 from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, confusion_file, start_processes
@@ -95,7 +95,7 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
     provider = choose_provider(options.execution_provider)
     spec = WorkerSpec(options.models_dir, name, version, provider, options.batch_size, limits, gpu)
     metadata = open_session(spec).metadata  # its faults are said before any picture is read
-    model = (options.models_dir / name / version / MODEL_FILE).read_bytes()
+    model = model_path(options.models_dir, name, version).read_bytes()
     job = ScoreJob(
         source=options.input,
         column=options.column,
