@@ -79,6 +79,46 @@ def test_the_time_to_end_is_longer_than_the_drain(manifests: dict[str, list[dict
         assert pod.get("terminationGracePeriodSeconds", 30) > waited + drain
 
 
+def test_policy_budget_and_services_are_of_the_service_s_pods_and_of_no_others(
+    manifests: dict[str, list[dict[str, Any]]],
+) -> None:
+    """An empty selector of a policy takes all pods of the namespace, and a budget without one takes none."""
+    for documents in (manifests["cpu"], manifests["gpu"], manifests["keda"]):
+        deployment = of_kind(documents, "Deployment")["spec"]
+        labels = deployment["template"]["metadata"]["labels"]
+        selectors = [
+            deployment["selector"]["matchLabels"],
+            of_kind(documents, "Service")["spec"]["selector"],
+            of_kind(documents, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+            of_kind(documents, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+            *(
+                spread["labelSelector"]["matchLabels"]
+                for spread in deployment["template"]["spec"]["topologySpreadConstraints"]
+            ),
+        ]
+        assert all(selector and selector.items() <= labels.items() for selector in selectors)
+
+
+def test_a_start_may_take_as_long_as_trying_a_new_model(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    """Without a startup probe, the liveness probe would restart a pod that is still trying one."""
+    longest_s = Settings.model_fields["model_load_timeout_s"].default
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        probe = container["startupProbe"]
+        assert probe["periodSeconds"] * probe["failureThreshold"] > longest_s
+
+
+def test_requests_are_taken_while_proxies_learn_that_a_pod_ends(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        values = {entry["name"]: entry["value"] for entry in container["env"]}
+        waited = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+        probe = container["readinessProbe"]
+        assert (
+            waited + float(values.get("CONVOY_DRAIN_DELAY_S", 0)) > probe["periodSeconds"] * probe["failureThreshold"]
+        )
+
+
 def test_no_pod_may_more_than_the_image_needs(manifests: dict[str, list[dict[str, Any]]]) -> None:
     [user] = {
         int(number) for number in re.findall(r"^USER ([1-9]\d*)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -124,6 +164,23 @@ def test_autoscaling_asks_for_a_metric_that_there_is(
     service = of_kind([document for document in manifests["cpu"] if document["kind"] == "Service"], "Service")
     assert service["metadata"]["labels"].items() >= monitor["spec"]["selector"]["matchLabels"].items()
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
+
+
+def test_kserve_puts_the_port_of_grpc_before_that_of_http(
+    manifests: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    """KServe merges containers as kubectl does (``MergeRuntimeContainers``); port 80 of its Service is the first."""
+    [container] = of_kind(manifests["kserve"], "ServingRuntime")["spec"]["containers"]
+    [said] = re.findall(r"names the port: `ports: (\[.*?\])`", (ROOT / "docs" / "scaling.md").read_text())
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": {"containers": [container]}}
+    patch = {"spec": {"containers": [{"name": container["name"], "ports": yaml.safe_load(said)}]}}
+    (tmp_path / "pod.json").write_text(json.dumps(pod))
+    command = ("kubectl", "patch", "--local", "-f", str(tmp_path / "pod.json"), "--type", "strategic", "-o", "json")
+    done = subprocess.run([*command, "-p", json.dumps(patch)], capture_output=True, text=True, check=True)
+    ports = json.loads(done.stdout)["spec"]["containers"][0]["ports"]
+    values = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert [str(port["containerPort"]) for port in ports] == [values["CONVOY_GRPC_PORT"], values["CONVOY_PORT"]]
+    assert [port["name"] for port in ports] == ["h2c", "http1"]
 
 
 def test_the_component_for_grpc_fits(tmp_path: Path) -> None:
