@@ -193,4 +193,10 @@ def test_the_component_for_grpc_fits(tmp_path: Path) -> None:
         kubernetes_validate.validate(document, "1.33", strict=True)
     [container] = of_kind(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
     assert {"name": "CONVOY_GRPC_PORT", "value": "8001"} in container["env"]
+    assert "lifecycle" not in container  # before SIGTERM, health would say that it serves
+    values = {entry["name"]: entry["value"] for entry in container["env"]}
+    assert float(values["CONVOY_DRAIN_DELAY_S"]) > 4
+    pod = of_kind(documents, "Deployment")["spec"]["template"]["spec"]
+    drain = float(values["CONVOY_DRAIN_DELAY_S"]) + float(values["CONVOY_DRAIN_TIMEOUT_S"]) + DRAIN_GRACE_S
+    assert pod["terminationGracePeriodSeconds"] > drain
     assert {"port": "grpc"} in of_kind(documents, "NetworkPolicy")["spec"]["ingress"][0]["ports"]

@@ -9,15 +9,20 @@ import asyncio
 import json
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import grpc
 import pytest
 import yaml
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 
 from tests.image.test_image import TOOL, Run
 from tests.image.test_image import port as port  # noqa: PLC0414  a fixture
@@ -29,6 +34,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 MODELS = ROOT / "models"
+KUBERNETES = ROOT / "deploy" / "kubernetes"
 _KEPT, _NEW = 8, 4
 _PROXIES_HEAR_S = 5
 _BYTES = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
@@ -52,7 +58,7 @@ class Case(NamedTuple):
     """Where the models come from.
 
     Attributes:
-        overlay: that is rendered.
+        overlay: that is rendered; ``grpc``: the overlay ``cpu`` with this component.
         mount: where models are mounted; None: nowhere.
         put_models: puts them there.
         names: under which models answer.
@@ -67,6 +73,7 @@ class Case(NamedTuple):
 CASES = {
     "base": Case("base", None, of_image, ("cifar10", "mnist")),
     "cpu": Case("cpu", None, of_image, ("cifar10", "mnist")),
+    "cpu with gRPC": Case("grpc", None, of_image, ("cifar10", "mnist")),
     "cpu with a volume": Case("cpu", "/models", repository, ("cifar10", "mnist")),
     "kserve, one file": Case("kserve", "/mnt/models", one_file, ("pictures", "cifar10")),
     "kserve, a repository": Case("kserve", "/mnt/models", repository, ("pictures", "cifar10", "mnist")),
@@ -84,8 +91,11 @@ def test_a_pod_starts_answers_and_ends_under_load_without_a_lost_request(
         put_models(tmp_path / "models")
         volumes.append(f"{make_readable(tmp_path / 'models')}:{mount}:ro")
     pod = read_pod(overlay)
-    run = Run(write_compose(tmp_path, pod, volumes), port, tmp_path / "log")
-    found = asyncio.run(Kubelet(pod, port, run, tmp_path / "signals" / "preStop-is-over").live(cat, names))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        grpc_port: int = probe.getsockname()[1]
+    run = Run(write_compose(tmp_path, pod, volumes, grpc_port), port, tmp_path / "log")
+    found = asyncio.run(Kubelet(pod, port, grpc_port, run, tmp_path / "signals" / "preStop-is-over").live(cat, names))
     report = run.end()
     user = pod["containers"][0]["securityContext"].get("runAsUser") or pod["securityContext"]["runAsUser"]
     print(f"{overlay}: {dict(found)}")
@@ -99,14 +109,26 @@ def test_a_pod_starts_answers_and_ends_under_load_without_a_lost_request(
 
 def read_pod(overlay: str) -> dict[str, Any]:
     """The specification of the pods that an overlay makes; KServe's as its InferenceService ``pictures`` gets it."""
-    command = ("kubectl", "kustomize", str(ROOT / "deploy" / "kubernetes" / overlay))
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    if overlay == "grpc":
+        with TemporaryDirectory() as folder:
+            shutil.copytree(KUBERNETES, folder, dirs_exist_ok=True)
+            (Path(folder) / "mine").mkdir()
+            lines = '{"resources": ["../cpu"], "components": ["../grpc"]}'
+            (Path(folder) / "mine" / "kustomization.yaml").write_text(lines)
+            rendered = render(Path(folder) / "mine")
+    else:
+        rendered = render(KUBERNETES / overlay)
     documents = {
-        document["kind"]: document for document in yaml.safe_load_all(done.stdout.replace("{{.Name}}", "pictures"))
+        document["kind"]: document for document in yaml.safe_load_all(rendered.replace("{{.Name}}", "pictures"))
     }
     runtime = documents.get("ServingRuntime")
     pod: dict[str, Any] = runtime["spec"] if runtime else documents["Deployment"]["spec"]["template"]["spec"]
     return pod
+
+
+def render(folder: Path) -> str:
+    """What Kustomize makes of a folder."""
+    return subprocess.run(("kubectl", "kustomize", str(folder)), capture_output=True, text=True, check=True).stdout
 
 
 def make_readable(folder: Path) -> Path:
@@ -117,7 +139,7 @@ def make_readable(folder: Path) -> Path:
     return folder
 
 
-def write_compose(folder: Path, pod: dict[str, Any], volumes: list[str]) -> Path:
+def write_compose(folder: Path, pod: dict[str, Any], volumes: list[str], grpc_port: int) -> Path:
     """A compose file of the pod's container."""
     [container] = pod["containers"]
     security = pod.get("securityContext", {}) | container["securityContext"]
@@ -138,7 +160,10 @@ def write_compose(folder: Path, pod: dict[str, Any], volumes: list[str]) -> Path
             for place in container["volumeMounts"]
         ],
         "volumes": volumes,
-        "ports": [f"${{CONVOY_PORT}}:{container['ports'][0]['containerPort']}"],
+        "ports": [
+            f"{'${CONVOY_PORT}' if number == 0 else grpc_port}:{port['containerPort']}"
+            for number, port in enumerate(container["ports"])
+        ],
         "healthcheck": {"test": ["CMD", "test", "-e", "/signals/preStop-is-over"], "interval": "1s", "retries": 1000},
     }
     path = folder / "docker-compose.yml"
@@ -158,13 +183,15 @@ class Kubelet:
     Args:
         pod: its specification.
         port: where its container answers.
+        grpc_port: the same over gRPC.
         run: of the tool that holds the container.
         stop: the file whose existence lets the tool send SIGTERM.
     """
 
-    def __init__(self, pod: dict[str, Any], port: int, run: Run, stop: Path) -> None:
+    def __init__(self, pod: dict[str, Any], port: int, grpc_port: int, run: Run, stop: Path) -> None:
         [self._container] = pod["containers"]
         self._port = port
+        self._grpc_address = f"127.0.0.1:{grpc_port}"
         self._run = run
         self._stop = stop
         self._found: Counter[str] = Counter()
@@ -222,11 +249,19 @@ class Kubelet:
         while True:
             try:
                 async with asyncio.timeout(probe["timeoutSeconds"]):
-                    status, _ = await self._ask(f"GET {probe['httpGet']['path']}", b"")
-            except (OSError, EOFError, TimeoutError):
-                status = 0
-            self._found[f"{'passed' if status == 200 else 'failed'} {kind}"] += 1
+                    passed = await self._passes(probe)
+            except (OSError, EOFError, TimeoutError, grpc.aio.AioRpcError):
+                passed = False
+            self._found[f"{'passed' if passed else 'failed'} {kind}{' over gRPC' if 'grpc' in probe else ''}"] += 1
             await asyncio.sleep(probe["periodSeconds"])
+
+    async def _passes(self, probe: dict[str, Any]) -> bool:
+        if "grpc" in probe:
+            async with grpc.aio.insecure_channel(self._grpc_address) as channel:
+                answer = await HealthStub(channel).Check(HealthCheckRequest(service=probe["grpc"].get("service", "")))
+                return bool(answer.status == HealthCheckResponse.SERVING)
+        status, _ = await self._ask(f"GET {probe['httpGet']['path']}", b"")
+        return status == 200
 
     async def _ask_anew(self, picture: bytes) -> None:
         """Requests over a new connection each, for as long as proxies open them."""

@@ -104,8 +104,10 @@ def test_of_several_models_the_alias_is_the_default_one_s_or_says_that_there_is_
             "default_model); served: birds, flowers"
         )
         assert client.get("/v2/models/birds/ready").status_code == 200
-    flags += ("--default-model", "flowers")
-    with ServerProcess(tmp_path / "log", *flags) as served, httpx.Client(base_url=served.url) as client:
+    with (
+        ServerProcess(tmp_path / "log", *flags, "--default-model", "flowers") as served,
+        httpx.Client(base_url=served.url) as client,
+    ):
         picture = (SAMPLES / "cifar10_cat_0.png").read_bytes()
         answers = [
             client.post("/predict", params={"model": name}, content=picture).json()["model"]
