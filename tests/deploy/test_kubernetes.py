@@ -1,5 +1,6 @@
 """What Kustomize renders is valid, and says of ports, paths, variables, times and users what the service says."""
 
+import copy
 import json
 import re
 import shutil
@@ -164,6 +165,21 @@ def test_autoscaling_asks_for_a_metric_that_there_is(
     service = of_kind([document for document in manifests["cpu"] if document["kind"] == "Service"], "Service")
     assert service["metadata"]["labels"].items() >= monitor["spec"]["selector"]["matchLabels"].items()
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
+
+
+def test_models_come_from_each_kind_of_volume_that_the_documents_name(
+    manifests: dict[str, list[dict[str, Any]]],
+) -> None:
+    text = (ROOT / "docs" / "scaling.md").read_text()
+    [block] = re.findall(r"```yaml\n(volumes:\n.*?)```", text, re.DOTALL)
+    volumes = yaml.safe_load(block)["volumes"]
+    assert len(volumes) == 3
+    for volume in volumes:
+        deployment = copy.deepcopy(of_kind(manifests["cpu"], "Deployment"))
+        pod = deployment["spec"]["template"]["spec"]
+        pod["volumes"].append(volume)
+        pod["containers"][0]["volumeMounts"].append({"name": volume["name"], "mountPath": "/models", "readOnly": True})
+        kubernetes_validate.validate(deployment, "1.33", strict=True)
 
 
 def test_kserve_puts_the_port_of_grpc_before_that_of_http(

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 
 import pytest
+import yaml
 
 from tests.deploy.conftest import CONFIG, Prometheus, dashboard_queries
 from tests.process import ROOT
@@ -39,6 +40,15 @@ def test_every_rule_evaluates_and_every_indicator_has_a_value(prometheus: Promet
 def test_a_healthy_service_raises_no_alert(prometheus: Prometheus) -> None:
     prometheus.first_answer("job:convoy_predictions:rate5m")
     assert prometheus.ask("alerts")["alerts"] == []
+
+
+def test_the_query_of_the_autoscaler_is_one_number_and_nothing_without_data(prometheus: Prometheus) -> None:
+    scaled = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "keda" / "scaledobject.yaml").read_text())
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    selector = '{service="convoy"}'  # a label of the Prometheus operator, which nothing has here
+    assert selector in query
+    assert len(prometheus.first_answer(query.replace(selector, ""))) == 1
+    assert prometheus.ask("query", query=query)["result"] == []
 
 
 def test_every_alert_has_its_section_in_the_runbook(prometheus: Prometheus) -> None:
