@@ -1,4 +1,5 @@
-# Convoy in one image. `docker build .` makes the CPU image, `docker build --target gpu .` the one for NVIDIA GPUs.
+# Convoy in one image. `docker build .` makes the CPU image, `docker build --target gpu .` the one for NVIDIA GPUs, and
+# `docker build --target import .` the one of `convoy import` for ONNX sources, which also serves on the CPU.
 #
 #   dependencies (locked, by hash) ──┐
 #   application (compiled) ──────────┼──> runtime: slim Python, no compiler, no pip cache, no root
@@ -37,6 +38,12 @@ RUN python -m venv --without-pip /opt/venv \
  && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
     --require-hashes --no-deps --compile -r /requirements.txt
 
+FROM python:3.11-slim-bookworm AS import-dependencies
+COPY requirements/import.txt /requirements.txt
+RUN python -m venv --without-pip /opt/venv \
+ && python -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+    --require-hashes --no-deps --compile -r /requirements.txt
+
 FROM python:3.11-slim-bookworm AS application
 COPY LICENSE /app/
 COPY contract /app/contract
@@ -44,6 +51,14 @@ COPY imaging /app/imaging
 COPY network /app/network
 COPY service /app/service
 RUN python -m compileall -q /app
+
+FROM runtime AS import
+COPY --from=import-dependencies /opt/venv /opt/venv
+COPY --from=application /app /app
+COPY convoy.py /app/
+COPY training /app/training/
+ENTRYPOINT ["python", "-m", "convoy", "import"]
+HEALTHCHECK NONE
 
 # The doctor loads every model and keeps which have passed, so that the first start need not try them. The default of
 # models_dir leads to /models by a link, so that a host can name another folder and CONVOY_MODELS_DIR still wins.

@@ -85,7 +85,7 @@ check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files,
 	  | $(DEV)/bin/kubernetes-validate --kubernetes-version 1.33 --strict --quiet --no-warn /dev/stdin || exit 1; done
 	$(DEV)/bin/hadolint deploy/ray/Dockerfile
 	$(DEV)/bin/python -m tests.deploy.custom_resources deploy/ray/rayservice.yaml deploy/kubernetes/keda/scaledobject.yaml \
-	  deploy/kubernetes/kserve/{servingruntime,inferenceservice}.yaml deploy/kubernetes/monitoring/servicemonitor.yaml
+	  deploy/kubernetes/kserve/{servingruntime,inferenceservice,huggingface}.yaml deploy/kubernetes/monitoring/servicemonitor.yaml
 
 .PHONY: image
 image:  ## The container image for the CPU, convoy:cpu

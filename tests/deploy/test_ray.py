@@ -61,6 +61,7 @@ def test_the_image_has_what_the_serving_image_has() -> None:
         (KUBERNETES / "keda" / "scaledobject.yaml", ("spec", "triggers", 0)),
         (KUBERNETES / "kserve" / "servingruntime.yaml", ("spec", "containers", 0, "readinessProbe")),
         (KUBERNETES / "kserve" / "inferenceservice.yaml", ("spec", "predictor", "model")),
+        (KUBERNETES / "kserve" / "huggingface.yaml", ("spec", "predictor", "initContainers", 1)),
         (KUBERNETES / "monitoring" / "servicemonitor.yaml", ("spec", "endpoints", 0)),
     ],
 )

@@ -49,8 +49,8 @@ def read_all(stated: Stated) -> tuple[Preprocessing, Resizing, tuple[int, int]]:
     return pixels, resizing, stated.size.value
 
 
-def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
-    folder = tmp_path / "hf"
+def write_hugging_face_folder(folder: Path) -> None:
+    """Writes a folder as the Hub has them, of a small network."""
     folder.mkdir()
     write_network(folder / "model.onnx")
     write_json(
@@ -58,6 +58,11 @@ def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
         {"model_type": "vit", "architectures": ["ViTForImageClassification"], "id2label": _ID2LABEL},
     )
     write_json(folder / "preprocessor_config.json", _VIT)
+
+
+def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    write_hugging_face_folder(folder)
     said = metadata_of(tmp_path, folder)
     assert said.labels == tuple(_ID2LABEL.values())
     assert (said.fit, said.interpolation, said.exif, said.antialias) == ("stretch", "bilinear", True, True)
