@@ -25,7 +25,7 @@ from statistics import median
 from typing import Final
 
 from bench.folders import ROOT
-from bench.score import copy_pictures, make_pictures, score_seconds
+from bench.score import link_pictures, make_pictures, score_seconds
 
 _COUNTS: Final = {"png": 800, "jpeg": 800, "12mp": 100}
 _FEW: Final = 32
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         _run(sys.executable, "-m", "convoy", "import", str(folder / "resnet18"), "--name", "r18", "--out", models)
         for row in options.rows.split(","):
             paths = make_pictures(folder / row, row, options.count or _COUNTS[row])
-            copy_pictures(paths[:_FEW], folder / f"{row}-few")
+            link_pictures(paths[:_FEW], folder / f"{row}-few")
             print(json.dumps(_measure(folder, row, options.python, options.rounds)), flush=True)
     return 0
 
