@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from service.api.compression import compress
 from service.api.decisions import decide, warn_of_unfamiliar
 from service.api.parameters import NO_PARAMETERS, Parameters
+from service.api.plain_answer import write_plain
 from service.api.prediction_json import Picked, write_predictions
 from service.api.problems import picture_problem
 from service.classifier import Classification
@@ -58,18 +59,20 @@ def answer(
         decisions = decide(result, parameters, uploads)
         warnings = {} if warnings is None else warnings
         warn_of_unfamiliar(decisions, warnings)
-    body = write_predictions(
-        metadata.name,
-        metadata.version,
-        metadata.class_names,
-        result.probabilities,
-        _pick(parameters, len(metadata.class_names)),
-        multi_label=metadata.multi_label,
-        filenames=filenames,
-        failures={fault.index: _failed(fault) for fault in faults} if faults else None,
-        warnings=warnings,
-        decisions=decisions,
-    )
+    picked = _pick(parameters, len(metadata.class_names))
+    said = metadata.name, metadata.version, metadata.class_names, result.probabilities
+    if picked is _IN_FULL and len(result.probabilities) == 1 and not (warnings or faults or metadata.multi_label):
+        body = write_plain(*said, None if filenames is None else filenames[0])
+    else:
+        body = write_predictions(
+            *said,
+            picked,
+            multi_label=metadata.multi_label,
+            filenames=filenames,
+            failures={fault.index: _failed(fault) for fault in faults} if faults else None,
+            warnings=warnings,
+            decisions=decisions,
+        )
     return compress(Reply(200, body, JSON, headers), accept_encoding)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from service.api.json_writing import STEP_NUMBERS, in_steps, write
+from service.api.plain_answer import write_plain
 from service.api.prediction_json import Picked, write_predictions
 
 LABELS = ("plain", 'a "quoted" one', "100 %b", "naïve café", "back\\slash")
@@ -27,6 +28,15 @@ def test_it_says_what_a_document_of_dictionaries_would(probabilities: np.ndarray
         assert tuple(prediction["probabilities"]) == LABELS
         np.testing.assert_array_equal(np.array([*prediction["probabilities"].values()], np.float32), row)
         assert np.float32(prediction["probability"]) == row[index]
+
+
+@pytest.mark.parametrize("filename", [None, "cat.png", 'a "quoted" 100 %b \\ naïve.png'])
+@pytest.mark.parametrize("labels", [LABELS, ("%", '"index":%b', '"}]}', "0", "")])
+def test_the_short_way_says_the_same(probabilities: np.ndarray, labels: tuple[str, ...], filename: str | None) -> None:
+    for row in probabilities:
+        written = write_plain("m%b", "7", labels, row[np.newaxis], filename)
+        same = write_predictions("m%b", "7", labels, row[np.newaxis], Picked(), filenames=[filename])
+        assert json.loads(written, object_pairs_hook=list) == json.loads(same, object_pairs_hook=list)
 
 
 def test_the_top_is_in_order_and_the_first_of_equals_comes_first() -> None:
