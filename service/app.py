@@ -199,5 +199,5 @@ def _make_access(settings: Settings) -> "AccessControl | None":
 def _missing(setting: str, extra: str, error: ModuleNotFoundError) -> SettingError:
     return SettingError(
         f"{setting} needs the extra `{extra}`, of which {error.name} is not installed; "
-        f"in a clone, `pip install '.[{extra}]'` installs it"
+        f"in a clone, `pip install -e '.[{extra}]'` installs it"
     )
