@@ -69,7 +69,7 @@ def survey(root: Path) -> Survey:
     default_versions: dict[str, str] = {}
     version_labels: dict[str, str] = {}
     alone = _alone(root)
-    named = {path: key for key, path in alone.items()}
+    named = set(alone.values())
     foreign = foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
         name = shown_name(model.name)

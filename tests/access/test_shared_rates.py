@@ -79,7 +79,7 @@ def test_a_process_that_has_lost_its_core_while_it_counts_is_waited_for(
     assert answers == [False]
 
 
-def test_a_process_that_was_stopped_while_it_counts_holds_nobody_up(tmp_path: Path) -> None:
+def test_requests_go_on_while_a_stopped_process_holds_the_lock(tmp_path: Path) -> None:
     one, other = SharedRates(tmp_path), SharedRates(tmp_path)
     with one._locked():
         begun = time.monotonic()
@@ -107,7 +107,7 @@ def test_a_worker_that_is_killed_neither_resets_nor_doubles_the_rate(tmp_path: P
             statuses.update(_statuses(served, key, 20))
             os.kill(victim.pid, signal.SIGKILL)
             while served.log.read_text().count("ready for requests") == started:
-                time.sleep(0.02)  # the new worker tells nobody but its log
+                time.sleep(0.02)  # only the log shows when the new worker is ready
         statuses.update(_statuses(served, key, 40))
     assert statuses == {200: 60, 429: 20}
 

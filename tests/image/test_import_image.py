@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.image.pod import make_readable, run_as
 from tests.image.test_image import TOOL, Run
 from tests.image.test_image import port as port  # noqa: PLC0414  a fixture
-from tests.image.test_pod import make_readable
 from tests.process import ROOT
 from tests.training.importing.test_sidecars import write_hugging_face_folder
 
@@ -28,13 +28,7 @@ def test_a_hugging_face_folder_is_imported_and_served(port: int, tmp_path: Path,
     command = " ".join((*json.loads(words), *container["args"]))
     serve = f"exec python -m service --models-dir /mnt/models --model-alias {SERVICE['metadata']['name']}"
     service = {
-        "image": container["image"],
-        "user": str(container["securityContext"]["runAsUser"]),
-        "read_only": container["securityContext"]["readOnlyRootFilesystem"],
-        "cap_drop": container["securityContext"]["capabilities"]["drop"],
-        "security_opt": ["no-new-privileges:true"],
-        "mem_limit": container["resources"]["limits"]["memory"].lower().removesuffix("i"),
-        "cpus": float(container["resources"]["limits"]["cpu"]),
+        **run_as(container, {}),
         "tmpfs": ["/tmp:size=64m,mode=1777", "/mnt/models:mode=1777"],
         "volumes": [f"{make_readable(tmp_path / 'hf')}:/source:ro"],
         "ports": ["${CONVOY_PORT}:8000"],
