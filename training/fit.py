@@ -93,7 +93,7 @@ def fit(
         teacher: whose answers are learnt; None for the true classes.
         tensorboard: where to write TensorBoard logs; None for none.
         device_names: see :func:`training.devices.strategy`.
-        network: makes the float32 network to begin with; None takes the recipe's architecture.
+        network: makes the float32 network to begin with, weights and all; None takes the recipe's architecture.
         policy: in how many bits it learns.
         keep_epoch: hold nothing out, stop after this epoch of the recipe and keep its weights; counted from 1.
 
@@ -133,7 +133,7 @@ def fit(
         trained.optimizer.build(trained.trainable_variables)
         if state.epochs_done:
             _restore(trained, state, run)
-        else:
+        elif network is None:
             initialise(trained, train)
     checkpointing = Checkpointing(run, state, keep_epoch)
     # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.

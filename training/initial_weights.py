@@ -1,19 +1,70 @@
-"""Weights that are better to begin with than random ones: whitened patches, and convolutions that pass their input on.
+"""Weights that are better to begin with than random ones.
 
-As in airbench94 (K. Jordan, 2024, arXiv 2404.00498): the first layer's kernels are the principal components of the
-training pictures' patches, scaled to equal variance, and their negatives; each later convolution begins as the
+Either those of a kept network, to go on from; or, for the networks of airbench94 (K. Jordan, 2024, arXiv 2404.00498),
+whitened patches and convolutions that pass their input on: the first layer's kernels are the principal components of
+the training pictures' patches, scaled to equal variance, and their negatives; each later convolution begins as the
 identity in as many of its channels as its input has.
 """
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import LabelledImages
+from training.errors import ModelFileError
+from training.importing.keras_network import load_network
 
 _PICTURES = 5000
 _LEAST_VARIANCE = 3e-5  # of pixels from 0 to 1: what lies below is noise
 _WHITENING = "whitening"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptWeights:
+    """The weights of a Keras file, to go on from with the same architecture.
+
+    Attributes:
+        path: of the file, such as the ``model.keras`` of a version.
+        weights: in Keras' order.
+        fingerprint: SHA-256 of the file.
+    """
+
+    path: Path
+    weights: tuple[NDArray[np.float32], ...]
+    fingerprint: str
+
+    @classmethod
+    def read(cls, path: Path) -> "KeptWeights":
+        """Reads a ``.keras`` or ``.h5`` file.
+
+        Raises:
+            ModelFileError: there is none.
+            ImportRefusedError: it is damaged, or holds code.
+        """
+        if not path.is_file():
+            raise ModelFileError(f"--start-from {path}: there is no such file")
+        network = load_network(path)
+        return cls(path, tuple(network.get_weights()), hashlib.sha256(path.read_bytes()).hexdigest())
+
+    def give(self, network: keras.Sequential) -> keras.Sequential:
+        """Sets the weights of a network of the same architecture, and returns it.
+
+        Raises:
+            ModelFileError: its weights have other shapes.
+        """
+        ours, theirs = ([value.shape for value in values] for values in (network.get_weights(), self.weights))
+        if ours != theirs:
+            raise ModelFileError(
+                f"--start-from {self.path} is another network than the recipe trains ({len(theirs)} weights, and "
+                f"{len(ours)} are needed, of the same shapes): name the recipe that it was trained with, or use it "
+                "as a --backbone"
+            )
+        network.set_weights(list(self.weights))
+        return network
 
 
 def initialise(network: keras.Sequential, images: LabelledImages) -> None:

@@ -10,6 +10,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
+from training.architectures import ARCHITECTURES
 from training.calibrate import logits_of
 from training.cross_validation import CrossValidated, cross_validate
 from training.data.dataset import DataSet, LabelledImages
@@ -69,9 +72,11 @@ def _fit(
     job: TrainingJob, data: DataSet, place: Path, teacher: Teacher | None, keep_epoch: int | None = None
 ) -> Fitted:
     # Of what is as it always was nothing is said, so that runs from before go on.
+    start = job.start_from
     identity = {
         "precision": None if job.policy == "float32" else job.policy,
         "kept epoch": keep_epoch,
+        "first weights": None if start is None else start.fingerprint,
     }
     if job.backbone is not None:
         return fit_backbone(
@@ -87,6 +92,11 @@ def _fit(
             tensorboard=job.tensorboard,
             policy=job.policy,
         )
+
+    def started() -> keras.Sequential:
+        assert start is not None  # noqa: S101  it is called where there is one
+        return start.give(ARCHITECTURES[job.recipe.architecture](data.input_shape, len(data.labels)))
+
     run = RunDirectory(place, run_identity(job.recipe, data, job.seed, teacher, **identity))
     if job.fresh:
         run.discard()
@@ -99,4 +109,5 @@ def _fit(
         tensorboard=job.tensorboard,
         policy=job.policy,
         keep_epoch=keep_epoch,
+        network=None if start is None else started,
     )

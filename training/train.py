@@ -160,6 +160,8 @@ def _particulars(job: TrainingJob, learnt: Learnt) -> dict[str, Any]:
             "frozen_epochs": frozen.epochs,
             "unfrozen_epochs": unfrozen.epochs if unfrozen else 0,
         }
+    if job.start_from is not None:
+        said["started_from"] = {"file": job.start_from.path.name, "sha256": job.start_from.fingerprint}
     if job.policy != "float32":
         said["precision"] = job.policy
     if learnt.crossed is not None:

@@ -47,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--teacher", type=Path, metavar="MODEL.onnx", help="learn the answers of this model of the same classes"
     )
     parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="MODEL.keras",
+        help="begin with the weights of a network of the same recipe, such as the model.keras of an earlier version; "
+        "its training must have held out the same pictures",
+    )
+    parser.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
         help="in how many bits the network learns (default: mixed_float16 where every GPU has tensor cores, else "
@@ -129,6 +136,7 @@ def run(options: argparse.Namespace) -> None:
     start_tensorflow()
     from training.card import HowMade
     from training.cross_validation import folds_for
+    from training.initial_weights import KeptWeights
     from training.precision import gpu_capabilities, policy_for
     from training.train import train
     from training.training_job import TrainingJob
@@ -148,6 +156,7 @@ def run(options: argparse.Namespace) -> None:
         mirrored_view=options.mirrored_view,
         teacher=options.teacher,
         backbone=backbone,
+        start_from=None if options.start_from is None else KeptWeights.read(options.start_from),
         policy=options.precision or policy_for(gpu_capabilities()),
         folds=1 if one_split else folds_for(data, recipe, options.folds),
     )
@@ -167,6 +176,8 @@ def _check(options: argparse.Namespace) -> None:
 
     if options.backbone is not None and options.name in BUILT_IN:
         raise RecipeError(f"--backbone is for your own pictures; {options.name} has recipes of its own")
+    if options.backbone is not None and options.start_from is not None:
+        raise RecipeError("--backbone and --start-from both say what the network begins with: give one of them")
     if options.backbone is None and (options.recipe == "backbone" or options.preprocessing is not None):
         said = "--recipe backbone" if options.recipe == "backbone" else "--preprocessing"
         raise RecipeError(f"{said} needs --backbone: mobilenet_v3_small, efficientnet_v2_b0, or a Keras file")
@@ -224,6 +235,7 @@ def _command(options: argparse.Namespace, version: str, side: int, color_mode: s
         "--limit": options.limit,
         "--precision": options.precision,
         "--teacher": options.teacher,
+        "--start-from": options.start_from,
     }
     for flag, value in asked.items():
         words += [] if value is None else [flag, str(value)]

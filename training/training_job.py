@@ -7,6 +7,7 @@ from contract import is_model_name
 from training.backbone import Backbone
 from training.card import HowMade
 from training.errors import RecipeError
+from training.initial_weights import KeptWeights
 from training.precision import Policy
 from training.publish import check_version
 from training.recipes.recipe import Recipe
@@ -29,11 +30,12 @@ class TrainingJob:
         teacher: an exported file whose answers are learnt; None for the true classes.
         mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
         backbone: a network that has learnt to see, which this one begins with; None takes the recipe's architecture.
+        start_from: weights to begin with, of the recipe's architecture; None begins anew.
         policy: in how many bits the network learns; what is exported has 32.
         folds: of cross-validation; 1 for one split.
 
     Raises:
-        RecipeError: the name or the version cannot be.
+        RecipeError: the name or the version cannot be, or weights that have seen the pictures meet cross-validation.
     """
 
     name: str
@@ -48,6 +50,7 @@ class TrainingJob:
     mirrored_view: bool = False
     teacher: Path | None = None
     backbone: Backbone | None = None
+    start_from: KeptWeights | None = None
     policy: Policy = "float32"
     folds: int = 1
 
@@ -56,3 +59,8 @@ class TrainingJob:
         if not is_model_name(self.name):
             raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
         check_version(self.version)
+        if self.start_from is not None and self.folds > 1:
+            raise RecipeError(
+                "--start-from and cross-validation do not go together: the weights have learnt from pictures that each "
+                "fold holds out; say --folds 1"
+            )
