@@ -23,6 +23,8 @@ class Header(NamedTuple):
         codec_bytes: what is held whatever size is decoded: coefficients of a JPEG of several scans, a copy of the file.
         pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies made of it before the
             resize. Measured as the peak of a process (`tests/imaging/test_memory.py`).
+        plain_mode: of a JPEG in one sequential scan, of which only the pixels matter (no EXIF, no colour profile,
+            no inks): RGB or L, as Pillow names it. Empty for all others.
         meter: ends codecs that compute too long; None where the picture is only looked at.
     """
 
@@ -32,6 +34,7 @@ class Header(NamedTuple):
     is_reducible: bool = False
     codec_bytes: int = 0
     pixel_bytes: int = 9
+    plain_mode: str = ""
     meter: Meter | None = None
 
     @property

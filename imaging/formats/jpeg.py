@@ -8,7 +8,8 @@ import contextlib
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from PIL import Image
 from PIL.ImageFile import ImageFile
@@ -17,6 +18,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from imaging.color_profile import transform_of
 from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading, load, open_with
+from imaging.formats.fast_jpeg import decode_plain
 from imaging.header import Header
 from imaging.target import Target
 
@@ -24,6 +26,9 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = {0xC0, 0xC1}  # baseline and extended, with Huffman's code
 _ARITHMETIC = range(0xC9, 0xD0)
 _START_OF_SCAN = 0xDA
+# Segments that leave the pixels what they are: tables, restarts, what JFIF and Adobe say of the colour space.
+_PLAIN = {0xC4, 0xCC, _START_OF_SCAN, 0xDB, 0xDD, 0xE0, 0xEE}
+_PLAIN_MODES: Mapping[int, str] = MappingProxyType({1: "L", 3: "RGB"})
 _FILL, _NO_MARKERS = 0xFF, {0x00, 0xFF}
 _BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
 _SEARCHED_BYTES = 1 << 20  # at once, while no other thread runs
@@ -45,11 +50,13 @@ def read_header(data: bytes) -> Header:
     Raises:
         UnreadableError: one of them is missing or broken.
     """
-    frame = None
+    frame, is_plain = None, True
     with Reading("its header is broken"):
         for marker, at in _segments(data):
             if marker in _FRAMES:
                 frame = marker, at
+            elif marker not in _PLAIN:
+                is_plain = False
             elif marker == _START_OF_SCAN and frame is not None:
                 kind, place = frame
                 height, width = _SIZE.unpack_from(data, place + 3)
@@ -57,7 +64,15 @@ def read_header(data: bytes) -> Header:
                 is_single = kind in _SEQUENTIAL and data[at + 2] == components
                 held = 0 if is_single else _coefficients(data[place + 8 : place + 8 + 3 * components], width * height)
                 # Colour takes 4 bytes in Pillow, and so does a copy, turned or converted.
-                return Header("JPEG", width, height, is_single, held * _COEFFICIENT_BYTES, 9 if components > 1 else 6)
+                return Header(
+                    "JPEG",
+                    width,
+                    height,
+                    is_single,
+                    held * _COEFFICIENT_BYTES,
+                    9 if components > 1 else 6,
+                    _PLAIN_MODES.get(components, "") if is_plain and is_single else "",
+                )
     raise UnreadableError("its header is broken (no frame before the first scan)")
 
 
@@ -70,6 +85,8 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
     if data.endswith(_END) or data.rfind(_END) > next(
         (at for marker, at in _segments(data) if marker == _START_OF_SCAN), 0
     ):
+        if (plain := decode_plain(data, header, target)) is not None:
+            return plain
         picture = _open(data, header, target)
         load(picture)
         return picture
