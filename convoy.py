@@ -11,6 +11,7 @@ A command imports what it needs and nothing else. ``python -m service`` and ``py
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -64,6 +65,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the output was closed.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        try:
+            status = _answer(words)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # what reads the output, such as `head`, has read enough
+        status = _READER_GONE
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit can write what is left
+    command = COMMANDS.get(words[0]) if words else None
+    if arguments is None and command is not None and command.package == "service":
+        from service.workers.stop_signals import end
+
+        end(status)  # without waiting for threads, and whether or not standard output can be written to
+    return status
+
+
+def _answer(words: Sequence[str]) -> int:
     if words[:1] == ["--version"]:
         from service import __version__
 
@@ -78,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"convoy {word[:40]}: there is no such command\n{_usage()}", file=sys.stderr)
         return _WRONG_USE
     try:
-        status = _run(word, command, rest)
+        return _run(word, command, rest)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         if missing in ("", "contract", "convoy", "imaging", "service", "training"):
@@ -90,13 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return _WRONG_USE
-    except BrokenPipeError:  # what reads the output, such as `head`, has read enough
-        status = _READER_GONE
-    if arguments is None and command.package == "service":
-        from service.workers.stop_signals import end
-
-        end(status)  # without waiting for threads, and whether or not standard output can be written to
-    return status
 
 
 def _run(word: str, command: Command, rest: Sequence[str]) -> int:

@@ -31,8 +31,9 @@ def test_the_help_names_the_command(word: str) -> None:
     assert convoy(word, "--help").stdout.startswith(f"usage: convoy {word} ")
 
 
-def test_output_that_is_closed_ends_a_command_without_a_traceback() -> None:
-    command = [sys.executable, "-m", "convoy", "doctor"]
+@pytest.mark.parametrize("words", ["doctor", "--help", "serve --help", "describe --help"])
+def test_output_that_is_closed_ends_a_command_without_a_traceback(words: str) -> None:
+    command = [sys.executable, "-m", "convoy", *words.split()]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
         assert asked.stdout is not None
         asked.stdout.close()
