@@ -5,6 +5,10 @@ nothing is parsed in Python, and the pixels do not come line by line. It is opti
 Pillow's to decode.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
 from PIL import Image
 
 from imaging.header import Header
@@ -15,6 +19,7 @@ try:
 except ImportError:  # it is optional
     decode_jpeg = None
 
+_COLOR_SPACES: Mapping[str, str] = MappingProxyType({"RGB": "RGB", "L": "GRAY"})
 _TOLD_APART = 8  # pixels, from which on the sizes at two of libjpeg's eighths differ
 
 
@@ -32,8 +37,10 @@ def decode_plain(data: bytes, header: Header, target: Target) -> Image.Image | N
     size = width, height = -(-header.width // reduction), -(-header.height // reduction)
     # As Pillow's draft does: only a reduced picture is read as grey, where that is what the model wants.
     mode = "L" if reduction > 1 and target.color_mode == "L" else header.plain_mode
+    # A buffer of the size that was announced, so that no file is decoded into more memory.
+    room = np.empty((height, width, 3 if mode == "RGB" else 1), np.uint8)
     try:
-        pixels = decode_jpeg(data, "RGB" if mode == "RGB" else "GRAY", min_height=height, min_width=width)
+        pixels = decode_jpeg(data, _COLOR_SPACES[mode], min_height=height, min_width=width, buffer=room)
     except ValueError:  # broken, or something to warn of: Pillow says what, or forgives
         return None
     if pixels.shape[:2] != (height, width):
