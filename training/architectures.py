@@ -1,9 +1,9 @@
 """The networks, layer by layer, for any number of classes.
 
-Input is float32 [N, H, W, C], pixels divided by 255; output is a probability for each class. No network knows anything
-of its data set but the shape, so each can be trained on other pictures. ``cifar10_cnn`` and ``mnist_cnn`` are the two
-notebooks'; ``airbench_cnn`` and ``airbench_small_cnn`` follow airbench94 (K. Jordan, "94% on CIFAR-10 in 3.29 Seconds
-on a Single GPU", 2024, arXiv 2404.00498).
+Input is float32 [N, H, W, C], pixels divided by 255; output is a probability for each class. A network depends only on
+the input shape and the number of classes, so each can be trained on other pictures. ``cifar10_cnn`` and ``mnist_cnn``
+are the networks of the two notebooks; ``airbench_cnn`` and ``airbench_small_cnn`` follow airbench94 (K. Jordan, "94% on
+CIFAR-10 in 3.29 Seconds on a Single GPU", 2024, arXiv 2404.00498).
 """
 
 from collections.abc import Callable, Mapping
@@ -64,7 +64,7 @@ def airbench_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
 
 
 def airbench_small_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
-    """The same with less than half the channels: 29 million multiply-adds."""
+    """The same network with less than half the channels: 29 million multiply-adds."""
     return _airbench("airbench_small_cnn", input_shape, classes, ((28, 28), (120, 120), (128, 128)))
 
 
@@ -88,7 +88,7 @@ def mnist_deep_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
 
 
 def own_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
-    """Normalised convolutions, halved until seven pixels are left, and a global mean: as many weights for any size."""
+    """Normalised convolutions, pooled until the shorter side is at most 7 pixels, then a global mean."""
     stack: list[keras.Layer] = [keras.Input(input_shape, name="pixels")]
     side, filters, number = min(input_shape[:2]), 32, 0
     while True:
@@ -111,10 +111,10 @@ def own_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
 def _airbench(
     name: str, input_shape: InputShape, classes: int, widths: tuple[tuple[int, int], ...]
 ) -> keras.Sequential:
-    """Airbench's layers; :mod:`training.initial_weights` sets what training begins with.
+    """Airbench's layers; :mod:`training.initial_weights` sets their initial weights.
 
-    The normalisations have no scale: it is 1 there too, and so they can be folded into the convolution through the
-    pooling between them.
+    The normalisations have no scale factor, as in airbench. So each can be folded into the convolution before it, even
+    where a max pooling is between the two.
     """
     patches = 2 * 2 * input_shape[2]
     stack: list[keras.Layer] = [
@@ -136,7 +136,7 @@ def _airbench(
             stack.append(layers.Activation("gelu", name=f"gelu{place}"))
     stack += [
         layers.GlobalMaxPooling2D(name="pool"),
-        # As airbench's factor of its logits: the first steps would be too large without it.
+        # airbench multiplies its logits by the same factor; without it the first steps would be too large.
         layers.Rescaling(1 / 9, name="rescale"),
         layers.Dense(
             classes,

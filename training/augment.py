@@ -1,8 +1,8 @@
 """Random changes to a batch of pictures, as one resampling: shift, turn, scale, slant, bend, mirror.
 
-Every output pixel asks where in the picture it comes from, and takes the bilinear mean of the four pixels there. All
-changes are composed into that one place, so a picture is blurred once at most. numpy only, and only from the
-generator it is given: the same generator gives the same pictures.
+For each output pixel the source position in the picture is computed, and the four pixels there are interpolated
+bilinearly. All changes are composed into that one position, so a picture is blurred once at most. All random numbers
+come from the given numpy generator: the same generator state gives the same pictures.
 """
 
 import math
@@ -44,7 +44,7 @@ def augment(
 
 
 def _shift(pictures: Pictures, most: int, rng: np.random.Generator) -> Pictures:
-    """Moves by whole pixels; what comes into view is the picture's own mirror image."""
+    """Shifts by whole pixels; the uncovered border is filled with the picture's reflection."""
     count, height, width, _ = pictures.shape
     padded = np.pad(pictures, ((0, 0), (most, most), (most, most), (0, 0)), mode="reflect")
     top, left = rng.integers(0, 2 * most + 1, size=(2, count))
@@ -113,13 +113,13 @@ def _gaussian_matrix(size: int, sigma: float) -> NDArray[np.float32]:
 
 
 def _resample(pictures: Pictures, rows: NDArray[np.float32], columns: NDArray[np.float32]) -> Pictures:
-    """Bilinear; outside the picture is black."""
+    """Interpolates bilinearly; positions outside the picture are black."""
     count, height, width, channels = pictures.shape
     padded = np.pad(pictures, ((0, 0), (1, 2), (1, 2), (0, 0))).reshape(-1, channels)
     rows = (np.clip(rows, -1, height) + 1).astype(np.float32)
     columns = (np.clip(columns, -1, width) + 1).astype(np.float32)
     top, left = rows.astype(np.int32), columns.astype(np.int32)
-    # int32 from float32 would be float64, at twice the cost.
+    # float32 minus int32 would be float64, at twice the cost.
     down, right = (rows - top.astype(np.float32))[..., None], (columns - left.astype(np.float32))[..., None]
     stride = width + 3
     corner = (np.arange(count, dtype=np.int32) * (height + 3) * stride)[:, None, None] + top * stride + left

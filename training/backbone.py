@@ -1,11 +1,11 @@
-"""A network that has learnt to see, as the beginning of one for other classes (transfer learning).
+"""Transfer learning: a pretrained network, the backbone, becomes the first part of a network for other classes.
 
 ::
 
-    pixels / 255 -> what the backbone expects of pixels -> backbone, up to its last feature map
+    pixels / 255 -> the backbone's own preprocessing -> backbone, up to its last feature map
                  -> global mean -> dropout -> dense, softmax: the new classes
 
-It comes from ``keras.applications`` with the weights that ImageNet gave it, or from any Keras file.
+The backbone comes from ``keras.applications`` with ImageNet weights, or from any Keras file.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from training.onnx_classifier import OnnxClassifier
 NAMED: Final[Mapping[str, str]] = MappingProxyType(
     {"mobilenet_v3_small": "MobileNetV3Small", "efficientnet_v2_b0": "EfficientNetV2B0"}
 )
-"""What ``--backbone`` knows by name, and what keras.applications calls it."""
+"""The names that ``--backbone`` accepts, and the name of each network in keras.applications."""
 
 _NAMED_SIDE: Final = 224
 _DROPOUT: Final = 0.2
@@ -41,9 +41,9 @@ class Backbone:
     """A network up to its last feature map.
 
     Attributes:
-        origin: where it comes from, in words.
-        network: values [N, H, W, C] as ``preprocessing`` makes them, to a feature map [N, h, w, K].
-        preprocessing: of pixels from 0 to 255.
+        origin: a text for the model card that says where it comes from.
+        network: from preprocessed values [N, H, W, C] to a feature map [N, h, w, K].
+        preprocessing: how pixels from 0 to 255 become these values.
         shape: (H, W, C) of the pictures.
         fingerprint: SHA-256 of its weights.
     """
@@ -56,18 +56,18 @@ class Backbone:
 
     @property
     def color_mode(self) -> ColorMode:
-        """Of the pictures that it takes."""
+        """The color mode of the pictures that the network takes."""
         return "RGB" if self.shape[2] == 3 else "L"
 
     def classifier(self, classes: int, *, frozen: bool) -> keras.Sequential:
-        """A new network on a copy of it, from pixels divided by 255 to probabilities.
+        """A new classifier on a copy of the backbone, from pixels divided by 255 to probabilities.
 
         Args:
-            classes: K.
-            frozen: the backbone learns nothing. Where it does, its normalisations stay as they are: the means of a
-                few pictures at a time would undo what it has learnt (Keras' guide to transfer learning).
+            classes: the number of classes.
+            frozen: whether training leaves the backbone's weights as they are. Its normalisations are never trained:
+                the statistics of small batches would destroy what it has learnt (Keras' guide to transfer learning).
         """
-        # Built in float32 whatever the policy of the process is; a copy, since training changes weights.
+        # A copy, since training changes weights; in float32, whatever the policy of the process is.
         body = keras.models.clone_model(self.network)
         body.set_weights(self.network.get_weights())
         body.trainable = not frozen
@@ -87,7 +87,7 @@ class Backbone:
         return keras.Sequential(stack, name="own_transfer")
 
     def _scaling(self) -> list[keras.Layer]:
-        """From pixels / 255 to what the backbone takes: no Lambda, so that the kept file can be loaded anywhere."""
+        """The layers from pixels / 255 to the backbone's input; no Lambda layer, so the saved file loads anywhere."""
         rule, channels = self.preprocessing, self.shape[2]
         mean, std = (np.broadcast_to(values, channels).astype(np.float64) for values in (rule.mean, rule.std))
         scale, offset = (255 / std).tolist(), (-mean / std).tolist()
@@ -97,7 +97,7 @@ class Backbone:
             offset = offset[0]
         layers: list[keras.Layer] = []
         if rule.order == "BGR":
-            # A fixed 1x1 convolution turns the order of the channels round.
+            # A fixed 1x1 convolution reverses the order of the channels.
             turned = keras.initializers.Constant(np.eye(3, dtype=np.float32)[::-1].reshape(1, 1, 3, 3).tolist())
             layers.append(
                 keras.layers.Conv2D(3, 1, use_bias=False, trainable=False, kernel_initializer=turned, name="bgr")
@@ -110,23 +110,23 @@ class Backbone:
 def open_backbone(
     asked: str, *, size: tuple[int, int] | None, color_mode: ColorMode | None, preprocessing: str | None
 ) -> Backbone:
-    """Opens what ``--backbone`` names.
+    """Opens the network that ``--backbone`` names.
 
     Args:
         asked: a key of :data:`NAMED`, or the path of a ``.keras`` or ``.h5`` file.
-        size: (height, width) that pictures are to have; None leaves it to the network.
-        color_mode: that is asked for; None leaves it to the network.
-        preprocessing: what ``--preprocessing`` says of pixels; None where nothing does.
+        size: (height, width) of the pictures; None takes the network's own.
+        color_mode: the color mode that the user asks for; None takes the network's own.
+        preprocessing: the value of ``--preprocessing``; None where it is not given.
 
     Raises:
-        ImportRefusedError: it cannot be had or read, holds code, is no network of pictures, takes pictures of another
-            shape, or does not say what it expects of pixels.
+        ImportRefusedError: it cannot be downloaded or read, contains code, does not take pictures, takes pictures of
+            another shape, or does not state its preprocessing.
     """
     named = NAMED.get(asked)
     path = Path(asked)
     if named is None and path.suffix.lower() not in (".keras", ".h5", ".hdf5"):
         raise ImportRefusedError(
-            f"--backbone {asked}: {', '.join(NAMED)} or a Keras file (.keras, .h5) can be one; PyTorch and ONNX files "
+            f"--backbone {asked}: give {', '.join(NAMED)} or a Keras file (.keras, .h5); PyTorch and ONNX files "
             "cannot be trained here"
         )
     if named is None and not path.is_file():
@@ -151,7 +151,7 @@ def open_backbone(
 def _application(asked: str, named: str) -> keras.Model:
     make = getattr(keras.applications, named)
     try:
-        with warnings.catch_warnings(action="ignore"):  # that weights for 224 pixels are used at other sizes too
+        with warnings.catch_warnings(action="ignore"):  # Keras warns about weights for 224 pixels at other sizes
             return make(include_top=False, weights="imagenet", input_shape=(None, None, 3))
     except Exception as error:  # Keras raises a plain Exception where it cannot download
         raise ImportRefusedError(
@@ -165,7 +165,7 @@ def _application(asked: str, named: str) -> keras.Model:
 def _shape(
     network: keras.Model, asked: str, size: tuple[int, int] | None, color_mode: ColorMode | None
 ) -> tuple[int, int, int]:
-    """(H, W, C) of the pictures: what the network takes, and where it takes any, what is asked for."""
+    """(H, W, C) of the pictures: the network's own, or the requested size where the network takes any."""
     inputs = getattr(network, "inputs", None)
     if not inputs or len(inputs) != 1 or not hasattr(network, "layers"):
         count = len(inputs) if inputs else "none that its file describes"
@@ -208,7 +208,7 @@ def _stated(path: Path, preprocessing: str | None, is_named: bool) -> Fact[Prepr
 
 
 def _body(network: keras.Model, shape: tuple[int, int, int], asked: str) -> keras.Model:
-    """The network up to its last feature map that has more than one place, or to its answer where that is a map."""
+    """The network up to its last feature map larger than 1 x 1, or up to its output where that is a feature map."""
     taken = shape if len(network.inputs[0].shape) == 4 else shape[:2]
     maps = _maps(network)
     probe = keras.Model(network.inputs[0], maps) if maps else None
@@ -236,11 +236,11 @@ def _maps(network: keras.Model) -> list[keras.KerasTensor]:
     """Every tensor [N, H, W, C] that a layer takes or makes, in order; those inside nested models are not reached."""
     found: dict[int, keras.KerasTensor] = {}
     for layer in network.layers:
-        # What a nested model calls its input and output belongs to its own graph.
+        # The input and output of a nested model belong to another graph.
         for kind in () if isinstance(layer, keras.Model) else ("input", "output"):
             try:
                 tensors = getattr(layer, kind)
-            except (AttributeError, ValueError):  # a layer that is used twice, or has no call of its own
+            except (AttributeError, ValueError):  # a layer that is used twice, or was never called
                 continue
             for tensor in tensors if isinstance(tensors, list | tuple) else [tensors]:
                 if isinstance(tensor, keras.KerasTensor) and len(tensor.shape) == 4:

@@ -1,4 +1,4 @@
-"""Training batches that follow from (seed, epoch, batch) alone, so that a resumed run goes on as if unbroken."""
+"""Training batches that depend only on (seed, epoch, batch), so a resumed run gets the batches of an unbroken one."""
 
 import math
 from collections.abc import Callable
@@ -26,12 +26,12 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
 
     Args:
         images: the training split.
-        classes: K.
-        batch_size: images a batch; the last may be smaller.
-        augmentation: of an epoch, counted from 0; None for none.
+        classes: the number of classes, K.
+        batch_size: images per batch; the last batch may be smaller.
+        augmentation: returns the augmentation of an epoch, counted from 0; None for none.
         seed: of shuffle and augmentation.
-        teacher: whose answers the targets are; None for the true classes.
-        epoch: to begin with.
+        teacher: the model that computes the targets; None takes the true classes.
+        epoch: the first epoch, counted from 0.
     """
 
     def __init__(

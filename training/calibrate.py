@@ -1,4 +1,4 @@
-"""The logits of a Keras network, which its temperature is fitted on."""
+"""The logits of a Keras network, for fitting its temperature."""
 
 import keras
 import numpy as np
@@ -11,7 +11,7 @@ _BATCH = 500
 
 
 def logits_of(network: keras.Sequential, images: LabelledImages, *, mirrored_view: bool = False) -> Logits:
-    """What the network's softmax receives, float64 [N, K]; the mean of each picture and its mirror image if wanted."""
+    """The input of the network's softmax, float64 [N, K]; ``mirrored_view`` averages picture and mirror image."""
     *_, before, last = network.layers
     features = keras.Model(network.inputs, before.output)
     inputs, _ = as_network_input(images, network.output_shape[-1])

@@ -1,4 +1,4 @@
-"""MODEL_CARD.md: what a version is, how it was made and how good it is, from what was measured and nothing else."""
+"""Writes MODEL_CARD.md: what a version is, how it was made and how good it is. All its figures were measured."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ _POLARITIES = {
 
 @dataclass(frozen=True, slots=True)
 class HowMade:
-    """What the card says beside what the file says.
+    """Facts for the card that the model file does not contain.
 
     Attributes:
-        command: that makes this version anew.
-        recipe_epochs: that the recipe has where the command does not say otherwise.
+        command: the command that makes this version again.
+        recipe_epochs: the recipe's own number of epochs, without ``--epochs``.
     """
 
     command: str
@@ -48,9 +48,9 @@ def write_card(
 
     Args:
         model: what the file says about itself.
-        test: what it answered on the test set.
-        validation: how good it is on the validation split.
-        made: by what command.
+        test: the measurement on the test set.
+        validation: the scores on the validation split.
+        made: how the version was made.
         captions: of the figures, by file name without ``.png``.
 
     Returns:
@@ -145,8 +145,8 @@ def _calibration(model: ModelMetadata, validation_images: int) -> str:
         return (
             f"**Not calibrated**: {'the validation split has' if _folds(model) == 1 else 'there are'} "
             f"{validation_images} pictures{'' if _folds(model) == 1 else ' in all'}, and a temperature fitted on "
-            f"fewer than {LEAST_IMAGES} says more about chance than about the network. Its probabilities are what the "
-            "network says, and it may be too sure of itself."
+            f"fewer than {LEAST_IMAGES} says more about chance than about the network. Its probabilities are those of "
+            "the network, without calibration, and may be too high."
         )
     if _folds(model) > 1 and temperature != 1:
         return (
@@ -193,11 +193,11 @@ def _splits(model: ModelMetadata) -> str:
         )
     return (
         f"{learnt}, all of them, for all of the recipe's epochs; nothing was held out of them\n"
-        f"- cross-validation: {folds} other networks learnt from all but one of {folds} equal "
-        "parts each, as long, and answered the part that they did not see. The figures of the cross-validation are of "
-        "these answers together, not of the published network, which learnt from more pictures than each of them; no "
-        "choice was made by them but the temperature\n"
-        "- the test set is apart from all this, and only measured the finished file\n"
+        f"- cross-validation: {folds} other networks learnt, for as many epochs, each from all but one of {folds} "
+        "equal parts, and answered the part that was left out. The figures of the cross-validation are of "
+        "these answers together, not of the published network, which learnt from more pictures than each of them; only "
+        "the temperature was chosen by these answers\n"
+        "- the test set was not used for any of this; it only measured the finished file\n"
         "- it has no thresholds for sets of labels and for familiarity, which need pictures that this network did not "
         "learn from: `convoy calibrate model.onnx FOLDER` fits them\n"
     )
@@ -214,7 +214,7 @@ def _backbone(facts: Mapping[str, Any]) -> str:
     )
     return (
         f"- backbone: {said['origin']} (SHA-256 of its weights: {said['sha256'][:16]}...), which takes "
-        f"{said['pixels']}; it stayed as it was for the first {said['frozen_epochs']} epochs, while the new head "
+        f"{said['pixels']}; its weights were fixed for the first {said['frozen_epochs']} epochs, while the new head "
         f"learnt, {unfrozen}. Its own licence and the pictures that it learnt from are not in this card\n"
     )
 
@@ -257,7 +257,7 @@ def _row(*cells: str) -> str:
 
 
 def _in_use(settings: Mapping[str, object]) -> Mapping[str, object]:
-    """Those that change something: what is nothing, and how smooth a bend is where nothing is bent, is left out."""
+    """The settings that have an effect: empty ones, and those that only change a setting that is off, are left out."""
     idle = {"elastic_smoothness"} if not settings.get("elastic") else set()
     idle |= {"normalisation_rate"} if settings.get("normalisation_rate") == 1 else set()
     return {key: value for key, value in settings.items() if value and key not in idle}

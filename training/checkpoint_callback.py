@@ -18,12 +18,12 @@ _KEPT = {
 
 
 class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
-    """Brings ``state`` up to date and saves it.
+    """Updates ``state`` and saves it after each epoch.
 
     Args:
         run: where to save.
-        state: brought up to date in place.
-        keep_epoch: whose weights are the best where nothing is validated, counted from 1.
+        state: updated in place.
+        keep_epoch: the epoch, counted from 1, that counts as the best one where nothing is validated.
     """
 
     def __init__(self, run: RunDirectory, state: State, keep_epoch: int | None = None) -> None:
@@ -38,7 +38,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         self._began = time.monotonic()
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Keeps the weights that were just validated if none did better."""
+        """Keeps the weights that were just validated if their loss is the lowest so far."""
         loss = float((logs or {})["log_loss"])
         if loss < self._state.best_loss:
             self._state.best_loss = loss

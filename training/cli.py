@@ -1,6 +1,6 @@
 """The command line: train, import, describe, evaluate, convert, submit.
 
-Nothing heavy is imported before it is known to be needed, so ``--help`` and a mistyped option answer at once.
+Slow imports wait until a command needs them, so ``--help`` and a mistyped option answer at once.
 """
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
@@ -44,10 +44,10 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one command.
 
     Args:
-        arguments: without the program's name. A first word that is no command is a data set to train on.
+        arguments: without the program's name. A first word that is not a command is the data set to train on.
 
     Returns:
-        The exit status: 0; 2 where something is wrong that the message explains; 130 after Ctrl-C, 143 after SIGTERM.
+        The exit status: 0; 2 after an error, which a message explains; 130 after Ctrl-C, 143 after SIGTERM.
     """
     words = list(arguments)
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"\nstopped: {_GOES_ON if trains else 'nothing was published'}", file=sys.stderr)
         return 143 if isinstance(stop, _EndedError) else 130
     except MemoryError:
-        print("error: memory ran out: fewer pictures, or a smaller --size, take less", file=sys.stderr)
+        print("error: memory ran out: use fewer pictures or a smaller --size", file=sys.stderr)
         return 2
     except ImportRefusedError as error:
         print("\n".join([f"error: {one_line(error.args[0])}", *error.choices.splitlines()]), file=sys.stderr)
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 class _EndedError(KeyboardInterrupt):
-    """SIGTERM came; whatever cleans up after Ctrl-C does so now."""
+    """Raised on SIGTERM; as a KeyboardInterrupt it triggers the same clean-up as Ctrl-C."""
 
 
 @contextmanager
@@ -88,7 +88,7 @@ def _ended_by_sigterm() -> Iterator[None]:
     def end(_number: int, _frame: FrameType | None) -> None:
         raise _EndedError
 
-    if threading.current_thread() is not threading.main_thread():  # where no signals are handled
+    if threading.current_thread() is not threading.main_thread():  # Python handles signals in the main thread only
         yield
         return
     before = signal.signal(signal.SIGTERM, end)
@@ -101,7 +101,7 @@ def _ended_by_sigterm() -> Iterator[None]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="convoy",
-        description="From a data set to a calibrated ONNX classifier that says what it is.",
+        description="Makes calibrated ONNX classifiers from data sets, and works on their files.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -111,15 +111,15 @@ def _parser() -> argparse.ArgumentParser:
     add_train_arguments(
         commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)")
     )
-    add_import_arguments(commands.add_parser("import", help="serve a classifier that something else trained"))
+    add_import_arguments(commands.add_parser("import", help="take over a classifier that was trained elsewhere"))
     add_describe_arguments(
-        commands.add_parser("describe", help="a table of any network's layers, a version's figures, a picture's maps")
+        commands.add_parser("describe", help="list any network's layers, draw a version's figures or feature maps")
     )
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
     _add_calibrate(commands.add_parser("calibrate", help="fit thresholds for decisions on held-out pictures"))
     _add_export(
         commands.add_parser(
-            "convert", aliases=["export"], help="the same model in fewer bits, measured, under a name of its own"
+            "convert", aliases=["export"], help="write the model in float16 or int8 as a new model, and measure it"
         )
     )
     _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
@@ -130,21 +130,21 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     add_data_dir(parser)
     parser.add_argument(
-        "--part", choices=("test", "all"), default="test", help="the test set, or that and the training set"
+        "--part", choices=("test", "all"), default="test", help="the test set, or the training set and the test set"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--figures", type=Path, metavar="DIR", help="draw the decisions' pictures there")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="draw the figures about decisions into DIR")
     parser.set_defaults(run=_evaluate)
 
 
 def _add_calibrate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="gets more metadata; its graph stays as it is")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="metadata is added; its graph does not change")
     parser.add_argument(
         "folder",
         type=Path,
         metavar="FOLDER",
-        help="held-out pictures, a sub-folder for each class; or the data set that the model learned from, of which it "
-        "says what it held out",
+        help="held-out pictures, a sub-folder for each class; or the data set that the model learnt from: its metadata "
+        "says which pictures were held out",
     )
     parser.set_defaults(run=_calibrate)
 

@@ -1,11 +1,11 @@
-"""The same classifier in fewer bits: float16 for GPUs, int8 for CPUs. Made when asked for, measured, and named apart.
+"""``convoy convert``: writes a classifier in float16 (for GPUs) or int8 (for CPUs) as a new model, and measures it.
 
 ::
 
-    model.onnx ─┬─ float16: every weight and activation but the softmax ────────────────┬─> measured beside the original
-                └─ int8: weights a channel, activations by what training images reached ┘   models/<name>-<precision>/1
+    model.onnx ─┬─ float16: every weight and activation but the softmax ──────────────────┬─> compared with the original
+                └─ int8: weights by channel, activations by their range in training images┘  models/<name>-<precision>/1
 
-The new file is another model with a name of its own, so it answers only those who ask for it.
+The new file is another model with a name of its own, so it serves only requests for that name.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ Precision = Literal["float16", "int8"]
 
 CALIBRATION_IMAGES = 1000
 _CALIBRATION_BATCH = 100
-# float16 keeps 11 bits of a number; int8 may round to the next of 256 steps where another machine does not.
+# float16 has 11 significant bits; int8 values may be rounded to a neighbouring one of 256 steps on another machine.
 _GOLDEN_TOLERANCES: Mapping[Precision, float] = MappingProxyType({"float16": 0.01, "int8": 0.05})
 
 
@@ -64,18 +64,18 @@ class Converted:
 
     @property
     def largest_difference(self) -> float:
-        """Of a probability."""
+        """The largest difference of a probability, 0 to 1."""
         return float(np.abs(self.before.probabilities - self.after.probabilities).max())
 
 
 def convert(
     path: Path, precision: Precision, place: Path | None, repository: Path, *, skipped: Path | None = None
 ) -> Converted:
-    """Converts, measures and publishes.
+    """Converts a model, measures the new file and publishes it.
 
     Args:
         path: an exported file.
-        precision: of the new one.
+        precision: of the new file.
         place: where the data is; None leaves it to keras.datasets.
         repository: ``models/``, where ``<name>-<precision>`` appears.
         skipped: where the names of pictures that cannot be used are written; None makes them an error.
@@ -123,7 +123,7 @@ def convert(
 
 def _float16(path: Path) -> onnx.ModelProto:
     model = without_familiarity(onnx.load(path))
-    # The softmax, whose exponentials leave float16's range first, and what goes in and out stay as they are.
+    # The softmax stays in float32, since its exponentials overflow float16 first; so do the model's outputs.
     converted = OnnxModel(convert_float_to_float16(model, keep_io_types=True, op_block_list=["Softmax"]))
     converted.topological_sort()  # the casts around the softmax were added at the end
     graph: onnx.ModelProto = converted.model

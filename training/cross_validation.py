@@ -7,10 +7,10 @@
                             ├─ fold 5                                  ─┘
                             └─ all of them ───────────────────────────────> the published network
 
-One split would measure it on a handful, and leave those out of what it learns from. Every network learns for all the
-recipe's epochs and keeps its last weights, so no choice is made by the pictures that measure it. The test set is apart
-from all this. The temperature of the folds' answers is taken for the network that learnt from all pictures, as in
-scikit-learn's ``CalibratedClassifierCV(ensemble=False)``.
+With few pictures, one validation split would measure on only a handful of them, and the network could not learn from
+those. Every network learns for all the recipe's epochs and keeps its last weights, so the pictures that measure it
+influence no choice. The test set is not used. The temperature is fitted on the answers of all folds and used for the
+network that learnt from all pictures, as in scikit-learn's ``CalibratedClassifierCV(ensemble=False)``.
 """
 
 from collections.abc import Callable
@@ -32,26 +32,26 @@ from training.temperature import Logits, softmax
 
 FOLDS: Final = 5
 LEAST_OF_CLASS: Final = 30
-"""A class with fewer pictures to learn from is too small for one split; so is a split below 100."""
+"""One split is not enough where a class has fewer pictures to learn from, or the split has fewer than 100."""
 LEAST_HELD_OUT: Final = 100
 MOST_IMAGES: Final = 2000
-"""Of more pictures, six trainings cost more than one split's chance matters."""
+"""With more pictures, the random error of one split is small enough, and six trainings cost too much."""
 _MOST_FOLDS: Final = 20
 
 FitFold = Callable[[DataSet, str], Fitted]
-"""Trains on a data set that holds its own validation set, in a folder of the run."""
+"""Trains on a data set with its own validation set; the text names a sub-folder of the run directory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CrossValidated:
-    """What was measured over all folds.
+    """The measurements over all folds.
 
     Attributes:
-        folds: how many.
-        logits: of each picture, by the network that did not learn from it, float64 [N, K].
-        classes: the truth, [N].
-        fold_accuracies: of each fold.
-        history: the mean of the folds' figures.
+        folds: the number of folds.
+        logits: float64 [N, K]; those of each picture are from the network that did not learn from it.
+        classes: the true classes, [N].
+        fold_accuracies: the accuracy on each fold.
+        history: the mean of the folds' figures, one value per epoch.
     """
 
     folds: int
@@ -76,16 +76,16 @@ class CrossValidated:
 
 
 def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
-    """How many folds, or 1 for one split.
+    """The number of folds; 1 stands for one split.
 
     Args:
-        data: what is to be learnt.
-        recipe: how.
-        asked: what ``--folds`` says; None leaves it to the rule: cross-validation where a class has fewer than 30
+        data: the data set to learn from.
+        recipe: the recipe to train with.
+        asked: the value of ``--folds``. With None, cross-validation is used where a class has fewer than 30
             pictures or the validation split fewer than 100, and there are at most 2,000 pictures in all.
 
     Raises:
-        RecipeError: as many cannot be.
+        RecipeError: this number of folds is not possible.
     """
     if asked == 1 or (asked is None and (data.validation is not None or recipe.ema_momentum is not None)):
         return 1
@@ -95,7 +95,7 @@ def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
         if data.validation is not None:
             raise RecipeError(f"--folds {asked}: {data.name} has a validation set of its own; leave --folds out")
         if recipe.ema_momentum is not None:
-            raise RecipeError(f"--folds {asked}: recipe {recipe.name} keeps averaged weights; only one split can be")
+            raise RecipeError(f"--folds {asked}: recipe {recipe.name} averages weights, which needs one split")
         if len(data.train) < asked:
             raise RecipeError(f"--folds {asked}: there are {len(data.train)} pictures to learn from")
         return asked
@@ -106,7 +106,7 @@ def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
 
 
 def stratified(classes: NDArray[np.int64], folds: int) -> list[NDArray[np.int64]]:
-    """The rows that each fold holds out: of every class as equal a share as can be."""
+    """The rows that each fold holds out; every class is spread over the folds as evenly as possible."""
     rng = np.random.default_rng(0)
     mixed = rng.permutation(len(classes))
     by_class = mixed[np.argsort(classes[mixed], kind="stable")]
@@ -114,11 +114,11 @@ def stratified(classes: NDArray[np.int64], folds: int) -> list[NDArray[np.int64]
 
 
 def cross_validate(data: DataSet, folds: int, fit_fold: FitFold, *, mirrored_view: bool) -> CrossValidated:
-    """Trains one network for each fold, and lets it answer what it did not see.
+    """Trains one network for each fold, and computes its logits for the pictures of that fold.
 
     Args:
-        data: what is learnt; its test set is not touched.
-        folds: how many.
+        data: the data set to learn from; its test set is not used.
+        folds: the number of folds.
         fit_fold: trains one network.
         mirrored_view: answer from the mean logits of each picture and its mirror image.
     """

@@ -30,19 +30,19 @@ SECTION = "## To decide by"
 
 
 def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
-    """Fits, writes the file, and where there is a test set, measures.
+    """Fits the thresholds, writes them into the file, and measures them where there is a test set.
 
     Args:
         path: a model file; its graph stays as it is, to the bit.
         folder: held-out pictures, a sub-folder for each class; or the publishers' files of the data set that the model
-            learned from, of which its recipe says what was held out: as in training, every second of these pictures,
-            since the temperature was fitted on the others.
+            learnt from. Then the recipe says which pictures were held out. As in training, every second one of them is
+            used, since the temperature was fitted on the others.
 
     Returns:
-        What the file now says about itself, and what was measured on the test set; None without one.
+        The file's new metadata, and what was measured on the test set; None without one.
 
     Raises:
-        ModelFileError: the file is no model, or may have several labels a picture.
+        ModelFileError: the file is no model, or its pictures may have several labels each.
         DataError: the pictures are missing or damaged, or it is not known which of them were held out.
     """
     classifier = OnnxClassifier.open(path)
@@ -65,10 +65,10 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
 
 
 def decide(classifier: OnnxClassifier, said: ModelMetadata, held_out: LabelledImages) -> ModelMetadata:
-    """Adds to a model's metadata what decisions need.
+    """Adds the thresholds and the familiarity to a model's metadata.
 
     Args:
-        classifier: as it will be served.
+        classifier: the model as it will be served.
         said: its metadata.
         held_out: pictures that it did not learn from.
     """
@@ -108,7 +108,7 @@ def _labelled(said: ModelMetadata, folder: Path) -> LabelledImages:
 
 
 def holdout_of(said: ModelMetadata) -> Holdout:
-    """What the recipe held out, from the file's own record."""
+    """The recipe's rule of which pictures are held out, from the file's metadata."""
     recipe = said.training.get("recipe")
     rule: Any = recipe.get("holdout") if isinstance(recipe, dict) else None
     try:
@@ -124,7 +124,7 @@ def holdout_of(said: ModelMetadata) -> Holdout:
 
 
 def _record(folder: Path, said: ModelMetadata, trust: Trust | None) -> None:
-    """Brings the record and the card beside the file up to date, where they are."""
+    """Updates the metrics.json and the MODEL_CARD.md beside the file, where they exist."""
     if trust is None:
         return
     figures, card = folder / "metrics.json", folder / "MODEL_CARD.md"

@@ -1,4 +1,4 @@
-"""A network, layer by layer, with the arithmetic done in the open and checked against Keras.
+"""A table of a network's layers, computed with the usual formulas and checked against Keras.
 
 Output side of a convolution or pooling: W2 = (W1 - F + 2P) / S + 1, rounded down (F kernel, P padding, S stride).
 """
@@ -23,15 +23,15 @@ class LayerFacts:
     """One row of the table.
 
     Attributes:
-        name: the layer's.
-        kind: what it does.
+        name: the layer's name.
+        kind: the layer's class.
         kernel: F, side of the window, in pixels; None where there is no window.
         stride: S, in pixels.
         padding: P, on each side, in pixels.
         volume: output (H, W, C) or (units,), computed.
-        receptive_field: side of the square of input pixels that one output depends on; None once it is all of them.
-        parameters: weights and biases.
-        multiply_adds: of one image.
+        receptive_field: side of the square of input pixels that one output depends on; None where it is all of them.
+        parameters: the number of weights and biases.
+        multiply_adds: for one image.
     """
 
     name: str
@@ -49,10 +49,10 @@ def layer_facts(network: keras.Sequential) -> list[LayerFacts]:
     """Computes every layer's facts from its settings alone.
 
     Args:
-        network: of convolutions, poolings, Flatten, Dropout and Dense layers.
+        network: consists of convolutions, poolings, Flatten, Dropout and Dense layers.
 
     Returns:
-        One entry a layer, in order.
+        One entry per layer, in order.
 
     Raises:
         RecipeError: a computed volume or number of parameters is not what Keras says.
@@ -115,7 +115,7 @@ def describe(data_set: str) -> list[LayerFacts]:
         data_set: ``cifar10`` or ``mnist``.
 
     Returns:
-        What was printed.
+        The rows that were printed.
     """
     shape = INPUT_SHAPES[data_set]
     network = ARCHITECTURES[f"{data_set}_cnn"](shape, _CLASSES)

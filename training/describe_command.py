@@ -1,4 +1,4 @@
-"""The command ``convoy describe``: the layers of any network, a version's figures, and a picture's way through it."""
+"""The command ``convoy describe``: lists the layers of any network, and draws a version's figures or feature maps."""
 
 # ruff: noqa: PLC0415  # imports wait until a case needs them
 
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         const=_ITS_OWN,
         metavar="DIR",
-        help="draw a version's figures anew, without training (into its own figures/ unless DIR is said); with "
+        help="draw a version's figures again, without training, into DIR (default: its own figures/); with "
         "--data-dir also those that show pictures of its data set",
     )
     parser.add_argument(
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Prints the layers, or draws."""
+    """Prints the layers, or draws figures."""
     from training.errors import ModelFileError
 
     path = Path(options.network)
@@ -128,7 +128,7 @@ def _print_layers(file: Path) -> None:
 
 
 def _metadata(model: "onnx.ModelProto") -> "ModelMetadata | None":
-    """What the file says about itself, where it is one of this project."""
+    """The file's metadata; None where it is not a file of this project."""
     from contract import ContractError, ModelMetadata
 
     try:
@@ -173,7 +173,7 @@ def _draw_picture(file: Path, picture: Path, place: Path | None) -> None:
 
 
 def _opened(file: Path) -> tuple["ModelMetadata", bytes, Any]:
-    """(what it says, its content, pixels uint8 [H, W, C] to probabilities [K])."""
+    """(metadata, content, function from pixels uint8 [H, W, C] to probabilities [K])."""
     from training.errors import ModelFileError
     from training.importing.onnx_graph import read_onnx
     from training.onnx_classifier import OnnxClassifier

@@ -1,4 +1,4 @@
-"""One GPU, several, or a CPU: the same command trains on whatever is there."""
+"""Chooses how TensorFlow spreads training: over several GPUs, or on one GPU or the CPU."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def strategy(devices: Sequence[str] | None = None) -> tf.distribute.Strategy:
-    """How to spread a training step.
+    """The TensorFlow strategy that spreads a training step over devices.
 
     Args:
         devices: TensorFlow device names such as ``GPU:0``; None takes every GPU that TensorFlow sees.

@@ -11,8 +11,7 @@
       ImportRefusedError     a foreign model cannot be taken, or does not say enough to be taken without guessing
       ModelFileError         a file is not a model of this project, or does not fit the data it is evaluated on
 
-The command line prints the message, or what the system says of a file (``OSError``), and exits with status 2; nothing
-below it catches a :class:`TrainingError`.
+The command line prints the message, or the system's message of an ``OSError``, and exits with status 2.
 """
 
 
@@ -29,7 +28,7 @@ class RecipeError(TrainingError):
 
 
 class RunError(TrainingError):
-    """A run directory holds a checkpoint of another run or a damaged one, or what belongs there cannot be written."""
+    """A run directory holds a checkpoint of another run or a damaged one, or cannot be written."""
 
 
 class ExportError(TrainingError):
@@ -37,14 +36,14 @@ class ExportError(TrainingError):
 
 
 class PublishError(TrainingError):
-    """The model repository cannot be written; what it held stays."""
+    """The model repository cannot be written; its content has not changed."""
 
 
 class ImportRefusedError(TrainingError):
     """A foreign model cannot be taken, or what it expects is not known and is not guessed.
 
     Attributes:
-        choices: lines that say what would be right, in this project's own words; the message may hold words of a file.
+        choices: lines of fixed text that say what would be right; the message may contain text from a foreign file.
     """
 
     def __init__(self, message: str, choices: str = "") -> None:

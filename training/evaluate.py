@@ -1,4 +1,4 @@
-"""How good an exported file is, on any data it fits: the figures on a terminal, or as JSON."""
+"""``convoy evaluate``: measures an exported file on a data set, and prints the figures as tables or as JSON."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def evaluate(
     figures: Path | None = None,
     skipped: Path | None = None,
 ) -> Measurement:
-    """Measures and prints.
+    """Measures a model and prints the figures.
 
     Args:
         model: an exported file.
@@ -89,5 +89,5 @@ def _print(measured: Measurement, title: str) -> None:
         table.add_row(
             label, str(counts.sum()), f"{precision[row]:.4f}", f"{recall[row]:.4f}", *(str(count) for count in counts)
         )
-    # A table is never squeezed to the terminal's width: columns of figures that are cut off say nothing.
+    # The table may be wider than the terminal, since columns that are cut off cannot be read.
     Console(highlight=False, width=max(console.width, 40 + 14 * len(measured.labels))).print(table)

@@ -1,6 +1,6 @@
 """TensorBoard logs: the figures of each epoch, in an event file that TensorBoard reads.
 
-Written with TensorFlow alone; only who wants to look needs the package: ``pip install tensorboard``, then
+TensorFlow alone writes the file. To view it, install TensorBoard: ``pip install tensorboard``, then
 ``tensorboard --logdir DIR``.
 """
 
@@ -21,10 +21,10 @@ _FILE_VERSION = "brain.Event:2"
 class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
     """Writes training and validation figures and the learning rate after each epoch.
 
-    A run that goes on writes a second file into the same folder, which TensorBoard shows as one curve.
+    A resumed run writes a second file into the same folder; TensorBoard shows both files as one curve.
 
     Args:
-        directory: made where it is missing.
+        directory: the folder of the file; it is made where it is missing.
 
     Raises:
         RunError: a file in it cannot be written.

@@ -1,4 +1,4 @@
-"""A Keras network becomes an ONNX file that answers the same, says what it is, and is proved to do both."""
+"""Converts a Keras network to an ONNX graph, and checks that both give the same answers."""
 
 import keras
 import numpy as np
@@ -16,10 +16,10 @@ from training.served_graph import on_backbone, served_function
 from training.temperature import softmax
 
 PARITY_TOLERANCE = 1e-5
-"""How far ONNX Runtime may be from Keras, as a probability: rounding in float32, and nothing else."""
+"""Largest allowed difference of a probability between ONNX Runtime and Keras: float32 rounding, and nothing else."""
 
 BACKBONE_TOLERANCE = 1e-4
-"""The same of a network on a backbone: ten times as many layers, some of which compute in another order."""
+"""The same for a network on a backbone: it has ten times as many layers, and some of them compute in another order."""
 
 _PARITY_BATCHES = (1, 7, 256)
 
@@ -29,7 +29,7 @@ def to_onnx(network: keras.Sequential, temperature: float, *, mirrored_view: boo
 
     Args:
         network: takes pixels divided by 255, float32 [N, H, W, C], and answers probabilities.
-        temperature: to divide the logits by.
+        temperature: the divisor of the logits.
         mirrored_view: answer from the mean logits of each picture and its mirror image.
 
     Returns:
@@ -54,7 +54,7 @@ def to_onnx(network: keras.Sequential, temperature: float, *, mirrored_view: boo
     model.graph.output.extend([outputs[OUTPUT_NAME], outputs[FEATURES_NAME]])
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
-    # Shapes in between carry the converter's own name for the batch; ONNX Runtime infers them anew.
+    # Shapes of intermediate tensors hold the converter's name for the batch; ONNX Runtime infers them again.
     del model.graph.value_info[:]
     model.graph.name = network.name
     model.producer_name = "convoy"
@@ -65,7 +65,7 @@ def to_onnx(network: keras.Sequential, temperature: float, *, mirrored_view: boo
 
 
 def _name_tensors(graph: onnx.GraphProto) -> None:
-    """Gives the tensors the contract's names, which a graph that was converted without them lacks."""
+    """Gives the input and the outputs the contract's names, which this converter does not keep."""
     names = {graph.input[0].name: INPUT_NAME}
     for value in graph.output:
         names[value.name] = FEATURES_NAME if len(value.type.tensor_type.shape.dim) == 4 else OUTPUT_NAME
@@ -83,8 +83,8 @@ def check_parity(
 
     Args:
         model: uncalibrated (temperature 1), as Keras is.
-        network: what it was made from.
-        images: to compare on.
+        network: the Keras network that the model was made from.
+        images: the pictures to compare on.
         mirrored_view: whether the model answers the mean of both views.
 
     Returns:

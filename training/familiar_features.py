@@ -1,13 +1,13 @@
-"""A third output of the graph, ``familiarity``: how alike a picture is to those that the network learnt from.
+"""Adds a third output to the graph, ``familiarity``: how similar a picture is to the training pictures.
 
 ::
 
     features ─> mean over the places ─> length 1 ─> cosine to the nearest of ten centres of each class ─┐
     probabilities ─> negative entropy, in nats ─────────────────────────────────────────────────────────┴─> sum
 
-The centres stand for the nearest neighbours among all training pictures (KNN, arXiv 2204.06507), at a small part of
-their cost. They are found by k-means of directions (spherical k-means, Dhillon and Modha, 2001). Both parts of the sum
-have the same spread over held-out pictures. ``python -m bench.trust.scores`` compares this with other scores.
+The centres replace the nearest neighbours among all training pictures (KNN, arXiv 2204.06507), at a small part of the
+cost. They are found by k-means of directions (spherical k-means, Dhillon and Modha, 2001). Both terms of the sum have
+the same standard deviation on held-out pictures. ``python -m bench.trust.scores`` compares this with other scores.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from training.onnx_classifier import OnnxClassifier
 from training.scores import Classes, Rows
 
 CENTRES: Final = 10
-"""Of each class; 10 were as good as 50, and better than 100 (CIFAR-10 and MNIST, version 2)."""
+"""Centres of each class; 10 were as good as 50, and better than 100 (CIFAR-10 and MNIST, version 2)."""
 
 _MOST_PICTURES: Final = 20_000
 _LEAST_OF_CLASS: Final = 2 * CENTRES
@@ -36,12 +36,12 @@ _LEAST: Final = np.float32(1e-30)
 def with_familiarity(
     graph: onnx.ModelProto, classifier: OnnxClassifier, learnt: LabelledImages, held_out: LabelledImages
 ) -> onnx.ModelProto:
-    """Adds the output, where there are pictures enough to find it from.
+    """Adds the output where there are enough pictures.
 
     Args:
         graph: with the outputs ``probabilities`` and ``features``; not changed.
-        classifier: runs it.
-        learnt: the pictures that the network learnt from, [N].
+        classifier: runs the same graph.
+        learnt: the pictures that the network learnt from.
         held_out: pictures that it did not learn from.
 
     Returns:
@@ -60,7 +60,7 @@ def with_familiarity(
 
 
 def find_centres(rows: Rows, classes: Classes) -> Rows:
-    """Ten directions of each class, among which those of its pictures lie.
+    """Finds ten centres of each class by spherical k-means.
 
     Args:
         rows: float64 [N, D], each of length 1.
@@ -95,7 +95,7 @@ def _pooled(classifier: OnnxClassifier, pixels: NDArray[np.uint8]) -> tuple[NDAr
 
 
 def directions_of(rows: Rows) -> Rows:
-    """The rows with length 1; a row of zeros stays one."""
+    """The rows, scaled to length 1; a row of zeros stays zero."""
     unit: Rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _LEAST)
     return unit
 

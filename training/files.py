@@ -12,11 +12,11 @@ MEBIBYTE = 1 << 20
 def read_file(path: Path, max_bytes: int) -> bytes:
     """Reads a regular file.
 
-    A named pipe would be waited for without end, and a device never ends, so neither is opened.
+    Named pipes and devices are not opened: reading a pipe may wait forever, and a device may have no end.
 
     Args:
         path: of the file.
-        max_bytes: longest content.
+        max_bytes: the largest size that is read.
 
     Raises:
         OSError: it cannot be read, is no regular file, or is longer. ``strerror`` says which.
@@ -35,10 +35,10 @@ def read_file(path: Path, max_bytes: int) -> bytes:
 
 
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Replaces a file, whole or not at all.
+    """Replaces a file atomically.
 
     Raises:
-        OSError: it cannot be written; what was there stays.
+        OSError: it cannot be written; the old content stays.
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -57,5 +57,5 @@ def reason(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks and control characters, which names of files may hold."""
+    """The text without line breaks and control characters, which file names may contain."""
     return "".join(sign if sign.isprintable() else "?" for sign in " ".join(text.split()))

@@ -2,7 +2,7 @@
 
 Randomness comes from the seed alone: initial weights and dropout through Keras, order and augmentation through
 :class:`~training.batches.TrainingBatches`. All of it is in the checkpoint or follows from (seed, epoch), so a run that
-was killed continues after its last whole epoch and ends with the weights that it would have had.
+was killed continues after its last whole epoch and ends with the same weights as an unbroken run.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ _VALIDATION_BATCH = 500
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """What training leaves.
+    """The result of training.
 
     Attributes:
         network: with its best weights.
@@ -41,7 +41,7 @@ class Fitted:
         history: one value an epoch, see :class:`~training.run_directory.State`.
         train: the images learnt from.
         validation: the images held out; None where nothing was.
-        last: its weights after the last epoch.
+        last: the network's weights after the last epoch.
     """
 
     network: keras.Sequential
@@ -55,14 +55,14 @@ class Fitted:
 def run_identity(
     recipe: Recipe, data: DataSet, seed: int, teacher: Teacher | None = None, **others: str | int | None
 ) -> dict[str, Any]:
-    """What must be equal for one run to be the continuation of another.
+    """The settings that must be equal for one run to continue another.
 
     Args:
-        recipe: how it trains.
-        data: what on.
+        recipe: the recipe to train with.
+        data: the data set to learn from.
         seed: of all random numbers.
-        teacher: whose answers are learnt.
-        others: what else decides what weights come out; None where it is as it always was.
+        teacher: the model that computes the targets; None takes the true classes.
+        others: other settings that change the weights; None stands for the default, which is left out.
     """
     taught = {} if teacher is None else {"teacher": teacher.fingerprint}
     given = {name: value for name, value in others.items() if value is not None}
@@ -83,18 +83,18 @@ def fit(
     policy: Policy = "float32",
     keep_epoch: int | None = None,
 ) -> Fitted:
-    """Trains, or goes on training.
+    """Trains a network, or resumes a run from its checkpoint.
 
     Args:
-        recipe: how.
-        data: what on; its test set is not touched.
-        run: where checkpoints are kept, and perhaps one to go on from.
+        recipe: the recipe to train with.
+        data: the data set to learn from; its test set is not used.
+        run: the folder of the checkpoint; the run resumes from it where there is one.
         seed: of all random numbers.
-        teacher: whose answers are learnt; None for the true classes.
+        teacher: the model that computes the targets; None takes the true classes.
         tensorboard: where to write TensorBoard logs; None for none.
         device_names: see :func:`training.devices.strategy`.
-        network: makes the float32 network to begin with, weights and all; None takes the recipe's architecture.
-        policy: in how many bits it learns.
+        network: makes the float32 network with its first weights; None takes the recipe's architecture.
+        policy: the precision of training.
         keep_epoch: hold nothing out, stop after this epoch of the recipe and keep its weights; counted from 1.
 
     Returns:
@@ -123,7 +123,7 @@ def fit(
         trained = plain if policy == "float32" else precision.under(policy, plain)
         optimizer = optimizers.build(recipe, len(batches))
         trained.compile(
-            # Gradients in float16 would be lost below 6e-8: the loss is multiplied, and the step divided again.
+            # float16 gradients below 6e-8 would become zero: the loss is scaled up, and the gradients down again.
             optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer,
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=["accuracy", keras.metrics.CategoricalCrossentropy(name="log_loss")],
@@ -136,7 +136,7 @@ def fit(
         elif network is None:
             initialise(trained, train)
     checkpointing = Checkpointing(run, state, keep_epoch)
-    # Checkpointing stands before the swap, so that it sees the averaged weights when validation ends.
+    # Checkpointing comes before SwapEMAWeights, so that it sees the averaged weights when validation ends.
     callbacks: list[keras.callbacks.Callback] = [checkpointing]
     if recipe.ema_momentum is not None:
         callbacks.append(keras.callbacks.SwapEMAWeights())
@@ -157,16 +157,18 @@ def fit(
                 verbose=0,
             )
         except tf.errors.ResourceExhaustedError as error:
-            raise RunError("the device's memory ran out: a smaller --size or another --backbone takes less") from error
+            raise RunError("the device's memory ran out: use a smaller --size or another --backbone") from error
     if not state.best:
-        raise RecipeError(f"training diverged: no epoch had a validation loss, so {recipe.learning_rate} is too fast")
+        raise RecipeError(
+            f"training diverged: no epoch had a validation loss; the learning rate {recipe.learning_rate} is too high"
+        )
     last = trained.get_weights()
     plain.set_weights(list(state.best))
     return Fitted(plain, state.best_epoch, state.history, train, validation, last)
 
 
 def _parts(recipe: Recipe, data: DataSet, keep_epoch: int | None) -> tuple[LabelledImages, LabelledImages | None]:
-    """(to learn from, to validate on or None)."""
+    """(training images, validation images or None)."""
     if keep_epoch is not None:
         return data.train, None
     return split(data.train, recipe.holdout) if data.validation is None else (data.train, data.validation)

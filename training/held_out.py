@@ -1,4 +1,4 @@
-"""Fits what decisions need on held-out pictures: thresholds of sets of labels, and how familiar pictures look.
+"""Fits, on held-out pictures, the thresholds of sets of labels and the quantiles of the familiarity score.
 
 ::
 
@@ -7,9 +7,9 @@
 
 Sets by the least ambiguous rule (LAC) were compared with RAPS (:mod:`training.raps`): they are smaller on every model.
 
-The usual quantile of split conformal prediction keeps its promise for the mean of many draws of held-out pictures, and
-breaks it for about half of them. A model has one draw. So a stricter quantile is taken, with which 95 of 100 draws keep
-the promise (Vovk, 2012, arXiv 1209.2673, proposition 2a).
+The usual quantile of split conformal prediction reaches the coverage on average over many draws of held-out pictures,
+and misses it in about half of them. A model has only one draw. So a stricter quantile is taken, with which 95 of 100
+draws reach the coverage (Vovk, 2012, arXiv 1209.2673, proposition 2a).
 """
 
 import math
@@ -23,21 +23,21 @@ from contract.held_out import FAMILIARITY_STEPS
 from training.scores import Classes, Probabilities
 
 LEAST_OUTSIDE = 10
-"""A level needs so many held-out pictures outside its sets: 1,000 for 0.99. Fewer say little about its threshold."""
+"""A level needs this many held-out pictures outside its sets: 1,000 pictures for 0.99. Fewer fit it too inexactly."""
 LEAST_FAMILIAR = 100
 MOST_BROKEN = 0.05
-"""Share of the draws of held-out pictures whose thresholds may cover less than was asked."""
+"""Share of the draws of held-out pictures whose thresholds may cover less than the level."""
 MOST_SHORT = 0.05
-"""Classes may be covered so much less than all pictures are; where one falls shorter, each class gets a threshold."""
+"""The coverage of a class may be this far below the level; where it is lower, each class gets its own threshold."""
 
 Sets = NDArray[np.bool_]
 Scores = NDArray[np.float32]
 
 
 def halves(count: int) -> tuple[slice, slice]:
-    """Which held-out pictures fit the temperature, and which the thresholds of decisions: every other one each.
+    """Which held-out pictures fit the temperature, and which fit the thresholds of decisions: they alternate.
 
-    Of few pictures all fit the temperature; the thresholds, which need 100 of their own, are left out.
+    Below 200 pictures all of them fit the temperature, and no thresholds are fitted, which need 100 of their own.
     """
     if count < 2 * LEAST_FAMILIAR:
         return slice(None), slice(0, 1)
@@ -52,7 +52,7 @@ def fit_conformal(probabilities: Probabilities, classes: Classes) -> Conformal |
         classes: the truth, [N].
 
     Returns:
-        The levels; None where there is none.
+        The levels; None where the pictures are too few for any.
     """
     levels = tuple(
         CoverageLevel(coverage, fit_level(probabilities, classes, coverage))
@@ -63,7 +63,7 @@ def fit_conformal(probabilities: Probabilities, classes: Classes) -> Conformal |
 
 
 def fit_level(probabilities: Probabilities, classes: Classes, coverage: float) -> tuple[float, ...]:
-    """The threshold of one level, or that of each class, where one threshold leaves a class far behind."""
+    """The threshold of one level, or one for each class where a common threshold covers some class much less."""
     count = probabilities.shape[1]
     strict = strict_coverage(len(classes), coverage)
     by_class = _by_class(probabilities, classes, strict)
@@ -77,7 +77,7 @@ def fit_level(probabilities: Probabilities, classes: Classes, coverage: float) -
         sets = label_sets(probabilities[~fitted], (threshold,))
         covered[~fitted] = sets[np.arange(len(sets)), classes[~fitted]]
     shares = np.array([covered[classes == index].mean() for index in range(count)])
-    # Two standard errors earlier: the chance of a few hundred pictures is not to hide that a class is left behind.
+    # Two standard errors are subtracted, so that sampling error does not hide a class that is covered too little.
     errors = np.sqrt(shares * (1 - shares) / np.bincount(classes, minlength=count))
     return by_class if (shares - 2 * errors < coverage - MOST_SHORT).any() else common
 
@@ -85,12 +85,12 @@ def fit_level(probabilities: Probabilities, classes: Classes, coverage: float) -
 def strict_coverage(images: int, coverage: float) -> float:
     """The share of held-out pictures to cover, so that 95 of 100 draws of them cover ``coverage`` of all pictures.
 
-    With J of N held-out pictures outside, a draw that covers less is at most as likely as J or fewer faults in N trials
-    of that share: the largest J for which this is at most 5 % is taken.
+    With J of N held-out pictures outside the sets, the probability that a draw covers less is at most that of J or
+    fewer successes in N trials with probability 1 - ``coverage``. The largest J is taken for which this is at most 5 %.
 
     Args:
         images: N.
-        coverage: that was asked for, 0 to 1.
+        coverage: the level, 0 to 1.
     """
     outside = np.arange(1, images + 1)
     ratios = np.log((images - outside + 1) / outside) + math.log((1 - coverage) / coverage)
@@ -100,7 +100,7 @@ def strict_coverage(images: int, coverage: float) -> float:
 
 
 def label_sets(probabilities: Probabilities, thresholds: Sequence[float]) -> Sets:
-    """Which labels are in the set of each picture, bool [N, K]: those at their thresholds, and the most probable."""
+    """Which labels are in the set of each picture, bool [N, K]: those that reach their threshold, and the top one."""
     sets: Sets = probabilities >= np.array(thresholds, np.float32)
     sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
     return sets
@@ -122,7 +122,7 @@ def fit_familiarity(probabilities: Probabilities, of_features: Scores | None = N
 
 
 def negative_entropy(probabilities: Probabilities) -> NDArray[np.float64]:
-    """In nats, float64 [N]; higher the surer the model is."""
+    """Negative entropy in nats, float64 [N]: the surer the model is, the higher it is."""
     wide = probabilities.astype(np.float64)
     scores: NDArray[np.float64] = (wide * np.log(np.maximum(wide, 1e-30))).sum(axis=1)
     return scores
@@ -133,7 +133,7 @@ def _of_truth(probabilities: Probabilities, classes: Classes) -> Probabilities:
 
 
 def _threshold(of_truth: Probabilities, coverage: float) -> float:
-    """The least probability of a true label that is still inside: the finite-sample quantile of split conformal."""
+    """The lowest probability that is inside the sets: the finite-sample quantile of split conformal prediction."""
     place = math.ceil((len(of_truth) + 1) * coverage - 1e-9)
     return 0.0 if place > len(of_truth) else float(np.sort(of_truth)[::-1][place - 1])
 

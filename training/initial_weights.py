@@ -1,9 +1,9 @@
-"""Weights that are better to begin with than random ones.
+"""Initial weights that are better than random ones.
 
-Either those of a kept network, to go on from; or, for the networks of airbench94 (K. Jordan, 2024, arXiv 2404.00498),
-whitened patches and convolutions that pass their input on: the first layer's kernels are the principal components of
-the training pictures' patches, scaled to equal variance, and their negatives; each later convolution begins as the
-identity in as many of its channels as its input has.
+They are those of a saved network, or, for the networks of airbench94 (K. Jordan, 2024, arXiv 2404.00498), computed from
+the training pictures. The kernels of the first layer, which whitens, are the principal components of the pictures'
+patches, scaled to equal variance, and their negatives. Each later convolution begins as the identity in as many of its
+channels as its input has.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from training.errors import ModelFileError
 from training.importing.keras_network import load_network
 
 _PICTURES = 5000
-_LEAST_VARIANCE = 3e-5  # of pixels from 0 to 1: what lies below is noise
+_LEAST_VARIANCE = 3e-5  # of pixels from 0 to 1; smaller variances are noise
 _WHITENING = "whitening"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KeptWeights:
-    """The weights of a Keras file, to go on from with the same architecture.
+    """The weights of a Keras file, from which a network of the same architecture begins.
 
     Attributes:
         path: of the file, such as the ``model.keras`` of a version.
@@ -42,8 +42,8 @@ class KeptWeights:
         """Reads a ``.keras`` or ``.h5`` file.
 
         Raises:
-            ModelFileError: there is none.
-            ImportRefusedError: it is damaged, or holds code.
+            ModelFileError: there is no such file.
+            ImportRefusedError: it is damaged, or contains code.
         """
         if not path.is_file():
             raise ModelFileError(f"--start-from {path}: there is no such file")
@@ -72,7 +72,7 @@ def initialise(network: keras.Sequential, images: LabelledImages) -> None:
 
     Args:
         network: with random weights.
-        images: that it will learn from.
+        images: the pictures that it will learn from.
     """
     if not any(layer.name == _WHITENING for layer in network.layers):
         return

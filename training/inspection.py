@@ -1,4 +1,4 @@
-"""Looks into an exported file: its graph, and what its tensors are for one picture, by ONNX Runtime on the CPU."""
+"""Reads the graph of an exported file, and computes its tensors for one picture by ONNX Runtime on the CPU."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from network.graph import Graph, GraphError, read_graph, with_outputs
 
 
 class Inspection:
-    """One file.
+    """An exported file whose tensors can be computed.
 
     Args:
-        model: its content.
+        model: the file's content.
 
     Raises:
-        GraphError: it cannot be read here.
+        GraphError: its graph cannot be read.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -34,7 +34,7 @@ class Inspection:
         Args:
             image: uint8 [1, H, W, C].
             names: of the tensors.
-            added: those of them that are no outputs of the file.
+            added: those of ``names`` that are not outputs of the file.
 
         Raises:
             GraphError: ONNX Runtime cannot compute them.

@@ -1,4 +1,4 @@
-"""What any Keras network is made of, as rows of a table."""
+"""Lists the layers of any Keras network as rows of a table."""
 
 import math
 from collections import Counter
@@ -20,7 +20,7 @@ _FREE = (
 
 
 def keras_rows(network: keras.Model) -> tuple[list[LayerRow], Counter[str]]:
-    """Lists a network, the layers of nested models in their place.
+    """Lists the layers of a network, and those of nested models in their place.
 
     Returns:
         One row for each layer that has weights or a window, and how many others of each kind there are.
@@ -54,7 +54,7 @@ def _row(layer: keras.Layer) -> LayerRow:
 
 
 def _multiply_adds(layer: keras.Layer, taken: Any, made: Any) -> int | None:
-    """Of one picture; None where shapes are open, or the layer is of a kind that is not known here."""
+    """Multiply-adds for one picture; None where shapes are open, or the cost of this kind of layer is not known."""
     if not layer.weights or isinstance(layer, _FREE):
         return 0
     kernels = [
@@ -62,8 +62,8 @@ def _multiply_adds(layer: keras.Layer, taken: Any, made: Any) -> int | None:
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel")
         if (kernel := getattr(layer, name, None)) is not None and hasattr(kernel, "shape")
     ]
-    is_turned = "Transpose" in type(layer).__name__
-    shape = taken if is_turned else made
+    is_transposed = "Transpose" in type(layer).__name__
+    shape = taken if is_transposed else made
     is_known = isinstance(layer, keras.layers.Dense) or hasattr(layer, "kernel_size")
     if not kernels or not is_known or shape is None or any(side is None for side in shape[:-1]):
         return None

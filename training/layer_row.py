@@ -15,17 +15,17 @@ _WIDTH = 150
 
 @dataclass(frozen=True, slots=True)
 class LayerRow:
-    """What is known of a layer; texts are empty where there is nothing to say, and ``?`` where it is not known.
+    """One row. A text is empty where it does not apply to the layer, and ``?`` where it is not known.
 
     Attributes:
-        name: the layer's.
+        name: the layer's name.
         kind: its class in Keras, or its operation in ONNX.
         kernel: sides of the window.
         stride: of the window.
         padding: in pixels on each side, or a word.
-        output: shape of what it makes, without the batch.
-        parameters: weights, those that training does not change included.
-        multiply_adds: of one picture; None where that cannot be told.
+        output: shape of its output, without the batch.
+        parameters: the number of weights, including those that training does not change.
+        multiply_adds: for one picture; None where that is not known.
     """
 
     name: str
@@ -42,8 +42,8 @@ def print_rows(title: str, facts: Mapping[str, str], rows: Sequence[LayerRow], o
     """Prints a network.
 
     Args:
-        title: what it is.
-        facts: about all of it, one a line.
+        title: of the table.
+        facts: about the whole network, one per line.
         rows: of its layers.
         others: how many other operations there are, by kind.
     """

@@ -1,4 +1,4 @@
-"""From a job and its data to one trained network, and to what it answered on pictures that it did not see.
+"""Trains the network of a job, and fits its temperature on the answers for pictures that were not learnt from.
 
 ::
 
@@ -28,14 +28,14 @@ from training.transfer import fit_backbone
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learnt:
-    """What was learnt.
+    """The result of training and calibration.
 
     Attributes:
         fitted: the network that is published.
         temperature: fitted on what was held out.
         held_out: the pictures of the validation split; None with cross-validation, where all are learnt from.
-        for_decisions: those of them that the temperature was not fitted on, or one where there are too few.
-        crossed: what cross-validation measured; None with one split.
+        for_decisions: the held-out pictures that the temperature was not fitted on; only one where there are too few.
+        crossed: the measurements of cross-validation; None with one split.
     """
 
     fitted: Fitted
@@ -71,7 +71,7 @@ def learn(job: TrainingJob, data: DataSet) -> Learnt:
 def _fit(
     job: TrainingJob, data: DataSet, place: Path, teacher: Teacher | None, keep_epoch: int | None = None
 ) -> Fitted:
-    # Of what is as it always was nothing is said, so that runs from before go on.
+    # Defaults are None and so left out, so that runs begun before these settings existed can be resumed.
     start = job.start_from
     identity = {
         "precision": None if job.policy == "float32" else job.policy,

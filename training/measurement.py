@@ -12,7 +12,7 @@ from training.data.dataset import LabelledImages
 from training.onnx_classifier import OnnxClassifier
 from training.scores import Probabilities
 
-_LEAST_PROBABILITY = 1e-37  # near the least that float32 holds in full
+_LEAST_PROBABILITY = 1e-37  # near the smallest normal float32
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +21,8 @@ class Measurement:
 
     Attributes:
         labels: K labels.
-        images: what was asked.
-        probabilities: float32 [N, K], what was answered.
+        images: the labelled pictures.
+        probabilities: float32 [N, K], the model's answers.
         evaluation: the scores.
         confusion: int64 [K, K], rows true, columns predicted.
         familiarity: the graph's output of that name, float32 [N]; None where it has none.
@@ -65,7 +65,7 @@ def measure(classifier: OnnxClassifier, images: LabelledImages, labels: tuple[st
     Args:
         classifier: the exported file.
         images: labelled pictures of the shape that it takes.
-        labels: what its classes are called.
+        labels: names of the K classes.
 
     Returns:
         The answers and their scores.

@@ -32,7 +32,7 @@ class OnnxClassifier:
         self._origin = origin
         try:
             options = onnxruntime.SessionOptions()
-            options.log_severity_level = _SILENT  # what fails is raised too
+            options.log_severity_level = _SILENT  # every failure is also raised as an exception
             self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise ModelFileError(f"{origin} is not an ONNX model that ONNX Runtime can run: {reason(error)}") from error
@@ -54,7 +54,7 @@ class OnnxClassifier:
         """What the file says about itself.
 
         Raises:
-            ModelFileError: nothing, or nothing that holds together.
+            ModelFileError: there is no metadata, or it contradicts itself.
         """
         try:
             return ModelMetadata.from_props(self._session.get_modelmeta().custom_metadata_map)
@@ -66,7 +66,7 @@ class OnnxClassifier:
 
         Args:
             pixels: uint8 [N, H, W, C].
-            batch_size: images a run.
+            batch_size: images per run.
 
         Returns:
             Probabilities, float32 [N, K].
@@ -97,8 +97,8 @@ class OnnxClassifier:
         Args:
             names: of the outputs.
             pixels: uint8 [N, H, W, C].
-            reduce: what is kept of an output of a run, given its name.
-            batch_size: images a run.
+            reduce: applied to the name and the values of each output of a run; its result is kept.
+            batch_size: images per run.
 
         Returns:
             An array [N, ...] for each name.

@@ -1,4 +1,4 @@
-"""An ONNX graph and what it says about itself, as one file. Needs no TensorFlow."""
+"""Reads and changes the outputs of exported ONNX graphs, and adds metadata. Needs no TensorFlow."""
 
 import onnx
 
@@ -16,7 +16,7 @@ def features_shape(model: onnx.ModelProto) -> tuple[int, int, int] | None:
 
 
 def without_familiarity(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The graph without its output ``familiarity`` and all that is only computed for it; not changed in place."""
+    """A copy of the graph without its output ``familiarity`` and the nodes that only this output needs."""
     rest = onnx.ModelProto()
     rest.CopyFrom(model)
     outputs = {value.name for value in rest.graph.output} - {FAMILIARITY_NAME}
@@ -33,7 +33,7 @@ def without_familiarity(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_metadata(model: onnx.ModelProto, metadata: ModelMetadata) -> bytes:
-    """The file's content: the graph, and what it says about itself.
+    """The file's content: the graph with its metadata.
 
     Raises:
         ContractError: the metadata contradicts itself.

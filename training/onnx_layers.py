@@ -1,6 +1,6 @@
-"""What any ONNX graph is made of, as rows of a table: layers that have weights, or slide over a map, with their cost.
+"""Lists the layers of any ONNX graph as rows of a table: operations with weights or a sliding window, and their cost.
 
-Shapes are ONNX's own inference; what it does not know is left open. Nothing is computed, so any graph can be listed.
+Shapes come from ONNX's shape inference; unknown ones are left open. The graph is not run, so any graph can be listed.
 """
 
 import math
@@ -16,7 +16,7 @@ _POOLS: Final = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
 _CARRIERS: Final = ("Identity", "Cast", "Transpose", "Reshape", "DequantizeLinear", "QuantizeLinear", "Unsqueeze")
 """Operations through which a weight reaches the layer that it belongs to."""
 _NO_WEIGHTS: Final = (onnx.TensorProto.INT64, onnx.TensorProto.BOOL, onnx.TensorProto.STRING)
-"""Types of shapes, axes and places."""
+"""Types of constants that are shapes, axes or indices."""
 _MADE: Final = ("Constant", "ConstantOfShape")
 _WEIGHT_AT: Final = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
 _PRODUCTS: Final = ("MatMul", "Gemm", "MatMulInteger", "QLinearMatMul")
@@ -86,7 +86,7 @@ class _Listing:
         )
 
     def _multiply_adds(self, node: onnx.NodeProto, weights: tuple[int, ...] | None) -> int | None:
-        """Of one picture; None where shapes are open or the operation is not known here."""
+        """Multiply-adds for one picture; None where shapes are open or the operation's cost is not known."""
         if weights is not None:
             at = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
             places = self._shapes.get(at)
@@ -95,14 +95,14 @@ class _Listing:
             taken, made = self._shapes.get(node.input[0]), self._shapes.get(node.output[0])
             if not taken or not made:
                 return None
-            inner = taken[0 if node.op_type == "Gemm" and _is_turned(node) else -1]
+            inner = taken[0 if node.op_type == "Gemm" and _is_transposed(node) else -1]
             return _product([inner, *(made[1:] if len(made) > 1 else made)])
         if node.op_type in _POOLS or node.op_type in ("Add", "Mul", "Sub", "Div", "BatchNormalization", "PRelu"):
             return 0
         return None
 
     def _constant(self, name: str) -> tuple[int, ...] | None:
-        """The shape of a weight, also where operations on constants stand between."""
+        """The shape of a weight; operations of :data:`_CARRIERS` between it and the layer are followed."""
         for _ in range(len(_CARRIERS)):
             if name in self._weights:
                 return self._weights[name]
@@ -145,5 +145,5 @@ def _word(auto_pad: bytes | None) -> str:
     return "" if auto_pad in (None, b"NOTSET", b"VALID") else auto_pad.decode("ascii", "replace").lower()
 
 
-def _is_turned(node: onnx.NodeProto) -> bool:
+def _is_transposed(node: onnx.NodeProto) -> bool:
     return any(attribute.name == "transA" and attribute.i for attribute in node.attribute)

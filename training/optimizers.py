@@ -13,7 +13,7 @@ class NormalisationRateSGD(keras.optimizers.SGD):  # type: ignore[misc]  # Keras
     """Nesterov SGD that moves the biases of normalisations (layers called ``norm...``) faster than all else.
 
     Args:
-        normalisation_rate: by what factor (64 in airbench94).
+        normalisation_rate: factor of their learning rate (64 in airbench94).
         options: of Keras' SGD.
     """
 
@@ -33,11 +33,11 @@ def build(recipe: Recipe, steps_per_epoch: int) -> keras.Optimizer:
     """Makes the optimizer.
 
     Args:
-        recipe: says which, how fast, and whether weights are averaged.
+        recipe: sets the kind, the learning rate, and whether weights are averaged.
         steps_per_epoch: optimizer steps in one epoch.
 
     Returns:
-        An optimizer that has seen no weights yet.
+        An optimizer that is not yet built for a network's weights.
     """
     rules = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW, "rmsprop": keras.optimizers.RMSprop}
     options = {"weight_decay": recipe.weight_decay} if recipe.weight_decay else {}

@@ -1,4 +1,4 @@
-"""In how many bits a network learns: 16 where a GPU has units for it, 32 anywhere else. What is exported has 32.
+"""The precision of training: 16 bits where a GPU has units for it, else 32. Exported files compute in 32 bits.
 
 ::
 
@@ -19,19 +19,19 @@ _LEAST_CAPABILITY: Final = (7, 0)
 
 
 def gpu_capabilities() -> list[tuple[int, int] | None]:
-    """The compute capability of each GPU that TensorFlow sees; None of one that says none."""
+    """The compute capability of each GPU that TensorFlow sees; None for a GPU that does not report it."""
     details = (tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU"))
     return [detail.get("compute_capability") for detail in details]
 
 
 def policy_for(capabilities: Sequence[tuple[int, int] | None]) -> Policy:
-    """Mixed precision where every GPU gains by it; float32 on a CPU, and where a GPU is older or says nothing.
+    """Mixed precision where it is faster on every GPU; float32 on a CPU, or where a GPU is older or not known.
 
-    A CPU with AVX512-BF16 gains by ``mixed_bfloat16``, but only where it is asked for: a recipe is to give the same
+    ``mixed_bfloat16`` is faster on CPUs with AVX512-BF16, but is never chosen here: a recipe is to give the same
     weights on any CPU of a kind.
 
     Args:
-        capabilities: of each GPU; none on a machine without.
+        capabilities: of each GPU; empty on a machine without GPUs.
     """
     gains = bool(capabilities) and all(found is not None and found >= _LEAST_CAPABILITY for found in capabilities)
     return "mixed_float16" if gains else "float32"
@@ -40,9 +40,9 @@ def policy_for(capabilities: Sequence[tuple[int, int] | None]) -> Policy:
 def under(policy: Policy, network: keras.Sequential) -> keras.Sequential:
     """A copy of a network with the same weights, computed under a policy.
 
-    The last layer stays in float32, since a softmax in 16 bits has no small probabilities; and so do layers that scale
-    pixels, and a first convolution that does not learn, with its normalisation: it whitens, which is to take the
-    differences of nearly equal pixels.
+    The last layer stays in float32, since a softmax in 16 bits loses small probabilities. So do layers that scale
+    pixels, and a first convolution that does not learn, with its normalisation: that convolution whitens, which
+    subtracts nearly equal pixels.
     """
     exact = [network.layers[-1].name]
     if isinstance(network.layers[0], keras.layers.Conv2D) and not network.layers[0].trainable:

@@ -55,7 +55,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         self._bar.update(self._task, description=f"epoch {epoch + 1}/{self._epochs}")
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Moves the bar on; the figures only a few times a second, because reading them waits for the step."""
+        """Advances the bar; updates the figures only a few times a second, because reading them waits for the step."""
         self._bar.advance(self._task)
         now = time.monotonic()
         if logs and not self._bar.disable and now - self._drawn > _REFRESH_S:
@@ -79,5 +79,5 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         )
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Takes the bar away."""
+        """Removes the bar."""
         self._bar.stop()

@@ -9,7 +9,7 @@ _LIBRARIES = ("tensorflow", "tensorflow-cpu", "keras", "tf2onnx", "onnx", "onnxr
 
 
 def commit() -> str:
-    """The commit that is checked out where this code stands, or "unknown"."""
+    """The commit that is checked out in this code's folder, or "unknown"."""
     try:
         result = subprocess.run(
             ["git", "rev-parse", "HEAD"],  # noqa: S607  # git is wherever the PATH says
@@ -29,7 +29,7 @@ def now() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of the libraries that made the model, those that are installed."""
+    """The versions of the libraries that make a model, where they are installed."""
     installed = {}
     for name in _LIBRARIES:
         try:

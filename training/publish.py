@@ -18,7 +18,7 @@ def next_version(repository: Path, name: str) -> str:
 
 
 def check_version(version: str) -> None:
-    """Checks that a version can be one.
+    """Checks that a version is valid.
 
     Raises:
         RecipeError: it is no whole number from 1 upwards.
@@ -31,7 +31,7 @@ def check_writable(*folders: Path) -> None:
     """Checks that folders can be written, or made; nothing is left behind.
 
     Raises:
-        PublishError: one cannot, or there is a file of that name.
+        PublishError: a folder cannot be written, or there is a file of that name.
     """
     for folder in folders:
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -49,7 +49,7 @@ def check_writable(*folders: Path) -> None:
 def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
     """Yields an empty folder that becomes ``repository/name/version`` when its block ends well.
 
-    A version that was there before is replaced; where the block fails, it stays.
+    An older version of this number is replaced; it stays where the block fails.
 
     Args:
         repository: ``models/``.
@@ -64,7 +64,7 @@ def publishing(repository: Path, name: str, version: str) -> Iterator[Path]:
     target = repository / name / version
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The leading dot keeps it out of sight of a server that looks for versions.
+        # A server that looks for versions ignores names with a leading dot.
         with tempfile.TemporaryDirectory(prefix=f".{version}-", dir=target.parent) as scratch:
             made, old = Path(scratch) / "new", Path(scratch) / "old"
             made.mkdir()

@@ -1,8 +1,8 @@
-"""Sets by RAPS, to compare those that are served with: ``python -m training.raps MODEL.onnx DATA``.
+"""Compares the served sets of labels with sets by RAPS: ``python -m training.raps MODEL.onnx DATA``.
 
 Source: Angelopoulos et al., 2021 (arXiv 2009.14193), regularised adaptive prediction sets, here not randomised; APS
 where the penalty is 0. Temperature scaling can enlarge them (arXiv 2402.05806), so both are measured: probabilities as
-served, and with the temperature taken back.
+served, and with the temperature undone.
 """
 
 import math
@@ -21,7 +21,7 @@ from training.scores import Classes, Probabilities
 
 
 class RapsRule(NamedTuple):
-    """The two constants.
+    """The two constants of RAPS.
 
     Attributes:
         penalty: of each label beyond the free ones.
@@ -36,7 +36,7 @@ RULES = (RapsRule(0.0, 1), RapsRule(0.01, 1), RapsRule(0.1, 1), RapsRule(0.1, 2)
 
 
 def raps_quantile(probabilities: Probabilities, classes: Classes, coverage: float, rule: RapsRule) -> float:
-    """Fits on held-out pictures.
+    """Fits the quantile of the true labels' scores on held-out pictures.
 
     Args:
         probabilities: float32 [N, K].
@@ -57,7 +57,7 @@ def raps_sets(probabilities: Probabilities, quantile: float, rule: RapsRule) -> 
 
 
 def _scores(probabilities: Probabilities, rule: RapsRule) -> Probabilities:
-    """The probability down to each label, with the penalties of its rank."""
+    """The cumulative probability down to each label's rank, plus the penalty of that rank."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
     ranked = np.take_along_axis(probabilities, order, axis=1).cumsum(axis=1)
     ranked += rule.penalty * np.maximum(0, np.arange(probabilities.shape[1]) + 1 - rule.free)
@@ -82,7 +82,7 @@ def main(model: Path, place: Path) -> None:
     fitted, tested = classifier.predict(held_out.pixels), classifier.predict(data.test.pixels)
     rows = np.arange(len(tested))
     print(f"{model}, {len(held_out)} held out, {len(tested)} test images: coverage %, mean size")
-    for name, power in (("as served", 1.0), (f"temperature {said.temperature:.3f} taken back", said.temperature)):
+    for name, power in (("as served", 1.0), (f"temperature {said.temperature:.3f} undone", said.temperature)):
         fits, tests = _tempered(fitted, power), _tempered(tested, power)
         lac = fit_conformal(fits, held_out.classes)
         found: dict[str, list[Sets]] = {

@@ -31,7 +31,7 @@ Arrays = Sequence[NDArray[Any]]
 
 @dataclass(slots=True)
 class State:
-    """Where a run stands after some whole epochs.
+    """The state of a run after some whole epochs.
 
     Attributes:
         epochs_done: whole epochs trained.
@@ -58,7 +58,7 @@ class RunDirectory:
 
     Attributes:
         path: of the folder; made where it is missing.
-        identity: recipe, seed and data fingerprint. A checkpoint is used only where all three are equal.
+        identity: of :func:`training.fit.run_identity`. A checkpoint is used only where it was saved with an equal one.
     """
 
     path: Path
@@ -80,7 +80,7 @@ class RunDirectory:
         self._check_identity()
         try:
             content = read_file(self.checkpoint, _MAX_CHECKPOINT_BYTES)
-            # numpy warns of headers that are not its own, and raises whatever the parser of their text does.
+            # numpy warns about foreign headers, and its header parser raises errors of many kinds.
             with warnings.catch_warnings(action="ignore"):
                 return _read_state(content)
         except OSError as error:
@@ -92,7 +92,7 @@ class RunDirectory:
         """Replaces the checkpoint; a kill at any moment leaves the old or the new one, whole.
 
         Raises:
-            RunError: it cannot be written; the one before stays.
+            RunError: it cannot be written; the old checkpoint stays.
         """
         groups = {"network": state.network, "optimizer": state.optimizer, "best": state.best}
         facts = {
@@ -112,7 +112,7 @@ class RunDirectory:
             raise RunError(f"the checkpoint cannot be written to {self.path} ({reason(error)})") from error
 
     def discard(self) -> None:
-        """Forgets the checkpoint, so that the run begins anew."""
+        """Deletes the checkpoint, so that the run begins again."""
         self.checkpoint.unlink(missing_ok=True)
 
     @property
@@ -139,14 +139,14 @@ class RunDirectory:
 
 
 def _read_state(content: bytes) -> State:
-    """Reads a checkpoint; whatever it raises means that the file is damaged.
+    """Reads a checkpoint; an exception of any kind means that the file is damaged.
 
     Raises:
         ValueError: it holds something else than :meth:`RunDirectory.save` writes.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = archive.infolist()
-        # As written: nothing is compressed, so what is read is no larger than the file.
+        # save() compresses nothing; without compression the arrays are no larger than the file.
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
             raise ValueError("an array is compressed")
         if sum(entry.file_size for entry in entries) > len(content):

@@ -1,4 +1,4 @@
-"""How good probabilities are: counts and scores from probabilities [N, K] and true classes [N], in numpy."""
+"""Scores of predictions, from probabilities [N, K] and true classes [N], in numpy."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _LEAST_PROBABILITY = 1e-12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReliabilityBins:
-    """Predictions sorted into equal-width bins of confidence, the highest probability of each.
+    """Predictions sorted into equal-width bins of confidence, which is the highest probability of a prediction.
 
     Attributes:
         edges: float64 [B + 1], from 0 to 1.
@@ -46,7 +46,7 @@ def evaluate(probabilities: Probabilities, classes: Classes) -> Evaluation:
         classes: [N], the truth.
 
     Returns:
-        What a model file says about itself.
+        The scores that a model file's metadata holds.
     """
     predicted = probabilities.astype(np.float64)
     rows = np.arange(len(classes))
@@ -83,7 +83,7 @@ def confusion_matrix(probabilities: Probabilities, classes: Classes) -> NDArray[
 
 
 def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Per class, float64 [K] each: right among those predicted as it, and among those that are it; 0 of none is 0."""
+    """Precision and recall of each class, float64 [K] each; 0 for a class without predictions or without pictures."""
     right = np.diag(confusion).astype(np.float64)
     predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
     return right / np.maximum(predicted, 1), right / np.maximum(true, 1)

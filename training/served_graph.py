@@ -30,7 +30,7 @@ Operation = Callable[[tf.Tensor], tf.Tensor]
 
 
 def _gelu(values: tf.Tensor) -> tf.Tensor:
-    """Written as ONNX Runtime recognises it, and makes it one operation (tf.nn.gelu has no ONNX form)."""
+    """GELU, written so that ONNX Runtime recognises it and makes it one operation (tf.nn.gelu has no ONNX form)."""
     return values * (tf.math.erf(values / np.float32(np.sqrt(2))) + 1) * np.float32(0.5)
 
 
@@ -44,13 +44,13 @@ def served_function(
 
     Args:
         network: takes pixels divided by 255, float32 [N, H, W, C]; its last layer is a softmax.
-        temperature: that the logits are divided by; 1.0 leaves them as they are.
+        temperature: the divisor of the logits; 1.0 leaves them as they are.
         mirrored_view: answer from the mean logits of each picture and its mirror image, at twice the cost.
 
     Returns:
-        A ``tf.function`` from ``image`` to ``{"probabilities": ..., "features": ...}``, where the features are what is
-        flattened or pooled, float32 [N, C, H, W]: a tensor that is there anyway. It is for tracing: channels-first
-        convolutions do not run on every CPU build of TensorFlow.
+        A ``tf.function`` from ``image`` to ``{"probabilities": ..., "features": ...}``. The features are the tensor
+        that is flattened or pooled, float32 [N, C, H, W], so they cost nothing extra. The function is only for tracing:
+        channels-first convolutions do not run on every CPU build of TensorFlow.
 
     Raises:
         ExportError: the network has a layer that has no served form here.
@@ -98,12 +98,12 @@ def _operations(network: keras.Sequential, temperature: float) -> tuple[list[Ope
 
 
 def on_backbone(network: keras.Sequential) -> bool:
-    """Whether a whole network is one of its layers."""
+    """Whether one of the network's layers is itself a network."""
     return any(isinstance(layer, keras.Model) for layer in network.layers)
 
 
 def _called(layers: Sequence[keras.Layer]) -> list[Operation]:
-    """Keras' own layers, as they are: from pixels to a feature map, channels first as everywhere."""
+    """Keras' own layers, unchanged, from pixels to a feature map that is then transposed to channels first."""
     calls = [functools.partial(layer, training=False) for layer in layers]
     return [_floats, lambda pixels: pixels / np.float32(255), *calls, lambda values: tf.transpose(values, [0, 3, 1, 2])]
 
@@ -171,7 +171,7 @@ def _no_served_form(layer: keras.Layer) -> ExportError:
 
 
 class _Convolution:
-    """A convolution whose weights a normalisation behind it may still change."""
+    """A convolution; a normalisation that follows may later be folded into its weights."""
 
     def __init__(self, layer: keras.layers.Conv2D, input_scale: np.float32) -> None:
         if layer.dilation_rate != (1, 1) or layer.groups != 1 or layer.data_format != "channels_last":
@@ -199,13 +199,13 @@ class _MaxPooling:
 
 
 def _fold_normalisation(layer: keras.layers.BatchNormalization, operations: list[Operation]) -> None:
-    """Changes the convolution before it, or appends its own operation where there is none that it could be part of."""
+    """Folds the normalisation into the convolution before it, or appends an operation where that is not possible."""
     mean, variance = (np.asarray(weights, np.float64) for weights in (layer.moving_mean, layer.moving_variance))
     factor = (np.asarray(layer.gamma, np.float64) if layer.scale else 1.0) / np.sqrt(variance + layer.epsilon)
     offset = (np.asarray(layer.beta, np.float64) if layer.center else 0.0) - mean * factor
     pooled = bool(operations) and isinstance(operations[-1], _MaxPooling)
     before = operations[-2 if pooled else -1] if len(operations) > pooled else None
-    # The largest of some values stays the largest only where all are multiplied by something positive.
+    # A max pooling in between is allowed for positive factors only: a negative one changes which value is largest.
     if isinstance(before, _Convolution) and before.is_linear and (not pooled or bool((factor > 0).all())):
         before.kernel = (before.kernel * factor).astype(np.float32)
         before.bias = (before.bias * factor + offset).astype(np.float32)

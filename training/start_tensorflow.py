@@ -1,4 +1,4 @@
-"""Loads TensorFlow without the lines that it writes then, which no setting of its own turns off."""
+"""Imports TensorFlow without its usual start-up lines, which no setting of TensorFlow turns off."""
 
 import contextlib
 import os
@@ -12,11 +12,11 @@ _USUAL: Final = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|I0000 .*(oneDNN custom operations|cuda drivers|TF-TRT|"
     rb"This TensorFlow binary is optimized)|To enable the following instructions"
 )
-"""That oneDNN is on, which instructions the CPU has and that there is no GPU: no news for who asked for neither."""
+"""These lines say that oneDNN is on, which instructions the CPU has, and that there is no GPU."""
 
 
 def start_tensorflow() -> None:
-    """Imports TensorFlow; what it writes that is not usual is written on."""
+    """Imports TensorFlow and hides its usual lines; all other lines still reach stderr."""
     if "tensorflow" in sys.modules:
         return
     with _without_usual_lines():
@@ -25,7 +25,7 @@ def start_tensorflow() -> None:
 
 @contextlib.contextmanager
 def _without_usual_lines() -> Iterator[None]:
-    """Native code writes to the descriptor itself, so the descriptor leads to a file meanwhile."""
+    """Redirects descriptor 2 to a file, since native code writes to it directly, and then copies the unusual lines."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as written:

@@ -16,7 +16,7 @@ def submit(model: Path, test_csv: Path, submission: Path) -> int:
     Args:
         model: an exported file whose labels are digits.
         test_csv: 784 pixel columns, no label.
-        submission: to write.
+        submission: the file to write.
 
     Returns:
         How many rows were written.

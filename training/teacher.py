@@ -1,7 +1,7 @@
 """Distillation: a network learns from the answers of a better one (Hinton, Vinyals and Dean, 2015, arXiv 1503.02531).
 
-The teacher is an exported file of the same classes. It answers the very pictures that the student sees, changed as they
-are ("Knowledge distillation: a good teacher is patient and consistent", 2022, arXiv 2106.05237).
+The teacher is an exported file of the same classes. It classifies the same augmented pictures that the student sees
+("Knowledge distillation: a good teacher is patient and consistent", 2022, arXiv 2106.05237).
 """
 
 import hashlib
@@ -22,10 +22,10 @@ class Teacher:
 
     Args:
         model: an exported file.
-        data: what the student learns.
+        data: the data set that the student learns from.
 
     Raises:
-        ModelFileError: the file is no model, or one of other classes or another input.
+        ModelFileError: the file is no model, or has other classes or another input shape.
     """
 
     def __init__(self, model: Path, data: DataSet) -> None:
@@ -39,7 +39,7 @@ class Teacher:
         self.fingerprint = hashlib.sha256(model.read_bytes()).hexdigest()
 
     def targets(self, pictures: NDArray[np.float32], truth: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the student is to answer, float32 [N, K].
+        """The student's targets, float32 [N, K].
 
         Args:
             pictures: as the student sees them, float32 [N, H, W, C], 0 to 1.

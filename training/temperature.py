@@ -1,7 +1,7 @@
-"""Temperature scaling: one number that makes confidences mean what they say (Guo et al., 2017, section 4.2).
+"""Temperature scaling: calibrates confidences with one number (Guo et al., 2017, section 4.2).
 
-Logits are divided by a temperature before the softmax. That changes no ranking, so no accuracy; it only makes a
-network that is too sure of itself less so, or the reverse. Needs numpy only.
+Logits are divided by a temperature before the softmax. That changes neither the ranking of the classes nor the
+accuracy; it only lowers confidences that are too high, or raises those that are too low. Needs numpy only.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from training.scores import Classes
 
 LEAST_IMAGES = 100
-"""On fewer pictures a temperature says more about chance than about the network: it stays 1."""
+"""On fewer pictures the temperature stays 1, since its random error would be too large."""
 
 Logits = NDArray[np.float64]
 _LEAST, _MOST = 0.05, 20.0
 _BISECTIONS = 60
-_AT_BOUND = 1e-3  # so near a bound, there is no temperature of least loss between the two
+_AT_BOUND = 1e-3  # a result this near a bound means that the loss has no minimum between the bounds
 
 
 def fit_temperature(logits: Logits, classes: Classes) -> float:
@@ -29,8 +29,8 @@ def fit_temperature(logits: Logits, classes: Classes) -> float:
         classes: the truth, [N].
 
     Returns:
-        A temperature between 0.05 and 20; 1.0 where no other lowers the log loss, where colder or warmer is
-        better without end (everything is right, or hardly anything), and on fewer than 100 pictures.
+        A temperature between 0.05 and 20; 1.0 where no other lowers the log loss, where the loss has no minimum in
+        this range (nearly all answers are right, or nearly none), and on fewer than 100 pictures.
     """
     if len(classes) < LEAST_IMAGES:
         return 1.0

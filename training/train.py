@@ -1,4 +1,4 @@
-"""The whole way on one screen: data set and recipe -> network -> temperature -> ONNX file -> measured -> published."""
+"""The steps of a training: data set and recipe -> network -> temperature -> ONNX file -> measured -> published."""
 
 import dataclasses
 import json
@@ -37,11 +37,11 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     """Trains, calibrates, exports, measures and publishes one version of a model.
 
     Args:
-        job: what is to be made.
-        data: what it learns from, and what it is measured on.
+        job: the settings.
+        data: the data set that the network learns from and is measured on.
 
     Returns:
-        What the published file says about itself.
+        The metadata of the published file.
 
     Raises:
         TrainingError: see :mod:`training.errors`; nothing is published then.
@@ -70,7 +70,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     with publishing(job.repository, job.name, job.version) as folder:
         content = with_metadata(graph, metadata)
         (folder / "model.onnx").write_bytes(content)
-        # What training can go on from elsewhere: pixels divided by 255 in, uncalibrated probabilities out.
+        # For further training elsewhere: it takes pixels divided by 255 and gives uncalibrated probabilities.
         _keep_network(network, folder / "model.keras")
         record = {
             "name": job.name,
@@ -104,10 +104,10 @@ def _validation(learnt: Learnt, served: OnnxClassifier, data: DataSet) -> Evalua
 
 
 def _keep_network(network: keras.Sequential, path: Path) -> None:
-    # A copy that never learnt: Keras would keep the optimizer's state too, twice the network's own size.
+    # A copy without an optimizer: Keras would also save the optimizer's state, twice the size of the network.
     copy = keras.Sequential.from_config(network.get_config())
     copy.set_weights(network.get_weights())
-    # Keras asks its variables for arrays in a way that NumPy 2 finds old.
+    # Keras converts its variables to arrays in a way that is deprecated in NumPy 2.
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         copy.save(path)
 
@@ -149,7 +149,7 @@ def _metadata(job: TrainingJob, data: DataSet, learnt: Learnt, *, raw: Measureme
 
 
 def _particulars(job: TrainingJob, learnt: Learnt) -> dict[str, Any]:
-    """What only some versions have."""
+    """The metadata that only some versions have."""
     said: dict[str, Any] = {}
     if job.backbone is not None:
         frozen, unfrozen = phases(job.recipe)

@@ -1,4 +1,4 @@
-"""The command ``convoy train``: its options, what it prints, and where its data lies."""
+"""The command ``convoy train``: its options, what it prints, and where it finds its data."""
 
 # ruff: noqa: PLC0415  # imports wait until the command needs them
 
@@ -34,9 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=int, metavar="N", help="a trial: only the first N pictures of each set, to see that all works"
     )
-    parser.add_argument("--version", help="a whole number; one that is there is replaced (default: the next free one)")
-    parser.add_argument("--run-dir", type=Path, help="of the checkpoint (default: runs/<name>-<recipe>-<seed>)")
-    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on from a checkpoint")
+    parser.add_argument("--version", help="a whole number; an existing version is replaced (default: the next free)")
+    parser.add_argument("--run-dir", type=Path, help="folder of the checkpoint (default: runs/<name>-<recipe>-<seed>)")
+    parser.add_argument("--fresh", action="store_true", help="begin again instead of resuming from a checkpoint")
     parser.add_argument("--tensorboard", type=Path, metavar="DIR", help="write TensorBoard logs there")
     parser.add_argument(
         "--mirrored-view",
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
-        help="in how many bits the network learns (default: mixed_float16 where every GPU has tensor cores, else "
+        help="precision of training (default: mixed_float16 where every GPU has tensor cores, else "
         "float32; mixed_bfloat16 is faster on CPUs with AVX512-BF16); the file always computes in float32",
     )
     own = parser.add_argument_group("your own pictures")
@@ -65,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     own.add_argument(
         "--backbone",
         metavar="NAME|FILE.keras",
-        help="begin with a network that has learnt to see: mobilenet_v3_small, efficientnet_v2_b0, or any Keras file",
+        help="begin with a pretrained network: mobilenet_v3_small, efficientnet_v2_b0, or any Keras file",
     )
     own.add_argument(
-        "--preprocessing", metavar="RULE", help="what a backbone's file expects of pixels: unit, signed, raw, ..."
+        "--preprocessing", metavar="RULE", help="the pixel scaling that a backbone file expects: unit, signed, raw, ..."
     )
     own.add_argument(
         "--folds",
@@ -83,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
-    """Declares where pictures lie, for every command that reads some."""
+    """Declares the options of every command that reads pictures."""
     parser.add_argument(
         "--data-dir",
         type=Path,
@@ -107,7 +107,7 @@ def data_dir(options: argparse.Namespace) -> Path | None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Trains one version and says how good it is."""
+    """Trains one version and prints its accuracy."""
     from training import recipes
     from training.data import sources
     from training.publish import next_version
@@ -171,7 +171,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Refuses options that belong together and do not stand together, before anything is read."""
+    """Refuses combinations of options that are not possible, before any data is read."""
     from training.errors import RecipeError
 
     if options.backbone is not None and options.name in BUILT_IN:
@@ -226,7 +226,7 @@ def _backbone(options: argparse.Namespace) -> "Backbone | None":
 
 
 def _command(options: argparse.Namespace, version: str, side: int, color_mode: str) -> str:
-    """The command that makes a version anew, without where its data and checkpoints happen to be."""
+    """The command that makes a version again, without the places of its data and checkpoints."""
     words = ["convoy train", options.name, "--recipe", options.recipe]
     if options.mirrored_view:
         words.append("--mirrored-view")

@@ -1,4 +1,4 @@
-"""What ``convoy train`` is to make."""
+"""The settings of one ``convoy train``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +15,27 @@ from training.recipes.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """What is to be made.
+    """The settings of one training.
 
     Attributes:
-        name: the model's.
+        name: the model's name.
         version: a whole number from 1 upwards.
         recipe: how to train.
         seed: of all random numbers.
         repository: ``models/``, where the version appears.
         made: the command, for the model card.
         run_directory: where checkpoints are kept.
-        fresh: forget what checkpoint is there.
+        fresh: delete an existing checkpoint and begin again.
         tensorboard: where to write TensorBoard logs; None for none.
         teacher: an exported file whose answers are learnt; None for the true classes.
         mirrored_view: the served graph answers from each picture and its mirror image, at twice the cost.
-        backbone: a network that has learnt to see, which this one begins with; None takes the recipe's architecture.
-        start_from: weights to begin with, of the recipe's architecture; None begins anew.
-        policy: in how many bits the network learns; what is exported has 32.
+        backbone: a pretrained network that the new one begins with; None takes the recipe's architecture.
+        start_from: weights to begin with, of the recipe's architecture; None takes new ones.
+        policy: the precision of training; exported files compute in float32.
         folds: of cross-validation; 1 for one split.
 
     Raises:
-        RecipeError: the name or the version cannot be, or weights that have seen the pictures meet cross-validation.
+        RecipeError: the name or the version is not valid, or ``start_from`` is used with cross-validation.
     """
 
     name: str
@@ -55,7 +55,7 @@ class TrainingJob:
     folds: int = 1
 
     def __post_init__(self) -> None:
-        # Now, rather than when hours of training are to be published.
+        # Checked now, not after hours of training.
         if not is_model_name(self.name):
             raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
         check_version(self.version)

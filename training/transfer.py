@@ -1,11 +1,12 @@
-"""Transfer learning in two phases: first the new head alone, then the backbone with it, slowly.
+"""Transfer learning in two phases: first the new head alone, then head and backbone at a lower learning rate.
 
 ::
 
     backbone, frozen ── head learns at the recipe's rate ──> its last weights ── all learns at a tenth ──> best epoch
 
-A head that begins at random would send large gradients through a backbone that has learnt something (Keras' guide to
-transfer learning; Kumar et al., 2022, arXiv 2202.10054). Each phase is a run of its own, so a killed one goes on.
+A head with random weights would send large gradients through the pretrained backbone and destroy what it has learnt
+(Keras' guide to transfer learning; Kumar et al., 2022, arXiv 2202.10054). Each phase has its own checkpoint, so a
+killed phase can be resumed.
 """
 
 import dataclasses
@@ -48,18 +49,18 @@ def fit_backbone(
     identity: dict[str, Any],
     **options: Any,
 ) -> Fitted:
-    """Trains both phases, or goes on with the one that was under way.
+    """Trains both phases, or resumes the one that was interrupted.
 
     Args:
         recipe: of both phases together.
-        data: what on.
-        place: of the runs' folders.
-        backbone: that the network begins with.
+        data: the data set to learn from.
+        place: the folder in which each phase has its run directory.
+        backbone: the pretrained network.
         seed: of all random numbers.
-        teacher: whose answers are learnt; None for the true classes.
-        fresh: forget what checkpoints are there.
+        teacher: the model that computes the targets; None takes the true classes.
+        fresh: delete existing checkpoints and begin again.
         keep_epoch: as in :func:`training.fit.fit`, counted over both phases.
-        identity: what else must be equal for one run to continue another.
+        identity: other settings that must be equal for one run to continue another.
         options: of :func:`training.fit.fit`.
 
     Returns:

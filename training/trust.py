@@ -1,4 +1,4 @@
-"""What a model's decisions are worth on labelled pictures: sets of labels, abstaining, familiarity."""
+"""Measures a model's decisions on labelled pictures: sets of labels, abstaining, familiarity."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,14 +14,14 @@ CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class SetFigures:
-    """Of the sets of one level.
+    """Figures of the sets of one level.
 
     Attributes:
-        asked: coverage that was asked for.
+        asked: the coverage of the level.
         coverage: share of pictures whose set holds the truth.
-        mean_size: labels of a set.
+        mean_size: the mean number of labels in a set.
         single: share of pictures whose set has one label.
-        by_class: coverage of each class, in label order; None of a class without pictures.
+        by_class: coverage of each class, in label order; None for a class without pictures.
         has_class_thresholds: whether each class has a threshold of its own.
     """
 
@@ -50,11 +50,11 @@ class RiskPoint:
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """All of it, over one set of labelled pictures.
+    """All figures, over one set of labelled pictures.
 
     Attributes:
-        images: how many.
-        accuracy: share that is right.
+        images: the number of pictures.
+        accuracy: share of them that is classified correctly.
         interval: 95 % interval of the accuracy (Wilson, 1927).
         sets: of each level.
         risk_coverage: at each of :data:`CONFIDENCES`.
@@ -78,10 +78,10 @@ class Trust:
 def measure_trust(
     probabilities: Probabilities, familiarity: Scores | None, classes: Classes, said: ModelMetadata
 ) -> Trust:
-    """Measures.
+    """Measures decisions on labelled pictures.
 
     Args:
-        probabilities: that the model gave, float32 [N, K].
+        probabilities: the model's answers, float32 [N, K].
         familiarity: its output of that name, [N]; None where it has none.
         classes: the truth, [N].
         said: the model's metadata, with its thresholds.

@@ -91,7 +91,7 @@ def troubled(picture_folder: Path) -> Path:
 
 
 def test_one_run_reports_everything_that_is_wrong(troubled: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(DataError, match=r"^8 things stand in the way, all listed above.*--skip-bad"):
+    with pytest.raises(DataError, match=r"^8 problems were found, all listed above.*--skip-bad"):
         _load(troubled)
     report = capsys.readouterr().err
     for line in (
@@ -102,7 +102,7 @@ def test_one_run_reports_everything_that_is_wrong(troubled: Path, capsys: pytest
         "bird/more: pictures of a class stand in bird/ itself: move them up",
         "empty class (1):",
         "beside the class folders (1):",
-        "notes.txt: every picture belongs into the folder of its class",
+        "notes.txt: every picture belongs in the folder of its class",
         "one picture in two classes (2):",
         "1 more are the same as another of their class",
         "sizes in pixels: 48x40 to 48x40",
@@ -168,7 +168,7 @@ def test_a_table_may_say_what_each_picture_is_for(picture_folder: Path, capsys: 
     table.write_text(
         "\n".join(["image,class,split", *lines, "missing.png,bird,train", ",bird,train", "a.png,bird,dev"])
     )
-    with pytest.raises(DataError, match="3 things stand in the way"):
+    with pytest.raises(DataError, match="3 problems were found"):
         _load(table)
     report = capsys.readouterr().err
     assert "table.csv:33: 'dev': train, val or test is right" not in report.split("unknown part")[0]

@@ -1,1 +1,1 @@
-"""Where pictures come from: every source becomes one :class:`~training.data.dataset.DataSet`."""
+"""Reads data sets: every source gives one :class:`~training.data.dataset.DataSet`."""

@@ -1,4 +1,4 @@
-"""A data set in memory: pixels as the served model will get them, true classes, and their labels."""
+"""A data set in memory: pixels as the served model takes them, the true classes, and the labels."""
 
 import dataclasses
 import hashlib
@@ -54,19 +54,19 @@ class LabelledImages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataSet:
-    """Labelled pictures for training and for testing, and the rule by which any other picture becomes such an input.
+    """Labelled pictures for training and testing, and the rule that turns any other picture into the network's input.
 
     Attributes:
-        name: the model's name unless another is given.
+        name: of the data set, and of the model unless another name is given.
         labels: K labels; a class is an index into them.
         train: for training; the validation split is taken from it.
-        test: for the last measurement only; no choice is made by it.
+        test: for the final measurement only; no choice depends on it.
         source: publisher's name, licence and citation.
         color_mode: ``RGB`` (C = 3) or ``L`` (C = 1).
         fit: how a picture of another shape becomes [H, W].
         polarity: ``light-on-dark`` where only light strokes on a dark ground occur.
         notes: how the sets were made, for the model card.
-        validation: given by the publisher; None leaves the split to the recipe.
+        validation: the publisher's validation set; with None the recipe makes the split.
     """
 
     name: str
@@ -99,19 +99,19 @@ class DataSet:
         """At most ``images`` of each set, chosen at random, for a run that only shows whether everything works.
 
         Raises:
-            DataError: so few are nothing to train on.
+            DataError: ``images`` is less than 20.
         """
         if images < _LEAST_LIMIT:
             raise DataError(f"--limit {images}: at least {_LEAST_LIMIT} pictures are needed")
         note = f"A trial with at most {images} pictures of each set (--limit): its figures say nothing of the model."
-        # Those of own pictures stand class by class: some of each.
+        # At random, since a user's own pictures are sorted by class.
         rng = np.random.default_rng(0)
         train, test = (part.take(rng.permutation(len(part))[:images]) for part in (self.train, self.test))
         validation = self.validation and self.validation.take(rng.permutation(len(self.validation))[:images])
         return dataclasses.replace(self, train=train, test=test, validation=validation, notes=(*self.notes, note))
 
     def fingerprint(self) -> str:
-        """SHA-256 over training pixels and classes: a resumed run must see the very same data."""
+        """SHA-256 over training pixels and classes: a resumed run must use exactly the same data."""
         digest = hashlib.sha256(np.ascontiguousarray(self.train.pixels).data)
         digest.update(np.ascontiguousarray(self.train.classes).data)
         if self.validation is not None:

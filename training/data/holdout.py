@@ -1,4 +1,4 @@
-"""Which training images are held out for validation. The rule is part of the recipe, so each run holds out the same."""
+"""Rules for which training images are held out for validation. A recipe has one, so all its runs hold out the same."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class RandomHoldout:
     def rows(self, total: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Indices (kept, held out) of ``total`` images."""
         held_out = int(np.ceil(self.share * total))
-        # The legacy generator, because the MNIST notebook's random_state=2 means this very permutation.
+        # The legacy generator gives exactly the permutation of the MNIST notebook's random_state=2.
         order = np.random.RandomState(self.seed).permutation(total)
         return order[held_out:].astype(np.int64), order[:held_out].astype(np.int64)
 
@@ -44,10 +44,10 @@ def split(images: LabelledImages, holdout: Holdout) -> tuple[LabelledImages, Lab
 
     Args:
         images: the whole training set.
-        holdout: which of it to hold out.
+        holdout: the rule.
 
     Returns:
-        (to learn from, to validate on), disjoint.
+        (training images, validation images), disjoint.
 
     Raises:
         DataError: one of the two would be empty.

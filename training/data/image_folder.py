@@ -30,21 +30,21 @@ def load(
     labels: Sequence[str] = (),
     skipped: Path | None = None,
 ) -> DataSet:
-    """Reads every picture into memory, after a report of all that there is and of all that is wrong.
+    """Reads every picture into memory, and reports all pictures and all problems.
 
     Args:
         place: a folder of pictures, or a CSV or Parquet table of their paths and labels.
         name: of the data set.
-        rule: what pictures become.
+        rule: how a picture becomes the network's input.
         source: publisher's name, licence and citation.
-        labels: classes in the order wanted; alphabetical where empty.
-        skipped: go on without what is wrong, and write its names there; None makes it an error.
+        labels: the classes in their order; alphabetical where empty.
+        skipped: file for the names of files that cannot be used, which are then left out; None makes them an error.
 
     Returns:
         uint8 [N, H, W, C], classes in the order of ``labels``.
 
     Raises:
-        DataError: something is missing, damaged or in the wrong place; the message names the first, the report all.
+        DataError: something is missing, damaged or in the wrong place; the message names the first problem only.
     """
     listing = list_table(place) if is_table(place) else list_folder(place)
     found = _of_known_classes(survey(listing, rule), labels)
@@ -58,7 +58,7 @@ def load(
 
 
 def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
-    """Makes pictures of classes that a model does not know, or that only the test set has, a trouble."""
+    """Reports pictures of classes that the model does not know, or that only the test set has, as troubles."""
     learnt = {entry.label for entry, _ in found.good if entry.part in ("", "train")}
     known = set(labels) or learnt
     foreign = [entry for entry, _ in found.good if entry.label not in known]
@@ -75,8 +75,8 @@ def _judge(found: Survey, skipped: Path | None) -> None:
     if skipped is None:
         first, count = found.troubles[0], len(found.troubles)
         raise DataError(
-            f"{count} {'thing stands' if count == 1 else 'things stand'} in the way, all listed above; the first: "
-            f"{first.path} {first.what} ({first.kind}). Mend them, or go on without them with --skip-bad"
+            f"{count} {'problem was' if count == 1 else 'problems were'} found, all listed above; the first: "
+            f"{first.path} {first.what} ({first.kind}). Correct them, or leave these files out with --skip-bad"
         )
     lines = [f"{one_line(str(item.path))}\t{item.kind}\t{one_line(item.what)}\n" for item in found.troubles]
     skipped.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _said(listing: Listing) -> str:
 
 
 def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> LabelledImages | None:
-    """In the order of labels and names."""
+    """The pictures of some parts, in the order of labels and names; None where there are none."""
     chosen = [(labels.index(entry.label), picture) for entry, picture in found.good if entry.part in parts]
     if not chosen:
         return None
@@ -123,14 +123,14 @@ def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> Labe
 
 
 def _hold_out(images: LabelledImages, labels: Sequence[str]) -> tuple[LabelledImages, LabelledImages]:
-    """(to learn from, to test on): a tenth of each class, at least one picture."""
+    """(training images, test images): a tenth of each class is for testing, at least one picture."""
     rng = np.random.default_rng(_TEST_SEED)
     test = np.zeros(len(images), bool)
     for index in np.unique(images.classes):
         rows = rng.permutation(np.flatnonzero(images.classes == index))
         if len(rows) < 2:
             raise DataError(
-                f"class {labels[index]} has a single picture: one to learn from and one to test on are needed"
+                f"class {labels[index]} has a single picture: at least one for training and one for testing are needed"
             )
         test[rows[: max(1, round(_TEST_SHARE * len(rows)))]] = True
     # Shuffled, because a validation split may take the first rows.

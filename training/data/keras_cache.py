@@ -1,4 +1,4 @@
-"""The two data sets by way of ``keras.datasets``, which keeps them in ``~/.keras`` and downloads what is missing."""
+"""Loads CIFAR-10 and MNIST from ``keras.datasets``, which keeps them in ``~/.keras`` and downloads missing files."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,22 +14,22 @@ Pair = tuple[Any, Any]
 
 
 def load_cifar10() -> DataSet:
-    """CIFAR-10.
+    """Loads CIFAR-10.
 
     Raises:
-        DataError: neither in the cache nor to be had from its publisher.
+        DataError: it is not in the cache and cannot be downloaded.
     """
-    import keras  # noqa: PLC0415  # seconds of import, for those only who have no files
+    import keras  # noqa: PLC0415  # the import takes seconds, and is not needed where the files are given
 
     train, test = _load("CIFAR-10", keras.datasets.cifar10.load_data)
     return cifar10.of_arrays(_labelled(train), _labelled(test))
 
 
 def load_mnist() -> DataSet:
-    """MNIST.
+    """Loads MNIST.
 
     Raises:
-        DataError: neither in the cache nor to be had from its publisher.
+        DataError: it is not in the cache and cannot be downloaded.
     """
     import keras  # noqa: PLC0415
 
@@ -43,7 +43,7 @@ def _load(name: str, load_data: Callable[[], tuple[Pair, Pair]]) -> tuple[Pair, 
     # Keras raises a bare Exception where the download fails.
     except Exception as error:
         raise DataError(
-            f"{name} is neither in keras.datasets' cache nor to be downloaded ({reason(error)}): "
+            f"{name} is not in the cache of keras.datasets and cannot be downloaded ({reason(error)}): "
             "give its folder as --data-dir"
         ) from error
 

@@ -1,4 +1,4 @@
-"""Which pictures a folder holds, of which class and part, and what lies in the wrong place. Reads no picture.
+"""Lists the pictures of a folder with their class and part, and files in the wrong place. Reads no picture.
 
 ::
 
@@ -23,12 +23,12 @@ _OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One picture that is named.
+    """One listed picture.
 
     Attributes:
         path: of the file.
         label: its class.
-        part: ``train``, ``val`` or ``test``; empty where nothing says so.
+        part: ``train``, ``val`` or ``test``; empty where the folder or table has no parts.
     """
 
     path: Path
@@ -38,11 +38,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One thing that stands in the way.
+    """One file or folder that cannot be used.
 
     Attributes:
-        kind: what it is, as a heading of the report.
-        path: which file or folder.
+        kind: of the problem, as a heading of the report.
+        path: of the file or folder.
         what: what is wrong and what would be right.
     """
 
@@ -53,12 +53,12 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What was found.
+    """The pictures of a folder or table.
 
     Attributes:
         place: the folder or table.
-        entries: in order of part, label and name.
-        troubles: what is in the wrong place.
+        entries: the pictures, in order of part, label and name.
+        troubles: files and folders in the wrong place, and wrong rows of a table.
     """
 
     place: Path
@@ -67,7 +67,7 @@ class Listing:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes that there are pictures of, alphabetical."""
+        """The classes that have pictures, in alphabetical order."""
         return tuple(sorted({entry.label for entry in self.entries}))
 
 
@@ -75,7 +75,7 @@ def list_folder(directory: Path) -> Listing:
     """Lists a folder of classes, or of ``train``, ``val`` and ``test`` with those.
 
     Raises:
-        DataError: it is no folder, or one that may not be looked into.
+        DataError: it is no folder, or cannot be read.
     """
     parts = _parts(directory)
     entries: list[Entry] = []
@@ -86,11 +86,11 @@ def list_folder(directory: Path) -> Listing:
                 _list_class(path, part, entries, troubles)
             else:
                 troubles.append(
-                    Trouble("beside the class folders", path, "every picture belongs into the folder of its class")
+                    Trouble("beside the class folders", path, "every picture belongs in the folder of its class")
                 )
     if any(part for part, _ in parts):
         troubles += [
-            Trouble("beside the class folders", path, "only train, val and test are looked for here")
+            Trouble("beside the class folders", path, "only train, val and test belong here")
             for path in _visible(directory)
             if not path.is_dir()
         ]
@@ -128,11 +128,11 @@ def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[T
 
 
 def _visible(directory: Path) -> list[Path]:
-    """What is no hidden file and none that an operating system leaves in folders, sorted by name."""
+    """The content of a folder, sorted by name, without hidden files and files that operating systems add."""
     try:
         found = sorted(directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):
-        raise DataError(f"{directory} is not a folder: one with a sub-folder for each class is looked for") from None
+        raise DataError(f"{directory} is not a folder: give one with a sub-folder for each class") from None
     except OSError as error:
-        raise DataError(f"{directory} cannot be looked into ({error.strerror})") from None
+        raise DataError(f"{directory} cannot be read ({error.strerror})") from None
     return [path for path in found if not path.name.startswith(".") and path.name.lower() not in _OF_SYSTEMS]

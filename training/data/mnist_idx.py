@@ -32,7 +32,7 @@ _MAX_BYTES = 1024 * MEBIBYTE
 
 
 def find(directory: Path, stem: str) -> Path | None:
-    """``stem`` or ``stem.gz`` in ``directory``, whichever is there."""
+    """``stem.gz`` or ``stem`` in ``directory``; None where neither exists."""
     return next((path for path in (directory / f"{stem}.gz", directory / stem) if path.is_file()), None)
 
 
@@ -85,7 +85,7 @@ def _read_idx(directory: Path, stem: str, dimensions: int) -> tuple[Path, NDArra
             expected = math.prod(shape)
             if expected > _MAX_BYTES:
                 raise DataError(f"{path}: its header announces {expected} bytes; at most {_MAX_BYTES} are read")
-            # However much it inflates to, no more is held than its header announces.
+            # At most one byte more than the header announces is decompressed, so no file can fill the memory.
             values = file.read(expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged ({reason(error)}): fetch it again") from error

@@ -1,8 +1,8 @@
 """Reads the pickles of CIFAR-10 without unpickling them.
 
-A pickle is a program: its opcodes call what they name, and a changed one crashes numpy with a false data type. Here the
-opcodes are read one after the other, and those few are obeyed of which CIFAR-10's batches consist: containers,
-texts, numbers, and the three calls by which numpy arrays are written. Nothing is imported or called.
+A pickle is a program: its opcodes can call any function, and a manipulated data type can crash numpy. Here the opcodes
+are read one after the other, and only those that occur in CIFAR-10's batches are accepted: containers, texts, numbers,
+and the three calls by which numpy arrays are written. Nothing is imported or called.
 
 Source: ``pickletools`` of Python's standard library; ``numpy.ndarray.__reduce__``.
 """
@@ -24,12 +24,12 @@ _KNOWN = frozenset((*_DATA_TYPE, *_ARRAY, *_TEXT_TO_BYTES, "numpy ndarray"))
 
 
 class BatchError(ValueError):
-    """A pickle that is no batch; says why."""
+    """A pickle is not a CIFAR-10 batch; the message says why."""
 
 
 @dataclass(slots=True)
 class _Name:
-    """Stands for what a pickle would import."""
+    """Takes the place of an object that the pickle would import."""
 
     text: str
 
@@ -43,13 +43,13 @@ class DataType:
 
 @dataclass(slots=True)
 class Array:
-    """A numpy array's state.
+    """A numpy array's state, not yet checked.
 
     Attributes:
-        shape: as written.
+        shape: as in the pickle.
         data_type: of its elements.
         is_fortran: whether the first index varies fastest.
-        raw: its elements.
+        raw: the bytes of its elements.
     """
 
     shape: Any = None
@@ -72,21 +72,21 @@ class Array:
 
 
 def read_pickle(content: bytes) -> Any:
-    """Reads what a pickle holds.
+    """Reads the object in a pickle.
 
     Args:
-        content: of the file, protocol 2 to 4.
+        content: of the file, in pickle protocol 2 to 4.
 
     Returns:
-        Dictionaries, lists, tuples, bytes, texts, whole numbers and :class:`Array`. What Python 2 wrote as ``str`` is
-        bytes.
+        Dictionaries, lists, tuples, bytes, texts, whole numbers and :class:`Array`. A ``str`` of Python 2 is returned
+        as bytes.
 
     Raises:
         BatchError: it is damaged, or holds an opcode or a name that a batch does not have.
     """
     reader = _Reader()
     try:
-        with warnings.catch_warnings(action="ignore"):  # of escapes in names
+        with warnings.catch_warnings(action="ignore"):  # about escape sequences in names
             for opcode, argument, _ in pickletools.genops(content):
                 if opcode.name == "STOP":
                     return reader.stack.pop()
@@ -99,7 +99,7 @@ def read_pickle(content: bytes) -> Any:
 
 
 class _Reader:
-    """A stack, a memo, and what the opcodes do to them. Each action takes the opcode's argument."""
+    """The pickle machine: a stack, a memo, and the opcodes' actions. Each action takes the opcode's argument."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -179,7 +179,7 @@ class _Reader:
 
     def _update(self, items: list[Any]) -> None:
         target, keys = self.stack[-1], items[::2]
-        # The hash of a tuple of tuples of tuples can take forever.
+        # Keys are bytes or texts only, since hashing deeply nested tuples can take forever.
         if not isinstance(target, dict) or not all(isinstance(key, bytes | str) for key in keys):
             raise BatchError("its opcodes do not fit together")
         target.update(zip(keys, items[1::2], strict=True))
@@ -243,5 +243,5 @@ def _call(called: Any, arguments: Any) -> Any:
 def _set_state(owner: Any, state: Any) -> None:
     if isinstance(owner, Array):
         _, owner.shape, owner.data_type, owner.is_fortran, owner.raw = state
-    elif not isinstance(owner, DataType):  # its state is the same for all bytes
+    elif not isinstance(owner, DataType):  # the state of a DataType is not needed for bytes
         raise BatchError("an unexpected state")

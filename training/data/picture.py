@@ -1,4 +1,4 @@
-"""How a picture file becomes a network's input: by the very function that the service decodes with."""
+"""Turns a picture file into a network's input, with the same decoder as the service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ _MAX_FILE_BYTES = 256 * MEBIBYTE
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadPicture:
-    """What a file became.
+    """A picture that was read.
 
     Attributes:
         pixels: uint8 [H, W, C], as the model takes it.
-        width: of the picture in the file, in pixels, before any turn.
-        height: likewise.
+        width: of the picture in the file, in pixels, before any rotation.
+        height: of the picture in the file, in pixels, before any rotation.
     """
 
     pixels: NDArray[np.uint8]
@@ -31,7 +31,7 @@ class ReadPicture:
 
 @dataclass(frozen=True, slots=True)
 class PictureRule:
-    """What pictures become; the fields are those of :class:`contract.ModelMetadata`."""
+    """How a picture becomes the network's input; the fields are those of :class:`contract.ModelMetadata`."""
 
     height: int
     width: int
@@ -43,18 +43,18 @@ class PictureRule:
         """Reads one picture.
 
         Args:
-            path: of a picture in a format that the service reads, whatever the file's name says.
+            path: of a picture in a format that the service reads; the file may have any name.
 
         Returns:
             uint8 [H, W, C].
 
         Raises:
-            DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
+            DataError: it is no regular file, no picture, damaged, or a picture that the service would refuse.
         """
         return self.read_measured(path).pixels
 
     def read_measured(self, path: Path) -> ReadPicture:
-        """The same with the size of the picture in the file; raises the same."""
+        """Like :meth:`read`, and also returns the size of the picture in the file."""
         return _read_measured(path, self._target())
 
     def _target(self) -> Target:
@@ -66,14 +66,14 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
     """Reads one picture as the service would.
 
     Args:
-        path: of a picture in a format that the service reads, whatever the file's name says.
-        target: what it becomes.
+        path: of a picture in a format that the service reads; the file may have any name.
+        target: the network's input.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
-        DataError: it is no regular file, no picture, a damaged one, or one that the service would refuse.
+        DataError: it is no regular file, no picture, damaged, or a picture that the service would refuse.
     """
     return _read_measured(path, target).pixels
 

@@ -49,7 +49,7 @@ def list_table(table: Path) -> Listing:
         path = table.parent / named
         if _BEYOND in row:
             troubles.append(
-                Trouble("row of more cells than columns", Path(f"{table}:{number}"), "quote what holds the delimiter")
+                Trouble("row of more cells than columns", Path(f"{table}:{number}"), "quote cells with the delimiter")
             )
         elif not named or not label:
             troubles.append(Trouble("row without path or label", Path(f"{table}:{number}"), "both are needed"))

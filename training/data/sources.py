@@ -13,21 +13,21 @@ from training.data.picture import PictureRule
 from training.data.picture_table import is_table
 from training.errors import DataError, ModelFileError
 
-_LEAST_SIDE, _MOST_SIDE = 8, 4096  # three poolings halve it to nothing; the contract's largest input
+_LEAST_SIDE, _MOST_SIDE = 8, 4096  # the least that three poolings can halve; the contract's largest input
 _BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
 
 
 @dataclass(frozen=True, slots=True)
 class OwnPictures:
-    """What must be stated about a folder of pictures.
+    """The settings for a folder of your own pictures.
 
     Attributes:
-        side: width and height that pictures become, in pixels; the height alone where there is a width.
+        side: height of the network's input, and its width unless ``width`` is given, in pixels.
         color_mode: ``RGB`` or ``L``.
         licence: of the pictures.
-        citation: how they ask to be cited.
-        skipped: go on without what is wrong with them, and write its names there; None makes it an error.
-        width: in pixels; None where it is the height.
+        citation: how the pictures are to be cited.
+        skipped: file for the names of files that cannot be used, which are then left out; None makes them an error.
+        width: of the network's input, in pixels; None where it equals the height.
 
     Raises:
         DataError: the side is too small or too large.
@@ -49,9 +49,9 @@ def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
     """Reads a data set.
 
     Args:
-        name: ``cifar10``, ``mnist``, or what you call your own.
-        place: a folder, or Kaggle's ``train.csv``; None leaves the known ones to keras.datasets.
-        own: about a folder of your own.
+        name: ``cifar10``, ``mnist``, or the name of your own data set.
+        place: a folder, or Kaggle's ``train.csv``; None takes CIFAR-10 and MNIST from keras.datasets.
+        own: the settings for a folder of your own pictures.
 
     Raises:
         DataError: it is missing, truncated, damaged or mislabelled.
@@ -66,7 +66,7 @@ def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:
 
 
 def load_for(model: ModelMetadata, place: Path | None, skipped: Path | None = None) -> DataSet:
-    """Reads the data set that a model learned from, or another of the same classes, as the model takes it.
+    """Reads the data set that a model learnt from, or another of the same classes, in the model's input shape.
 
     Raises:
         DataError: it is missing, truncated, damaged or mislabelled.
@@ -84,12 +84,12 @@ def load_for(model: ModelMetadata, place: Path | None, skipped: Path | None = No
 
 
 def _names_pictures(place: Path, model: ModelMetadata) -> bool:
-    """Whether it is a table of paths, rather than Kaggle's table of digits."""
+    """Whether a file is a table of paths, not Kaggle's table of digits."""
     return is_table(place) and _BY_NAME.get(model.data.name, model.name) != "mnist"
 
 
 def is_published(place: Path) -> bool:
-    """Whether the folder is laid out by CIFAR-10's, MNIST's or Kaggle's publishers."""
+    """Whether the folder holds files of CIFAR-10, MNIST or Kaggle as their publishers name them."""
     folders = (place, place / cifar10.DIRECTORY, place / "mnist")
     return any(any(folder.glob(kind)) for folder in folders for kind in ("data_batch_*", "*-ubyte*", "train.csv"))
 
@@ -100,7 +100,7 @@ def _cifar10(place: Path | None) -> DataSet:
     for directory in (place / cifar10.DIRECTORY, place):
         if any(directory.glob("*_batch*")):
             return cifar10.load(directory)
-    raise DataError(f"no CIFAR-10 in {place}: {cifar10.DIRECTORY}/ with data_batch_1 and so on is looked for")
+    raise DataError(f"no CIFAR-10 in {place}: it must hold {cifar10.DIRECTORY}/ with data_batch_1 and so on")
 
 
 def _mnist(place: Path | None) -> DataSet:
@@ -113,7 +113,7 @@ def _mnist(place: Path | None) -> DataSet:
             return mnist_idx.load(directory)
         if (directory / "train.csv").is_file():
             return kaggle_csv.load(directory / "train.csv")
-    raise DataError(f"no MNIST in {place}: train-images-idx3-ubyte.gz and so on, or Kaggle's train.csv, is looked for")
+    raise DataError(f"no MNIST in {place}: it must hold train-images-idx3-ubyte.gz and so on, or Kaggle's train.csv")
 
 
 def _own(name: str, place: Path | None, own: OwnPictures) -> DataSet:

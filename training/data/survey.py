@@ -1,8 +1,8 @@
-"""One look at all pictures before training: each is read once, in parallel, and all that is wrong is said at once.
+"""Checks all pictures before training: each is read once, in parallel, and all problems are reported together.
 
 ::
 
-    Listing -> every picture read -> duplicates -> Survey: pixels of what is good, troubles, counts, sizes -> report
+    Listing -> every picture read -> duplicates -> Survey: pixels of good pictures, troubles -> report: counts, sizes
 """
 
 import hashlib
@@ -26,13 +26,13 @@ _LISTED = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """What was found.
+    """The pictures of a listing after reading.
 
     Attributes:
-        listing: what was looked at.
-        good: the pictures to use, each with what it became.
-        troubles: everything that stands in the way.
-        repeated: how many pictures were left out because their class has the very same one already.
+        listing: the listed pictures.
+        good: the pictures to use, with their pixels.
+        troubles: everything that cannot be used.
+        repeated: how many pictures were left out because their class already has an identical one.
     """
 
     listing: Listing
@@ -45,8 +45,8 @@ def survey(listing: Listing, rule: PictureRule) -> Survey:
     """Reads every picture.
 
     Args:
-        listing: which there are.
-        rule: what they become.
+        listing: the pictures.
+        rule: how a picture becomes the network's input.
     """
     read, unreadable = [], []
     console = Console(stderr=True)
@@ -79,7 +79,7 @@ def _read(entry: Entry, rule: PictureRule) -> ReadPicture | Trouble:
 def _without_duplicates(
     read: list[tuple[Entry, ReadPicture]],
 ) -> tuple[list[tuple[Entry, ReadPicture]], list[Trouble], int]:
-    """What is left, what is wrong, and how many repeat another of their class and part."""
+    """(pictures to use, troubles, how many repeat another picture of their class and part)."""
     same: dict[bytes, list[Entry]] = defaultdict(list)
     for entry, picture in read:
         same[hashlib.sha256(np.ascontiguousarray(picture.pixels).data).digest()].append(entry)
@@ -96,7 +96,7 @@ def _without_duplicates(
         first = min(entries, key=lambda entry: ("", "train", "val", "test").index(entry.part))
         for entry in entries:
             if entry.part != first.part:
-                what = f"the same as {first.path}: what was learnt from proves nothing"
+                what = f"the same as {first.path}: a picture that was learnt from cannot measure accuracy"
                 troubles.append(Trouble(f"in {entry.part} and in {first.part}", entry.path, what))
                 out.add(entry)
             elif entry is not first:

@@ -1,1 +1,1 @@
-"""What the network saw, learnt and got wrong, as pictures: one figure a function, drawn without global state."""
+"""Figures of the data, the training and the mistakes of a network: one function per figure, without global state."""

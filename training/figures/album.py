@@ -3,7 +3,7 @@
 ::
 
     model.onnx, metrics.json ─┬─> curves, confusion, kernels, feature maps    (any time, with nothing else)
-                              └─ with the data set: its pictures, what was answered, and how sure
+                              └─ with the data set: its pictures, the predictions, and their calibration
 """
 
 import dataclasses
@@ -47,20 +47,20 @@ CAPTIONS: Mapping[str, str] = MappingProxyType(
         "feature_maps": "One test image, layer by layer.",
     }
 )
-"""What each figure shows, by file name, in the order of the model card."""
+"""The caption of each figure, by file name, in the order of the model card."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What there is to draw from.
+    """The data that figures are drawn from.
 
     Attributes:
-        metadata: what the file says about itself.
-        record: its ``metrics.json``; parts of it may be missing.
+        metadata: of the model file.
+        record: the version's ``metrics.json``; parts of it may be missing.
         model: the file's content.
-        data_set: what it learned from; None where it is not at hand.
-        raw: what the uncalibrated graph answers on the test set; None without the data set.
-        test: what the served graph answers there; None without the data set.
+        data_set: the data set that the model learnt from; None where it is not given.
+        raw: the uncalibrated graph's measurement on the test set; None without the data set.
+        test: the served graph's measurement on the test set; None without the data set.
     """
 
     metadata: ModelMetadata
@@ -71,7 +71,7 @@ class Shown:
     test: Measurement | None = None
 
     def with_labels(self, labels: tuple[str, ...]) -> Self:
-        """The same with other words for the classes, which are only drawn."""
+        """The same with other names of the classes, for drawing only."""
         replace = dataclasses.replace
         return replace(
             self,
@@ -82,14 +82,14 @@ class Shown:
 
 
 def draw_album(folder: Path, shown: Shown) -> dict[str, str]:
-    """Draws every figure that there is something to draw from.
+    """Draws every figure whose data is there.
 
     Args:
         folder: made where it is missing.
-        shown: what there is.
+        shown: the data.
 
     Returns:
-        Captions of what was drawn, by file name without ``.png``.
+        Captions of the figures that were drawn, by file name without ``.png``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with covering(shown.metadata.class_names) as labels:
@@ -101,7 +101,7 @@ def draw_album(folder: Path, shown: Shown) -> dict[str, str]:
 
 
 def draw_inside(folder: Path, model: bytes, pixels: NDArray[np.uint8], heading: str) -> list[str]:
-    """Draws kernels and feature maps of a picture, as far as there is something to show; returns their names.
+    """Draws the kernels and the feature maps of a picture where the network has any; returns the figures' names.
 
     Args:
         folder: made where it is missing.
@@ -117,7 +117,7 @@ def draw_inside(folder: Path, model: bytes, pixels: NDArray[np.uint8], heading: 
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Whole or not at all."""
+    """Saves a figure atomically."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=_DPI)
     write_atomically(path, content.getbuffer())
@@ -145,7 +145,7 @@ def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], F
 
 
 def inside(model: bytes, pixels: NDArray[np.uint8], heading: str) -> dict[str, Callable[[], Figure]]:
-    """The figures of a network's inside, as far as there is something to show.
+    """The figures of a network's kernels and feature maps, where it has any.
 
     Args:
         model: the file's content.
@@ -165,7 +165,7 @@ def inside(model: bytes, pixels: NDArray[np.uint8], heading: str) -> dict[str, C
 
 
 def golden_picture(metadata: ModelMetadata) -> tuple[NDArray[np.uint8], str | None]:
-    """The first golden picture that is answered rightly, or the first, or black: uint8 [H, W, C], and its label."""
+    """The first golden picture with a right answer, else the first one, else black: uint8 [H, W, C], and its label."""
 
     def is_right(golden: GoldenImage) -> bool:
         return golden.label == metadata.labels[int(np.argmax(golden.probabilities))]
@@ -177,7 +177,7 @@ def golden_picture(metadata: ModelMetadata) -> tuple[NDArray[np.uint8], str | No
 
 
 def _history(shown: Shown) -> History | None:
-    """The figures of all epochs, where the record has them; a record may be of an older version, or damaged."""
+    """The figures of all epochs; None where the record, which may be old or damaged, does not hold them."""
     history = _table(shown.record.get("history"))
     series = [history.get(name) for name in _CURVES]
     is_whole = all(

@@ -15,12 +15,12 @@ def learning_curves(
     """Draws both curves side by side, and marks the epoch whose weights were kept.
 
     Args:
-        history: one value an epoch.
+        history: one value per epoch.
         best_epoch: counted from 1.
         averaged: whether validation was done with averaged weights.
         smoothed: whether the training loss is that of smoothed labels.
-        folds: that the history is the mean of; 1 for one split.
-        frozen_epochs: after which the backbone learned too; 0 where there is none.
+        folds: number of folds that the history is averaged over; 1 for one split.
+        frozen_epochs: number of epochs before the backbone learns too; 0 without a backbone.
 
     Returns:
         The figure.
@@ -40,9 +40,9 @@ def learning_curves(
     for axes, (title, label, trained, validated) in zip(figure.subplots(1, 2), panels, strict=True):
         axes.plot(epochs, trained, marker=".", label=training)
         axes.plot(epochs, validated, marker=".", label=validation)
-        axes.set_yscale("log")  # a good network's last epochs differ by less than its first one's line is wide
+        axes.set_yscale("log")  # on a linear axis the last epochs of a good network would look equal
         drawn = np.concatenate([trained, validated])
-        # Between two marks of 1, 2, 5 there may be none at all.
+        # A narrow range may contain no tick of 1, 2 and 5 times a power of ten.
         is_narrow = drawn.max() < _NARROW * max(drawn.min(), _LEAST_DRAWN)
         axes.yaxis.set_major_locator(MaxNLocator(5) if is_narrow else LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -1,4 +1,4 @@
-"""The data set before training: its first pictures, and how many there are of each class."""
+"""Figures of a data set: its first pictures, and the number of pictures of each class."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ def first_training_images(data: DataSet) -> Figure:
 
 
 def class_counts(data: DataSet) -> Figure:
-    """How many pictures of each class there are to learn from and to be examined with."""
+    """The number of training and of test pictures of each class, as bars."""
     figure = Figure(figsize=(max(6.4, 0.95 * len(data.labels)), 4.5), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(data.labels))

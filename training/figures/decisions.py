@@ -1,4 +1,4 @@
-"""What a model's decisions are worth, in three pictures for people who do not read tables."""
+"""Three figures about the quality of a model's decisions, as an alternative to tables."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from training.trust import Trust
 
 
 def risk_coverage(trust: Trust, title: str) -> Figure:
-    """How much is answered, and how much of it is right, as ``min_confidence`` rises."""
+    """The share of pictures that is answered, and the share of these that is right, as ``min_confidence`` rises."""
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     points = [(point.answered, point.accuracy) for point in trust.curve if point.accuracy is not None]
@@ -27,7 +27,7 @@ def risk_coverage(trust: Trust, title: str) -> Figure:
 
 
 def calibration(measured: Measurement, title: str) -> Figure:
-    """Whether 80 % means 80 %: accuracy in each tenth of the confidence, where there are 20 pictures or more."""
+    """Accuracy against confidence, in each tenth of the confidence that has 20 pictures or more."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     confidences = measured.probabilities.max(axis=1)
@@ -45,7 +45,7 @@ def calibration(measured: Measurement, title: str) -> Figure:
 
 
 def sets_of_labels(trust: Trust, title: str) -> Figure:
-    """What was asked of sets of labels, what was kept, and how many labels it took."""
+    """The coverage that was asked for, the coverage that was measured, and the mean number of labels in a set."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     kept, sizes = figure.subplots(1, 2)
     names = [f"{100 * one.asked:g} %" for one in trust.sets]

@@ -1,7 +1,7 @@
-"""Fonts for labels in any script: those that the system has, beside matplotlib's own, which knows no Chinese.
+"""Chooses fonts for labels in any script from the system's fonts, since matplotlib's own font has no Chinese.
 
-matplotlib takes each letter from the first font of a list that has it; a letter that none has would be an empty box.
-Labels with such letters are drawn as the class's number instead, and a warning names a package of fonts.
+matplotlib takes each letter from the first font in a list that has it. A letter that is in no font would be an empty
+box, so a label with such a letter is drawn as the class's number, and a warning names a package of fonts.
 """
 
 import sys
@@ -18,7 +18,7 @@ from matplotlib.ft2font import FT2Font
 from training.files import one_line
 
 _OWN: Final = "DejaVu Sans"
-_BOXES: Final = "last resort"  # a font of matplotlib's that has a box for every letter
+_BOXES: Final = "last resort"  # a font of matplotlib that draws every letter as a box
 _FIRST: Final = (
     "noto sans",
     "noto",
@@ -30,20 +30,20 @@ _FIRST: Final = (
     "hiragino",
     "gothic",
 )
-"""Parts of the names of fonts that are looked at before others, in lower case: they have whole scripts."""
+"""Parts of the names, in lower case, of fonts that are tried first, since they cover whole scripts."""
 _CJK: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH", "HALFWIDTH")
 _INVISIBLE: Final = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 @contextmanager
 def covering(labels: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Lets figures that are drawn inside use fonts that have every letter of some labels.
+    """Within this context, figures use fonts that have every letter of the labels.
 
     Args:
-        labels: of classes.
+        labels: of the classes.
 
     Yields:
-        What to draw for each: the label, or ``class 3`` where no font has all its letters.
+        The text to draw for each label: the label itself, or ``class 3`` where no font has one of its letters.
     """
     families, missing = _families({letter for label in labels for letter in label if _is_visible(letter)})
     if missing:
@@ -55,7 +55,7 @@ def covering(labels: Sequence[str]) -> Iterator[tuple[str, ...]]:
             file=sys.stderr,
         )
     drawn = tuple(
-        # A label with two dollar signs is a label, not a formula.
+        # Dollar signs are escaped, since matplotlib reads a text between two of them as a formula.
         f"class {index}" if missing.intersection(label) else " ".join(label.split()).replace("$", r"\$")
         for index, label in enumerate(labels)
     )
@@ -68,23 +68,23 @@ def _is_visible(letter: str) -> bool:
 
 
 def _families(letters: set[str]) -> tuple[list[str], set[str]]:
-    """(names of fonts that have them, letters that none has); reads the system's fonts only where they are needed."""
+    """(names of fonts that have the letters, letters in no font); reads the system's fonts only where needed."""
     missing = letters - _letters_of(font_manager.findfont(_OWN))
     families = [_OWN]
     if not missing:
         return families, missing
     known = {entry.fname for entry in font_manager.fontManager.ttflist}
-    for file in font_manager.findSystemFonts():  # matplotlib's list is older than fonts that were just installed
+    for file in font_manager.findSystemFonts():  # matplotlib's list lacks fonts that were installed after it was made
         if file not in known:
             try:
                 font_manager.fontManager.addfont(file)
             except (OSError, RuntimeError, ValueError):
-                continue  # no font that can be drawn with
+                continue  # matplotlib cannot use this font
     for entry in sorted(font_manager.fontManager.ttflist, key=lambda entry: (_rank(entry.name), entry.name)):
         if entry.style != "normal" or entry.name in families or _BOXES in entry.name.lower():
             continue
         found = missing & _letters_of(entry.fname)
-        # One style of each family is enough: the one that is drawn.
+        # Only the style of the family that matplotlib would draw counts.
         if found and Path(font_manager.findfont(FontProperties(family=[entry.name]))) == Path(entry.fname):
             families.append(entry.name)
             missing = missing - found
@@ -101,7 +101,7 @@ def _letters_of(file: str) -> set[str]:
     try:
         return {chr(code) for code in FT2Font(file).get_charmap()}
     except (OSError, RuntimeError, ValueError):
-        return set()  # the list may be older than a font that was removed
+        return set()  # the font may have been removed after the list was made
 
 
 def _package(letters: set[str]) -> str:

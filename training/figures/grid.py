@@ -1,4 +1,4 @@
-"""A grid of titled pictures: what several figures are made of."""
+"""A grid of pictures with titles, which several figures use."""
 
 import math
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ def picture_grid(
 
     Args:
         pixels: uint8 [N, H, W, C].
-        titles: N, one above each picture; lines are broken where they hold a newline.
+        titles: N texts, one above each picture; they may contain newlines.
         colors: N, of the titles.
-        columns: pictures a row.
+        columns: pictures per row.
         heading: of the whole figure.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Inside the network: what its first kernels look like, and what one picture becomes, layer by layer.
+"""Figures of a network's first kernels, and of the feature maps that its layers compute for one picture.
 
-Drawn from the exported file, so any version can show them, with no Keras and for any picture.
+They are drawn from the exported file, so they need no Keras and work for any version and any picture.
 """
 
 import math
@@ -18,8 +18,8 @@ _MOST_KERNELS = 128
 _MAPS_A_LAYER = 16
 _MOST_LAYERS = 12
 _LEAST_SIDE = 64  # of a map in the figure, in pixels
-_GAPS = 12  # between maps, as a share of their width
-_LEAST_MAXIMUM = 1e-6  # of a map that is black everywhere
+_GAPS = 12  # width of a map divided by the gap between maps
+_LEAST_MAXIMUM = 1e-6  # avoids a division by zero for a map of zeros
 
 
 def first_kernels(kernels: NDArray[np.float32]) -> Figure:
@@ -56,10 +56,10 @@ def first_kernels(kernels: NDArray[np.float32]) -> Figure:
 
 
 def feature_maps(layers: Sequence[Layer], pixels: NDArray[np.uint8], heading: str) -> Figure:
-    """What the layers make of one picture: 16 maps each, each scaled to its own maximum.
+    """The feature maps of one picture: 16 maps of each layer, each scaled to its own maximum.
 
     Args:
-        layers: of which those are shown that make maps, 12 at most, spread over the whole network.
+        layers: all layers; at most 12 that make maps are shown, spread over the whole network.
         pixels: the picture, uint8 [H, W, C].
         heading: of the figure.
     """
@@ -87,7 +87,7 @@ def feature_maps(layers: Sequence[Layer], pixels: NDArray[np.uint8], heading: st
 
 
 def _row(maps: NDArray[np.float32]) -> NDArray[np.float32]:
-    """16 maps side by side as one picture, each from 0 to 1, its own maximum; NaN between them and where there is none.
+    """16 maps side by side as one picture, each divided by its own maximum; gaps and missing maps are NaN.
 
     Args:
         maps: [C, H, W], C at most 16.
@@ -104,7 +104,7 @@ def _row(maps: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def makes_maps(layers: Sequence[Layer]) -> bool:
-    """Whether there is anything to show."""
+    """Whether any layer makes feature maps."""
     return any(_is_map(layer) for layer in layers)
 
 

@@ -1,4 +1,4 @@
-"""What the served file answered on the test set: confusion, examples, its worst mistakes, and whether it knows."""
+"""Figures of the served file's predictions on the test set: confusion, examples, worst mistakes and calibration."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ _EXAMPLES, _MISTAKES, _COLUMNS = 32, 32, 8
 
 
 def confusion_matrix(confusion: NDArray[np.int64], labels: Sequence[str]) -> Figure:
-    """Counts, coloured by their share of the true class, so that rare classes show as well.
+    """Draws counts, coloured by their share of the true class, so that rare classes can be seen as well.
 
     Args:
         confusion: [K, K], rows true, columns predicted.
-        labels: K.
+        labels: names of the K classes.
     """
     images, right = int(confusion.sum()), int(np.trace(confusion))
     share = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
@@ -69,7 +69,7 @@ def confident_mistakes(test: Measurement) -> Figure:
 
 
 def reliability_diagram(raw: Measurement, test: Measurement, temperature: float) -> Figure:
-    """Accuracy against confidence, before and after calibration, over how many predictions each bar speaks for."""
+    """Accuracy against confidence, before and after calibration; below it, the number of predictions in each bin."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     figure.suptitle(f"Reliability on {test.evaluation.images:,} test images: does 80 % mean 80 %?")
     upper, lower = figure.subplots(2, 2, height_ratios=(3, 1), sharex=True)

@@ -1,4 +1,4 @@
-"""The recipes, one a file, and how one is found."""
+"""The recipes, one per file, and a function that finds one by name."""
 
 from training.errors import RecipeError
 from training.recipes import (
@@ -23,10 +23,10 @@ _OWN = (own_notebook.RECIPE, own_best.RECIPE, own_backbone.RECIPE)
 
 
 def find(data_set: str, name: str) -> Recipe:
-    """The recipe ``name`` for ``data_set``; data sets that are not built in share theirs.
+    """The recipe ``name`` for ``data_set``; all data sets that are not built in have the same recipes.
 
     Raises:
-        RecipeError: there is none.
+        RecipeError: there is no such recipe.
     """
     recipes = {recipe.name: recipe for recipe in _RECIPES.get(data_set, _OWN)}
     if name not in recipes:

@@ -1,12 +1,12 @@
-"""CIFAR-10 as accurately as one core can learn it in some hours: airbench94's network and training, over more epochs.
+"""CIFAR-10, as accurate as one core can train it in some hours: airbench94's network and training, with more epochs.
 
 Command::
 
     convoy train cifar10 --recipe accurate    # 118 million multiply-adds, about 2.5 hours of one core
 
 Learning rate, weight decay, initial weights and alternating mirroring are airbench94's for batches of 1,024 (K. Jordan,
-2024, arXiv 2404.00498; 94.0 % after 9.9 epochs with test-time views). Twenty-four epochs instead, half the label
-smoothing, and cut-out squares: those make strange pictures easier to notice (OpenOOD v1.5, arXiv 2306.09301).
+2024, arXiv 2404.00498; 94.0 % after 9.9 epochs with test-time views). Different are 24 epochs, half the label
+smoothing, and cutout, which makes unfamiliar pictures easier to detect (OpenOOD v1.5, arXiv 2306.09301).
 """
 
 from training.data.holdout import FirstHoldout

@@ -4,8 +4,8 @@ Command::
 
     convoy train cifar10 --recipe best    # 83 to 84 % of the test set, 50 minutes
 
-Accuracy is of the full test set, by ONNX Runtime; time of one core, at the lowest priority, of a busy two-core AMD
-EPYC. An idle core takes 16 seconds an epoch, 21 minutes in all.
+Accuracy is on the full test set, by ONNX Runtime. The time is for one core of a busy two-core AMD EPYC, at the lowest
+priority. An idle core takes 16 seconds per epoch, 21 minutes in all.
 """
 
 from training.data.holdout import FirstHoldout

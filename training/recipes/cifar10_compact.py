@@ -4,7 +4,8 @@ Command::
 
     convoy train cifar10 --recipe compact --teacher models/cifar10/3/model.onnx    # about 1.5 hours of one core
 
-Many epochs and no smoothing: the teacher's answers are soft, and what it answers to each changed picture is the lesson.
+It has many epochs, since the network learns the teacher's answers to many augmented pictures, and no label smoothing,
+since these answers are already soft.
 """
 
 from training.data.holdout import FirstHoldout

@@ -1,11 +1,11 @@
-"""The MNIST network trained as well as we can: digits bent ever less, a cosine schedule, averaged weights.
+"""The MNIST network trained as well as we can: weakening augmentation, a cosine schedule, averaged weights.
 
 Command::
 
     convoy train mnist --recipe best      # 99.6 % of the test set, 50 minutes
 
-Accuracy is of the full test set, by ONNX Runtime; time of one core, at the lowest priority, of a busy two-core AMD
-EPYC.
+Accuracy is on the full test set, by ONNX Runtime. The time is for one core of a busy two-core AMD EPYC, at the lowest
+priority.
 """
 
 from training.data.holdout import RandomHoldout

@@ -1,12 +1,12 @@
-"""Your own pictures on a network that has learnt to see: few pictures of each class are enough.
+"""Your own pictures on a pretrained network: few pictures of each class are enough.
 
 Command::
 
     convoy train flowers --data-dir path/to/flowers --backbone mobilenet_v3_small
 
-Of the 20 epochs the first 8 train the new head alone, the others all of the network at a tenth of the rate
-(:mod:`training.transfer`). Mirroring left to right is part of it: for pictures where that changes the class, copy this
-file and leave it out.
+Of the 20 epochs the first 8 train the new head alone; the others train the whole network at a tenth of the rate
+(:mod:`training.transfer`). The pictures are mirrored left to right: where that changes the class, copy this file and
+leave ``flip`` out.
 """
 
 from training.data.holdout import RandomHoldout

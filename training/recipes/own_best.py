@@ -1,14 +1,13 @@
-"""Your own pictures, well: a network with global pooling, which has as many weights at any size, and augmentation.
+"""Your own pictures, trained well: a network with normalisation and global pooling, and augmentation.
 
-Mirroring left to right is part of it: for pictures where that changes the class (letters, road signs), copy this
-file and leave it out.
+The pictures are mirrored left to right: where that changes the class (letters, road signs), copy this file and leave
+``flip`` out.
 
 Command::
 
     convoy train flowers --data-dir path/to/flowers
 
-A network this small, trained from nothing, wants some hundred
-pictures of each class.
+A network this small, trained from random weights, needs some hundred pictures of each class.
 """
 
 from training.data.holdout import RandomHoldout

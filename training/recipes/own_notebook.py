@@ -1,4 +1,4 @@
-"""Your own pictures, plainly: the CIFAR-10 notebook's network and optimiser, a random tenth held out.
+"""Your own pictures, in the simplest way: the CIFAR-10 notebook's network and optimiser, a random tenth held out.
 
 Command::
 

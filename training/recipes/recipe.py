@@ -1,4 +1,4 @@
-"""A recipe: everything that decides what weights come out, except the data and the seed."""
+"""A recipe: all settings that determine the trained weights, except the data and the seed."""
 
 import dataclasses
 import math
@@ -18,18 +18,18 @@ class Augmentation:
 
     Attributes:
         flip: mirror left to right with probability 1/2.
-        alternating_flip: with ``flip``, mirror each picture in every other epoch instead: the same two views of it, in
-            turn (K. Jordan, 2024, arXiv 2404.00498).
-        shift: move by up to this many pixels along each axis; by whole ones, and mirroring what comes into view,
-            unless the picture is resampled anyway.
-        rotation: turn by up to this many degrees.
+        alternating_flip: with ``flip``, mirror each picture in every second epoch instead of at random (K. Jordan,
+            2024, arXiv 2404.00498).
+        shift: move by up to this many pixels along each axis; by whole pixels with a reflected border, unless another
+            change resamples the picture anyway.
+        rotation: rotate by up to this many degrees.
         scale: enlarge or shrink by up to this share, 0 to 1.
         shear: slant by up to this share, 0 to 1.
         elastic: strength of a smooth random distortion (Simard et al., 2003): standard deviation of its
             displacements, in pixels.
         elastic_smoothness: standard deviation of the Gaussian that smooths those displacements, in pixels.
         contrast: scale the distance from the picture's mean, and shift its brightness, by up to this share.
-        cutout: side of a square that is made the picture's mean colour (DeVries and Taylor, 2017), in pixels.
+        cutout: side, in pixels, of a square that is filled with the picture's mean colour (DeVries and Taylor, 2017).
     """
 
     flip: bool = False
@@ -44,7 +44,7 @@ class Augmentation:
     cutout: int = 0
 
     def weakened(self, share: float) -> Self:
-        """The same changes, each only this share of the way, 0 to 1."""
+        """The same changes, each multiplied by this share, 0 to 1."""
         return dataclasses.replace(
             self,
             shift=self.shift * share,
@@ -59,26 +59,26 @@ class Augmentation:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How to train.
+    """The settings of a training.
 
     Attributes:
-        name: ``notebook`` or ``best``.
+        name: the value of ``--recipe``, such as ``best``.
         architecture: a key of :data:`training.architectures.ARCHITECTURES`.
         holdout: the validation split.
         epochs: passes over the training images.
-        batch_size: images a step.
-        optimizer: the rule; ``sgd`` has Nesterov momentum 0.85.
+        batch_size: images per step.
+        optimizer: its name; ``sgd`` has Nesterov momentum 0.85.
         learning_rate: its highest value.
         schedule: ``constant``, or ``cosine``: a linear rise over ``warmup_epochs``, then half a cosine down to 0.
         warmup_epochs: only with ``cosine``.
         weight_decay: decoupled (AdamW), 0 for none.
         normalisation_rate: factor of the learning rate for the biases of normalisations; 1 for none, only with ``sgd``.
         label_smoothing: share of probability spread over all classes in the target, 0 to 1.
-        ema_momentum: of an exponential moving average of the weights over steps, which is then what is validated,
-            kept and exported; None for none.
+        ema_momentum: momentum of an exponential moving average of the weights over steps; the averaged weights are
+            then validated, kept and exported. None for no average.
         augmentation: None for none.
-        anneal_augmentation: weaken it with the epochs, along half a cosine down to nothing: the last epochs see the
-            pictures as they will be served (He et al., 2019, "Data Augmentation Revisited"). Flips stay.
+        anneal_augmentation: weaken the augmentation along half a cosine to zero, so that the last epochs learn from
+            unchanged pictures (He et al., 2019, "Data Augmentation Revisited"). Flips stay.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Recipe:
     anneal_augmentation: bool = False
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
-        """What is changed in one epoch.
+        """The augmentation of one epoch.
 
         Args:
             epoch: counted from 0.
@@ -108,10 +108,10 @@ class Recipe:
         return self.augmentation.weakened((1 + math.cos(math.pi * epoch / self.epochs)) / 2)
 
     def with_epochs(self, epochs: int | None) -> Self:
-        """The same recipe over another number of epochs; itself where None.
+        """The same recipe with another number of epochs; with None, the recipe itself.
 
         Raises:
-            RecipeError: not at least one epoch.
+            RecipeError: ``epochs`` is less than 1.
         """
         if epochs is None:
             return self
@@ -120,7 +120,7 @@ class Recipe:
         return dataclasses.replace(self, epochs=epochs, warmup_epochs=min(self.warmup_epochs, epochs - 1))
 
     def for_trial(self) -> Self:
-        """The same recipe for few pictures: a share of them is held out, whatever their number."""
+        """The same recipe for a trial with few pictures: it holds out a tenth instead of a fixed number."""
         return dataclasses.replace(self, holdout=RandomHoldout(share=0.1, seed=2))
 
     def to_json(self) -> dict[str, Any]:
