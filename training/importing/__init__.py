@@ -1,9 +1,9 @@
-"""Other people's classifiers become the same ONNX contract: ``convoy import``.
+"""``convoy import``: converts classifiers that were trained elsewhere to this project's ONNX contract.
 
 ::
 
     sources (keras, saved_model, onnx; sidecars beside them) -> stated -> expected -> served_onnx -> proof -> published
 
-The rule: read what can be read, ask for what cannot, prove that the answers are the same, never guess silently. ONNX
-sources need no TensorFlow; reading a foreign file runs nothing of it.
+The rule: facts are read from the files or asked for, never guessed silently, and the converted file is proved to give
+the same answers. ONNX sources need no TensorFlow. Reading a foreign file runs no code from it.
 """

@@ -1,4 +1,4 @@
-"""What stands beside an imported ``model.onnx``: MODEL_CARD.md and metrics.json."""
+"""Writes the files beside an imported ``model.onnx``: MODEL_CARD.md and metrics.json."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,14 +31,14 @@ def write_import(
 
     Args:
         folder: of the version.
-        model: what the file says about itself.
-        said: what the network expects, and who said so.
-        source: what it was made from.
-        proof: that it answers as its source.
-        score: on labelled examples, or None.
-        figures: captions of what was drawn, by file name without ``.png``.
-        notes: that a user should know.
-        command: that imported it.
+        model: the file's metadata.
+        said: what the network expects, and where each fact comes from.
+        source: the foreign classifier.
+        proof: the comparison with the source's answers.
+        score: the measurement on labelled examples; None without them.
+        figures: captions of the figures, by file name without ``.png``.
+        notes: for the user.
+        command: the command of the import.
     """
     record = {
         "name": model.name,
@@ -79,7 +79,7 @@ def _summary(model: ModelMetadata, said: Expected) -> str:
     shown = ", ".join(names[:_LABELS_SHOWN]) + (
         f" and {len(names) - _LABELS_SHOWN} more" * (len(names) > _LABELS_SHOWN)
     )
-    kind = "Says of each of" if model.multi_label else "Tells apart"
+    kind = "Chooses any number of" if model.multi_label else "Chooses one of"
     return f"# {model.name}, version {model.version}\n\n{kind} {len(names)} classes: {shown}.\n"
 
 
@@ -90,8 +90,8 @@ def _stated(said: Expected) -> str:
 
 def _proof(model: ModelMetadata, source: Source, proof: Proof) -> str:
     return (
-        f"## Proof\n\nOn {proof.images} pictures, in batches of 1, 7 and 64, the file answers as {source.framework} "
-        f"does: the largest difference of a probability is {proof.largest_difference:.1e} "
+        f"## Proof\n\nOn {proof.images} pictures, in batches of 1, 7 and 64, the file gives the same answers as "
+        f"{source.framework}: the largest difference of a probability is {proof.largest_difference:.1e} "
         f"({proof.tolerance:.0e} is allowed). "
         f"The golden images hold the source's own answers. Preprocessing: {model.preprocessing_proof}.\n"
     )
@@ -101,7 +101,7 @@ def _quality(model: ModelMetadata, *, is_chosen: bool) -> str:
     score, raw = model.evaluation, model.uncalibrated
     if score is None or raw is None:
         return "## Quality\n\nAccuracy and calibration: not measured.\n"
-    chosen = ", on which the preprocessing was chosen too" if is_chosen else " that no choice was made on"
+    chosen = ", on which the preprocessing was also chosen" if is_chosen else ", on which nothing was chosen"
     return (
         f"## Quality\n\nMeasured on {score.images} example pictures{chosen}.\n\n"
         "| | as served | uncalibrated |\n| --- | --- | --- |\n"

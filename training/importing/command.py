@@ -31,36 +31,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("source", type=Path, metavar="SOURCE", help=".keras, .h5, .onnx, or a folder (docs/import.md)")
     parser.add_argument("--name", required=True, help="of the served model: a-z, 0-9, '.', '_', '-'")
-    parser.add_argument("--version", help="a whole number; one that is there is replaced (default: the next free one)")
+    parser.add_argument("--version", help="a whole number; an existing version is replaced (default: the next free)")
     parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
     what = parser.add_argument_group("what the network is")
     what.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, or JSON")
     what.add_argument("--preprocessing", metavar="RULE", help="unit, signed, raw, imagenet, caffe, mean=..,std=..")
-    what.add_argument("--size", metavar="HxW", help="of the input where the file leaves it open: 224 or 48x192")
+    what.add_argument("--size", metavar="HxW", help="input size, where the file leaves it open: 224 or 48x192")
     what.add_argument("--head", choices=get_args(Head), help="how the network ends, where the file does not tell")
     what.add_argument("--multi-label", action="store_true", help="K independent probabilities: --head multi-label")
     what.add_argument(
-        "--values", choices=get_args(ValuesAre), help="of a sigmoid head whose graph does not tell what it computes"
+        "--values", choices=get_args(ValuesAre), help="output of a sigmoid head, where the graph does not show it"
     )
     what.add_argument("--output", metavar="NAME", help="which output classifies, where there are several")
     how = parser.add_argument_group("how a picture becomes its input")
     how.add_argument("--resize", metavar="RULE", help="stretch, cover, contain, shortest-edge:256")
-    how.add_argument("--crop", metavar="HxW", help="of shortest-edge; it is the size of the input")
+    how.add_argument("--crop", metavar="HxW", help="size of the crop after shortest-edge or stretch")
     how.add_argument("--interpolation", choices=get_args(Interpolation), help="filter of the resize")
     how.add_argument("--antialias", action=argparse.BooleanOptionalAction, help="widen the filter to shrink, as Pillow")
-    how.add_argument("--exif", action=argparse.BooleanOptionalAction, help="turn pictures as their EXIF says")
+    how.add_argument("--exif", action=argparse.BooleanOptionalAction, help="rotate pictures as their EXIF says")
     how.add_argument("--icc", action=argparse.BooleanOptionalAction, help="convert colour profiles to sRGB")
     how.add_argument("--jpeg-decode", choices=("full", "reduced"), help="reduced is faster and differs a little")
     more = parser.add_argument_group("proof and model card")
-    more.add_argument("--examples", type=Path, metavar="FOLDER", help="pictures; a sub-folder a label measures too")
+    more.add_argument("--examples", type=Path, metavar="FOLDER", help="pictures; sub-folders by label measure accuracy")
     more.add_argument("--data", default="Not stated.", help="what the network learned from")
     more.add_argument("--licence", default="Not stated.", help="of the model or its data")
-    more.add_argument("--citation", default="Not stated.", help="how its authors ask to be cited")
+    more.add_argument("--citation", default="Not stated.", help="how the model is to be cited")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Imports one model and says what was done."""
+    """Imports one model and prints a summary."""
     from training.importing.importer import ImportJob, import_model
 
     job = ImportJob(
@@ -85,10 +85,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def flags_of(options: argparse.Namespace) -> "Stated":
-    """What the options say about the model.
+    """The facts about the model that the options state.
 
     Raises:
-        ImportRefusedError: one of them cannot be.
+        ImportRefusedError: an option is not valid, or two of them contradict each other.
     """
     from training.errors import ImportRefusedError
     from training.importing.labels import Labels
@@ -121,7 +121,7 @@ def flags_of(options: argparse.Namespace) -> "Stated":
 
 
 def _command(options: argparse.Namespace) -> str:
-    """The command, for the model card, without where its files happen to be."""
+    """The command, for the model card, without the folders of its files."""
     words = ["convoy import", shlex.quote(options.source.name), "--name", options.name]
     for flag in ("preprocessing", "size", "head", "values", "output", "resize", "crop", "interpolation", "jpeg_decode"):
         value = getattr(options, flag)

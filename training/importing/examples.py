@@ -1,7 +1,7 @@
-"""Pictures that came with the command: labelled ones (a sub-folder a label) measure, all of them prove.
+"""The pictures of ``--examples``. All are used for the proof, and labelled ones (a sub-folder per label) for accuracy.
 
-What a network expects of its pixels can be found out by trying, where there are labelled pictures: every preprocessing
-with every fit, the accuracies shown, and a winner taken only where it is clear.
+With labelled pictures, the preprocessing that a network expects can be found by trying: every preprocessing with every
+fit is measured, the accuracies are shown, and the best one is taken only where it is clearly better.
 """
 
 from collections.abc import Sequence
@@ -27,21 +27,21 @@ _STANDARD_ERRORS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class ExampleFiles:
-    """Where the pictures lie.
+    """The files of the example pictures.
 
     Attributes:
         paths: of all pictures.
-        classes: of each, an index into the labels; empty where they are not labelled.
+        classes: an index into the labels for each picture; empty where they are not labelled.
     """
 
     paths: tuple[Path, ...]
     classes: tuple[int, ...]
 
     def read(self, target: Target) -> NDArray[np.uint8]:
-        """All pictures as the network takes them, uint8 [N, H, W, C].
+        """All pictures in the network's input shape, uint8 [N, H, W, C].
 
         Raises:
-            DataError: one cannot be read; names it.
+            DataError: a picture cannot be read; the message names it.
         """
         return np.stack([read_picture(path, target) for path in self.paths])
 
@@ -50,11 +50,11 @@ def find_examples(folder: Path, names: Sequence[str]) -> ExampleFiles:
     """Finds the pictures of a folder.
 
     Args:
-        folder: with pictures, or with one sub-folder a label.
-        names: what the classes are called; a sub-folder may also have a class id as its name.
+        folder: with pictures, or with one sub-folder per label.
+        names: of the classes; the sub-folders must have these names.
 
     Raises:
-        DataError: it holds no picture, or a sub-folder is none of the labels.
+        DataError: it holds no picture, or a sub-folder has the name of no class.
     """
     if not folder.is_dir():
         raise DataError(f"--examples {folder}: it is not a folder")
@@ -82,13 +82,13 @@ def find_examples(folder: Path, names: Sequence[str]) -> ExampleFiles:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One preprocessing with one fit.
+    """The result of one preprocessing with one fit.
 
     Attributes:
         preprocessing: of pixel values.
         resizing: of pictures.
-        right: how many pictures were classified as their folder says.
-        images: of how many.
+        right: the number of pictures that were classified correctly.
+        images: the number of all pictures.
     """
 
     preprocessing: Preprocessing
@@ -97,7 +97,7 @@ class Trial:
     images: int
 
     def row(self) -> str:
-        """A line of the table that is shown."""
+        """A line of the printed table."""
         return f"  {self.preprocessing.name:<10} {self.resizing.fit:<8} {self.right / self.images:7.2%}"
 
 
@@ -119,8 +119,8 @@ def try_all(
         examples: labelled.
         size: (height, width) of the input.
         color_mode: of the input.
-        rules: for pixel values; None for the five that have names.
-        fits: of pictures.
+        rules: the preprocessings to try; None for the five with names.
+        fits: the ways of resizing to try.
 
     Returns:
         All trials, the best first.
@@ -139,14 +139,14 @@ def try_all(
 
 
 def winner(trials: Sequence[Trial], assumed: Resizing | None = None) -> Trial:
-    """The best trial, where it is clear: two standard errors before every other preprocessing, and every other fit.
+    """The best trial, if it is better than every other preprocessing and every other fit by two standard errors.
 
     Args:
         trials: the best first.
-        assumed: the fit that stays where none is clearly better; None where none is assumed.
+        assumed: the fit that is kept where none is clearly better; None where none is assumed.
 
     Raises:
-        ImportRefusedError: another one is as good.
+        ImportRefusedError: another trial is about as good.
     """
     best = trials[0]
     rivals = [trial for trial in trials if trial.preprocessing != best.preprocessing]

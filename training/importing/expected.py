@@ -1,4 +1,4 @@
-"""What a network expects, complete: every fact has a value and an origin, or the import is refused with the choices."""
+"""Collects all facts that a network expects: each has a value and an origin, or the import is refused with choices."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ _LOOKED_AT = 8
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """All that has to be known to serve a network.
+    """All facts that are needed to serve a network.
 
     Attributes:
         size: (height, width) of the input, in pixels.
@@ -35,8 +35,8 @@ class Expected:
         preprocessing: of pixel values.
         resizing: how a picture becomes an input.
         ending: how values become probabilities.
-        notes: what a user should know.
-        trials: what was tried where the preprocessing was measured.
+        notes: for the user.
+        trials: all trials, where the preprocessing was measured.
     """
 
     size: tuple[int, int]
@@ -55,16 +55,16 @@ class Expected:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the classes are called, all different."""
+        """The names of the classes, all different."""
         return self.labels.value.class_names
 
     @property
     def target(self) -> Target:
-        """What pictures become, in the service as here."""
+        """How pictures are decoded and resized, both in the service and here."""
         return self.resizing.value.target(self.size, self.color_mode)
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """(fact, value, origin) for people."""
+        """Rows (fact, value, origin) to print."""
         height, width = self.size
         return [
             ("input", f"{height} x {width}, {'RGB' if self.channels == 3 else 'grey'}", "the graph"),
@@ -76,16 +76,16 @@ class Expected:
 
 
 def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | None, *, measures: bool) -> Expected:
-    """Completes what is stated.
+    """Completes the stated facts to all that is needed.
 
     Args:
         source: the network.
-        resizing_flags: what the command says about the resize beyond its rule.
+        resizing_flags: options of the resize other than ``--resize``; None where not given.
         examples: a folder of pictures, or None.
-        measures: find the preprocessing out by trying it on the examples.
+        measures: find the preprocessing by measuring it on the examples.
 
     Raises:
-        ImportRefusedError: something is not known, with the choices; or two statements exclude each other.
+        ImportRefusedError: something is not known, with the choices; or two statements contradict each other.
     """
     said = source.stated
     size = input_size(source.taken, said, str(source.origin))
@@ -134,7 +134,7 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
         pixels = pixels if known is not None else Fact(best.preprocessing, origin)
         if not knows_resize:
             resize = resize if best.resizing == resize.value and resize.is_assumed else Fact(best.resizing, origin)
-    assert pixels is not None  # noqa: S101  for the type checker: what is not known was refused
+    assert pixels is not None  # noqa: S101  for the type checker: an unknown rule was refused above
     notes = _notes(resize)
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
 
@@ -142,19 +142,19 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
 def pixel_rule(
     origin: str, said: Fact[Preprocessing] | None, scales_inside: str, inside: Preprocessing | None
 ) -> Fact[Preprocessing] | None:
-    """What is stated of pixels, unless the network does it itself: nothing is applied twice.
+    """The stated rule for pixels, or none where the network itself scales them, so that nothing is applied twice.
 
     Args:
         origin: of the network, for messages.
-        said: what is stated.
-        scales_inside: what in the network scales its pixels, in words; empty where nothing does.
-        inside: what that does to pixels, where it is one rule.
+        said: the stated rule.
+        scales_inside: the names of the network's own scaling layers; empty where it has none.
+        inside: the rule of these layers, where it can be written as one.
 
     Returns:
-        The rule; None where nobody says one.
+        The rule; None where none is stated.
 
     Raises:
-        ImportRefusedError: the network and what is stated would scale pixels twice.
+        ImportRefusedError: the network and the stated rule would scale pixels twice.
     """
     if not scales_inside:
         return said
@@ -191,7 +191,7 @@ def _tried(
     preprocessing: Preprocessing | None,
     resizing: Resizing | None,
 ) -> list[Trial]:
-    """Tries what is not known; None stands for that."""
+    """Tries the rules that are not known, which are None."""
     if examples is None:
         return []
     found = find_examples(examples, complete.names)

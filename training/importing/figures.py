@@ -20,17 +20,17 @@ CAPTIONS: Final[Mapping[str, str]] = MappingProxyType(
         "reliability_diagram": "How often it is right when it says how sure it is, before and after calibration.",
     }
 )
-"""What each figure shows, by file name, in the order of the model card."""
+"""The caption of each figure, by file name, in the order of the model card."""
 
 
 def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperature: float) -> dict[str, str]:
-    """Draws every figure that there is something to show on.
+    """Draws the figures of the measurement on the examples.
 
     Args:
         folder: made where it is missing.
-        raw: what the uncalibrated graph answered on the examples.
-        score: what the served graph answered on them.
-        temperature: between the two.
+        raw: the uncalibrated graph's measurement on the examples.
+        score: the served graph's measurement on them.
+        temperature: of the served graph.
 
     Returns:
         Captions by file name, without ``.png``.

@@ -1,4 +1,4 @@
-"""How a network ends, and how its values become probabilities: softmax, logits, one sigmoid unit, K sigmoids."""
+"""The head of a network, and how its values become probabilities: softmax, logits, one sigmoid unit, K sigmoids."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from training.errors import ImportRefusedError
 from training.importing.terms import Head, LastOperation, ValuesAre
 
-_LEAST_PROBABILITY = 1e-30  # whose logarithm is still finite in float32
-_SUM_TOLERANCE = 1e-2  # float16 rounds a thousand probabilities
+_LEAST_PROBABILITY = 1e-30  # its logarithm is still finite in float32
+_SUM_TOLERANCE = 1e-2  # the rounding error of a thousand probabilities in float16
 
 CHOICES = """\
   --head softmax       the values are probabilities of which exactly one class is true; they sum to 1
@@ -24,12 +24,12 @@ _VALUES = """\
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What the columns of a classifier's output are.
+    """The meaning of the columns of a classifier's output.
 
     Attributes:
         head: as it is served.
         values_are: what the graph computes: probabilities, or logits, to which softmax or sigmoid is added.
-        columns: of the graph's output.
+        columns: the number of columns of the graph's output.
     """
 
     head: Head
@@ -38,11 +38,11 @@ class Ending:
 
     @property
     def classes(self) -> int:
-        """K: one sigmoid unit answers two classes."""
+        """The number of classes, K: 2 for one sigmoid unit."""
         return 2 if self.head == "sigmoid" else self.columns
 
     def probabilities(self, values: NDArray[np.generic], temperature: float = 1.0) -> NDArray[np.float64]:
-        """What a notebook would compute: [N, columns] to float64 [N, K]."""
+        """The probabilities of [N, columns] values, float64 [N, K], in plain numpy."""
         numbers = values.reshape(len(values), self.columns).astype(np.float64)
         is_sigmoid = self.head in ("sigmoid", "multi-label")
         if self.values_are == "logits" or temperature != 1:
@@ -74,18 +74,18 @@ def find_ending(
     origin: str,
     said: ValuesAre | None = None,
 ) -> Ending:
-    """Finds out how a network ends, and checks it against what it answers.
+    """Finds the head of a network, and checks it against the network's answers.
 
     Args:
         last: the last operation of its graph.
-        values: what it answered on some pictures, [N, columns].
-        wanted: what somebody said; None where the graph is to tell.
-        labels: how many labels were given, where any were.
+        values: its answers for some pictures, [N, columns].
+        wanted: the stated head; None to find it from the graph.
+        labels: the number of labels; None where none are given.
         origin: for messages.
-        said: what the values of a sigmoid head are, where somebody said it.
+        said: the stated kind of a sigmoid head's values; None where it is not stated.
 
     Raises:
-        ImportRefusedError: the answers are not what was said, or what they are cannot be told.
+        ImportRefusedError: the answers contradict the statements, or their kind cannot be found.
     """
     columns = values.shape[1]
     head = wanted or _told_by_graph(last, columns, labels, origin)
@@ -94,7 +94,7 @@ def find_ending(
             f"{origin}: --head sigmoid is for one value; the network answers {columns}; these are the heads:", CHOICES
         )
     if head != "sigmoid" and columns == 1:
-        raise ImportRefusedError(f"{origin}: the network answers one value, which only --head sigmoid makes classes of")
+        raise ImportRefusedError(f"{origin}: the network answers one value, which only --head sigmoid can take")
     numbers = values.astype(np.float64)
     if head in ("sigmoid", "multi-label"):
         return Ending(head, _values_of_sigmoids(last, numbers, said, origin), columns)
@@ -107,14 +107,14 @@ def find_ending(
             "a softmax gives; these are the heads:",
             CHOICES,
         )
-    if head == "logits" and last != "linear":  # what a dense layer gives are logits, whatever a few pictures give
+    if head == "logits" and last != "linear":  # the values of a dense layer are logits, even if these few lie in 0 to 1
         if last == "softmax" or is_distribution:
             why = "the graph ends in a softmax" if last == "softmax" else "its answers are from 0 to 1 and sum to 1"
             raise ImportRefusedError(f"{origin}: {why}; another softmax would flatten them. Say --head softmax")
         if wanted is None and (last == "bounded" or _are_probabilities(numbers)):
             why = "ends in a function such as tanh" if last == "bounded" else "answers values from 0 to 1 only"
             raise ImportRefusedError(
-                f"{origin}: the network {why}, so what its values are cannot be told; say it:", CHOICES
+                f"{origin}: the network {why}, so the kind of its values is not clear; say it:", CHOICES
             )
     return Ending(head, "probabilities" if head == "softmax" else "logits", columns)
 
@@ -126,7 +126,7 @@ def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
 def _values_of_sigmoids(
     last: LastOperation, numbers: NDArray[np.float64], said: ValuesAre | None, origin: str
 ) -> ValuesAre:
-    """Whether a sigmoid is in the graph: a second one would leave every probability between 0.5 and 0.73."""
+    """Whether the graph applies the sigmoid: a second one would put every probability between 0.5 and 0.73."""
     if last == "softmax":
         why = "of one value is always 1" if numbers.shape[1] == 1 else "says that exactly one label is true"
         raise ImportRefusedError(f"{origin}: the graph ends in a softmax, which {why}; a sigmoid does not belong to it")
@@ -149,7 +149,7 @@ def _values_of_sigmoids(
     if fits and last != "linear":
         raise ImportRefusedError(
             f"{origin}: the network answers values from 0 to 1 and does not end in a sigmoid, so whether they are "
-            "probabilities cannot be told; say it:",
+            "probabilities is not clear; say it:",
             _VALUES,
         )
     return "logits"

@@ -1,9 +1,9 @@
-"""The whole import on one screen.
+"""The steps of an import.
 
 ::
 
     open the source -> what is stated, and what is missing -> graph of the contract -> proof against the source
-                    -> examples: temperature, scores      -> metadata, golden images -> published, whole or not at all
+                    -> examples: temperature, scores      -> metadata, golden images -> published atomically
 """
 
 import dataclasses
@@ -49,18 +49,18 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What is to be imported.
+    """The settings of one import.
 
     Attributes:
         source: path of a file or a folder.
         name: of the served model.
-        version: a whole number; None is the next free one.
+        version: a whole number; None takes the next free one.
         repository: ``models/``, where the version appears.
-        flags: what the command line says about the network.
-        resizing_flags: what it says about the resize beyond its rule; None where it says nothing.
+        flags: the facts about the network from the command line.
+        resizing_flags: options of the resize other than ``--resize``; None where not given.
         examples: a folder of pictures, or None.
-        measures_preprocessing: find the preprocessing out by trying it on the examples.
-        data: name of what it learned from, licence, citation.
+        measures_preprocessing: find the preprocessing by measuring it on the examples.
+        data: (name of the training data, licence, citation).
         command: for the model card.
     """
 
@@ -78,16 +78,16 @@ class ImportJob:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Imported:
-    """What was published.
+    """A published import.
 
     Attributes:
-        folder: where it lies.
-        metadata: what the file says about itself.
-        source: what it was made from.
-        expected: what the network takes, and who said so.
-        proof: that it answers as its source.
-        score: on the labelled examples that no choice was made on, or None.
-        notes: that a user should know.
+        folder: of the version.
+        metadata: of the file.
+        source: the foreign classifier.
+        expected: what the network expects, and where each fact comes from.
+        proof: the comparison with the source's answers.
+        score: the measurement on labelled examples without those that fitted the temperature, or None.
+        notes: for the user.
     """
 
     folder: Path
@@ -99,7 +99,7 @@ class Imported:
     notes: tuple[str, ...]
 
     def summary(self) -> str:
-        """What the command prints."""
+        """The text that the command prints."""
         said = self.expected
         lines = [
             f"{self.folder}: {self.source.kind}, {self.source.layers} layers, {len(self.metadata.labels)} classes",
@@ -108,7 +108,7 @@ class Imported:
             f"  {'preprocessing':<14}{self.metadata.preprocessing_proof}",
         ]
         if self.score is None:
-            lines.append(f"  {'accuracy':<14}not measured (--examples with a sub-folder a label measures it)")
+            lines.append(f"  {'accuracy':<14}not measured (--examples with a sub-folder for each label measures it)")
         else:
             score = self.score.evaluation
             lines.append(f"  {'accuracy':<14}{score.accuracy:.2%} on {score.images} example pictures")
@@ -134,7 +134,7 @@ def import_model(job: ImportJob) -> Imported:
     notes = list(said.notes)
     wrap, served, proof = _proved(source, said, images.pixels, notes)
     if proof.is_weak:
-        notes.append("the answers hardly depend on the picture, as with random weights: the proof says little")
+        notes.append("the answers hardly depend on the picture, as with random weights: the proof is weak")
     temperature, score, raw = _calibrated(source, said, images, notes) if images.is_labelled else (1.0, None, None)
     graph = wrap(temperature=temperature)
     if temperature != 1:
@@ -153,7 +153,7 @@ def import_model(job: ImportJob) -> Imported:
         score=score,
         raw=raw,
     )
-    if score is not None:  # on the half that the temperature was not fitted on
+    if score is not None:  # score is of pictures that did not fit the temperature
         metadata = dataclasses.replace(
             metadata,
             conformal=fit_conformal(score.probabilities, score.images.classes),
@@ -182,7 +182,7 @@ def import_model(job: ImportJob) -> Imported:
 def _proved(
     source: Source, said: Expected, images: NDArray[np.uint8], notes: list[str]
 ) -> tuple[Callable[..., onnx.ModelProto], OnnxClassifier, Proof]:
-    """(what makes the graph for a temperature, the graph with temperature 1, proof that it answers as its source)."""
+    """(function from a temperature to the graph, the graph with temperature 1, the proof)."""
 
     def attempt(graph: onnx.ModelProto) -> tuple[Callable[..., onnx.ModelProto], OnnxClassifier, Proof]:
         wrap = partial(
@@ -203,13 +203,13 @@ def _proved(
     except ImportRefusedError:
         if not can_scan(source.graph, source.taken):
             raise
-    notes.append("the file takes one picture at a time, and so it does here: a batch takes as long as its pictures")
+    notes.append("the file takes one picture at a time, so the pictures of a batch are computed one after the other")
     return attempt(one_by_one(source.graph, source.taken, source.output, said.size))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Images:
-    """Pictures at the input's size: examples first, then random ones where there are few.
+    """Pictures at the input's size: first the examples, then random ones.
 
     Attributes:
         pixels: uint8 [N, H, W, C].
@@ -241,9 +241,12 @@ def _images(said: Expected, examples: ExampleFiles | None) -> _Images:
 def _calibrated(
     source: Source, said: Expected, images: _Images, notes: list[str]
 ) -> tuple[float, Measurement | None, Measurement | None]:
-    """(temperature, the half to report on, the same uncalibrated): fitted on one half, reported on the other."""
+    """(temperature, measurement, uncalibrated measurement): fitted on one half of the examples, measured on the other.
+
+    Both measurements are uncalibrated; the first is replaced where the temperature is not 1.
+    """
     if said.ending.head == "multi-label":
-        notes.append("accuracy and calibration of several labels a picture are not measured")
+        notes.append("accuracy and calibration are not measured for models with several labels per picture")
         return 1.0, None, None
     labelled = images.labelled
     values = source.answer(said.preprocessing.value.apply(labelled.pixels))
@@ -271,9 +274,9 @@ def _measurement(said: Expected, images: LabelledImages, probabilities: Probabil
 
 
 def _golden(source: Source, said: Expected, images: _Images, temperature: float) -> tuple[GoldenImage, ...]:
-    """A few pictures with the answers of the source framework, never of the copy."""
+    """A few pictures with the answers of the source framework, not of the converted graph."""
     count = max(2, min(_GOLDEN_IMAGES, _GOLDEN_VALUES // said.ending.classes))
-    # Spread over the examples, or over the random pictures, which run from plain to noisy.
+    # Spread over the examples, or over the random pictures, which range from plain to noisy.
     rows = np.unique(np.linspace(0, (images.examples or len(images.pixels)) - 1, count).astype(int))
     pixels = images.pixels[rows]
     values = source.answer(said.preprocessing.value.apply(pixels))

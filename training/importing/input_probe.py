@@ -1,7 +1,7 @@
-"""What a graph does to pixels before its first convolution, found out by running that part on plain colours.
+"""Finds what a graph does to pixels before its first convolution, by running that part on plain colours.
 
-Followed node by node (:mod:`training.importing.input_scaling`), only arithmetic with constants can be understood; run
-on black, grey, white and the three colours, whatever is affine shows its scale, its offset and its order of channels.
+:mod:`training.importing.input_scaling` reads the nodes instead, and understands only arithmetic with constants. Here
+any affine preparation shows its scale, offset and channel order on black, grey, white, red, green and blue.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from training.importing.onnx_graph import NetworkInput
 from training.importing.preprocessing import ChannelOrder, Preprocessing
 
 _LARGEST_SCALE = 1 / 16
-"""More leaves 0..255 far from a few units, so the graph expects pixels that are divided by 255."""
+"""A larger scale does not bring 0..255 down to a few units, so the graph expects pixels divided by 255."""
 _LARGEST_UNIT_MEAN = 2.0
-"""What is subtracted from values of 0..1 is less."""
+"""A mean that is subtracted from values of 0..1 is smaller than this."""
 _COLORS = np.array([[0, 0, 0], [51, 51, 51], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 _SHOWN = 6
 _SILENT = 4
@@ -34,8 +34,8 @@ def probe_scaling(
         size: (height, width) of the pictures, in pixels.
 
     Returns:
-        What prepares the pixels, in words, and as a rule; "" and None where nothing does. None where this way tells
-        nothing: there is no convolution, or what comes before it is not affine.
+        (names of the operations that prepare pixels, their rule); ("", None) where pixels are not prepared. None where
+        this cannot be found: there is no convolution, or the operations before it are not affine.
     """
     first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
     front = _nodes_before(model, first.input[0]) if first is not None else None
@@ -56,7 +56,7 @@ def probe_scaling(
 
 
 def _nodes_before(model: onnx.ModelProto, name: str) -> list[onnx.NodeProto] | None:
-    """The nodes that a tensor is made by, in their order; None where one has a body of its own."""
+    """The nodes that compute a tensor, in their order; None where one of them contains a graph, such as If."""
     needed, front = {name}, []
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
@@ -99,7 +99,7 @@ def _run(
 def _affine(
     answers: NDArray[np.generic] | None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], ChannelOrder] | None:
-    """(scale, offset, order) of what black, grey, white, red, green and blue became, [6, 3, H, W], or [3, 1, H, W]."""
+    """(scale, offset, order) from the results for the six colours, [6, 3, H, W], or three greys, [3, 1, H, W]."""
     if answers is None or answers.ndim != 4 or answers.shape[:2] not in ((6, 3), (3, 1)):
         return None
     values = answers[:, :, answers.shape[2] // 2, answers.shape[3] // 2].astype(np.float64)

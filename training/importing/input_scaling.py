@@ -1,7 +1,7 @@
-"""Whether an ONNX graph scales pixel values itself, so that they are not scaled a second time.
+"""Finds whether an ONNX graph scales pixel values itself, so that they are not scaled a second time.
 
-Followed are the nodes from the input to the first one that is not arithmetic with a constant. Only a scale that brings
-0..255 down to a few units counts: a mean and a std on 0..1 may stand in a graph that still expects pixels / 255.
+The nodes are followed from the input to the first one that is not arithmetic with a constant. Only a scale that brings
+0..255 down to a few units counts: a graph with a mean and a std for 0..1 may still expect pixels / 255.
 """
 
 import numpy as np
@@ -17,14 +17,14 @@ _MOST_CHANNELS = 3
 
 
 def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing | None]:
-    """Looks at the beginning of a graph.
+    """Reads the scaling at the beginning of a graph.
 
     Args:
         model: the graph.
         name: of its input.
 
     Returns:
-        What scales the pixels, in words, and as a rule where it is one; "" and None where nothing does.
+        (names of the operations that scale pixels, their rule where it is one); ("", None) where none does.
     """
     takers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
@@ -53,7 +53,7 @@ def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing 
 
 
 def _constant(node: onnx.NodeProto, name: str, constants: dict[str, onnx.TensorProto]) -> NDArray[np.float64] | None:
-    """The one value a channel that a node adds, subtracts, multiplies or divides by; None for any other node."""
+    """The constant, one or one per channel, of a node that adds, subtracts, multiplies or divides; else None."""
     if node.op_type not in ("Mul", "Add", "Sub", "Div") or len(node.input) != 2:
         return None
     if node.op_type in ("Sub", "Div") and node.input[0] != name:

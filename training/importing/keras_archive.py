@@ -1,7 +1,7 @@
-"""Keras files, looked at before Keras may load them: what would run code, or read another file, is refused.
+"""Checks Keras files before Keras loads them: a file that would run code, or read another file, is refused.
 
-``keras.models.load_model`` refuses Lambda layers by itself (``safe_mode``); the reason is said here in plain words, and
-for the older ``.h5`` too.
+``keras.models.load_model`` refuses Lambda layers by itself (``safe_mode``); here the message is clearer, and the older
+``.h5`` files are checked too.
 """
 
 import json
@@ -23,7 +23,7 @@ def check_keras(path: Path) -> None:
     """Checks a ``.keras`` file: a zip archive with ``config.json`` and weights.
 
     Raises:
-        ImportRefusedError: it is damaged, too large, holds code, or has entries that lead out of it.
+        ImportRefusedError: it is damaged or too large, contains code, or has entries that lead out of the archive.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -46,7 +46,7 @@ def check_h5(path: Path) -> None:
     """Checks an ``.h5`` file: the model's configuration and its weights.
 
     Raises:
-        ImportRefusedError: it is damaged, holds weights only, holds code, or links to other files.
+        ImportRefusedError: it is damaged, holds only weights, contains code, or links to other files.
     """
     try:
         with h5py.File(path) as file:
@@ -82,13 +82,13 @@ def _check_config(content: bytes, path: Path) -> None:
         config = json.loads(content)
         found = next(_code_in(config), None)
     except (ValueError, RecursionError) as error:
-        raise ImportRefusedError(f"{path}: its configuration is not JSON that holds together") from error
+        raise ImportRefusedError(f"{path}: its configuration is not valid JSON") from error
     if found is not None:
         raise ImportRefusedError(f"{path}: {found}")
 
 
 def _code_in(config: Any) -> Iterator[str]:
-    """What in a configuration is code, or needs code that is not Keras' own."""
+    """Messages about parts of a configuration that are code, or need code that is not part of Keras."""
     if isinstance(config, list):
         for item in config:
             yield from _code_in(item)
@@ -102,12 +102,12 @@ def _code_in(config: Any) -> Iterator[str]:
             )
         elif isinstance(registered := config.get("registered_name"), str) and ">" in registered:
             yield (
-                f"{registered!r} is code of its author's own, which is not in the file; export the model to ONNX or a "
+                f"{registered!r} is custom code, which is not in the file; export the model to ONNX or a "
                 "SavedModel (model.export) where it was made"
             )
         elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(("keras.", "builtins"))):
             yield (
-                f"{kind!r} of {module!r} is code of its author's own, which is not in the file; export the model to "
+                f"{kind!r} of {module!r} is custom code, which is not in the file; export the model to "
                 "ONNX or a SavedModel (model.export) where it was made"
             )
         for value in config.values():

@@ -1,4 +1,4 @@
-"""A Keras network from a file: loaded without running code of its author's, and what it does to pixels first."""
+"""Loads a Keras network from a file without running code from it, and finds the scaling of its pixels."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from training.importing import keras_archive
 from training.importing.preprocessing import Preprocessing
 
 _SCALING_OPERATIONS = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
-_LARGEST_SCALE = 1 / 16  # as in training.importing.input_scaling: more leaves 0..255 far from a few units
+_LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
 
 
 def load_network(path: Path) -> keras.Model:
     """Loads a ``.keras`` or ``.h5`` file.
 
     Raises:
-        ImportRefusedError: it is damaged, or holds code.
+        ImportRefusedError: it is damaged, or contains code.
     """
     is_archive = path.suffix.lower() == ".keras"
     (keras_archive.check_keras if is_archive else keras_archive.check_h5)(path)
@@ -29,7 +29,7 @@ def load_network(path: Path) -> keras.Model:
 
 
 def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
-    """Every layer, those of nested models in their place."""
+    """Every layer; a nested model is replaced by its layers."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from layers_of(layer)
@@ -38,10 +38,10 @@ def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
 
 
 def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None]:
-    """What scales pixels before the first layer that learned something: in words, and as a rule where it is one.
+    """(names of the layers that scale pixels before the first layer with weights, their rule where it is one).
 
-    What leaves pixels from 0 to 255 far from a few units is none: such a network expects pixels that are divided by
-    255, and multiplies them again for what follows.
+    ("", None) where there are none, or where they do not bring 0..255 down to a few units: such a network expects
+    pixels that are divided by 255, and multiplies them again for the layers that follow.
     """
     found, whole = [], 1.0
     for layer in layers:
@@ -49,10 +49,10 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
         if isinstance(layer, keras.layers.Rescaling):
             whole *= float(np.abs(np.asarray(layer.scale)).max())
         elif isinstance(layer, keras.layers.Normalization):
-            # Built from data, it keeps them as weights; the constants are there once it is built.
+            # Mean and variance are known only after the layer is built.
             whole /= float(np.sqrt(np.asarray(layer.variance)).min()) if layer.built else 255
         elif name in _SCALING_OPERATIONS:
-            whole = min(whole, _LARGEST_SCALE)  # by what, cannot be told
+            whole = min(whole, _LARGEST_SCALE)  # the factor is not known
         else:
             if layer.weights:
                 break
@@ -69,7 +69,7 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
 
 
 def first_line(error: Exception) -> str:
-    """Of what Keras says; where it begins with where that was, the one that names the error."""
+    """The first line of an error message of Keras; if that is only a place in the code, the line with the error."""
     lines = (str(error).strip() or type(error).__name__).splitlines()
     named = (line.strip() for line in lines if "Error" in line)
     return (lines[0] if not lines[0].endswith("in user code:") else next(named, lines[-1].strip()))[:300]

@@ -1,4 +1,4 @@
-"""``.keras`` and ``.h5`` files as sources: any architecture that can be converted, not only Sequential."""
+"""Reads ``.keras`` and ``.h5`` files: any architecture that can be converted, not only Sequential."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
     """Reads a Keras model as a source.
 
     Raises:
-        ImportRefusedError: it is damaged, holds code, cannot be converted, or is no image classifier.
+        ImportRefusedError: it is damaged, contains code, cannot be converted, or is no image classifier.
     """
     network = load_network(path)
     layers = list(layers_of(network))
@@ -85,12 +85,12 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
     """(H, W, C) of the pictures that the network takes.
 
     Raises:
-        ImportRefusedError: it takes something else, or leaves open what nobody says.
+        ImportRefusedError: it does not take pictures, or its size is open and not stated.
     """
     inputs = getattr(network, "inputs", None)
     if not inputs:
         raise ImportRefusedError(
-            f"{path}: the network is a class of its author's own, which does not say what it takes; export it to a "
+            f"{path}: the network is a custom class, which does not describe its input; export it to a "
             "SavedModel (model.export) where it was made, and import that"
         )
     if len(inputs) != 1:
@@ -111,10 +111,10 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
 
 
 def _chosen_output(network: keras.Model, flags: Stated, path: Path) -> int:
-    """Which of its outputs classifies, by the name that Keras gives it.
+    """The index of the output that classifies; ``--output`` chooses it by the name that Keras gives it.
 
     Raises:
-        ImportRefusedError: there are several and none is named, or none has the name.
+        ImportRefusedError: there are several and none is chosen, or none has the name.
     """
     outputs, wanted = network.outputs, flags.output.value if flags.output else None
     names = list(getattr(network, "output_names", None) or [output.name for output in outputs])

@@ -1,4 +1,4 @@
-"""Labels as people keep them: a text file, a JSON list, ``id2label``, ``class_indices``, WordNet ids with names."""
+"""Reads labels in the usual formats: text file, JSON list, ``id2label``, ``class_indices``, WordNet ids with names."""
 
 import json
 import re
@@ -19,11 +19,11 @@ _MOST_CHARACTERS = 256
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What the columns of a classifier mean.
+    """The labels of a classifier's columns.
 
     Attributes:
         names: in column order, [K].
-        ids: of the classes in their publisher's system (WordNet's, say), [K]; empty where there are none.
+        ids: of the classes in their publisher's system, such as WordNet, [K]; empty where there are none.
     """
 
     names: tuple[str, ...]
@@ -34,7 +34,7 @@ class Labels:
         """Reads a file.
 
         Args:
-            path: of a text file with a label a line, or of JSON: a list, ``{"0": "cat"}``, ``{"cat": 0}``, or
+            path: of a text file with one label per line, or of JSON: a list, ``{"0": "cat"}``, ``{"cat": 0}``, or
                 ``{"0": ["n02123045", "tabby"]}``.
 
         Raises:
@@ -47,17 +47,17 @@ class Labels:
         except OSError as error:
             raise ImportRefusedError(f"{path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError:
-            raise ImportRefusedError(f"{path} is not UTF-8 text: one label a line, or JSON, is looked for") from None
+            raise ImportRefusedError(f"{path} is not UTF-8 text: one label per line, or JSON, is needed") from None
         if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
             try:
                 return cls.from_json(json.loads(text), str(path))
             except (ValueError, RecursionError) as error:
-                raise ImportRefusedError(f"{path} is not JSON that holds together ({error})") from None
+                raise ImportRefusedError(f"{path} is not valid JSON ({error})") from None
         return cls._from_lines([line.strip() for line in text.splitlines() if line.strip()], str(path))
 
     @classmethod
     def from_json(cls, document: Any, origin: str) -> Self:
-        """From a JSON list or object.
+        """Makes labels from a JSON list or object.
 
         Args:
             document: as parsed.
@@ -81,7 +81,7 @@ class Labels:
                 raise ImportRefusedError(f"{origin}: the indices are not 0 to {len(places) - 1} without a gap")
             entries = [places[index] for index in range(len(places))]
             if all(isinstance(entry, str) for entry in entries) and len(set(entries)) < len(entries):
-                # ImageNet has two cranes: where the file itself numbers its classes, the numbers tell them apart.
+                # Names may repeat (ImageNet has two classes "crane"); then the numbers in the file become the ids.
                 return cls._checked(entries, [str(index) for index in range(len(entries))], origin)
             return cls._from_entries(entries, origin)
         raise ImportRefusedError(f'{origin}: neither a list of labels, nor {{"0": "cat", ...}}, nor {{"cat": 0, ...}}')
@@ -97,12 +97,12 @@ class Labels:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What answers call the classes, all different: `crane (n02012849)` where a name stands twice."""
+        """The names of the classes in answers, all different: `crane (n02012849)` where two have the same name."""
         return name_classes(self.names, self.ids or None)
 
     @property
     def are_placeholders(self) -> bool:
-        """Whether they are what exporters write where nobody named the classes (``LABEL_0``), not labels."""
+        """Whether they are placeholders that exporters write for classes without names (``LABEL_0``)."""
         return all(_PLACEHOLDER.fullmatch(name) for name in self.names)
 
     @classmethod

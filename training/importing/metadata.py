@@ -1,4 +1,4 @@
-"""What an imported file says about itself: only what was stated or measured. The rest is absent."""
+"""Makes the metadata of an imported file. It holds only facts that were stated or measured."""
 
 from contract import GOLDEN_TOLERANCE, DataSource, GoldenImage, ModelMetadata
 from training import provenance, scores
@@ -22,19 +22,19 @@ def describe(
     score: Measurement | None,
     raw: Measurement | None,
 ) -> ModelMetadata:
-    """Writes the metadata.
+    """Makes the metadata.
 
     Args:
         name: of the served model.
-        version: of it.
-        said: what the network expects, and who said so.
-        source: what it was made from.
-        proof: that it answers as its source.
-        data: name of what it learned from, licence, citation.
-        command: that imported it.
+        version: of the served model.
+        said: what the network expects, and where each fact comes from.
+        source: the foreign classifier.
+        proof: the comparison with the source's answers.
+        data: (name of the training data, licence, citation).
+        command: the command of the import.
         golden: pictures with the source's answers.
-        temperature: inside the graph.
-        score: on labelled examples, as served; None where there were none.
+        temperature: of the served graph.
+        score: the measurement on labelled examples, as served; None without them.
         raw: the same with temperature 1.
     """
     height, width = said.size

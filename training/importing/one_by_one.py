@@ -1,7 +1,7 @@
-"""A graph that was exported for one picture at a time, and cannot be opened for any batch, takes them one by one.
+"""Wraps a graph with a fixed batch of one picture in a loop, where the batch size cannot be made variable.
 
-Exporters write a batch of 1 into the middle of a graph (the class token of a vision transformer, the windows of a
-Swin), where no rule finds it. ONNX's own Scan runs such a graph for each picture of a batch, whatever is in it.
+Some exporters write the batch size 1 into the middle of a graph (the class token of a vision transformer, the windows
+of a Swin), where no rule finds it. ONNX's Scan operation runs such a graph once for each picture of a batch.
 """
 
 import numpy as np
@@ -10,12 +10,12 @@ from onnx import helper, numpy_helper
 
 from training.importing.onnx_graph import NetworkInput
 
-_LEAST_OPSET = 9  # from which on Scan has no axis for the batch of its own
+_LEAST_OPSET = 9  # before it, Scan has an additional batch axis
 _BODY = "one/"
 
 
 def can_scan(model: onnx.ModelProto, taken: NetworkInput) -> bool:
-    """Whether a graph takes exactly one picture, in an opset that can repeat it."""
+    """Whether a graph takes exactly one picture, and its opset has the needed Scan."""
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     return taken.batch == 1 and opset >= _LEAST_OPSET
 

@@ -1,4 +1,4 @@
-"""A foreign ONNX file as data: read without executing anything, its one input and its one output made out.
+"""Reads a foreign ONNX file without running it, and finds its input and its output.
 
 ::
 
@@ -21,7 +21,7 @@ from training.importing.terms import Layout
 
 MOST_FILE_BYTES: Final = (2 << 30) - (64 << 20)  # a protobuf message ends at 2 GiB
 _LEAST_IR_VERSION: Final = 8  # from 4 on, weights need not be listed among the inputs
-_MOST_IR_VERSION: Final = 10  # newer ones add types that no classifier here uses; onnx writes 14, ONNX Runtime reads 13
+_MOST_IR_VERSION: Final = 10  # newer ones add types that classifiers do not use; onnx writes 14, ONNX Runtime reads 13
 _LEAST_OPSET: Final = 7  # from 7 on, Add and Mul broadcast
 _TYPES: Final[dict[int, np.dtype[Any]]] = {
     TensorProto.FLOAT: np.dtype(np.float32),
@@ -43,7 +43,7 @@ class NetworkInput:
         height: in pixels; None where the graph leaves it open.
         width: in pixels; None where the graph leaves it open.
         channels: 1 or 3.
-        batch: a fixed batch size; None where any will do.
+        batch: a fixed batch size; None where any is possible.
     """
 
     name: str
@@ -56,7 +56,7 @@ class NetworkInput:
 
 
 def read_onnx(path: Path) -> onnx.ModelProto:
-    """Reads a file and the data that it keeps outside itself.
+    """Reads a file and its external data.
 
     Raises:
         ImportRefusedError: it cannot be read, is no ONNX file, is too large or too old, or names data outside its
@@ -76,7 +76,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     if opset < _LEAST_OPSET:
         raise ImportRefusedError(
-            f"{path} is of opset {opset}; from {_LEAST_OPSET} on can be taken: "
+            f"{path} is of opset {opset}; at least {_LEAST_OPSET} is needed: "
             "convert it with onnx.version_converter.convert_version(model, 13)"
         )
     model.ir_version = min(max(model.ir_version, _LEAST_IR_VERSION), _MOST_IR_VERSION)
@@ -88,10 +88,10 @@ def read_onnx(path: Path) -> onnx.ModelProto:
 
 
 def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
-    """Finds out what the graph takes.
+    """Finds the input of the graph.
 
     Raises:
-        ImportRefusedError: it does not take one batch of pictures.
+        ImportRefusedError: the graph does not take one batch of pictures.
     """
     inputs = model.graph.input
     if len(inputs) != 1:
@@ -122,7 +122,7 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
 
 
 def _declared(dims: Sequence[int | None]) -> tuple[Layout, int] | None:
-    """What a shape of four axes tells: 1 or 3 channels in one place."""
+    """(layout, channels) from a shape of four axes, where exactly one possible axis has 1 or 3 channels."""
     first, last = dims[1], dims[3]
     if (first in _CHANNELS) == (last in _CHANNELS):
         return None
@@ -138,7 +138,7 @@ def find_output(model: onnx.ModelProto, wanted: str | None, origin: str) -> str:
         origin: for messages.
 
     Raises:
-        ImportRefusedError: there are several, or not the one that is wanted.
+        ImportRefusedError: there are several and none is chosen, or none has the name.
     """
     outputs = {value.name: shown(value) for value in model.graph.output}
     listed = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
@@ -163,7 +163,7 @@ def with_open_batch(model: onnx.ModelProto, taken: NetworkInput, size: tuple[int
     """
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
-    del opened.graph.value_info[:]  # shapes in between were written for the old batch; they are inferred anew
+    del opened.graph.value_info[:]  # intermediate shapes were written for the old batch; they are inferred again
     height, width = size
     sides = [taken.channels, height, width] if taken.layout == "NCHW" else [height, width, taken.channels]
     dims = opened.graph.input[0].type.tensor_type.shape.dim
@@ -179,7 +179,7 @@ def with_open_batch(model: onnx.ModelProto, taken: NetworkInput, size: tuple[int
 
 
 def _open_reshapes(graph: onnx.GraphProto, batch: int) -> None:
-    """Lets each Reshape that was written for a fixed batch take any: [1, 512] becomes [-1, 512]."""
+    """Changes each Reshape with a fixed batch size so that it takes any: [1, 512] becomes [-1, 512]."""
     constants = {node.output[0]: node for node in graph.node if node.op_type == "Constant"}
     weights = {tensor.name: tensor for tensor in graph.initializer}
     for index, node in enumerate(node for node in graph.node if node.op_type == "Reshape" and len(node.input) > 1):
@@ -193,7 +193,7 @@ def _open_reshapes(graph: onnx.GraphProto, batch: int) -> None:
         if shape.size < 2 or shape[0] != batch:
             continue
         opened = shape.copy()
-        opened[0] = 0 if -1 in shape else -1  # 0 copies the axis, -1 takes what is left
+        opened[0] = 0 if -1 in shape else -1  # 0 copies the axis, -1 is computed from the other axes
         node.input[1] = f"{name}/open-{index}"
         graph.initializer.append(onnx.numpy_helper.from_array(opened, node.input[1]))
         if name in weights and not any(name in other.input for other in graph.node):
@@ -225,7 +225,7 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
 
 
 def _external_bytes(tensor: TensorProto, place: Path) -> int:
-    """Of one tensor: what it says, or else the whole file."""
+    """The external bytes of one tensor: its stated length, or else the size of the whole file."""
     said = next((entry.value for entry in tensor.external_data if entry.key == "length"), "")
     if said.isdecimal():
         return int(said)
@@ -233,7 +233,7 @@ def _external_bytes(tensor: TensorProto, place: Path) -> int:
 
 
 def shown(value: onnx.ValueInfoProto) -> str:
-    """Type and shape of a tensor, for people."""
+    """Type and shape of a tensor, as text."""
     kind = value.type.tensor_type
     sides = [dim.dim_param or (str(dim.dim_value) if dim.dim_value else "?") for dim in kind.shape.dim]
     return f"{TensorProto.DataType.Name(kind.elem_type).lower()} [{', '.join(sides)}]"

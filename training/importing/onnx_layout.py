@@ -1,7 +1,7 @@
-"""Which axis of an ONNX graph's input holds the channels, where the declared shape does not tell.
+"""Finds the axis of an ONNX graph's input that holds the channels, where the declared shape does not show it.
 
-Exporters of Hugging Face leave all four axes open. ONNX's own convolution is defined on [N, C, H, W], so the first one
-that the input reaches tells: its weights are [M, C / group, ...].
+Exporters of Hugging Face leave all four axes open. ONNX's convolution is defined on [N, C, H, W], so the first one
+that the input reaches shows the axis and the number of channels: its weights are [M, C / group, ...].
 """
 
 import onnx
@@ -34,7 +34,7 @@ def find_channels(model: onnx.ModelProto, name: str) -> tuple[Layout, int] | Non
         name: of its input.
 
     Returns:
-        The layout and the number of channels; None where it cannot be told.
+        The layout and the number of channels; None where they cannot be found.
     """
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     shapes |= {
@@ -43,7 +43,7 @@ def find_channels(model: onnx.ModelProto, name: str) -> tuple[Layout, int] | Non
         if node.op_type == "Constant" and node.attribute[0].HasField("t")
     }
     shapes |= _kept_shapes(model, shapes)
-    axes = [0, 1, 2, 3]  # of the input, where they stand in the tensor that is looked at
+    axes = [0, 1, 2, 3]  # the input's axes, in the order of the current tensor
     for _ in range(_MOST_STEPS):
         takers = [node for node in model.graph.node if name in node.input and node.op_type != "Shape"]
         if len(takers) != 1:
@@ -70,7 +70,7 @@ def _told(axes: list[int], channels: int) -> tuple[Layout, int] | None:
 
 
 def _kept_shapes(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
-    """Weights in fewer bits, which a graph makes float again before it uses them."""
+    """The shapes of weights that are stored in fewer bits, and converted to float before use."""
     return {
         node.output[0]: shapes[node.input[0]]
         for node in model.graph.node

@@ -1,4 +1,4 @@
-"""ONNX files as sources. Needs no TensorFlow: ONNX Runtime on the original file gives the answers to compare with."""
+"""Reads ONNX files. Needs no TensorFlow: ONNX Runtime on the original file gives the answers to compare with."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,8 +37,8 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
 
     Args:
         path: of the file.
-        flags: what the command line says.
-        sidecars: what files beside it say, the one that wins first.
+        flags: the facts from the command line.
+        sidecars: the facts from files beside it, in order of priority.
 
     Raises:
         ImportRefusedError: it cannot be read or run, or is no image classifier.
@@ -66,10 +66,10 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
 
 
 def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, int]:
-    """The (height, width) that pictures get.
+    """The (height, width) of the input.
 
     Raises:
-        ImportRefusedError: the graph leaves it open and nobody says it, or the two differ.
+        ImportRefusedError: the graph leaves it open and it is not stated, or the two differ.
     """
     said = stated.size
     if taken.height is None or taken.width is None:
@@ -88,7 +88,7 @@ def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, i
 
 
 def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
-    """The operation that makes the values of an output; what only reshapes them is passed over."""
+    """The operation that computes an output's values; operations that only reshape or convert them are skipped."""
     makers = {name: node for node in model.graph.node for name in node.output}
     name = output
     while (node := makers.get(name)) is not None:
@@ -130,7 +130,7 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
 
 
 def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.generic]]:
-    """All at once, or in the file's own batch size, the last one filled up with the last picture."""
+    """One batch of all values, or batches of the file's own size; the last picture is repeated to fill the last one."""
     if batch is None:
         return [values]
     missing = -len(values) % batch
@@ -139,10 +139,10 @@ def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.
 
 
 def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) -> NDArray[np.generic]:
-    """[N], [N, K] or [N, K, 1, 1] as [N, K]; [K], of one picture whose axis was squeezed out, as [1, K].
+    """Reshapes [N], [N, K] or [N, K, 1, 1] to [N, K], and [K] of a single picture without a batch axis to [1, K].
 
     Raises:
-        ImportRefusedError: it has other axes, or is not numbers with a fraction: not one value a class.
+        ImportRefusedError: the values have other axes or are not floats, so they are not one value per class.
     """
     if values.dtype.kind != "f":
         raise ImportRefusedError(

@@ -1,4 +1,4 @@
-"""What a network expects of its pixel values, as one affine rule that becomes two nodes of the graph.
+"""The preprocessing of pixel values that a network expects: one affine rule, which becomes two nodes of the graph.
 
 The presets, on pixels from 0 to 255:
 
@@ -41,13 +41,13 @@ CHOICES = """\
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """``value = (pixel - mean) / std``, one mean and one std a channel.
+    """``value = (pixel - mean) / std``, one mean and one std per channel.
 
     Attributes:
         mean: of pixels from 0 to 255, in the order of the network's channels; one value stands for all channels.
-        std: likewise; never 0.
+        std: of pixels from 0 to 255, as ``mean``; never 0.
         order: of the channels that the network takes.
-        name: as it was asked for, for the model card.
+        name: the text of the option, for the model card.
     """
 
     mean: tuple[float, ...]
@@ -57,10 +57,10 @@ class Preprocessing:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads what ``--preprocessing`` takes.
+        """Reads the value of ``--preprocessing``.
 
         Raises:
-            ImportRefusedError: it is none of the choices; lists them.
+            ImportRefusedError: it is none of the choices, which the error lists.
         """
         presets = {
             "unit": cls((0.0,), (255.0,), name="unit"),
@@ -93,7 +93,7 @@ class Preprocessing:
         name: str = "",
         white: float = 255.0,
     ) -> Self:
-        """From mean and std of values that were divided by ``white`` first, as torchvision and transformers have them.
+        """Makes a rule from mean and std of pixels divided by ``white``, as torchvision and transformers state them.
 
         Raises:
             ImportRefusedError: a std is 0 or less.
@@ -129,10 +129,10 @@ class Preprocessing:
             raise ImportRefusedError(f"--preprocessing {self.name}: BGR needs 3 channels; the network takes {channels}")
 
     def check_type(self, dtype: np.dtype[Any]) -> None:
-        """Checks that a network of whole numbers gets whole numbers.
+        """Checks that a network with uint8 input gets unscaled pixels.
 
         Raises:
-            ImportRefusedError: uint8 would cut what this rule makes.
+            ImportRefusedError: the results of this rule do not fit into uint8.
         """
         if dtype == np.uint8 and (set(self.mean) != {0.0} or set(self.std) != {1.0}):
             raise ImportRefusedError(
@@ -141,14 +141,14 @@ class Preprocessing:
             )
 
     def apply(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What a notebook would compute: uint8 [N, H, W, C] to float32 [N, H, W, C]."""
+        """Applies the rule with numpy: uint8 [N, H, W, C] to float32 [N, H, W, C]."""
         values = images[..., ::-1] if self.order == "BGR" else images
         scaled = (values.astype(np.float64) - np.array(self.mean)) / np.array(self.std)
         single: NDArray[np.float32] = scaled.astype(np.float32)
         return single
 
     def describe(self) -> str:
-        """In words, for the model card."""
+        """A description for the model card."""
         if self.is_identity:
             return "pixels from 0 to 255 as they are"
         numbers = f"(pixel - {_listed(self.mean)}) / {_listed(self.std)}"

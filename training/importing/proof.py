@@ -1,4 +1,4 @@
-"""Proof that the imported file answers as its source does: the same pictures, in batches of 1, 7 and 64."""
+"""Proves that the imported file and its source give the same answers, for pictures in batches of 1, 7 and 64."""
 
 from dataclasses import dataclass
 
@@ -17,21 +17,21 @@ TOLERANCE = 1e-4
 TOLERANCE_FLOAT16 = 5e-3
 RANDOM_IMAGES = 64
 _BATCHES = {1: 8, 7: 21, 64: None}
-"""Batch size -> on how many pictures; all of them in batches of 64."""
+"""Batch size -> number of pictures; None for all of them."""
 
 _WEAK_SPREAD = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Proof:
-    """What was compared, and how far it was apart.
+    """The result of the comparison.
 
     Attributes:
-        images: how many pictures.
+        images: the number of pictures.
         largest_difference: of a probability.
-        tolerance: that it had to keep.
+        tolerance: the largest difference that is allowed.
         expected: the source's probabilities, float32 [N, K].
-        is_weak: the answers hardly differ from picture to picture, so that a wrong preprocessing could go unseen.
+        is_weak: whether the answers hardly differ between pictures, so that a wrong graph could give the same ones.
     """
 
     images: int
@@ -41,15 +41,15 @@ class Proof:
     is_weak: bool
 
     def describe(self, framework: str) -> str:
-        """One line for people."""
+        """The result in one line."""
         return (
-            f"answers as {framework} to {self.largest_difference:.1e} on {self.images} pictures "
+            f"same answers as {framework} within {self.largest_difference:.1e} on {self.images} pictures "
             f"(allowed: {self.tolerance:.0e})"
         )
 
 
 def random_images(shape: tuple[int, int, int], count: int = RANDOM_IMAGES) -> NDArray[np.uint8]:
-    """Pictures of everything between noise and a plain surface, uint8 [N, H, W, C]: always the same ones."""
+    """Fixed random pictures between noise and a plain surface, uint8 [N, H, W, C]."""
     height, width, channels = shape
     rng = np.random.default_rng(0)
     images = np.empty((count, height, width, channels), np.uint8)
@@ -72,14 +72,14 @@ def prove(
     """Compares the file with its source. Both are without temperature.
 
     Args:
-        source: whose answers are right.
+        source: the foreign classifier, which gives the expected answers.
         served: the imported file.
         preprocessing: of pixel values.
         ending: how values become probabilities.
         images: uint8 [N, H, W, C], at the input's size.
 
     Raises:
-        ImportRefusedError: they part; says at which picture and class.
+        ImportRefusedError: they differ too much; the message names the picture and the class.
     """
     expected = ending.probabilities(source.answer(preprocessing.apply(images))).astype(np.float32)
     tolerance = TOLERANCE_FLOAT16 if _computes_in_half(source) else TOLERANCE
@@ -108,7 +108,7 @@ def prove(
 
 
 def _computes_in_half(source: Source) -> bool:
-    """Whether its input or its weights are float16, or its graph casts to it (Keras' mixed_float16)."""
+    """Whether the network computes in float16: as its input, its weights, or by a cast (Keras' mixed_float16)."""
     graph = source.graph.graph
     if source.taken.dtype == np.float16 or any(tensor.data_type == TensorProto.FLOAT16 for tensor in graph.initializer):
         return True

@@ -1,4 +1,4 @@
-"""How a picture of any size becomes the network's input, so that it is exactly what the source framework does.
+"""Rules that resize a picture to the network's input, exactly as the source framework does.
 
 =====================  ====================================================  =====================================
 source                 rule                                                  said by
@@ -33,17 +33,17 @@ _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
 @dataclass(frozen=True, slots=True)
 class Resizing:
-    """One rule; the words are torchvision's.
+    """One rule, in torchvision's terms.
 
     Attributes:
-        fit: how other proportions are treated.
-        edge: of ``shortest-edge`` and ``stretch``: what the shorter side is scaled to, in pixels, before the centre is
+        fit: how pictures of other proportions are resized.
+        edge: for ``shortest-edge`` and ``stretch``: length of the shorter side, in pixels, before the centre is
             cropped.
         interpolation: the filter.
         antialias: whether the filter widens when the picture shrinks, as Pillow's does.
         crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers.
-        full_jpeg_decode: decode large JPEGs in full. The reduced way is faster and differs a little.
-        exif: turn the picture as its EXIF orientation says.
+        full_jpeg_decode: decode large JPEGs in full size. Decoding at a reduced size is faster and differs a little.
+        exif: rotate the picture as its EXIF orientation says.
         icc: convert an embedded colour profile to sRGB.
     """
 
@@ -58,10 +58,10 @@ class Resizing:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads what ``--resize`` takes.
+        """Reads the value of ``--resize``.
 
         Raises:
-            ImportRefusedError: it is none of the choices; lists them.
+            ImportRefusedError: it is none of the choices, which the error lists.
         """
         if edge := _EDGE.fullmatch(text):
             return cls("stretch" if edge[1] == "stretch" else "shortest-edge", int(edge[2]))
@@ -70,11 +70,11 @@ class Resizing:
         raise ImportRefusedError(f"--resize {text}: it is none of", CHOICES)
 
     def crop_fraction(self, height: int, width: int) -> float:
-        """The share of the shorter side that the crop keeps: what the contract has instead of ``edge``."""
+        """The share of the shorter side that the crop keeps; the contract has this instead of ``edge``."""
         return 1.0 if self.edge is None else min(height, width) / self.edge
 
     def target(self, size: tuple[int, int], color_mode: ColorMode) -> Target:
-        """What pictures become for an input of ``size`` (height, width)."""
+        """The same rule as a :class:`Target`, for an input of ``size`` (height, width)."""
         height, width = size
         return Target(
             height,
@@ -92,10 +92,10 @@ class Resizing:
         )
 
     def check_input(self, height: int, width: int) -> None:
-        """Checks that the filter has this form, and that the crop of ``shortest-edge`` fits into what it is cut out of.
+        """Checks that the filter exists without antialiasing, and that the crop fits into the resized picture.
 
         Raises:
-            ImportRefusedError: it does not.
+            ImportRefusedError: one of the two is not so.
         """
         if not self.antialias and self.interpolation in ("lanczos", "box"):
             raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
@@ -105,7 +105,7 @@ class Resizing:
             )
 
     def describe(self) -> str:
-        """In words, for the model card."""
+        """A description for the model card."""
         ways = {
             "stretch": "stretched to the input",
             "cover": "scaled until it fills the input, and its centre is cropped",
@@ -126,6 +126,6 @@ def parse_size(text: str) -> tuple[int, int]:
     """
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise ImportRefusedError(f"--size {text}: HEIGHTxWIDTH in pixels is looked for, such as 48x192, or one number")
+        raise ImportRefusedError(f"--size {text}: HEIGHTxWIDTH in pixels is needed, such as 48x192, or one number")
     height = int(match[1])
     return height, int(match[2] or height)

@@ -1,9 +1,9 @@
-"""SavedModel folders, looked at before TensorFlow may load them: what would reach out of the graph is refused.
+"""Checks SavedModel folders before TensorFlow loads them: operations with an effect outside the graph are refused.
 
-A network is a function of its input, so an operation with a side effect has no place in it: writing and printing go to
-any file, reading comes from any. TensorFlow itself registers which operations are stateful; only those that hold
-variables, tables and random numbers are let through, and those that save and restore the variables where nothing that
-loading or answering runs can reach them.
+A network is a function of its input, so it needs no operations with side effects, which could write or read any file.
+TensorFlow itself registers which operations are stateful. Of these, only operations on variables, tables and random
+numbers are allowed. Operations that save and restore variables are allowed only where neither loading nor answering
+runs them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,7 +36,7 @@ def check_saved_model(path: Path) -> None:
     """Checks a folder.
 
     Raises:
-        ImportRefusedError: it is damaged, has links that lead out of it, or operations with an effect outside.
+        ImportRefusedError: it is damaged, or has links that lead out of it or operations with an effect outside.
     """
     folder = path.resolve()
     for file in path.rglob("*"):
@@ -60,7 +60,7 @@ def check_operations(nodes: Iterable[node_def_pb2.NodeDef], path: Path, *, allow
     Args:
         nodes: of a graph or a function.
         path: for the message.
-        allowed: stateful operations that are let through beside those of variables and random numbers.
+        allowed: stateful operations that are allowed in addition to those on variables, tables and random numbers.
 
     Raises:
         ImportRefusedError: one has an effect outside the graph.
@@ -78,7 +78,7 @@ def check_operations(nodes: Iterable[node_def_pb2.NodeDef], path: Path, *, allow
 
 
 def reached(graph: graph_pb2.GraphDef, names: Iterable[str]) -> Iterator[node_def_pb2.NodeDef]:
-    """The nodes that others need, themselves included, and those of all functions that they call."""
+    """The named nodes, all nodes that they need, and the nodes of all functions that these call."""
     nodes = {node.name: node for node in graph.node}
     functions = {item.signature.name: item for item in graph.library.function}
     waiting, seen, called = list(names), set[str](), set[str]()
@@ -105,7 +105,7 @@ def _called(
 
 
 def _run_by_itself(graph: meta_graph_pb2.MetaGraphDef) -> Iterator[node_def_pb2.NodeDef]:
-    """What loading or answering may run: the functions of the objects, the signatures, and the initializers."""
+    """The nodes that loading or answering may run: in functions of objects, in signatures and in initializers."""
     functions = {item.signature.name: item for item in graph.graph_def.library.function}
     called = set[str]()
     for name in graph.object_graph_def.concrete_functions:

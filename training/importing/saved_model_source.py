@@ -1,4 +1,4 @@
-"""SavedModel folders as sources: Keras 2 and 3 (``model.export``), TensorFlow itself."""
+"""Reads SavedModel folders: of Keras 2 and 3 (``model.export``), and of TensorFlow itself."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     """Reads a SavedModel as a source.
 
     Raises:
-        ImportRefusedError: it is damaged, reaches for files or Python code, cannot be converted, or is no image
+        ImportRefusedError: it is damaged, would use files or Python code, cannot be converted, or is no image
             classifier.
     """
     check_saved_model(path)

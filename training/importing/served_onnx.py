@@ -1,9 +1,9 @@
-"""The foreign graph inside the contract's: uint8 pixels in, probabilities out, everything between them in one file.
+"""Wraps a foreign graph in the contract's graph: uint8 pixels in, probabilities out, all in one file.
 
 ::
 
     image uint8 [N, H, W, C] -> float32 -> BGR -> * a + b -> [N, C, H, W] -> foreign graph -> head -> probabilities
-                                └────── only what the network needs of it ──────┘
+                                └────── only the steps the network needs ───────┘
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from training.importing.onnx_graph import NetworkInput
 from training.importing.preprocessing import Preprocessing
 
 _FOREIGN = "network/"
-_LEAST_PROBABILITY = 1e-30  # below it the logarithm of a probability is of no use
+_LEAST_PROBABILITY = 1e-30  # its logarithm is still finite in float32
 
 
 @dataclass(slots=True)
 class _Chain:
-    """Appends nodes to a graph, each taking the last one's output."""
+    """Appends nodes to a graph; each takes the output of the one before."""
 
     graph: onnx.GraphProto
     last: str
@@ -61,7 +61,7 @@ def serve(
         size: (height, width) in pixels.
         preprocessing: of pixel values.
         ending: how its values become probabilities.
-        temperature: that the logits are divided by; 1 leaves them as they are.
+        temperature: the divisor of the logits; 1 leaves them as they are.
 
     Returns:
         A graph of the contract; without metadata.

@@ -1,4 +1,4 @@
-"""A classifier as it was found: its graph, what its own framework answers, and what its file says about itself."""
+"""A foreign classifier: its graph, its own framework's answers, and the facts that its files state."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ Answer = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One foreign classifier, read and not yet understood.
+    """One foreign classifier that was read; its facts may be incomplete.
 
     Attributes:
         origin: its path, for messages.
         kind: of file, for the model card.
-        framework: that gives the answers of ``answer``, with its version.
-        layers: how many layers or nodes it has.
+        framework: the framework that computes ``answer``, with its version.
+        layers: the number of its layers or nodes.
         graph: in ONNX, with the source's own input and output.
-        taken: what the graph takes.
+        taken: the input of the graph.
         output: the name of the output that classifies.
         last: the last operation before that output.
         answer: the source framework's own answers: preprocessed float32 [N, H, W, C] to values [N, columns].
-        stated: what the file and those beside it say.
-        scales_inside: what in the network itself scales its pixels; empty where nothing does or nothing can be told.
-        inside: what that does to pixels, where it is one rule.
+        stated: the facts from the command line, the file and the files beside it.
+        scales_inside: names of the network's own scaling layers; empty where none are found.
+        inside: the rule of these layers, where it can be written as one.
     """
 
     origin: Path

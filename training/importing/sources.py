@@ -1,4 +1,4 @@
-"""Which reader takes which path: a file by its ending, a folder by what lies in it."""
+"""Chooses the reader of a source: for a file by its extension, for a folder by its files."""
 
 from pathlib import Path
 
@@ -33,16 +33,16 @@ def open_source(path: Path, flags: Stated) -> Source:
 
     Args:
         path: of a file or a folder.
-        flags: what the command line says.
+        flags: the facts from the command line.
 
     Raises:
-        ImportRefusedError: it is of no kind that can be read, or damaged.
+        ImportRefusedError: it is of a kind that cannot be read, or damaged.
     """
     if not path.exists():
         raise ImportRefusedError(f"{path} does not exist; these can be imported:", CHOICES)
     if path.is_dir():
         return _open_folder(path, flags)
-    if not path.is_file():  # a named pipe would be waited for
+    if not path.is_file():  # reading a named pipe could wait forever
         raise ImportRefusedError(f"{path} is not a regular file; these can be imported:", CHOICES)
     kind = path.suffix.lower()
     if kind == ".onnx":

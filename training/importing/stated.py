@@ -1,10 +1,10 @@
-"""What somebody said about a model: the flags of the command, the file's own metadata, the files beside it.
+"""The facts that are stated about a model: by the command's flags, the file's own metadata, and the files beside it.
 
 ::
 
     flags  >  metadata in the file  >  sidecar files  >  nothing: an error that lists the choices
 
-Each fact keeps where it came from, so that the model card can say so.
+Each fact keeps its origin for the model card.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +22,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Fact(Generic[T]):
-    """One thing that was said.
+    """One stated fact.
 
     Attributes:
-        value: what.
-        origin: where: a flag, a metadata key, a file and its key.
-        is_assumed: whether it is stated nowhere. It is then what is most common, and the command says so.
+        value: of the fact.
+        origin: where it is stated: a flag, a metadata key, or a file and its key.
+        is_assumed: whether it is stated nowhere. It is then the most common value, and the command says so.
     """
 
     value: T
@@ -36,7 +36,7 @@ class Fact(Generic[T]):
 
 
 class Unclear(Fact[Any]):
-    """What a file says and what cannot be taken: an import that needs it is refused, unless a flag says it."""
+    """A stated fact that cannot be used: an import that needs it is refused, unless a flag states it."""
 
     __slots__ = ("error",)
     error: ImportRefusedError
@@ -48,16 +48,16 @@ class Unclear(Fact[Any]):
 
     @property
     def value(self) -> Any:
-        """There is none.
+        """Raises the error.
 
         Raises:
-            ImportRefusedError: always; says why.
+            ImportRefusedError: always; the message says why.
         """
         raise self.error
 
 
 def unless_refused(read: Callable[[], T], origin: str) -> Fact[T]:
-    """What a reader finds in a file, or :class:`Unclear`."""
+    """The fact that a reader finds in a file, or :class:`Unclear` where it refuses."""
     try:
         return Fact(read(), origin)
     except ImportRefusedError as error:
@@ -66,7 +66,7 @@ def unless_refused(read: Callable[[], T], origin: str) -> Fact[T]:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """All that one place says. What it does not say is None.
+    """All facts that one place states; those that it does not state are None.
 
     Attributes:
         labels: of the classes.
@@ -91,7 +91,7 @@ class Stated:
         """Takes each fact from the first place that states it.
 
         Args:
-            places: the one that wins first.
+            places: in order of priority.
         """
         chosen = {}
         for field in fields(cls):

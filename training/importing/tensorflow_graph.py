@@ -1,12 +1,12 @@
-"""A TensorFlow function becomes an ONNX graph, with what the converter itself stumbles over put right first.
+"""Converts a TensorFlow function to an ONNX graph, after changing the parts that the converter cannot handle.
 
 ::
 
     function -> weights frozen in -> nested functions inlined -> captured constants, Erfc, scalars -> tf2onnx -> ONNX
 
-Keras compiles grouped convolutions (ConvNeXt) with XLA, in functions of their own that TensorFlow does not inline;
-constants of a Normalization layer (EfficientNet) are captured tensors, which tf2onnx takes for inputs; ONNX has no
-Erfc, which the exact GELU is made of; and what takes transposes out again stumbles over the scalars of MobileNetV3.
+Keras compiles grouped convolutions (ConvNeXt) with XLA, in separate functions that TensorFlow does not inline. The
+constants of a Normalization layer (EfficientNet) are captured tensors, which tf2onnx treats as inputs. ONNX has no
+Erfc, which the exact GELU uses. The optimizer of tf2onnx that removes transposes fails on scalars (MobileNetV3).
 """
 
 import logging
@@ -21,7 +21,7 @@ from contract import OPSET
 from training.errors import ImportRefusedError
 
 tf.get_logger().setLevel("ERROR")  # TensorFlow names its own calls deprecated on every import
-# An optimisation that is left out is no error; whether the graph answers as its source is proved afterwards.
+# A failed optimisation is no error: later the graph's answers are compared with its source.
 logging.getLogger("tf2onnx.optimizer").setLevel(logging.CRITICAL)
 
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
@@ -38,7 +38,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
         origin: for messages.
 
     Raises:
-        ImportRefusedError: the converter cannot take it; says at what.
+        ImportRefusedError: the converter cannot convert it; the message says why.
     """
     captured = {
         inside.op.name: outside.numpy()
@@ -47,7 +47,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     }
     try:
         frozen = convert_variables_to_constants_v2(function)
-    except ValueError as error:  # it assigns to a variable while it answers: the seed of a random layer
+    except ValueError as error:  # the function assigns to a variable, such as the seed of a random layer
         raise ImportRefusedError(
             f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
             f"(RandomFlip): import the .keras file, or export it without them ({str(error).splitlines()[0][:200]})"
@@ -87,7 +87,7 @@ def _hold(graph: tf.compat.v1.GraphDef, captured: dict[str, Any]) -> None:
 
 
 def _inlined(graph: tf.compat.v1.GraphDef, taken: str, given: list[str]) -> tf.compat.v1.GraphDef:
-    """Lets TensorFlow inline what it is told to keep apart, under new names: the old ones are registered already."""
+    """Lets TensorFlow inline all functions, also those marked not to be; they get new names, as the old are taken."""
     names = {function.signature.name for function in graph.library.function}
     for function in graph.library.function:
         function.signature.name += _INLINED
@@ -133,7 +133,7 @@ def _widen_scalars(graph: tf.compat.v1.GraphDef) -> None:
 
 
 def _adds_to_tensors(graph: tf.compat.v1.GraphDef, name: str) -> bool:
-    """Whether a constant is only added to what other operations than constants make."""
+    """Whether a constant is only added to tensors that are not constants."""
     constants = {node.name for node in graph.node if node.op == "Const"}
     adders = [node for node in graph.node if name in node.input]
     return all(any(given not in constants for given in node.input) for node in adders)

@@ -1,15 +1,15 @@
-"""The words that say how a network ends and how its values are laid out; imports nothing, so that --help is instant."""
+"""The terms for a network's head and the layout of its values; imports almost nothing, so that --help is fast."""
 
 from typing import Literal
 
 Head = Literal["softmax", "logits", "sigmoid", "multi-label"]
-"""How a network is served: see :data:`training.importing.head.CHOICES`."""
+"""The head that a network is served with: see :data:`training.importing.head.CHOICES`."""
 
 ValuesAre = Literal["probabilities", "logits"]
 """What a graph computes."""
 
 LastOperation = Literal["softmax", "log-softmax", "sigmoid", "bounded", "linear", "other"]
-"""What makes the values of a graph's output."""
+"""The operation that computes the values of a graph's output."""
 
 Layout = Literal["NCHW", "NHWC"]
 """The axes of a graph's input."""

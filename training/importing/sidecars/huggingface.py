@@ -1,7 +1,7 @@
 """A Hugging Face folder: ``config.json`` with ``id2label``, and ``preprocessor_config.json``.
 
 Source: transformers, image_processing_vit.py, image_processing_convnext.py, image_processing_clip.py and
-image_transforms.py. What a class does by itself stands in :mod:`training.importing.sidecars.processors`.
+image_transforms.py. The defaults of each processor class are in :mod:`training.importing.sidecars.processors`.
 """
 
 from dataclasses import replace
@@ -23,17 +23,17 @@ _RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear"
 _CONVNEXT_CROPS_BELOW = 384
 _PROCESSOR = "preprocessor_config.json"
 _DONE = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_flip_channel_order")
-"""What is read; `do_reduce_labels` is of segmentation maps."""
+"""The steps that are read. `do_reduce_labels` is only for segmentation maps."""
 
 
 def read(folder: Path) -> Stated | None:
-    """Reads what the folder says.
+    """Reads the facts that the folder states.
 
     Returns:
-        None where it is no folder of a transformers model.
+        The facts; None where it is not the folder of a transformers model.
 
     Raises:
-        ImportRefusedError: a file is damaged, the model is no image classifier, or a rule has no equal here.
+        ImportRefusedError: a file is damaged, or the model is no image classifier.
     """
     config = read_json(folder, "config.json")
     if config is None or not ("model_type" in config or "architectures" in config):
@@ -76,7 +76,7 @@ def _labels(config: dict[str, Any], origin: str) -> Fact[Labels] | None:
 
 
 class _Reader:
-    """One ``preprocessor_config.json``, read as the class that it names does."""
+    """Reads one ``preprocessor_config.json`` in the same way as the processor class that it names."""
 
     def __init__(self, values: dict[str, Any], model_type: str, origin: str) -> None:
         kind = str(values.get("image_processor_type") or values.get("feature_extractor_type") or "")
@@ -94,7 +94,7 @@ class _Reader:
         self.values, self.known, self.origin = values, known, origin
 
     def preprocessing(self) -> Preprocessing:
-        """Of pixel values: rescale, then normalise."""
+        """The rule for pixel values: rescale, then normalise."""
         factor = self._number("rescale_factor", 1 / 255) if self._does("do_rescale") else 1.0
         if not factor > 0:
             raise ImportRefusedError(f"{self.origin}: rescale_factor {factor} is not above 0")
@@ -115,7 +115,7 @@ class _Reader:
         return Preprocessing.on_unit_range(mean, std, order=order, name="as transformers does", white=1 / factor)
 
     def resizing(self) -> tuple[Resizing, tuple[int, int]]:
-        """The rule, and the (height, width) that it leads to."""
+        """The rule, and the (height, width) of the result."""
         number = self.values.get("resample", self.known.resample)
         if number not in _RESAMPLE:
             raise ImportRefusedError(

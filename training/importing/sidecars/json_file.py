@@ -1,4 +1,4 @@
-"""Small JSON files beside a model, read from its own folder and nowhere else."""
+"""Reads small JSON files beside a model, only from the model's own folder."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any] | None:
     """Reads a JSON object.
 
     Args:
-        folder: that the file must lie in.
+        folder: that must hold the file.
         name: of the file.
 
     Returns:

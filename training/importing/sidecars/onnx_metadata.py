@@ -1,4 +1,4 @@
-"""What ONNX files say in ``metadata_props``: Ultralytics, OpenVINO's model API, and the standard ``Image.*`` entries.
+"""Reads ``metadata_props`` of ONNX files: Ultralytics, OpenVINO's model API, and the standard ``Image.*`` entries.
 
 Sources: ultralytics/engine/exporter.py; openvinotoolkit/model_api, onnx_adapter.md; onnx, docs/MetadataProps.md.
 """
@@ -24,10 +24,10 @@ _HEAD: Head = "softmax"
 
 
 def read(model: onnx.ModelProto) -> Stated:
-    """Reads what a file says about itself.
+    """Reads the facts in a file's metadata.
 
     Raises:
-        ImportRefusedError: it says that it is no classifier, or says what cannot be.
+        ImportRefusedError: the metadata says that it is no classifier, or has an invalid value.
     """
     props = {entry.key: entry.value for entry in model.metadata_props}
     if "names" in props and "task" in props:
@@ -46,7 +46,7 @@ def _ultralytics(props: Mapping[str, str]) -> Stated:
     names = _literal(props, "names")
     size = _literal(props, "imgsz") if "imgsz" in props else None
     if not isinstance(names, Mapping):
-        raise ImportRefusedError("metadata names: a mapping from index to label is looked for")
+        raise ImportRefusedError("metadata names: a mapping from index to label is needed")
     is_pair = isinstance(size, list) and len(size) == 2 and all(isinstance(side, int) for side in size)
     return Stated(
         labels=unless_refused(
@@ -63,7 +63,7 @@ def _ultralytics(props: Mapping[str, str]) -> Stated:
 
 
 def _ultralytics_resizing(size: list[int] | None) -> Resizing:
-    """A square is cut out; sides that differ are what ``T.Resize((height, width))`` makes: a stretch."""
+    """A centre crop for a square input; otherwise a stretch, as ``T.Resize((height, width))`` does."""
     if size is None:
         raise ImportRefusedError("metadata imgsz: Ultralytics does not say the size; say --resize")
     return Resizing("shortest-edge", size[0], exif=True) if size[0] == size[1] else Resizing("stretch", exif=True)
@@ -93,7 +93,7 @@ def _openvino_pixels(props: Mapping[str, str]) -> Preprocessing:
     mean = _numbers(props.get("mean_values", "0"), "mean_values")
     std = _numbers(props.get("scale_values", "1"), "scale_values")
     is_reversed = props.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
-    order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO's own pictures are BGR
+    order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO reads pictures as BGR
     return Preprocessing.on_unit_range(mean, std, order=order, name="OpenVINO", white=1.0)
 
 

@@ -1,7 +1,7 @@
-"""What the image processors of transformers do by their class, where ``preprocessor_config.json`` does not say it.
+"""The defaults of transformers' image processor classes, for values that ``preprocessor_config.json`` leaves out.
 
 Source: transformers 5.24, models/*/image_processing_pil_*.py of every class that AutoImageProcessor pairs with an image
-classifier. A class that is not in the table may do anything, and is refused.
+classifier. A class that is not in the table is refused, since its behaviour is not known.
 """
 
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ Special = Literal["", "crop-pct", "crop-pct-below-384", "256-of-224", "twice", "
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """One class, with its own values for what a file leaves out.
+    """One processor class with its default values.
 
     Attributes:
-        is_square: whether a bare number as ``size`` is both sides, or else the shortest edge (transformers#24070).
-        size: in pixels, likewise.
-        crop: side of the centre that is cut out; None where the class crops nothing.
+        is_square: whether a single number as ``size`` means both sides, not the shortest edge (transformers#24070).
+        size: default of ``size``, in pixels: both sides or the shortest edge.
+        crop: side of the centre crop, in pixels; None where the class does not crop.
         resample: Pillow's number of the filter.
-        statistics: mean and std; None where the class normalises nothing.
-        special: what it does beside resize, crop, rescale and normalise.
+        statistics: mean and std; None where the class does not normalise.
+        special: its step besides resize, crop, rescale and normalise.
     """
 
     is_square: bool = True
@@ -61,7 +61,7 @@ PROCESSORS: Final[Mapping[str, Processor]] = MappingProxyType(
         "Siglip": Processor(),
     }
 )
-"""By the name of the class, without `ImageProcessor`, `FeatureExtractor`, `Fast` and `Pil`."""
+"""The classes by name, without `ImageProcessor`, `FeatureExtractor`, `Fast` and `Pil`."""
 
 _MODEL_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -96,7 +96,7 @@ _ENDINGS: Final = ("Fast", "Pil", "ImageProcessor", "FeatureExtractor")
 
 
 def find_processor(kind: str, model_type: str) -> Processor | None:
-    """The class that a file names, or else the one that belongs to the kind of model; None where it is not known."""
+    """The class that a file names, or else the usual one for the model type; None where it is not known."""
     for ending in _ENDINGS:
         kind = kind.removesuffix(ending)
     return PROCESSORS.get(kind or _MODEL_TYPES.get(model_type, ""))

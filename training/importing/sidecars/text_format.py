@@ -1,6 +1,6 @@
-"""Protobuf's text format, read without the schema: ``config.pbtxt`` has dozens of fields, of which a few are of use.
+"""Reads protobuf's text format without the schema: only a few of the dozens of fields of ``config.pbtxt`` are needed.
 
-Protobuf's own parser passes over fields that it does not know only in some of the forms in which people write them.
+Protobuf's own parser cannot skip unknown fields in all forms in which they may be written.
 
 Source: https://protobuf.dev/reference/protobuf/textformat-spec/
 """
@@ -30,10 +30,10 @@ def parse(text: str) -> Message:
         text: of the file.
 
     Returns:
-        The values of each field, in their order: text for strings, numbers and names alike, or messages.
+        The values of each field, in their order: messages, or texts for strings, numbers and names.
 
     Raises:
-        TextFormatError: it is not in this format.
+        TextFormatError: the text is not in this format.
     """
     return _Reader(text).message("", _MOST_LEVELS)
 

@@ -22,17 +22,17 @@ _HEAD: Head = "logits"
 
 
 def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
-    """Reads what the folder says.
+    """Reads the facts that the folder states.
 
     Args:
         folder: with ``config.json``.
-        size: that the graph takes, where it is fixed: of two sets of values (training, test) the one of this size.
+        size: of the input, where it is given: if the values for testing have this size, they are taken.
 
     Returns:
-        None where it is no folder of a timm model.
+        The facts; None where it is not the folder of a timm model.
 
     Raises:
-        ImportRefusedError: a file is damaged, or a rule has no equal here.
+        ImportRefusedError: a file is damaged.
     """
     config = read_json(folder, "config.json")
     if config is None or "architecture" not in config:

@@ -1,7 +1,7 @@
-"""A model's folder in a repository of Triton: ``config.pbtxt``, and ``<version>/model.onnx`` or ``model.savedmodel``.
+"""Reads a model folder of Triton: ``config.pbtxt``, and ``<version>/model.onnx`` or ``model.savedmodel``.
 
-It says where the model file lies, which output classifies, and the labels where they are in a file. It says nothing of
-preprocessing, which in Triton is the client's or another model's work.
+It states the place of the model file, the output that classifies, and the labels if they are in a file. It does not
+state the preprocessing, which in Triton is done by the client or by another model.
 
 Source: https://github.com/triton-inference-server/server/blob/main/docs/user_guide/model_configuration.md and
 model_repository.md.
@@ -34,11 +34,11 @@ _OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class TritonModel:
-    """What a folder says.
+    """The facts that a folder states.
 
     Attributes:
         file: the model file, or the folder of a SavedModel, of the newest version.
-        stated: of labels and output.
+        stated: the labels and the output.
     """
 
     file: Path
@@ -49,13 +49,13 @@ def read(folder: Path) -> TritonModel | None:
     """Reads a model's folder, or a repository that holds one model.
 
     Args:
-        folder: that the user names.
+        folder: of the model or the repository.
 
     Returns:
-        None where no ``config.pbtxt`` lies there.
+        The facts; None where there is no ``config.pbtxt``.
 
     Raises:
-        ImportRefusedError: it holds several models, is damaged, or of a kind that cannot be imported.
+        ImportRefusedError: it holds several models, is damaged, or is of a kind that cannot be imported.
     """
     if not (folder / CONFIG).is_file():
         models = sorted(path.parent for path in folder.glob(f"*/{CONFIG}"))
@@ -82,7 +82,7 @@ def _parse(path: Path) -> Message:
 
 
 def _text(message: Message, name: str) -> str:
-    """A field that is text; the last value counts, as in protobuf. Empty where there is none."""
+    """The text of a field: its last value, as in protobuf; empty where it has none."""
     value = message.get(name, [""])[-1]
     return value if isinstance(value, str) else ""
 
