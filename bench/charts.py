@@ -21,14 +21,14 @@ _ROWS = (Row("png", 1, 1), Row("png", 16, 1), Row("png", 64, 1))
 
 
 def draw_charts(results: Results, stem: Path) -> list[Path]:
-    """Draws what there is to compare.
+    """Draws the charts of a run with peers.
 
     Args:
         results: of a run.
         stem: path and start of the file names.
 
     Returns:
-        The files, none where there are no peers.
+        The files; none where there are no peers.
     """
     rows = [row for row in _ROWS if row in results.rows()]
     if not rows or len(_best_settings(results, rows[0])) < 2:
@@ -76,7 +76,7 @@ def _latency(results: Results, rows: list[Row], stem: Path) -> Path:
 
 
 def _best_settings(results: Results, row: Row) -> list[tuple[str, str]]:
-    """The fastest setting of every server in a row, as its users have it."""
+    """The fastest setting of every server in a row, among those without Convoy's decoders."""
     best: dict[str, tuple[str, str]] = {}
     for key in results.settings(row):
         if key[0] == EMPTY or is_helped(key):
@@ -95,12 +95,12 @@ def _values(results: Results, row: Row, key: tuple[str, str]) -> list[float]:
 
 
 def _short(value: float) -> str:
-    """Two digits, and never an exponent."""
+    """Two significant digits, or a whole number from 10 on, without an exponent."""
     return f"{value:.2g}" if value < 10 else f"{value:,.0f}"
 
 
 def _panels(results: Results, rows: list[Row]) -> tuple[Figure, list[Axes]]:
-    """Room for a panel a row, with a line for each server."""
+    """A figure with one panel per row, and with space for a line per server."""
     count = max(len(_best_settings(results, row)) for row in rows)
     figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 0.9 + 0.42 * count), squeeze=False)
     return figure, list(panels[0])

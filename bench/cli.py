@@ -40,7 +40,7 @@ further measurements, each described in the first lines of its module:
 
 FURTHER: Final = {
     "bench.real_work": "large networks on photographs, beside mosec",
-    "bench.growth": "the service with ever more load, connections, models and cores",
+    "bench.growth": "the service with growing load, connections, models and cores",
     "bench.engines": "the same app on uvicorn and on Ray Serve",
     "bench.gpu": "what a GPU does for the service",
     "bench.score": "`convoy score` beside processes that only read, decode and run",
@@ -48,14 +48,14 @@ FURTHER: Final = {
     "bench.imported": "from foreign files to their first answers",
     "bench.model_table": "accuracy, calibration, size and speed of each version",
     "bench.photographs": "cifar10 on pictures that are not CIFAR-10's own",
-    "bench.trust": "what decisions are worth: label sets, abstaining, familiarity",
+    "bench.trust": "the quality of decisions: label sets, abstaining, familiarity",
     "bench.trust.scores": "scores of familiarity on one model",
-    "bench.explaining": "whether explanations deserve belief, and what they cost",
+    "bench.explaining": "the quality and the cost of explanations",
     "bench.differential": "pictures as the service reads them, beside Pillow",
     "bench.reliability": "load, faults and restarts, every request counted",
     "bench.reliability.slowest_pictures": "what the slowest picture files cost",
 }
-"""Measurements with a command line of their own, by module. The first lines of each say what it takes."""
+"""Measurements with their own command line, by module. The first lines of each module describe its arguments."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -65,11 +65,11 @@ def main(arguments: Sequence[str]) -> int:
         arguments: without the program's name.
 
     Returns:
-        The exit status: 0, or 2 where something is wrong that the message explains.
+        The exit status: 0, or 2 after an error, which a message explains.
     """
     options = _parser().parse_args(arguments)
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped and what is measured is kept
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers stop and results are kept
     try:
         if options.command == "report":
             write_report(Results.read(options.results), options.results)
@@ -121,7 +121,7 @@ def _ours(options: argparse.Namespace) -> list[Server]:
 
 
 def _peers(names: tuple[str, ...], results: Results) -> list[Server]:
-    """The peers that can be installed here; the results say which cannot, and why."""
+    """The peers that can be installed here; the others are recorded in the results, with the reason."""
     known = {peer.name.lower(): peer for peer in PEERS}
     if unknown := [name for name in names if name.lower() not in known]:
         raise LoadError(f"no peer is called {unknown[0]!r}; there are {', '.join(peer.name for peer in PEERS)}")

@@ -3,10 +3,10 @@
 ::
 
     test image ─> map of its class ─> the most important tenth of its pixels ──┐
-                                      the same shape elsewhere                 ├─> removed: how far does the class fall?
+                                      the same shape elsewhere                 ├─> removed: fall of the probability
                                       single pixels at random                  ┘
 
-Removed pixels get the colour of the picture's ground, or are filled from around (:mod:`bench.road`).
+Removed pixels get one background colour, or are filled from their neighbours (:mod:`bench.road`).
 """
 
 from pathlib import Path
@@ -27,15 +27,15 @@ FILLINGS: Final = "ground", "ROAD"
 _SHARE: Final = 10  # a tenth is removed
 
 Falls = dict[tuple[str, str, str], float]
-"""How far the probability falls, by method, way and filling."""
+"""The fall of the probability, by method, way and filling."""
 
 
 class Explained(Network):
-    """A network of which every map that there is can be made.
+    """A network with every explanation map that can be made for it.
 
     Attributes:
-        served_method: by which the service explains it.
-        methods: of the maps that there are.
+        served_method: the method that the service uses for it.
+        methods: all methods that are possible for it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,12 +47,12 @@ class Explained(Network):
         self._on_black = self.metadata.polarity == "light-on-dark"
 
     def map_of(self, image: Pixels, column: int, before: float, method: str) -> NDArray[np.float32]:
-        """What spoke for a class.
+        """The map of a class: how much each pixel speaks for it.
 
         Args:
             image: uint8 [H, W, C].
             column: of the class.
-            before: its probability.
+            before: the probability of the class for the whole image.
             method: one of :attr:`methods`.
 
         Returns:
@@ -67,11 +67,11 @@ class Explained(Network):
         return hidden.to_map(before, self.run(hidden.images(0, occlusion.PATCHES))[:, column])
 
     def falls(self, image: Pixels, seed: int) -> Falls:
-        """Tries one picture.
+        """Measures all falls for one picture.
 
         Args:
             image: uint8 [H, W, C].
-            seed: of what is random.
+            seed: of the random numbers.
         """
         random = np.random.default_rng(seed)
         before = self.run(image[np.newaxis])[0]
@@ -99,7 +99,7 @@ class Explained(Network):
 
 
 def report(network: Explained, falls: list[Falls]) -> str:
-    """A line for each method and filling, for people."""
+    """The mean falls in words, one line for each method and filling."""
     said, lines = network.metadata, []
     for method in network.methods:
         is_served = " (served)" if method == network.served_method else ""

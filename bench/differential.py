@@ -1,4 +1,4 @@
-"""Every picture at hand, read as the service reads it beside Pillow's full decoding: what differs, and why.
+"""Compares the service's reading of pictures with Pillow's full decoding, and explains the differences.
 
 ::
 
@@ -8,8 +8,8 @@
 Run as ``python -m bench.differential [FOLDER ...]``; exit status 1 where a difference is not explained. Four encoders
 take part where they are installed: `pip install opencv-python-headless imageio pillow-heif tifffile imagecodecs`.
 
-A difference is explained by a rule: the picture is read again without the rule, and then agrees. Where an encoder was
-given the pixels, they decide who is right.
+A rule of the service explains a difference if the picture, read again without the rule, agrees with Pillow. Where the
+encoded pixels are known, both readings are also compared with them.
 """
 
 import argparse
@@ -45,8 +45,8 @@ class Picture(NamedTuple):
 
     Attributes:
         name: encoder and kind, or path.
-        data: the file.
-        pixels: uint8 [H, W, 3] or [H, W, 4] that were encoded, or None.
+        data: the content of the file.
+        pixels: the encoded pixels, uint8 [H, W, 3] or [H, W, 4]; None where they are not known.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Picture(NamedTuple):
 
 
 class Comparison:
-    """Compares the two ways by what a network makes of them.
+    """Compares the two readings by a network's answers.
 
     Args:
         network: uint8 [N, H, W, C] to probabilities.
@@ -67,7 +67,7 @@ class Comparison:
         self._full = replace(self._target, is_reduced=False)
 
     def verdict(self, picture: Picture) -> tuple[str, float]:
-        """What became of a picture: (the explanation, the largest difference of a probability)."""
+        """The result for a picture: (the explanation, the largest difference of a probability)."""
         theirs = self._by_pillow(picture.data)
         try:
             ours = read(picture.data, self._target)
@@ -106,7 +106,7 @@ class Comparison:
         return self._fitted(Image.fromarray(picture.pixels))
 
     def _by_pillow(self, data: bytes) -> NDArray[np.uint8] | None:
-        """As Pillow's documentation reads a picture; None where it cannot."""
+        """The pixels as Pillow's documentation reads a picture; None where Pillow cannot."""
         try:
             with Image.open(io.BytesIO(data)) as opened:
                 opened.load()
@@ -130,7 +130,7 @@ class Comparison:
 
 
 def pictures_below(folders: list[Path]) -> Iterator[Picture]:
-    """Every picture below some folders, each content once, those of more pixels than are served left out."""
+    """Every picture below some folders, each content once."""
     seen = set()
     for folder in folders:
         for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and path.is_file()):
@@ -142,7 +142,7 @@ def pictures_below(folders: list[Path]) -> Iterator[Picture]:
 
 
 def main() -> int:
-    """Compares everything, and prints a table and what is not explained."""
+    """Compares all pictures, and prints a table and the differences that are not explained."""
     parser = argparse.ArgumentParser(prog="python -m bench.differential", description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER")
     parser.add_argument("--every", action="store_true", help="name each picture that differs")

@@ -1,4 +1,4 @@
-"""An ASGI app that does nothing: under the same server and the same load, it shows what these two can do."""
+"""An ASGI app that does nothing: it shows the limit of the HTTP server and of the load generator."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -15,7 +15,7 @@ _HEADERS = [(b"content-type", b"application/json"), (b"content-length", b"%d" % 
 async def app(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:
-    """Reads a body and answers what it always answers."""
+    """Reads a body and sends a constant answer."""
     if scope["type"] != "http":
         raise NotImplementedError(scope["type"])
     while (await receive()).get("more_body"):

@@ -1,4 +1,4 @@
-"""Pictures of every kind that the installed encoders write, each with the pixels that it was given."""
+"""Pictures of every kind that the installed encoders can write, each with the pixels that were encoded."""
 
 import io
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _ORIENTATION = 0x0112
 
 
 def encoded_pictures() -> Iterator[Entry]:
-    """Each kind of file in each size, of a photograph of its own."""
+    """Each kind of file in each size, each with a different photograph."""
     makers = [_by_pillow]
     makers += [_by_opencv] if find_spec("cv2") else []
     makers += [_by_tifffile] if find_spec("tifffile") and find_spec("imagecodecs") else []

@@ -1,9 +1,9 @@
-"""What an engine costs: the same app on uvicorn in one process and in two, and on Ray Serve by either of its proxies.
+"""Compares engines: the same app on uvicorn with one and two processes, and on Ray Serve with each of its proxies.
 
 ::
 
     make ray-env
-    python -m bench.engines --rounds 3 --out build/engines.jsonl    adds to what is there, and prints the medians
+    python -m bench.engines --rounds 3 --out build/engines.jsonl    adds rows to the file, and prints all medians
 
 Each engine gets all cores, which it shares with the load (wrk). Rounds alternate. ``cpu_us`` is the processor time of
 all processes of the engine for one request, which other work on the machine changes less than the rate.

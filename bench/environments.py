@@ -12,17 +12,17 @@ _TIMEOUT_S = 900
 
 
 class InstallFailedError(RuntimeError):
-    """A peer could not be installed; the message is the installer's last word."""
+    """A peer could not be installed; the message holds the installer's last line."""
 
 
 def environment_of(peer: Peer) -> Path:
-    """Installs a peer where it is not yet.
+    """Installs a peer, unless it is installed already.
 
     Args:
         peer: to install.
 
     Returns:
-        Its interpreter.
+        The interpreter of its environment.
 
     Raises:
         InstallFailedError: it cannot be installed here.

@@ -1,4 +1,4 @@
-"""Whether explanations deserve belief, and what they cost those who predict: ``python -m bench.explaining``.
+"""The quality of explanations, and their cost for predictions at the same time: ``python -m bench.explaining``.
 
 ::
 
@@ -21,12 +21,12 @@ from bench.folders import MODELS, SAMPLES
 from bench.load import Load, drive
 from bench.server_process import ServerProcess
 
-_ROUNDS, _ROUND_S = 15, 1.0  # short ones, side by side: other work of the machine comes and goes
+_ROUNDS, _ROUND_S = 15, 1.0  # short alternating rounds, since other work on the machine changes
 _PICTURE = SAMPLES / "cifar10_cat_0.png"
 
 
 def main() -> None:
-    """Measures both."""
+    """Runs the chosen part, or both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=("deletion", "serving"))
     parser.add_argument("--images", type=int, default=1000)
@@ -57,7 +57,7 @@ def _serving(server: ServerProcess, clients: int, explained: str) -> None:
     _drive(server, clients)
     for _ in range(_ROUNDS):
         for explains in (False, True):
-            before_s = server.cpu_s()  # and not the load's own: the last explanation ends after it
+            before_s = server.cpu_s()  # not the CPU time of Load, since the last explanation ends after the load
             load, found_s = _explaining(server, clients, explained) if explains else (_drive(server, clients), [])
             shares[explains].append(load.requests / (server.cpu_s() - before_s))
             rates[explains].append(load.requests_per_s)
@@ -81,7 +81,7 @@ def _drive(server: ServerProcess, clients: int) -> Load:
 
 
 def _explaining(server: ServerProcess, clients: int, explained: str) -> tuple[Load, list[float]]:
-    """Drives predictions while one client asks for one explanation after the other; the seconds that each took."""
+    """Drives predictions while one client asks for explanations one by one: (load, seconds of each explanation)."""
     picture, waits_s, stop = _PICTURE.read_bytes(), [], threading.Event()
 
     def explain() -> None:

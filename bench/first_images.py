@@ -10,7 +10,7 @@ _COLUMNS = 40
 
 
 def first_test_images(model: str) -> NDArray[np.uint8]:
-    """uint8 [1000, H, W, C], as the model takes them."""
+    """The images of a model's test set, uint8 [1000, H, W, C], in the model's input shape."""
     name, side, mode = {
         "cifar10": ("cifar10_test_1000.webp", 32, "RGB"),
         "mnist": ("mnist_test_1000.png", 28, "L"),

@@ -1,4 +1,4 @@
-"""Where things lie: what is measured, what is made for it, and where reports go."""
+"""The folders of models, samples, temporary files and reports."""
 
 from pathlib import Path
 from typing import Final

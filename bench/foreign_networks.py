@@ -1,4 +1,4 @@
-"""Small foreign ONNX files, made as other people's exporters make them. Tests and benchmarks import them."""
+"""Makes small ONNX files as other exporters write them, for tests and benchmarks of ``convoy import``."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,23 +29,23 @@ def write_network(
     tail: Sequence[onnx.NodeProto] = (),
     answers: tuple[int, Sequence[int | str]] | None = None,
 ) -> Path:
-    """A convolution, global pooling and one dense layer with random weights, so that every pixel value matters.
+    """Writes a convolution, global pooling and a dense layer with random weights; all pixels influence the answer.
 
     Args:
         path: of the file.
         layout: of the input, ``NCHW`` or ``NHWC``.
         dtype: of the input.
-        batch: size of it, or the name of an open one.
+        batch: the batch size, or the name of an open one.
         sides: height and width.
         head: the last layer: ``logits``, ``softmax`` or ``sigmoid``.
-        classes: how many.
+        classes: the number of classes.
         opset: version of ONNX's operators.
         metadata: of the file.
-        front: nodes before the network, from ``x`` on.
-        constants: further ones, for these nodes.
-        outputs: further ones, of 8 features.
-        tail: nodes that take ``logits``.
-        answers: type and shape of what the last of these makes.
+        front: nodes before the network; the first takes ``x``.
+        constants: constants for these nodes.
+        outputs: names of tensors of 8 features that become outputs too.
+        tail: nodes after ``logits``.
+        answers: type and shape of the last of these nodes' output.
 
     Returns:
         The path.
@@ -103,6 +103,6 @@ def write_network(
 
 
 def write_labels(path: Path, classes: int = CLASSES) -> Path:
-    """One label a line."""
+    """Writes a file with one label per line."""
     path.write_text("\n".join(f"kind {index}" for index in range(classes)), encoding="utf-8")
     return path

@@ -7,11 +7,11 @@ _NUMBER = re.compile(r"[\d,.]*%? *$")
 
 
 def grid(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; columns of numbers stand to the right.
+    """A Markdown table; columns of numbers are aligned to the right.
 
     Args:
         names: of the columns.
-        rows: as many cells each.
+        rows: of as many cells as there are columns.
     """
     columns = [[row[place] for row in rows] for place in range(len(names))]
     are_numbers = [any(cells) and all(map(_NUMBER.match, cells)) for cells in columns]

@@ -1,4 +1,4 @@
-"""From a foreign file to its first answer: every kind of source through `convoy import` and a service, with the times.
+"""Times `convoy import` for every kind of source, and a service with the model up to its first answer.
 
 ``python -m bench.imported [onnx] [keras] [FOLDER]`` (FOLDER: ``build/import-sources`` of ``make import-test``)::
 
@@ -32,15 +32,15 @@ _IMAGENET = "--preprocessing imagenet --resize shortest-edge:256 --crop 224"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One source.
+    """The result for one source.
 
     Attributes:
-        source: what it is.
-        layers: or nodes.
-        words: how it was imported.
-        difference: the largest, of a probability, from the source's.
-        import_s: of the command, in seconds.
-        first_answer_s: of that and of a service that starts and answers, in seconds.
+        source: a description of it.
+        layers: the number of its layers or nodes.
+        words: the options of the import.
+        difference: the largest difference of a probability from the source's answer.
+        import_s: duration of the command, in seconds.
+        first_answer_s: duration of the command, a service's start and its first answer, in seconds.
     """
 
     source: str
@@ -52,7 +52,7 @@ class Row:
 
 
 def measure_row(source: str, path: Path, words: str, classes: int | None, folder: Path) -> Row:
-    """Imports one source, starts a service, and asks it once."""
+    """Imports one source, starts a service, and sends one request."""
     command = [sys.executable, "-m", "convoy", "import", str(path), "--name", "own", "--out", str(folder / "models")]
     if classes is not None:
         command += ["--labels", str(write_labels(folder / "labels.txt", classes))]
@@ -129,7 +129,7 @@ def _folders(root: Path, _folder: Path) -> Iterator[tuple[str, Path, str, int | 
 
 
 def main(arguments: list[str]) -> None:
-    """Prints the table and writes the report; a row that is not measured now stays as it was."""
+    """Prints the table and writes the report; rows of sources that are not measured now stay as they were."""
     rows = {row["source"]: Row(**row) for row in json.loads(_REPORT.read_text())["rows"]} if _REPORT.exists() else {}
     kinds: dict[str, Callable[[Path], Iterator[tuple[str, Path, str, int | None]]]] = {
         "onnx": _onnx_sources,

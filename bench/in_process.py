@@ -1,6 +1,7 @@
-"""What the machine can do without a server: decode and run in one process, one thread. Prints JSON.
+"""Times decoding and running in one process and one thread, without a server. Prints JSON.
 
-Run as ``python -m bench.in_process``, pinned to the core that the servers get. Best of several, as the limit it is.
+Run as ``python -m bench.in_process``, pinned to the core that the servers get. The best of several repeats is the limit
+for any server.
 """
 
 import io
@@ -26,8 +27,8 @@ def measure() -> dict[str, float]:
     """Times decoding and running.
 
     Returns:
-        Microseconds: ``<model>_decode_us`` (the service's decoder), ``_pillow_us`` and ``_run_us`` (batch 1),
-        ``cifar10_run_<n>_us`` (an image, at batch n).
+        Microseconds per image: ``<model>_decode_us`` (the service's decoder), ``<model>_pillow_us``,
+        ``<model>_run_us`` (batch 1), and ``cifar10_run_<n>_us`` (batch n).
     """
     measured: dict[str, float] = {}
     with DecodeThreads(1) as threads:
@@ -61,7 +62,7 @@ def _pillow(files: list[bytes], target: Target) -> None:
 
 
 def _fastest_us(work: Callable[[], object], pieces: int) -> float:
-    """Microseconds a piece, fastest of several repeats: what others take from the machine only ever adds."""
+    """Microseconds per piece, of the fastest of several repeats: other work on the machine can only add time."""
     return 1e6 / max(runs_per_s(work, _REPEAT_S) for _ in range(_REPEATS)) / pieces
 
 

@@ -1,4 +1,4 @@
-"""What a few rounds say about a median, without any assumption about how they spread."""
+"""A confidence interval for a median from a few rounds, without an assumption about their distribution."""
 
 from collections.abc import Sequence
 from math import comb
@@ -10,14 +10,14 @@ CONFIDENCE: Final = 0.9
 def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
     """The interval between two of the values that holds the true median with a confidence of 90 % or more.
 
-    Each value lies below the true median with a chance of one half, whatever their distribution. So the true median is
-    outside the k-th smallest and the k-th largest value with twice the chance that fewer than k of n coins show heads.
+    Each value is below the true median with probability 1/2, for any distribution. So the true median is outside the
+    k-th smallest and the k-th largest value with twice the probability that fewer than k of n coins show heads.
 
     Args:
-        values: one a round.
+        values: one per round.
 
     Returns:
-        The narrowest such interval; None where there are too few values for any: four or fewer.
+        The narrowest such interval; None with four values or fewer, which are too few for any.
     """
     ordered, count = sorted(values), len(values)
     outside, widest = 0.0, 0

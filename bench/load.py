@@ -16,22 +16,22 @@ _MARK = "BENCH "
 
 
 class LoadError(RuntimeError):
-    """The load could not be made, or said nothing."""
+    """The load could not be made, or gave no result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What wrk saw of one run.
+    """The results of one run of wrk.
 
     Attributes:
-        requests: answered.
+        requests: the number of answers.
         duration_s: of the run.
         p50_ms: median latency of a request.
-        p99_ms: 99th percentile of it.
-        non_2xx: answers with a status that is an error.
+        p99_ms: 99th percentile of the latency.
+        non_2xx: answers with an error status.
         socket_errors: connections refused, broken or timed out.
-        core_share: of a core that wrk itself used, 0 to 1: near 1, the load is what was measured.
-        cpu_us: CPU time of all processes of the server, for one request, in microseconds.
+        core_share: share of a core that wrk itself used; near 1, wrk and not the server was the limit.
+        cpu_us: CPU time of all processes of the server per request, in microseconds.
     """
 
     requests: int
@@ -45,7 +45,7 @@ class Load:
 
     @property
     def requests_per_s(self) -> float:
-        """Answers a second, errors among them."""
+        """Answers per second, including errors."""
         return self.requests / self.duration_s
 
     @property
@@ -58,7 +58,7 @@ def require_wrk() -> str:
     """The version of wrk.
 
     Raises:
-        LoadError: it is not installed; says how to.
+        LoadError: it is not installed; the message says how to install it.
     """
     if shutil.which("wrk") is None:
         raise LoadError("wrk is not installed: apt-get install wrk")
@@ -77,21 +77,21 @@ def drive(
     threads: int = 1,
     warm_up_s: float = 0.0,
 ) -> Load:
-    """Posts bodies as fast as they are answered.
+    """Posts bodies with wrk; each connection sends its next request when the answer has come.
 
     Args:
-        server: that is asked.
+        server: that gets the requests.
         path: to post to.
         bodies: files, sent in turn.
         headers: of every request.
-        concurrency: requests at once, each on a connection of its own.
-        seconds: how long; wrk counts in whole ones.
+        concurrency: requests at once, each on its own connection.
+        seconds: duration; wrk takes whole seconds.
         cores: that wrk may use; by default all that this process may use.
-        threads: of wrk; at most one a connection.
-        warm_up_s: how long the same load comes before, and is forgotten.
+        threads: of wrk; at most one per connection.
+        warm_up_s: duration of the same load before, which is not counted.
 
     Returns:
-        What wrk counted.
+        The results of wrk.
 
     Raises:
         LoadError: wrk failed.
@@ -128,6 +128,6 @@ def drive(
 
 
 def children_cpu_s() -> float:
-    """CPU seconds of the processes that this one has waited for; a server that still runs is not among them."""
+    """CPU seconds of the child processes that have ended; a server that still runs is not included."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,4 +1,4 @@
-"""Where a measurement was made: hardware, system, versions, commit."""
+"""Describes the environment of a measurement: hardware, system, versions, commit."""
 
 import json
 import os
@@ -16,11 +16,11 @@ class Machine:
 
     Attributes:
         cpu: model name.
-        cores: that this process may use.
+        cores: number of cores that this process may use.
         memory_gib: of the machine.
-        hypervisor: whether the machine is a virtual one, whose neighbours are heard.
+        hypervisor: whether the machine is virtual, so that other virtual machines may disturb the measurement.
         system: kernel and distribution.
-        python: version of the interpreter that serves Convoy.
+        python: version of the interpreter that runs Convoy.
         load_average: of the minute before.
     """
 
@@ -59,7 +59,7 @@ def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
         packages: names of distributions.
 
     Returns:
-        Version by name, of those that are installed.
+        Versions by name, for the packages that are installed.
     """
     script = (
         "import importlib.metadata as m, json, sys\n"
@@ -73,6 +73,6 @@ def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit that is measured, with a plus where the sources differ from it; empty outside of a repository."""
+    """The measured commit, with a plus where the sources differ from it; empty outside a repository."""
     run = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
     return run.stdout.strip()

@@ -1,4 +1,4 @@
-"""Any server as a process: pinned, timed from its start on, and stopped with everything that it starts in turn."""
+"""Runs any server as a process: pinned to cores, timed from its start, and stopped with all its child processes."""
 
 import contextlib
 import ctypes
@@ -21,15 +21,15 @@ _STOP_TIMEOUT_S = 10.0
 
 
 class MeasuredProcess(RunningServer):
-    """A server that is told its port, and is ready when it answers.
+    """A server that gets its port as an argument, and is ready when it answers.
 
-    Orphans of the server become children of this process, so that none is missed and none is left.
+    Orphaned processes of the server become children of this process, so that all are measured and stopped.
 
     Args:
         command: that starts it; ``{port}`` is filled in.
         variables: of its environment; ``{port}`` is filled in.
         cores: that it may use.
-        log: what it prints.
+        log: file that gets its output.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class MeasuredProcess(RunningServer):
         return super().__enter__()
 
     def wait_until_ready(self, path: str, body: bytes, headers: Mapping[str, str]) -> float:
-        """Asks until the first good answer.
+        """Sends requests until the first good answer.
 
         Returns:
-            Seconds from the start of the process to it.
+            Seconds from the start of the process to that answer.
 
         Raises:
             ServerFailedError: the process ended, or the answer did not come in time.
@@ -74,12 +74,12 @@ class MeasuredProcess(RunningServer):
         raise ServerFailedError(f"not ready after {_START_TIMEOUT_S:.0f} s, last {last}: {self._last_lines()}")
 
     def processes(self) -> list[psutil.Process]:
-        """Its processes: whatever this process has started, or inherited from what it has started."""
+        """Its processes: all children of this process, including adopted orphans."""
         children: list[psutil.Process] = psutil.Process().children(recursive=True)
         return children
 
     def stop(self) -> None:
-        """Ends every process of the server, gently first."""
+        """Ends every process of the server: by SIGTERM first, later by SIGKILL."""
         self.process.terminate()
         deadline = time.perf_counter() + _STOP_TIMEOUT_S
         while self.processes() and time.perf_counter() < deadline:
@@ -103,7 +103,7 @@ class MeasuredProcess(RunningServer):
 
 
 def _free_port() -> int:
-    """A TCP port that nobody listens on now."""
+    """A TCP port that is free now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

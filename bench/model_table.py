@@ -1,8 +1,8 @@
-"""The table that lets people choose among versions: accuracy, calibration, cost, size and speed of each.
+"""Makes the table for choosing a version: accuracy, calibration, cost, size and speed of each.
 
-``python -m bench.model_table DATA`` (DATA: CIFAR-10 and MNIST as their publishers lay them out)::
+``python -m bench.model_table DATA`` (DATA: folder with the publishers' files of CIFAR-10 and MNIST)::
 
-    models/, float16 and int8 conversions made anew ─> accuracy and calibration on the 10,000 test images
+    models/, new float16 and int8 conversions ──────> accuracy and calibration on the 10,000 test images
                                                     ─> images/s on one core, in rounds side by side
                                                     ─> a table, bench/reports/models.json, docs/figures/models.png
 """
@@ -47,16 +47,16 @@ _MARKS = {"float32": "o", "float16": "s", "int8": "^"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One file.
+    """One row of the table: a model file.
 
     Attributes:
         name: of the model.
         version: of the model, or of the one that it was converted from.
         precision: of weights and activations.
-        accuracy: share of the test images that is right.
-        accuracy_interval: 95 % (Wilson).
-        calibration_error: expected, over 15 bins.
-        multiply_adds: of one image.
+        accuracy: share of the test images that is classified correctly.
+        accuracy_interval: 95 % interval (Wilson).
+        calibration_error: expected calibration error, over 15 bins.
+        multiply_adds: for one image.
         file_bytes: size of the file.
         images_per_s: on one core, at each batch size; the median of the rounds.
     """
@@ -107,7 +107,7 @@ def table(choices: list[Choice]) -> str:
 
 
 def draw(choices: list[Choice], path: Path) -> None:
-    """Draws accuracy against speed, one panel a data set."""
+    """Draws accuracy against speed, one panel per data set."""
     plt.rcParams.update({"font.size": 10, "font.family": "DejaVu Sans"})
     names = sorted({one.name for one in choices})
     figure, panels = plt.subplots(1, len(names), figsize=(5.2 * len(names), 3.9), layout="constrained", squeeze=False)
@@ -147,7 +147,7 @@ def draw(choices: list[Choice], path: Path) -> None:
 
 
 def _files(place: Path, scratch: Path) -> Iterator[tuple[Path, Choice]]:
-    """Each file, with what it is worth; not how fast it is."""
+    """Each file with its figures, except its speed."""
     for folder in sorted(MODELS.glob("*/*/"), key=lambda found: (found.parent.name, int(found.name))):
         path = folder / "model.onnx"
         yield path, _worth(path, folder.parent.name, folder.name, "float32", place)
@@ -178,7 +178,7 @@ def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> 
 
 
 def _speeds(networks: list[Network]) -> list[dict[int, float]]:
-    """Images a second of each at each batch size: the median of rounds in which all take turns."""
+    """Images per second of each network at each batch size: the median of alternating rounds."""
     random = np.random.default_rng(0)
     found: list[dict[int, list[float]]] = [{batch: [] for batch in _BATCHES} for _ in networks]
     for _ in range(_ROUNDS):

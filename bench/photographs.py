@@ -1,13 +1,13 @@
-"""Asks every version of ``cifar10`` about pictures of its classes that are not CIFAR-10's own.
+"""Measures every version of ``cifar10`` on pictures of its classes from other sources than CIFAR-10.
 
 ``python -m bench.photographs FOLDER``: FOLDER holds the contents of two Debian packages (version 12)::
 
     apt-get download tuxpaint-stamps-default openclipart-png
     for package in *.deb; do dpkg-deb -x "$package" FOLDER; done
 
-They have photographs that were cut out, on transparent ground, which the service makes white, and drawings. All are
-used that show one of the ten classes by itself, also on grey ground; pick-up trucks are no class, by CIFAR-10's own
-rule. Nothing was left out for its result.
+They hold photographs of cut-out objects and drawings, both on transparent background, which the service makes white.
+All that show one object of the ten classes are used, also on grey background, except pick-up trucks, which by
+CIFAR-10's rule are in no class. No picture was left out because of its result.
 """
 
 import sys
@@ -64,7 +64,7 @@ _DRAWINGS: Mapping[str, str] = {
 
 
 def main(place: Path) -> None:
-    """Prints a table in Markdown, and what each version took the pictures for that it got wrong."""
+    """Prints a table in Markdown, and the wrong answers of each version."""
     with tempfile.TemporaryDirectory() as scratch:
         photographs = _paths(place / _STAMPS, _PHOTOGRAPHS)
         drawings = _paths(place / _CLIP_ART, _DRAWINGS)

@@ -1,15 +1,15 @@
-"""How often something can be done in a second, one after the other."""
+"""Measures how often a function can be called per second."""
 
 import time
 from collections.abc import Callable
 
 
 def runs_per_s(run: Callable[[], object], seconds: float) -> float:
-    """Runs a second, after one that is not counted.
+    """Calls per second, after one call that is not counted.
 
     Args:
-        run: what is timed.
-        seconds: to go on for, at least.
+        run: the function to time.
+        seconds: minimum duration.
     """
     run()
     runs, started = 0, time.perf_counter()

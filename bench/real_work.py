@@ -1,14 +1,14 @@
-"""Large networks on photographs, beside mosec, each server on all cores: where decoding and runs take milliseconds.
+"""Compares the service with mosec for large networks on photographs, each server on all cores.
 
 ::
 
     python -m bench.real_work                    MobileNetV2 from 12 megapixels, ResNet-50 from 640x480
     python -m bench.real_work --rounds 5 --rows resnet50-16
-    python -m bench.real_work --alone            the service alone: what `make bench` runs
+    python -m bench.real_work --alone            the service alone, as `make bench` does
 
-The networks have random weights, which cost as much as trained ones; `convoy import` makes them of keras.applications,
-under ``build/bench/large``. Both servers decode with Pillow and libjpeg-turbo's own reduction, and resize alike. The
-ratios of a round are to the setting of mosec that had the best median; the answers' most probable labels are compared.
+The networks of keras.applications have random weights, which cost as much as trained ones; `convoy import` writes them
+to ``build/bench/large``. Both servers decode with Pillow and libjpeg-turbo's reduced size, and resize in the same way.
+The ratios of a round are to mosec's setting with the best median. The most probable labels of the answers are compared.
 """
 
 import argparse
@@ -58,11 +58,11 @@ _STAGES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One network, and the photographs that it is asked about.
+    """One network, and the photographs that it gets.
 
     Attributes:
         network: a name in keras.applications.
-        preprocessing: of the network, as `convoy import` calls it.
+        preprocessing: of the network, as `convoy import` names it.
         size: width and height of the photographs, in pixels.
         concurrency: requests at once.
     """
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _make(work: Work) -> None:
-    """Imports a network with random weights, unless it is there."""
+    """Imports a network with random weights, unless it exists."""
     if (_FOLDER / "models" / work.model).exists():
         return
     _FOLDER.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ def _make(work: Work) -> None:
 
 
 def _photographs(work: Work) -> tuple[Path, ...]:
-    """Some JPEGs of that size, and where they lie."""
+    """Makes a few JPEGs of the wanted size, unless they exist; returns their paths."""
     made = []
     for seed in range(3):
         path = _FOLDER / f"{work.size[0]}-{seed}.jpg"
@@ -194,7 +194,7 @@ def _indices(document: Mapping[str, Any]) -> Iterator[int]:
 
 
 def _compare(measured: dict[str, list[dict[str, float]]], labels: dict[str, list[int]]) -> dict[str, Any]:
-    """The service, by default and with a worker a core, against the peer's setting with the highest median rate."""
+    """Compares the service, with one worker and with two, with the peer's setting of the highest median rate."""
     peers = [server for server in measured if server not in {CONVOY, _WORKERS}]
     best = max(peers, key=lambda server: median(found["requests_per_s"] for found in measured[server]))
     compared: dict[str, Any] = {"best_peer": best, "same_labels": labels[CONVOY] == labels[_WORKERS] == labels[best]}

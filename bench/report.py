@@ -1,6 +1,6 @@
-"""A run as a page for people: what was to be reached, how the servers compare, and how it was measured.
+"""Writes the page of a run: the targets, the comparison of the servers, and how it was measured.
 
-It is a summary. Every measurement of every round and setting stands in the JSON beside it.
+The page is a summary. Every measurement of every round and setting is in the JSON beside it.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ def write_report(results: Results, path: Path) -> None:
 
     Args:
         results: of a run.
-        path: of the results; the page gets its name.
+        path: of the results; the page has the same name with another suffix.
     """
     charts = draw_charts(results, path.with_suffix(""))
     blocks = [_head(results, path), table(verdicts(results))]
@@ -65,7 +65,7 @@ def _has_peers(results: Results) -> bool:
 
 
 def _comparison(results: Results) -> str:
-    """Images a second of Convoy, and how many times those of each peer at its best setting that is."""
+    """Images per second of Convoy, and their ratio to those of each peer at its best setting."""
     rows = [row for row in results.rows() if results.cells_of(*ours(row))]
     lines = [(f"**{CONVOY}**, images/s", *(f"{results.figure(*ours(row), rate) or 0:,.0f}" for row in rows))]
     for name in (peer.name for peer in PEERS):

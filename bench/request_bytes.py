@@ -1,4 +1,4 @@
-"""Requests as bytes, for clients that write to sockets themselves; and pictures and arrays as their bodies."""
+"""Makes requests as bytes, for clients that write to sockets directly, and pictures and arrays as bodies."""
 
 import io
 from typing import Any
@@ -13,9 +13,9 @@ def request_bytes(path: str, body: bytes, media_type: str, *fields: str) -> byte
 
     Args:
         path: with its query.
-        body: whole.
+        body: the whole body.
         media_type: of the body.
-        fields: further ones of the head, as ``Connection: close``.
+        fields: further header lines, such as ``Connection: close``.
     """
     length = f"Content-Length: {len(body)}"
     lines = (f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {media_type}", length, *fields, "", "")
@@ -27,7 +27,7 @@ def picture_bytes(picture: Image.Image, kind: str, **options: Any) -> bytes:
 
     Args:
         picture: any.
-        kind: of the file, as Pillow calls it.
+        kind: the file's format, as Pillow names it.
         options: of Pillow's encoder.
     """
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept on disk; and the figures made of it: medians, and ratios within a round."""
+"""The measurements as they are stored on disk, and figures computed from them: medians, and ratios within a round."""
 
 import json
 from collections.abc import Callable
@@ -12,9 +12,9 @@ class Row(NamedTuple):
     """One line of the comparison.
 
     Attributes:
-        workload: by name.
+        workload: its name.
         concurrency: requests at once.
-        workers: processes; more than one run unpinned, beside the load.
+        workers: processes; two or more run on all cores, which they share with the load.
     """
 
     workload: str
@@ -24,23 +24,23 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One server under one load, once.
+    """One measurement: one server under one load in one round.
 
     Attributes:
-        round: of the run, from 1.
-        server: name.
-        setting: of it.
-        workload: by name.
+        round: number of the round, from 1.
+        server: its name.
+        setting: the server's setting.
+        workload: its name.
         concurrency: requests at once.
-        workers: processes of the server that were asked for.
-        requests_per_s: answered.
-        images_per_s: answered.
+        workers: the configured number of processes of the server.
+        requests_per_s: answered requests per second.
+        images_per_s: answered images per second.
         p50_ms: median latency.
         p99_ms: 99th percentile of the latency.
-        cpu_us: CPU time of all processes of the server, for one request, in microseconds.
+        cpu_us: CPU time of all processes of the server per request, in microseconds.
         non_2xx: answers that were errors.
         socket_errors: connections that failed.
-        load_core_share: of a core that the load generator used.
+        load_core_share: share of a core that the load generator used.
     """
 
     round: int
@@ -69,13 +69,13 @@ class Start:
     """One start of a server.
 
     Attributes:
-        round: of the run, from 1.
-        server: name.
-        setting: of it.
-        ready_s: from the start of the process to the first right answer.
+        round: number of the round, from 1.
+        server: its name.
+        setting: the server's setting.
+        ready_s: seconds from the start of the process to the first good answer.
         rss_mib: resident memory of all its processes, after the load.
-        pss_mib: the same, shared pages counted once.
-        processes: how many there are.
+        pss_mib: the same, with shared pages counted once.
+        processes: the number of its processes.
     """
 
     round: int
@@ -93,10 +93,10 @@ class Results:
 
     Attributes:
         about: command, date, commit, machine, versions, settings.
-        left_out: what could not be measured, and why.
+        left_out: servers and workloads that could not be measured, with the reason.
         cells: every measurement.
         starts: every start.
-        in_process: the figures of :mod:`bench.in_process`, one a round.
+        in_process: the figures of :mod:`bench.in_process`, one dictionary per round.
     """
 
     about: dict[str, Any] = field(default_factory=dict)
@@ -107,7 +107,7 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> "Results":
-        """Reads what :meth:`write` wrote."""
+        """Reads a file that :meth:`write` wrote."""
         document = json.loads(path.read_text())
         return cls(
             document["about"],
@@ -118,7 +118,7 @@ class Results:
         )
 
     def write(self, path: Path) -> None:
-        """Writes everything as JSON, a measurement a line."""
+        """Writes everything as JSON, one measurement per line."""
         document = asdict(self)
         lists = {name: document.pop(name) for name in ("cells", "starts", "in_process")}
         text = json.dumps(document, indent=2)[:-2]
@@ -130,7 +130,7 @@ class Results:
 
     @property
     def rounds(self) -> int:
-        """How many rounds there are."""
+        """The number of rounds."""
         return max((cell.round for cell in self.cells), default=0)
 
     def rows(self) -> list[Row]:
@@ -138,11 +138,11 @@ class Results:
         return list(dict.fromkeys(cell.row for cell in self.cells))
 
     def settings(self, row: Row) -> list[tuple[str, str]]:
-        """Server and setting of all that were asked a row."""
+        """(server, setting) of all that were measured in a row."""
         return list(dict.fromkeys((cell.server, cell.setting) for cell in self.cells if cell.row == row))
 
     def figure(self, row: Row, key: tuple[str, str], of: Callable[[Cell], float]) -> float | None:
-        """The median over the rounds of something that was measured of a server and setting."""
+        """The median over the rounds of one figure of a server and setting."""
         values = [of(cell) for cell in self.cells_of(row, key)]
         return median(values) if values else None
 
@@ -154,5 +154,5 @@ class Results:
         return [of(cell) / below[cell.round] for cell in self.cells_of(*over) if below.get(cell.round)]
 
     def cells_of(self, row: Row, key: tuple[str, str]) -> list[Cell]:
-        """The measurements of a server and setting in a row, one a round."""
+        """The measurements of a server and setting in a row, one per round."""
         return [cell for cell in self.cells if cell.row == row and (cell.server, cell.setting) == key]

@@ -1,9 +1,9 @@
-"""ROAD: takes pixels out of a picture so that a network cannot see where they were.
+"""ROAD: removes pixels from a picture so that a network cannot see where they were.
 
-Pixels that are set to one colour leave edges and specks that are noise to a network, whatever was there before. ROAD
-(Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", ICML 2022, arXiv 2202.00449)
-fills them by noisy linear imputation: each becomes the weighted mean of its eight neighbours, of which those that were
-removed too are unknowns of the same linear equations, and a little noise.
+Pixels that are set to one colour leave edges and specks, which influence a network by themselves. ROAD (Rong et al., "A
+Consistent and Efficient Evaluation Strategy for Attribution Methods", ICML 2022, arXiv 2202.00449) fills them by noisy
+linear imputation: each becomes the weighted mean of its eight neighbours, plus a little noise. Removed neighbours are
+unknowns of the same linear equations.
 """
 
 from typing import Final
@@ -23,8 +23,8 @@ def impute(image: NDArray[np.uint8], removed: NDArray[np.intp], random: np.rando
 
     Args:
         image: uint8 [H, W, C].
-        removed: their numbers, row by row from 0, each once; [n], fewer than H x W. The equations take n x n numbers.
-        random: of the noise.
+        removed: flat indices of the pixels, each once, [n], fewer than H x W. The equations take n x n numbers.
+        random: the generator of the noise.
 
     Returns:
         uint8 [H, W, C].
@@ -51,7 +51,7 @@ def impute(image: NDArray[np.uint8], removed: NDArray[np.intp], random: np.rando
 def _solve(factors: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """Solves symmetric, positive definite equations by conjugate gradients, for each column.
 
-    LAPACK would use every core for a hundred unknowns, and spend most of the time waiting for the others.
+    LAPACK would use every core for a hundred unknowns, and its threads would mostly wait for each other.
     """
     solution = np.zeros_like(known)
     rest, direction = known.copy(), known.copy()

@@ -1,6 +1,6 @@
-"""The rounds: in each, every server is started, checked, asked everything, and stopped.
+"""Runs the rounds: in each, every server is started, checked, measured under every load, and stopped.
 
-The order turns by a few places from round to round, so that nobody always follows the same neighbour.
+The order is rotated by a few places from round to round, so that the place in it does not favour a server.
 """
 
 import json
@@ -30,11 +30,11 @@ class Plan:
     """How the rounds are run.
 
     Attributes:
-        rounds: how many.
-        seconds: of each measurement.
-        server_core: that servers with one worker get.
-        load_core: that the load generator then gets.
-        rows: names of workloads that are asked; empty: all.
+        rounds: the number of rounds.
+        seconds: duration of each measurement.
+        server_core: the core of servers with one worker.
+        load_core: the core of the load generator for these servers.
+        rows: names of the workloads to measure; empty for all.
     """
 
     rounds: int
@@ -47,13 +47,13 @@ class Plan:
 def run_rounds(servers: Sequence[Server], workloads: dict[str, Workload], plan: Plan, results: Results) -> None:
     """Measures everything and adds it to the results.
 
-    A server that fails is left out from there on, with the reason in the results.
+    A server that fails is left out from then on, with the reason in the results.
 
     Args:
         servers: in the order of the first round.
         workloads: by name.
-        plan: how.
-        results: get rounds after those that they have.
+        plan: the settings of the rounds.
+        results: the new rounds are added after those that they hold.
     """
     first = results.rounds + 1
     for number in range(first, first + plan.rounds):
@@ -71,7 +71,7 @@ def run_rounds(servers: Sequence[Server], workloads: dict[str, Workload], plan: 
 
 
 def rows_of(server: Server, plan: Plan) -> list[Row]:
-    """What a server is asked."""
+    """The rows in which a server is measured."""
     wanted = [name for name in server.workloads if not plan.rows or name in plan.rows]
     if server.workers > 1:
         return [Row(name, concurrency, server.workers) for name in wanted for concurrency in _TWO_WORKERS]
@@ -136,7 +136,7 @@ def _check_answers(
     """Waits for the first good answer, then checks the answer to every body.
 
     Returns:
-        Seconds from start to ready; and what was answered wrongly, with the reason.
+        (seconds from start to ready, wrongly answered workloads with the reason).
     """
     first = next(iter(workloads.values()))
     ready_s = process.wait_until_ready(server.path_of(first), first.bodies[0], first.headers)

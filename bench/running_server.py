@@ -1,4 +1,4 @@
-"""A server in processes of its own: how it is started and asked, and what its processes use."""
+"""Starts a server in its own processes, sends requests to it, and measures the CPU time and memory of its processes."""
 
 import contextlib
 import http.client
@@ -17,12 +17,12 @@ from bench.folders import ROOT
 
 
 class ServerFailedError(RuntimeError):
-    """A server did not start, or went away. The message ends with what it printed last."""
+    """A server did not start, or ended. The message ends with its last lines of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Of all processes of a server, in MiB: resident, and resident with shared pages counted once."""
+    """Memory of all processes of a server, in MiB: resident (RSS), and with shared pages counted once (PSS)."""
 
     rss_mib: float
     pss_mib: float
@@ -33,14 +33,14 @@ class RunningServer(ABC):
 
     Args:
         command: that starts it.
-        variables: of its environment, beside those of this process.
-        log: file that gets what it prints; its folder is made.
-        tells_address: whether it prints where it listens: its standard output is a pipe then, and not in the log.
-        own_group: whether it leads a process group of its own, to be signalled as a whole.
+        variables: environment variables in addition to those of this process.
+        log: file that gets its output; the folder is made.
+        tells_address: whether it prints its address: its standard output is then a pipe, and not in the log.
+        own_group: whether it gets its own process group, so that a signal can reach the whole group.
 
     Attributes:
-        process: the first of its processes, once it is started.
-        url: where it listens, once that is known.
+        process: the first of its processes, after the start.
+        url: its address, as soon as it is known.
         log: as given.
     """
 
@@ -95,7 +95,7 @@ class RunningServer(ABC):
         return str(parts.hostname), int(parts.port or 0)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, str], bytes]:
-        """Sends one request: status, headers (names in lower case) and body of the answer."""
+        """Sends one request; returns status, headers (names in lower case) and body of the answer."""
         with contextlib.closing(http.client.HTTPConnection(*self.address, timeout=30)) as connection:
             connection.request("POST", path, body, dict(headers))
             answer = connection.getresponse()

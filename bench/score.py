@@ -1,14 +1,14 @@
-"""``convoy score`` beside processes that do nothing but read, decode and run: what the rest of it costs.
+"""Compares ``convoy score`` with processes that only read, decode and run, to measure the cost of everything else.
 
 ::
 
     python -m bench.score                       40,000 PNGs of 32x32, 8,000 JPEGs of 640x480, 800 of 12 megapixels
     python -m bench.score --rounds 5 --rows png
 
-Both do the same work on the same cores: `imaging` and ONNX Runtime with one thread a process. Rounds alternate, and
-each starts its processes anew; the time that they take to load the model is measured on so few pictures that each
-process gets one chunk, and taken off. `ratio` compares seconds; `processor_ratio` compares the processor time of all
-processes, which other work on the machine changes less.
+Both do the same work on the same cores: `imaging` and ONNX Runtime with one thread per process. Rounds alternate, and
+each starts new processes. The time for starting them and loading the model is measured with one chunk of pictures per
+process, and subtracted. `ratio` compares seconds; `processor_ratio` compares the processor time of all processes,
+which other work on the machine changes less.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def make_pictures(folder: Path, row: str, count: int | None = None) -> list[Path]:
-    """Writes pictures of one kind into a new folder; ``count`` takes the place of the usual number."""
+    """Writes pictures of one kind into a new folder; ``count`` replaces the default number."""
     width, height, usual = _SIZES[row]
     count = count or usual
     folder.mkdir()
@@ -102,7 +102,7 @@ def make_pictures(folder: Path, row: str, count: int | None = None) -> list[Path
 
 
 def link_pictures(paths: Sequence[Path], folder: Path) -> Path:
-    """Links pictures into a new folder, and returns that."""
+    """Links pictures into a new folder, and returns the folder."""
     folder.mkdir()
     for path in paths:
         (folder / path.name).hardlink_to(path)
@@ -114,7 +114,7 @@ def _score(folder: Path, _cores: int) -> float:
 
 
 def score_seconds(folder: Path, out: Path, *options: str) -> float:
-    """Seconds that ``convoy score`` takes for a folder, its start included."""
+    """Seconds that ``convoy score`` takes for a folder, including its start."""
     command = [sys.executable, "-m", "convoy", "score", str(folder), "--out", str(out), "--overwrite", *options]
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)

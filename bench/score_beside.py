@@ -1,4 +1,4 @@
-"""``convoy score`` beside transformers' ``pipeline`` over the same pictures with the same ResNet-18, on all cores.
+"""Compares ``convoy score`` with transformers' ``pipeline``: same pictures, same ResNet-18, all cores.
 
 ::
 
@@ -7,8 +7,8 @@
     python -m bench.score_beside --python other/bin/python --rounds 5 --rows png,jpeg,12mp
 
 The network is made in the other environment and imported by ``convoy import``. Rounds alternate. The time for a few
-pictures is taken off, as in ``bench.score``: it is the start of Python and the loading of the model. ``pipeline`` has
-batches of 32, and is measured without loader processes and with one a core; the better one counts.
+pictures is subtracted, as in ``bench.score``: it is the start of Python and the loading of the model. ``pipeline`` has
+batches of 32, and is measured without loader processes and with one per core; the better result counts.
 """
 
 import argparse

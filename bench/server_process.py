@@ -1,7 +1,7 @@
-"""A real service process: started on a free port, stopped at the end, its output kept. Tests and benchmarks use it.
+"""Runs a real service process on a free port, and keeps its output. Tests and benchmarks use it.
 
 ``CONVOY_TEST_COMMAND`` names another command that takes the service's flags and prints its address, so that the tests
-which speak HTTP ask another engine: ``make cluster-test`` runs them against Ray Serve.
+over HTTP can run against another engine: ``make cluster-test`` runs them against Ray Serve.
 """
 
 import os
@@ -21,15 +21,15 @@ _ADDRESS = re.compile(r"http://\S+:\d+(?=\s|$)")
 
 
 class ServerProcess(RunningServer):
-    """Runs ``python -m service`` on a port of its own.
+    """Runs ``python -m service`` on a free port.
 
     Args:
         log: file that gets its output.
         args: flags.
         env: further environment variables.
-        module: run in the service's place.
+        module: the module to run instead of ``service``.
         before: words before the command, such as those of ``nohup``.
-        own_group: whether it leads a process group of its own, to be signalled as a whole.
+        own_group: whether it gets its own process group, so that a signal can reach the whole group.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class ServerProcess(RunningServer):
         raise ServerFailedError(f"the service did not start:\n{self.log.read_text()}")
 
     def workers(self) -> list[psutil.Process]:
-        """The worker processes, where there are several."""
+        """The worker processes; none where the service has only one process."""
         children = psutil.Process(self.process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
 

@@ -1,4 +1,4 @@
-"""What is started: the service, its peers, and an app that does nothing."""
+"""The servers that are measured: the service, its peers, and an app that does nothing."""
 
 import struct
 import sys
@@ -20,13 +20,13 @@ class Server:
 
     Attributes:
         name: of the product.
-        setting: how it is set up.
+        setting: the name of its setting.
         command: that starts it; ``{port}`` is filled in.
         variables: of its environment; ``{port}`` is filled in.
-        workloads: that it is asked, by name.
+        workloads: names of the workloads that it is measured with.
         path: that pictures are posted to.
         workers: processes; two are measured on two cores, unpinned.
-        answers: False for an app that does nothing, whose answers are not checked.
+        answers: whether its answers are checked; False for the app that does nothing.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Server:
         return f"{self.name}, {self.setting}"
 
     def path_of(self, workload: Workload) -> str:
-        """Where a workload is posted to."""
+        """The path that a workload is posted to."""
         if self.name == CONVOY:
-            # CIFAR-10 is the default model: most requests need not name theirs.
+            # CIFAR-10 is the default model, so most requests need not name a model.
             named = {"oip": "/v2/models/cifar10/infer", "mnist": "/models/mnist/predict"}
             return named.get(workload.name, "/predict")
         if self.name == "Triton":
@@ -54,7 +54,7 @@ class Server:
         return self.path
 
     def adapt(self, workload: Workload) -> Workload:
-        """The workload as this server wants it."""
+        """The workload in the form that this server takes."""
         return _as_open_inference(workload) if self.name == "Triton" else workload
 
 
@@ -69,7 +69,7 @@ def convoy(workloads: tuple[str, ...] = _OURS, workers: int = 1) -> Server:
 
 
 def empty() -> Server:
-    """The reference for the load generator."""
+    """The app that does nothing: it shows the limit of the load generator."""
     command: tuple[str, ...] = (sys.executable, "-m", "uvicorn", "bench.empty_app:app", "--port", "{port}")
     command += ("--loop", "uvloop", "--http", "httptools", "--lifespan", "off")
     command += ("--no-access-log", "--log-level", "warning")
@@ -97,7 +97,7 @@ def of_peer(peer: Peer, setting: Setting, python: Path, model: Path | None = Non
 
 
 def _as_open_inference(workload: Workload) -> Workload:
-    """A picture as BYTES, or an array as UINT8, in a binary request of the Open Inference Protocol v2."""
+    """Converts a workload to binary requests of the Open Inference Protocol v2: pictures as BYTES, arrays as UINT8."""
     bodies = []
     for body in workload.bodies:
         if workload.name == "bulk":
@@ -111,7 +111,7 @@ def _as_open_inference(workload: Workload) -> Workload:
             f'"parameters": {{"binary_data_size": {len(data)}}}}}], '
             f'"outputs": [{{"name": "probabilities", "parameters": {{"binary_data": {binary}}}}}]}}'
         ).encode()
-        # Every body has the same length of header, which is sent once for all of them.
+        # All headers are padded to one length, since the HTTP header with the length is the same for all bodies.
         bodies.append((header, data))
     longest = max(len(header) for header, _ in bodies)
     headers = {"Inference-Header-Content-Length": str(longest), "Content-Type": "application/octet-stream"}

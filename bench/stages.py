@@ -1,8 +1,8 @@
-"""Where the time of a request goes: ``make profile``.
+"""Profiles a request, by stage and by function: ``make profile``.
 
 ::
 
-    load, undisturbed ──> CPU time a request; stage times from /metrics
+    load, undisturbed ──> CPU time per request; stage times from /metrics
     load, sampled ──────> share of each stage and function (py-spy, which needs no change to the service)
 """
 
@@ -28,7 +28,7 @@ from bench.workloads import make_workloads
 
 _SAMPLES_PER_S = 500
 _FUNCTIONS = 30
-# The innermost frame that one of these knows names the stage of a sample.
+# The innermost frame that matches one of these paths decides the stage of a sample.
 _STAGES = (
     ("service/inference/", "inference: ONNX Runtime"),
     ("service/decoding/", "decode"),
@@ -52,8 +52,8 @@ class Profile(NamedTuple):
 
     Attributes:
         stages: samples by stage.
-        functions: samples by function, its callees not counted.
-        callers: samples by function, its callees counted.
+        functions: samples by function, without its callees.
+        callers: samples by function, with its callees.
     """
 
     stages: Counter[str]
@@ -62,15 +62,15 @@ class Profile(NamedTuple):
 
 
 def profile(*, concurrency: int, seconds: float, path: Path) -> None:
-    """Profiles the service under load, on one core, and writes what it finds.
+    """Profiles the service under load, on one core, and writes the page.
 
     Args:
         concurrency: requests at once.
-        seconds: of each of the two parts.
-        path: of the page; its figures go beside it as JSON.
+        seconds: duration of each of the two parts.
+        path: of the page; its figures are written beside it as JSON.
 
     Raises:
-        LoadError: py-spy is not there, or may not look at the service.
+        LoadError: py-spy is not installed, or is not permitted to read the service.
     """
     spy = shutil.which("py-spy") or shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if spy is None:
@@ -107,7 +107,7 @@ def read_profile(raw: str) -> Profile:
     """Sorts the samples of py-spy's raw format into stages and functions.
 
     Args:
-        raw: a stack a line, ``frame;frame;... count``, outermost first.
+        raw: one stack per line, ``frame;frame;... count``, outermost first.
 
     Returns:
         The samples of the event loop's thread.

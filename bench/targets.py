@@ -1,4 +1,4 @@
-"""What the service is to reach on a CPU, and how much of it was measured."""
+"""The performance targets of the service on a CPU, and their comparison with the measurements."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -42,8 +42,8 @@ def best_setting(
     Args:
         results: of a run.
         row: the line of the comparison.
-        server: whose settings; None is all peers.
-        helped: among those that have the service's decoders, instead of those that do not.
+        server: only settings of this server; None for all peers.
+        helped: only settings with the service's decoders; False for only those without.
     """
     names = _NAMES if server is None else {server}
     keys = [key for key in results.settings(row) if key[0] in names and is_helped(key) == helped]
@@ -51,22 +51,22 @@ def best_setting(
 
 
 def is_helped(key: tuple[str, str]) -> bool:
-    """Whether a server and setting have the service's quick decoder, which they do not come with."""
+    """Whether a peer's setting has the service's quick decoder, which is not part of the peer."""
     return key in _HELPED
 
 
 def ours(row: Row) -> tuple[Row, tuple[str, str]]:
-    """The service in a row."""
+    """The row, with the key (server, setting) of the service in it."""
     return row, (CONVOY, _DEFAULT if row.workers == 1 else f"--workers {row.workers}")
 
 
 def rate(cell: Cell) -> float:
-    """Images a second."""
+    """Images per second."""
     return cell.images_per_s
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Every target that these results can tell of."""
+    """Every target that these results have measurements for."""
     found = [*_against_peers(results), *_against_ourselves(results), *_against_the_machine(results), *_alone(results)]
     return [verdict for verdict in found if verdict.values]
 
@@ -116,7 +116,7 @@ def _alone(results: Results) -> Iterator[Verdict]:
 
 
 def _added_us(results: Results, row: Row) -> list[float]:
-    """CPU time of a request beyond decoding and running in process, one a round."""
+    """CPU time of a request minus decoding and running in process, one value per round."""
     model = "mnist" if row.workload == "mnist" else "cifar10"
     alone = {}
     for run in results.in_process:
@@ -128,5 +128,5 @@ def _added_us(results: Results, row: Row) -> list[float]:
 
 
 def _bulk_limit(run: dict[str, float]) -> float:
-    """Images a second of ONNX Runtime alone, at its best batch size."""
+    """Images per second of ONNX Runtime alone, at its best batch size."""
     return 1e6 / min(value for name, value in run.items() if name.startswith("cifar10_run_"))

@@ -1,4 +1,4 @@
-"""One target: what is to be reached, and whether what was measured decides that it was."""
+"""One target: its bound, its measured values, and whether they meet the bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FORMS: Final = {
     "%": ("{:.1%}", "{:.2%}"),
     "": ("{:g}", "{:.1e}"),
 }
-"""By unit: how a bound is written, and how a value."""
+"""The formats of a bound and of a value, by unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class Verdict:
     """One target.
 
     Attributes:
-        what: is measured.
-        against: what.
+        what: name of the measured figure.
+        against: name of the figure that it is compared with; empty where there is none.
         wanted: the bound.
-        is_least: whether more is better.
-        values: one a round.
-        unit: of them; ``times`` for ratios, ``%`` for shares, nothing for other plain numbers.
-        is_one_run: whether there are no rounds, and the one value decides.
+        is_least: whether the bound is a minimum, not a maximum.
+        values: one per round.
+        unit: of the values; ``times`` for ratios, ``%`` for shares, empty for other plain numbers.
+        is_one_run: whether there are no rounds, so that the single value decides.
     """
 
     what: str
@@ -57,7 +57,7 @@ class Verdict:
 
     @property
     def met(self) -> str:
-        """Whether the whole interval is on the right side of the bound, or on the wrong one, or neither."""
+        """``yes`` or ``no`` where the whole interval is on one side of the bound, else ``undecided``."""
         interval = (self.values[0], self.values[0]) if self.is_one_run else median_interval(self.values)
         if interval is None:
             return "too few rounds"
@@ -74,7 +74,7 @@ class Verdict:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """The targets in Markdown, under a heading; without the column ``against`` where it is empty."""
+    """The targets as a Markdown section; the column ``against`` is left out where it is empty."""
     names = ["what", "against", "to reach", "reached", "met"]
     rows = [[one.what, one.against, one.to_reach, one.reached, one.met] for one in verdicts]
     if not any(one.against for one in verdicts):

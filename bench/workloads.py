@@ -1,4 +1,4 @@
-"""What is asked of a server: bodies whose right answers are known beforehand."""
+"""The requests that servers get: bodies with their right answers."""
 
 import io
 from collections.abc import Mapping
@@ -28,11 +28,11 @@ class Workload:
     """One kind of request.
 
     Attributes:
-        name: short, as in a report.
+        name: a short name, as in a report.
         bodies: sent in turn.
-        headers: of each.
+        headers: of each request.
         expected: the right probabilities of each body, float32 [N, K].
-        tolerance: how far a probability may be from them; None: only the most probable label must agree.
+        tolerance: largest allowed difference of a probability; None where only the most probable label must agree.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Workload:
         return len(self.expected[0])
 
     def write(self, folder: Path) -> tuple[Path, ...]:
-        """Writes the bodies where the load generator finds them."""
+        """Writes the bodies to files for the load generator."""
         folder.mkdir(parents=True, exist_ok=True)
         paths = tuple(folder / f"{self.name}-{index}.body" for index in range(len(self.bodies)))
         for path, body in zip(paths, self.bodies, strict=True):
@@ -56,7 +56,7 @@ class Workload:
 
 
 class Network:
-    """One exported classifier, run by ONNX Runtime alone: where the right answers come from.
+    """One exported classifier, run by ONNX Runtime alone, which gives the right answers.
 
     Args:
         path: of its file.
@@ -80,7 +80,7 @@ class Network:
 
 
 def default_file(name: str) -> Path:
-    """The file of the version of a model that the service answers with, where none is named."""
+    """The file of a model's default version."""
     pinned = MODELS / name / "default_version"
     if pinned.exists():
         return MODELS / name / pinned.read_text().strip() / "model.onnx"
@@ -115,7 +115,7 @@ def make_workloads() -> dict[str, Workload]:
 
 
 def make_photo(image: Pixels, seed: int) -> bytes:
-    """A 640x480 JPEG that looks like a photograph to its codec: smooth, with a little noise.
+    """A 640x480 JPEG that is for its codec like a photograph: smooth, with a little noise.
 
     A CIFAR-10 picture, scaled up with a Lanczos filter, cropped to 4:3, with Gaussian noise, at quality 90.
 

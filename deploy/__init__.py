@@ -1,1 +1,1 @@
-"""What runs the service beyond one machine, and what operators watch it with."""
+"""Files for running the service on clusters, and for monitoring it."""

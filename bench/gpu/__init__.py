@@ -1,1 +1,1 @@
-"""What a GPU does for the service: one command, no network, one report. See ``python -m bench.gpu --help``."""
+"""Measures the service on a GPU, without a network, and writes a report. See ``python -m bench.gpu --help``."""

@@ -1,6 +1,6 @@
 """Measures, and writes a report: ``python -m bench.gpu`` on a GPU; ``--provider cpu`` tries the bench itself.
 
-Needs wrk, and no network but loopback. A GPU that was asked for and cannot be used ends it before anything is measured.
+Needs wrk, and no network except loopback. If the requested GPU cannot be used, it ends before any measurement.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def _measure(options: argparse.Namespace, provider: Provider) -> dict[str, Any]:
     report["raw_gpu"] = gpu
     shape = session.metadata.input_shape
     report["one_image_ms"] = 1e3 / report["raw"][0]["copied"]
-    del session, on_cpu  # their memory on the GPU is the service's now
+    del session, on_cpu  # so that the service can use their GPU memory
     flags = ["--models-dir", str(options.models_dir.resolve()), "--execution-provider", provider.name]
     flags += ["--max-batch-size", str(batch), "--queue-capacity", str(max(2048, 4 * options.images))]
     flags += ["--max-images-per-request", str(options.images)]

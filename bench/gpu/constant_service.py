@@ -1,6 +1,6 @@
-"""The service with an engine that always answers the same, at once: what is left is HTTP, decoding and batching.
+"""The service with an engine that returns a constant answer at once, to measure only HTTP, decoding and batching.
 
-One worker only: processes that a supervisor spawns do not get the changed engine.
+It has one worker only: processes that a supervisor starts would not have the changed engine.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What the figures were measured on, and how busy its GPU was."""
+"""Describes the machine of a measurement, and samples its GPU's utilisation."""
 
 import subprocess
 import threading

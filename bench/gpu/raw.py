@@ -1,4 +1,4 @@
-"""The session alone, without HTTP: images/s by bucket with the copies, without them, and how far it is from the CPU."""
+"""Measures the session without HTTP: images/s of each bucket with and without copies, and parity with the CPU."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +25,10 @@ class Speed:
     """Images/s at one batch size.
 
     Attributes:
-        batch_size: a bucket.
-        resident: input and output stay on the device; no copy.
+        batch_size: the size of the bucket.
+        resident: with input and output on the device, without a copy.
         copied: as the service runs it, one batch after the other.
-        overlapped: the same from as many threads as there may be batches in flight.
+        overlapped: as ``copied``, but from as many threads as there may be batches in flight.
     """
 
     batch_size: int
@@ -39,13 +39,13 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How answers compare with the CPU's, over test images.
+    """A comparison of answers with the CPU's, over test images.
 
     Attributes:
-        images: how many.
+        images: the number of images.
         largest_difference: of a probability.
-        same_class: share whose most probable class is the same.
-        accuracy: on the provider, of those whose class is known; None where it is not.
+        same_class: share of the images with the same most probable class.
+        accuracy: on the provider; None where the true classes are not known.
         accuracy_on_cpu: the same on the CPU.
     """
 
@@ -70,8 +70,8 @@ def speeds(models: Path, session: ModelSession, provider: Provider, seconds: flo
     Args:
         models: the model repository.
         session: as the service makes it.
-        provider: that it is on.
-        seconds: of each measurement.
+        provider: of the session.
+        seconds: duration of each measurement.
     """
     found = []
     images = _random(session, session.max_batch_size)
@@ -91,13 +91,13 @@ def speeds(models: Path, session: ModelSession, provider: Provider, seconds: flo
 def parity(
     session: ModelSession, on_cpu: ModelSession, pixels: NDArray[np.uint8], classes: NDArray[np.int64] | None
 ) -> Parity:
-    """Compares with the CPU.
+    """Compares a session's answers with the CPU's.
 
     Args:
         session: on the provider.
-        on_cpu: the same model.
+        on_cpu: the same model on the CPU.
         pixels: test images, uint8 [N, H, W, C].
-        classes: their true classes, [N], where they are known.
+        classes: their true classes, [N]; None where they are not known.
     """
     answered, expected = (
         np.concatenate(
@@ -113,7 +113,7 @@ def parity(
 
 
 def _resident(models: Path, session: ModelSession, provider: Provider, size: int) -> Callable[[], None]:
-    """A run whose buffers are on the device and stay there."""
+    """A function that runs the network on buffers that stay on the device."""
     said = session.metadata
     model = str(models / said.name / said.version / "model.onnx")
     offered = (

@@ -1,4 +1,4 @@
-"""The service over HTTP on loopback: a real process, and wrk as its clients."""
+"""Measures the service over HTTP on loopback: a real process, with wrk as its clients."""
 
 import os
 import tempfile
@@ -15,13 +15,13 @@ from bench.running_server import RunningServer
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one run of load found.
+    """The results of one load.
 
     Attributes:
-        what: was sent.
+        what: name of the request, for the report.
         concurrency: connections.
-        requests_per_s: answered with 200.
-        images_per_s: of them.
+        requests_per_s: requests per second that were answered with 200.
+        images_per_s: images per second in these requests.
         p50_ms: median latency.
         p99_ms: 99th percentile.
         errors: other answers.
@@ -58,17 +58,17 @@ def load(
     concurrency: int,
     seconds: float,
 ) -> Load:
-    """Sends the same body again and again, by wrk: a client in Python is slower than a GPU.
+    """Sends the same body again and again with wrk, since a client in Python would be slower than a GPU.
 
     Args:
         server: the service.
         path: of the endpoint.
         body: of each request.
-        kind: its content type; bulk is answered in it too.
-        what: it is, for the report.
-        images: in it.
+        kind: its content type, also that of the answer where there are several images.
+        what: name of the request, for the report.
+        images: the number of images in a body.
         concurrency: connections.
-        seconds: to go on for.
+        seconds: duration.
     """
     headers = {"Content-Type": kind, "Accept": kind if images > 1 else "*/*"}
     threads = max(1, min(concurrency, len(os.sched_getaffinity(0)) // 4))

@@ -1,4 +1,4 @@
-"""What a GPU is to reach, against what was measured in the same run."""
+"""The performance targets on a GPU, compared with the measurements of one run."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The page of curves."""
+"""Draws the curves of the growth measurements."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator, Percent
 _INK, _OURS, _SECOND, _THIRD = "#1e293b", "#c2410c", "#0f766e", "#6d28d9"
 Points = list[dict[str, Any]]
 Curve = tuple[str, str, str]
-"""A figure of each point, its title and its colour."""
+"""(name of a figure of each point, title, colour)."""
 _PLAIN = FuncFormatter(lambda value, _: f"{value:,g}")
 
 
@@ -58,7 +58,7 @@ def _models(axes: Axes, points: Points) -> None:
 
 
 def _two_scales(axes: Axes, points: Points, grown: str, left: Curve, right: Curve) -> None:
-    """Draws one curve by the scale on the left, and one by that on the right."""
+    """Draws one curve on the left axis, and one on the right axis."""
     counts = [point[grown] for point in points]
     _at_each(axes, counts)
     beside = axes.twinx()

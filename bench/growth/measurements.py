@@ -1,4 +1,4 @@
-"""What is measured while load, models or connections grow."""
+"""Measures the service with growing load, connections, models and cores."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -43,7 +43,7 @@ class Service(MeasuredProcess):
         return self
 
     def closed(self, connections: int, seconds: float, cores: Sequence[int], path: str = "/predict") -> Point:
-        """Load by wrk: each connection sends its next request when its answer has come."""
+        """Closed-loop load by wrk: each connection sends its next request when its answer has come."""
         headers = self.workload.headers
         load = drive(self, path, self.bodies, headers, concurrency=connections, seconds=seconds, cores=cores)
         return {
@@ -57,7 +57,7 @@ class Service(MeasuredProcess):
 
 
 def grow_load(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
-    """Latency in an open loop, at shares of what the service can do in a closed one, on one core."""
+    """Latency in an open loop, at shares of the closed-loop throughput, on one core."""
     os.sched_setaffinity(0, {load_core})
     points: dict[float, list[Point]] = {share: [] for share in SHARES}
     capacities = []
@@ -79,7 +79,7 @@ def grow_load(rounds: int, seconds: float, server_core: int, load_core: int) -> 
 
 
 def grow_connections(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
-    """Throughput, latency and memory with ever more busy connections, on one core."""
+    """Throughput, latency and memory with a growing number of busy connections, on one core."""
     points: dict[int, list[Point]] = {count: [] for count in CONNECTIONS}
     for _ in range(rounds):
         with Service([server_core], "--max-connections", "8192") as service:
@@ -90,14 +90,14 @@ def grow_connections(rounds: int, seconds: float, server_core: int, load_core: i
 
 
 def grow_models(rounds: int, seconds: float, server_core: int, load_core: int) -> list[Point]:
-    """Start, memory, and throughput of the first and of all models in turn, with ever more models, on one core."""
+    """Start, memory, and throughput of the first and the last model, with a growing number of models, on one core."""
     points: dict[int, list[Point]] = {count: [] for count in MODEL_COUNTS}
     folder = SCRATCH / "growth" / "models"
     for count in MODEL_COUNTS:
         names = list(_copies(folder / str(count), count))
         flags = ("--models-dir", str(folder / str(count)), "--default-model", names[0])
         with Service([server_core], *flags):
-            pass  # the files are known from now on
+            pass  # the service now remembers that these files passed its checks
         for _ in range(rounds):
             with Service([server_core], *flags) as service:
                 idle = service.memory().pss_mib
@@ -116,7 +116,7 @@ def grow_models(rounds: int, seconds: float, server_core: int, load_core: int) -
 
 
 def grow_cores(rounds: int, seconds: float, cores: Sequence[int]) -> list[Point]:
-    """Throughput on one core and on all, the load generator beside it on the same cores."""
+    """Throughput on one core, two cores and so on; the load generator runs on all these cores."""
     points: dict[int, list[Point]] = {count: [] for count in range(1, len(cores) + 1)}
     for _ in range(rounds):
         for count, found in points.items():
@@ -133,7 +133,7 @@ def _medians(found: list[Point]) -> Point:
 
 
 def _copies(folder: Path, count: int) -> Iterator[str]:
-    """Writes CIFAR-10's default version under many names: models of one size that share nothing."""
+    """Writes version 2 of cifar10 under many names: models of one size that share nothing."""
     model = onnx.load(MODELS / "cifar10" / "2" / "model.onnx")
     for number in range(count):
         name = f"copy-{number:02}"

@@ -1,8 +1,8 @@
-"""Load that does not wait for answers: requests are sent at the times of a Poisson process, whatever the server does.
+"""Open-loop load: requests are sent at the times of a Poisson process, without waiting for answers.
 
-A closed loop (wrk) sends its next request when an answer has come, so a slow server is asked less often and its worst
-latencies are measured least. Here latency is counted from the time at which a request was due, so nothing is left out
-("coordinated omission", Tene, 2013). The loop spins: it needs a core of its own.
+A closed loop (wrk) sends its next request when an answer has come, so a slow server gets fewer requests and its worst
+latencies are measured least ("coordinated omission", Tene, 2013). Here latency is counted from the time at which a
+request was due. The loop polls without pause, so it needs its own core.
 """
 
 import random
@@ -19,12 +19,12 @@ _MOST_CONNECTIONS: Final = 1024
 
 
 class OpenLoad(NamedTuple):
-    """What was seen of one run.
+    """The results of one run.
 
     Attributes:
-        latencies_s: of each answer, from when its request was due.
-        refused: answers whose status is an error.
-        unanswered: requests that had no answer when the run was given up.
+        latencies_s: of each answer, from the time at which its request was due.
+        refused: answers with an error status.
+        unanswered: requests without an answer at the end of the run.
     """
 
     latencies_s: list[float]
@@ -42,7 +42,7 @@ class _Connection:
         self._read = b""
 
     def answer(self) -> int | None:
-        """Reads what is there; the status once the answer is whole, None before.
+        """Reads the available bytes; returns the status when the answer is complete, None before.
 
         Raises:
             ConnectionError: the server has closed the connection.
@@ -66,11 +66,11 @@ def offer(
 
     Args:
         port: of the server on this machine.
-        requests: whole, sent in turn.
-        rate: requests a second, on the mean.
-        seconds: how long.
-        seed: of the times.
-        patience_s: how long after the last request answers are waited for.
+        requests: whole requests, sent in turn.
+        rate: mean number of requests per second.
+        seconds: duration.
+        seed: of the random times.
+        patience_s: how long to wait for answers after the last request.
     """
     chance = random.Random(seed)
     start = time.perf_counter()

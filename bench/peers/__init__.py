@@ -1,5 +1,5 @@
-"""What a user would pick instead: the same work behind other servers, each in an environment of its own.
+"""The peers: other servers that do the same work, each in its own environment.
 
-:mod:`bench.peers.catalog` lists them with their settings. Every other module is one peer's app, started with
-``python -m bench.peers.<name>`` in that peer's environment; what they all do is in :mod:`bench.peers.classify`.
+:mod:`bench.peers.catalog` lists them with their settings. :mod:`bench.peers.classify` is the work that all of them do.
+Every other module is one peer's app, started with ``python -m bench.peers.<name>`` in that peer's environment.
 """

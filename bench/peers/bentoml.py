@@ -1,4 +1,4 @@
-"""BentoML: a service class; its own API for a picture, and an ASGI app mounted beside it for raw bodies."""
+"""BentoML: a service class with BentoML's API for a picture, and a mounted ASGI app for raw bodies."""
 
 import sys
 
@@ -15,7 +15,7 @@ network = classify.Network()
 
 
 async def raw(request: Request) -> Response:
-    """One raw body."""
+    """Answers a raw body."""
     rows = network.run(classify.decode(await request.body()))
     return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
@@ -36,7 +36,7 @@ class Cifar10:
 
     @bentoml.api(route="/predict")
     def predict(self, picture: Image.Image, /) -> dict[str, object]:
-        """One picture, decoded by BentoML."""
+        """Answers one picture, which BentoML has decoded."""
         return classify.document(network.run(classify.fit(picture)))
 
 

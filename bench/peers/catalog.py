@@ -1,4 +1,4 @@
-"""The peers: what each needs, which settings are measured, and how these were sought."""
+"""The peers: their requirements, the settings that are measured, and how the settings were chosen."""
 
 from dataclasses import dataclass, field
 
@@ -13,10 +13,10 @@ class Setting:
     Attributes:
         name: for the report.
         variables: ``BENCH_*`` variables that its app reads.
-        workloads: that it is asked.
+        workloads: names of the workloads that it is measured with.
         path: that pictures are posted to.
         workers: processes; two are measured on two cores, unpinned.
-        same_decoder: whether it decodes with Convoy's optional quick decoder, which it does not come with.
+        same_decoder: whether it decodes with Convoy's optional quick decoder, which is not part of the peer.
     """
 
     name: str
@@ -29,15 +29,15 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One server that a user could pick instead.
+    """One server that a user could choose instead.
 
     Attributes:
-        name: as its makers write it.
-        module: below ``bench.peers``, and of its environment.
+        name: as its developers write it.
+        module: its module in ``bench.peers``, and the folder of its environment.
         requirements: of its environment.
-        package: whose version is reported.
-        settings: measured.
-        sought: how they were found, and what was not tried.
+        package: the package whose version is reported.
+        settings: the settings that are measured.
+        sought: how the settings were chosen, and what was not tried.
     """
 
     name: str

@@ -21,15 +21,15 @@ WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))
 BATCH = int(os.environ.get("BENCH_BATCH", "1"))
 WAIT_MS = int(os.environ.get("BENCH_WAIT_MS", "0"))
 VARIANT = os.environ.get("BENCH_VARIANT", "")
-SIDE = int(os.environ.get("BENCH_SIDE", "32"))  # of the network's input, in pixels
+SIDE = int(os.environ.get("BENCH_SIDE", "32"))  # height and width of the network's input, in pixels
 THREADS = int(os.environ.get("BENCH_THREADS", "1"))  # of one run
 
 LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_TOP = 5  # labels of an answer of a network with other labels, as Convoy lists them
+_TOP = 5  # number of labels in an answer of a network with other labels than these
 JSON, NPY = "application/json", "application/x-npy"
 _NPY_MAGIC = b"\x93NUMPY"
 _SIZE = SIDE, SIDE
-_DRAFT_SIZE = 2 * SIDE, 2 * SIDE  # JPEG's own reduction, to twice the target at least: as Convoy decodes
+_DRAFT_SIZE = 2 * SIDE, 2 * SIDE  # JPEGs are decoded at a reduced size, at least twice the target, as Convoy does
 _QUICK = "kornia" in VARIANT
 _CHUNK = int(os.environ.get("BENCH_CHUNK", "0"))
 
@@ -38,7 +38,7 @@ if _QUICK:
 
 
 def is_bulk(body: bytes) -> bool:
-    """Whether a body is an array of pixels, and not a picture."""
+    """Whether a body is an array of pixels, not a picture."""
     return body.startswith(_NPY_MAGIC)
 
 
@@ -64,7 +64,7 @@ def fit(picture: Image.Image) -> Pixels:
 
 
 class Network:
-    """The network in ONNX Runtime, on one thread where no more are asked for."""
+    """The network in ONNX Runtime, with ``THREADS`` threads."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -107,7 +107,7 @@ def media_type(rows: Rows) -> str:
 
 
 def document(rows: Rows) -> dict[str, Any]:
-    """One picture's answer, before it is JSON: every probability, or the highest few where the labels are others."""
+    """One picture's answer as a dictionary: every probability, or the highest few where the labels are others."""
     if rows.shape[1] != len(LABELS):
         best = np.argsort(-rows[0])[:_TOP].tolist()
         return {"top": [{"label": str(index), "index": index, "probability": float(rows[0, index])} for index in best]}

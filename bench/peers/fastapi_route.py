@@ -1,4 +1,4 @@
-"""FastAPI as most tutorials write it: an UploadFile, one run an image; and as it is written for speed: a raw body."""
+"""FastAPI in two ways: as in most tutorials, with an UploadFile and one run per image; and with a fast raw body."""
 
 import numpy as np
 import uvicorn
@@ -12,13 +12,13 @@ network = classify.Network()
 
 @app.post("/upload")
 async def upload(file: UploadFile) -> dict[str, object]:
-    """One picture as multipart/form-data."""
+    """Answers one picture in multipart/form-data."""
     return classify.document(network.run(classify.decode(await file.read())))
 
 
 @app.post("/predict")
 async def predict(request: Request) -> Response:
-    """A raw body, and JSON made by hand."""
+    """Answers a raw body with JSON that is made without FastAPI's models."""
     rows = network.run(classify.decode(await request.body()))
     return Response(classify.answer(rows), media_type=classify.media_type(rows))
 

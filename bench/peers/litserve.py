@@ -9,7 +9,7 @@ from bench.peers import classify
 
 
 class Classify(litserve.LitAPI):
-    """Decodes in the worker, which is where LitServe puts it."""
+    """Decodes in the worker process, as LitServe does by default."""
 
     def setup(self, device: str) -> None:  # noqa: ARG002
         """Loads the network."""

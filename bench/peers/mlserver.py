@@ -1,4 +1,4 @@
-"""MLServer: a runtime with a route of its own for raw bodies, inference in the same process."""
+"""MLServer: a runtime with a custom route for raw bodies, and inference in the same process."""
 
 import asyncio
 
@@ -19,13 +19,13 @@ class Classify(MLModel):
 
     @custom_handler(rest_path="/predict")
     async def classify(self, request: Request) -> Response:
-        """One raw body."""
+        """Answers a raw body."""
         rows = self._network.run(classify.decode(await request.body()))
         return Response(classify.answer(rows), media_type=classify.media_type(rows))
 
 
 async def serve() -> None:
-    """Runs the server without its inference pool, which costs more than it gains here."""
+    """Runs the server without its inference pool, which makes it slower here."""
     settings = Settings(
         debug=False,
         host="127.0.0.1",

@@ -8,7 +8,7 @@ from bench.peers import classify
 
 
 class Decode(Worker):
-    """The first of two stages, where there are two."""
+    """The first stage of the variant with two stages."""
 
     def deserialize(self, data: bytes) -> bytes:
         """Leaves the body as it is."""
@@ -48,7 +48,7 @@ class ClassifyBatch(Classify):
 
 
 class ClassifyDecoded(ClassifyBatch):
-    """The second of two stages: its input comes pickled from the first."""
+    """The second stage of the variant with two stages; its input comes pickled from the first."""
 
     deserialize = Worker.deserialize  # type: ignore[assignment]
 

@@ -23,7 +23,7 @@ class Classify:
         return self._network.run_many(arrays)
 
     async def __call__(self, request: Request) -> Response:
-        """One raw body."""
+        """Answers a raw body."""
         pixels = classify.decode(await request.body())
         rows = self._network.run(pixels) if classify.BATCH == 1 else await self.run(pixels)
         return Response(classify.answer(rows), media_type=classify.media_type(rows))

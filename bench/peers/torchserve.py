@@ -1,4 +1,4 @@
-"""TorchServe: a Java front, Python workers; a handler of its own, because the network is an ONNX file."""
+"""TorchServe: a Java front and Python workers, with a custom handler because the network is an ONNX file."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _networks: list[classify.Network] = []
 
 
 def handle(data: list[dict[str, Any]] | None, _context: Any) -> list[bytes] | None:
-    """Answers the requests of one batch; called once with nothing to load the network."""
+    """Answers the requests of one batch; the first call has no data and loads the network."""
     if not _networks:
         _networks.append(classify.Network())
     if data is None:

@@ -1,9 +1,9 @@
-"""transformers' ``pipeline("image-classification")`` over a folder, and the ResNet-18 that it is measured with.
+"""Runs transformers' ``pipeline("image-classification")`` over a folder, and makes the ResNet-18 for it.
 
 ::
 
     python transformers_pipeline.py make FOLDER                            a Hugging Face folder, with model.onnx
-    python transformers_pipeline.py score FOLDER PICTURES OUT.csv LOADERS  as its documentation has it for many pictures
+    python transformers_pipeline.py score FOLDER PICTURES OUT.csv LOADERS  as documented for many pictures
 
 Run by ``bench.score_beside`` in an environment that has torch and transformers.
 """
@@ -20,7 +20,7 @@ _BATCH = 32
 
 
 def main(arguments: list[str]) -> None:
-    """Carries out one command."""
+    """Runs one command."""
     if arguments[0] == "make":
         make(Path(arguments[1]))
     else:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
 
 
 def make(folder: Path) -> None:
-    """ResNet-18 as microsoft/resnet-18 has it, with weights at random: the work is the same."""
+    """Makes a ResNet-18 like microsoft/resnet-18, with random weights, which cost as much."""
     torch.manual_seed(0)
     labels = {number: f"label {number}" for number in range(1000)}
     config = transformers.ResNetConfig(
@@ -42,7 +42,7 @@ def make(folder: Path) -> None:
     )
     model = transformers.ResNetForImageClassification(config).eval()
     for layer in model.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):  # or every picture would get the same answer
+        if isinstance(layer, torch.nn.BatchNorm2d):  # without this, every picture would get the same answer
             layer.running_mean.uniform_(-0.5, 0.5)
             layer.running_var.uniform_(0.5, 2.0)
             layer.bias.data.uniform_(-1.0, 1.0)
@@ -61,7 +61,7 @@ def make(folder: Path) -> None:
 
 
 def score(folder: str, pictures: Path, out: Path, loaders: int) -> None:
-    """Writes the most probable label of each picture; decoding is spread over ``loaders`` processes, 0 is none."""
+    """Writes the most probable label of each picture; ``loaders`` processes decode, or this one where it is 0."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     classify = transformers.pipeline(
         "image-classification", model=folder, device="cpu", batch_size=_BATCH, num_workers=loaders
@@ -75,7 +75,7 @@ def score(folder: str, pictures: Path, out: Path, loaders: int) -> None:
 
 
 class _Paths(torch.utils.data.Dataset):
-    """A list would be read as a whole before the first batch."""
+    """The paths as a data set: a list would be decoded as a whole before the first batch."""
 
     def __init__(self, paths: list[str]) -> None:
         self._paths = paths

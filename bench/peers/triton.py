@@ -1,6 +1,7 @@
-"""Triton Inference Server: its Python backend, because a picture has to be decoded; its server from pytriton's wheel.
+"""Triton Inference Server from pytriton's wheel, with its Python backend, because a picture has to be decoded.
 
-Two models: ``pictures`` takes files as BYTES, ``pixels`` takes arrays. Answers are Triton's own, JSON for a picture.
+It has two models: ``pictures`` takes files as BYTES, ``pixels`` takes arrays. Triton writes the answers, JSON for a
+picture.
 """
 
 import os
@@ -24,7 +25,7 @@ dynamic_batching {{ max_queue_delay_microseconds: {delay_us} }}
 
 
 class TritonPythonModel:
-    """What the Python backend calls; the name is Triton's."""
+    """The class that the Python backend calls; Triton prescribes its name."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Loads the network."""
@@ -46,7 +47,7 @@ def _lay_out(folder: Path) -> None:
     """Writes a model repository whose models are this module."""
     for name, tensor, limit in (("pictures", _PICTURES, max(classify.BATCH, 1)), ("pixels", _PIXELS, 256)):
         (folder / name / "1").mkdir(parents=True)
-        # The backend's interpreter takes no PYTHONPATH and knows no virtual environment.
+        # The backend's interpreter ignores PYTHONPATH and virtual environments.
         source = f"import sys\nsys.path += {sys.path!r}\nfrom bench.peers.triton import TritonPythonModel\n"
         (folder / name / "1" / "model.py").write_text(source)
         config = _CONFIG.format(limit=limit, input=tensor, instances=classify.WORKERS, delay_us=classify.WAIT_MS * 1000)

@@ -1,1 +1,1 @@
-"""Load, restarts and faults on a real service, counted exactly."""
+"""Measurements with load, restarts and faults on a real service; every request is counted."""

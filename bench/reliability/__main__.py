@@ -1,4 +1,4 @@
-"""Load and restarts on a real service, counted exactly: what was offered, accepted, refused and failed.
+"""Load and restarts on a real service; counts the requests that were offered, accepted, refused and failed.
 
 ::
 

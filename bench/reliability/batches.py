@@ -1,4 +1,4 @@
-"""Clients that send batches of all sizes, of which a part is refused: what the service holds of them afterwards."""
+"""Watches the service's memory while clients send batches of all sizes, some of which are refused."""
 
 import asyncio
 import random
@@ -14,14 +14,14 @@ from bench.server_process import ServerProcess
 
 _MOST_IMAGES: Final = 1024
 _SAMPLES: Final = 24
-_CAPACITY: Final = "5000"  # of 16 clients with 512 images each on average: some find no room
+_CAPACITY: Final = "5000"  # too small for 16 clients with 512 images each on average, so some are refused
 
 
 async def batches(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Sends arrays of 1 to 1,024 pictures for a while.
+    """Sends arrays of 1 to 1,024 pictures for some time.
 
     Returns:
-        Outcomes by name, and [seconds, MiB] over the time.
+        Counts of outcomes by name, and samples [seconds, MiB] of the memory.
     """
     counts = Counter[str]()
     with ServerProcess(log, "--queue-capacity", _CAPACITY) as process:

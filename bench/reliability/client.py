@@ -1,4 +1,4 @@
-"""Clients that count what becomes of their requests, and a watch on the service's memory."""
+"""Clients that count the outcomes of their requests, and a function that samples the service's memory."""
 
 import asyncio
 import time
@@ -17,14 +17,14 @@ _ANSWERS = {"cifar10": b'"label":"cat"', "mnist": b'"label":"7"'}
 
 
 class Client:
-    """One connection that sends request after request, and opens another where the service closes it.
+    """Sends one request after another on one connection, and opens a new one where the service closes it.
 
     Args:
         address: host and port.
-        model: asked.
-        counts: of outcomes, by name.
-        request: to send, head and body; None is one picture of the model.
-        answer: what a right answer holds; None is the picture's label.
+        model: name of the model.
+        counts: of outcomes by name; updated in place.
+        request: the request, head and body; None for one picture of the model.
+        answer: bytes that a right answer contains; None for the picture's label.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> float | None:
-        """Sends one request; returns its seconds where it was answered with 200."""
+        """Sends one request; returns its seconds if it got the right answer, else None."""
         started = time.perf_counter()
         try:
             if self._streams is None:
@@ -69,7 +69,7 @@ class Client:
         return None
 
     def close(self) -> None:
-        """Lets the connection go."""
+        """Closes the connection."""
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
@@ -78,7 +78,7 @@ class Client:
 async def load(
     process: ServerProcess, model: str, clients: int, goes_on: Callable[[], bool], seconds: list[float] | None = None
 ) -> Counter[str]:
-    """A closed loop of clients that ignore Retry-After; returns what became of their requests."""
+    """A closed loop of clients that ignore Retry-After; returns the counts of their requests' outcomes."""
     counts: Counter[str] = Counter()
 
     async def run() -> None:
@@ -95,7 +95,7 @@ async def load(
 
 
 async def watch_memory(process: ServerProcess, every_s: float, goes_on: Callable[[], bool]) -> list[list[int]]:
-    """[seconds, MiB], again and again."""
+    """Samples the memory as [seconds, MiB] every ``every_s`` seconds."""
     started, samples = time.monotonic(), []
     while goes_on():
         samples.append([round(time.monotonic() - started), round(process.memory().rss_mib)])
@@ -104,6 +104,6 @@ async def watch_memory(process: ServerProcess, every_s: float, goes_on: Callable
 
 
 def until(seconds: float) -> Callable[[], bool]:
-    """True for that long."""
+    """A function that returns True for ``seconds`` from now on."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() < end

@@ -1,11 +1,11 @@
-"""Damaged requests of every kind, with time limits of every length, beside ordinary ones that must not notice.
+"""Sends damaged requests of every kind, with various time limits, beside ordinary ones that must not be affected.
 
 ::
 
     a good request ─ bytes changed, cut, doubled ─ a time limit from 1 ms on ─> /predict, /v2, gRPC, the head itself
     ordinary clients ───────────────────────────────────────────────────────────> counted as in the other measurements
 
-Nothing may end in 500, hang or end the service, and its memory, threads and open files stay what they were.
+No request may get 500, hang, or end the service, and the service's memory, threads and open files must not grow.
 """
 
 import asyncio
@@ -38,17 +38,17 @@ _ORDINARY: Final = 2
 
 
 async def fuzz(log: Path, seconds: float, clients: int, seed: int) -> dict[str, object]:
-    """Sends damaged requests for a while.
+    """Sends damaged requests for some time.
 
     Args:
-        log: gets the service's output.
-        seconds: how long.
-        clients: of damaged requests, half as many of them over gRPC.
-        seed: of the damage; the order in which requests meet is not repeated by it.
+        log: file that gets the service's output.
+        seconds: duration.
+        clients: number of clients that send damaged requests over HTTP; half as many more use gRPC.
+        seed: of the damage; it does not determine the order in which requests arrive.
 
     Returns:
-        Answers by kind and status, what became of ordinary requests, the first requests that ended in 500 (base64),
-        and [memory in MiB, threads, open files] over the time.
+        Counts of answers by kind and status, counts of ordinary requests' outcomes, the first requests that failed
+        (base64), and samples [memory in MiB, threads, open files].
     """
     answers, failures = Counter[str](), list[str]()
     with ServerProcess(log, "--grpc-port", "0") as process:
@@ -108,7 +108,7 @@ async def _over_http(
 
 
 async def _send(where: tuple[str, int], request: bytes) -> str:
-    """Sends bytes on a connection of their own; returns the status of the answer."""
+    """Sends bytes on a new connection; returns the status of the answer."""
     try:
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(*where)
@@ -129,7 +129,7 @@ async def _send(where: tuple[str, int], request: bytes) -> str:
 
 
 def _http_request(source: random.Random) -> tuple[str, bytes]:
-    """One request, whose body or head is damaged."""
+    """One request, mostly with a damaged body or head."""
     kind = source.choice(("picture", "form", "json", "npy", "v2", "v2 binary", "head"))
     path, media_type, body, further = _good_request("picture" if kind == "head" else kind, source)
     if kind != "head" and source.random() < 0.9:
@@ -185,7 +185,7 @@ def _picture(source: random.Random) -> bytes:
 
 
 def _damaged(data: bytes, source: random.Random) -> bytes:
-    """Bytes with a few changes: flipped, cut out, doubled, or replaced by what parsers find hard."""
+    """Bytes with a few changes: flipped, cut out, doubled, or replaced by difficult input for parsers."""
     changed = bytearray(data)
     for _ in range(source.choice((1, 1, 2, 4, 16))):
         at = source.randrange(len(changed) + 1)

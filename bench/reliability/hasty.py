@@ -1,4 +1,4 @@
-"""Clients with a time limit that cannot be kept, beside ordinary ones, which must not notice."""
+"""Clients with a time limit that is too short, beside ordinary ones, which must not be affected."""
 
 import asyncio
 import json
@@ -19,14 +19,14 @@ _ORDINARY: Final = 6
 
 
 async def hasty(log: Path, requests: int) -> dict[str, object]:
-    """Counts what ordinary requests get beside four hasty clients, two of ``/predict`` and two of ``/v2``.
+    """Counts outcomes of ordinary requests beside four clients with short limits, two of ``/predict``, two of ``/v2``.
 
     Args:
-        log: gets the service's output.
-        requests: ordinary ones, of six clients.
+        log: file that gets the service's output.
+        requests: number of ordinary requests, from six clients.
 
     Returns:
-        Outcomes by name, of each kind of client; tracebacks and unretrieved errors in the log.
+        Counts of outcomes for each kind of client, and of tracebacks and unretrieved errors in the log.
     """
     ordinary, by_header, by_parameter = Counter[str](), Counter[str](), Counter[str]()
     with ServerProcess(log) as process:

@@ -1,6 +1,6 @@
-"""Requests that are made to cost much: each is small enough to be read, and none may stop the event loop for long.
+"""Requests that are made to be expensive: each is small enough to be read, and none may block the event loop for long.
 
-The honest ones beside them are the largest that a service with default settings accepts.
+For comparison there are also honest requests, the largest that a service with default settings accepts.
 """
 
 import base64
@@ -24,13 +24,13 @@ _END = b"\r\n--x--\r\n"
 
 @dataclass(frozen=True, slots=True)
 class HeavyRequest:
-    """A request. The right answer is 4xx, or for those whose name says that they are honest, 200.
+    """A request. The right answer is 4xx, or 200 for those whose name begins with ``honest``.
 
     Attributes:
-        name: for people.
+        name: a description, for reports.
         path: with its query.
-        body: whole.
-        headers: beside Content-Length.
+        body: the whole body.
+        headers: in addition to Content-Length.
     """
 
     name: str
@@ -40,16 +40,16 @@ class HeavyRequest:
 
 
 def heavy_requests() -> Iterator[HeavyRequest]:
-    """All kinds, one after the other, since together they hold a gigabyte."""
+    """Yields all kinds one by one, since together they would take a gigabyte."""
     yield from hostile_requests(MOST_BYTES)
     yield from _honest()
 
 
 def hostile_requests(most_bytes: int) -> Iterator[HeavyRequest]:
-    """Those that are to be refused.
+    """The requests that must be refused.
 
     Args:
-        most_bytes: longest body.
+        most_bytes: the largest size of a body.
     """
     yield from _json_bodies(most_bytes)
     yield from _forms(most_bytes)
@@ -228,7 +228,7 @@ def _honest() -> Iterator[HeavyRequest]:
 
 
 def _bitmap(pixels: np.ndarray) -> bytes:
-    """A BMP file of 24 bits a pixel, without a library that the measured service uses too."""
+    """A BMP file with 24 bits per pixel, made without a library that the measured service also uses."""
     height, width, _ = pixels.shape
     padding = bytes(-3 * width % 4)
     rows = b"".join(row[:, ::-1].tobytes() + padding for row in pixels[::-1])

@@ -17,11 +17,11 @@ _BEST_S: Final = 3
 
 
 async def overload(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Goodput at saturation, then with ten times the clients, and a second model beside the flood.
+    """Goodput at saturation, then with ten times the clients, and a second model under the same overload.
 
-    The service has one core and the load the other; wrk is the flood, which leaves the other model's client room. The
-    flood comes in ten slices, each after a short look at the best rate: within minutes a shared machine's own changes
-    by more than what is measured.
+    The service has one core and the load the other. wrk makes the overload, so that its core has time for the other
+    model's client. The overload comes in ten slices, each after a short measurement of the best rate, since the speed
+    of a shared machine changes within minutes by more than the effect that is measured.
     """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])  # inherited by the service

@@ -1,4 +1,4 @@
-"""Asks a service whether it is alive, again and again, from a process of its own, and keeps the longest wait.
+"""Sends health requests to a service in a loop, from its own process, and keeps the longest wait.
 
 ::
 
@@ -20,11 +20,11 @@ _TIMEOUT_S = 60.0
 
 
 class LivenessProbe:
-    """The probe, from start to stop.
+    """The probe process, from start to stop.
 
     Args:
         host: of the service.
-        port: of it.
+        port: of the service.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -32,11 +32,11 @@ class LivenessProbe:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.longest_s()  # the first answer says that it has begun
+        self.longest_s()  # the first answer shows that the probe has started
         return self
 
     def longest_s(self) -> float:
-        """The longest wait since the last call, in seconds; that of the request that is under way counts."""
+        """The longest wait since the last call, in seconds, including that of the current request."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")

@@ -1,4 +1,4 @@
-"""Processes that are replaced: by a newer one on the same port, and after a sudden death."""
+"""Replaces processes: by a new one on the same port, and after one was killed."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from bench.server_process import ServerProcess
 
 
 async def rolling(log: Path, requests: int, clients: int) -> dict[str, object]:
-    """Replaces the process again and again on one port while requests come, until that many have been answered."""
+    """Replaces the process again and again on one port while clients send ``requests`` requests."""
     done = [0]
 
     def goes_on() -> bool:
@@ -37,17 +37,17 @@ async def rolling(log: Path, requests: int, clients: int) -> dict[str, object]:
 
 
 async def replace(log: Path, times: int) -> dict[str, object]:
-    """Kills a worker of a service at rest again and again, and times how long until two are listening once more."""
+    """Kills a worker of an idle service again and again, and measures the seconds until two are listening again."""
     seconds = []
     with ServerProcess(log, "--workers", "2") as process:
         root = psutil.Process(process.process.pid)
         for _ in range(times):
             victim = listening(root)[0]
-            await asyncio.sleep(6)  # one that dies young is not replaced at once
+            await asyncio.sleep(6)  # a worker that ends soon after its start is not replaced at once
             victim.kill()
             started = time.monotonic()
             victim.wait()
-            while len(listening(root)) < 2:  # noqa: ASYNC110  nobody tells of it
+            while len(listening(root)) < 2:  # noqa: ASYNC110  there is no event to wait for
                 await asyncio.sleep(0.01)
             seconds.append(round(time.monotonic() - started, 2))
     return {"seconds": seconds}

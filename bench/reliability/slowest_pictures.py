@@ -1,11 +1,11 @@
-"""What the slowest picture file costs that is not refused, beside an honest one of its format, size and coding.
+"""Compares the slowest picture files that are not refused with honest ones of the same format, size and coding.
 
 ::
 
     python -m bench.reliability.slowest_pictures [--side 1024] [FORMAT ...]
 
-Prints a line a file: CPU seconds of the whole way from bytes to a model's input, as the service goes it, for files that
-are refused and for files that are accepted; and for each format the largest ratio among those that are accepted.
+Prints one line per file, refused or accepted: the CPU time from bytes to a model's input, as in the service. For each
+format it prints the largest ratio to an honest file among the accepted files.
 """
 
 import argparse
@@ -22,7 +22,7 @@ _REPEATS = 3
 
 
 def cpu_s(data: bytes) -> tuple[float, str]:
-    """The least of several CPU times of reading a file, and why it was refused, if it was."""
+    """(the shortest of several CPU times of reading a file, the reason if it was refused)."""
     best, reason, most_s = float("inf"), "", float("inf")
     for _ in range(_REPEATS):
         started = time.process_time()
@@ -61,7 +61,7 @@ def main() -> int:
     for name in options.formats or FORMATS:
         worst = worst_ratio(name, import_module(f"bench.reliability.hostile_pictures.{name}"), options.side)
         print(
-            f"{name}: at {options.side} pixels a side, what is accepted costs at most {worst:.1f} times an honest file"
+            f"{name}: at {options.side} pixels a side, an accepted file costs at most {worst:.1f} times an honest one"
         )
     return 0
 

@@ -1,4 +1,4 @@
-"""A long load with faults injected."""
+"""A long load with injected faults."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ _MOST_HOSTILE_BYTES = 1 << 20
 async def kill_workers(
     process: ServerProcess, every_s: float, goes_on: Callable[[], bool], faults: Counter[str]
 ) -> None:
-    """Kills one of the workers every ``every_s`` seconds, when both are there."""
+    """Kills one of the workers every ``every_s`` seconds, if both are running."""
     while goes_on():
         await asyncio.sleep(every_s)
         serving = process.workers()
@@ -32,7 +32,7 @@ async def kill_workers(
 
 
 async def leave_early(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
-    """Clients that go before their answer, or in the middle of their request."""
+    """Clients that disconnect before their answer, or in the middle of their request."""
     request = request_bytes("/predict", _CAT, "image/png")
     while goes_on():
         with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ async def leave_early(address: tuple[str, int], goes_on: Callable[[], bool], fau
 
 
 async def send_damaged(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
-    """Pictures with one byte changed."""
+    """Sends pictures with one changed byte."""
     while goes_on():
         data = bytearray(_CAT)
         data[random.randrange(len(data))] ^= 0xFF
@@ -60,7 +60,7 @@ async def send_damaged(address: tuple[str, int], goes_on: Callable[[], bool], fa
 
 
 async def send_hostile(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
-    """Bodies and pictures that are made to cost much, one after the other."""
+    """Sends bodies and pictures that are made to be expensive, one after the other."""
     kinds = [*hostile_requests(_MOST_HOSTILE_BYTES), *picture_requests()]
     while goes_on():
         request = random.choice(kinds)
@@ -74,7 +74,7 @@ async def send_hostile(address: tuple[str, int], goes_on: Callable[[], bool], fa
 
 
 async def send_hasty(address: tuple[str, int], goes_on: Callable[[], bool], faults: Counter[str]) -> None:
-    """Requests that must be answered within a millisecond."""
+    """Sends requests that must be answered within a millisecond."""
     client = Client(address, "cifar10", faults, hasty_request())
     while goes_on():
         await client.ask()
@@ -82,9 +82,9 @@ async def send_hasty(address: tuple[str, int], goes_on: Callable[[], bool], faul
 
 
 async def soak(log: Path, seconds: float, clients: int) -> dict[str, object]:
-    """Load on two workers while one is killed every few seconds, clients leave in the middle, and others attack.
+    """Load on two workers while workers are killed, clients disconnect early, and others send hostile requests.
 
-    A killed worker takes the requests inside it along: these, at most one a connection, are the failures to expect.
+    The requests inside a killed worker fail: these, at most one per connection, are the only failures to expect.
     """
     with ServerProcess(log, "--workers", "2") as process:
         where, going, faults, hasty = process.address, until(seconds), Counter[str](), Counter[str]()

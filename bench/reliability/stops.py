@@ -1,4 +1,4 @@
-"""For how long hostile requests stop the event loop: while it stands still, no probe of health is answered."""
+"""Measures how long hostile requests block the event loop: while it is blocked, no health probe is answered."""
 
 import http.client
 import time
@@ -24,9 +24,8 @@ def stops(log: Path) -> dict[str, object]:
     """Sends each heavy request a few times and takes the longest wait of a health probe beside each.
 
     Returns:
-        For each request the statuses, the seconds that it took, and the least, the median and the maximum of the
-        longest waits in ms; the same for a service that has nothing else to do. On a machine with other work, the least
-        says most about the service.
+        For each request the statuses, its seconds, and the least, the median and the maximum of the longest waits in
+        ms; the same for an idle service. On a machine with other work, the least describes the service best.
     """
     rows: dict[str, dict[str, Any]] = {}
     with ServerProcess(log) as process:
@@ -46,7 +45,7 @@ def stops(log: Path) -> dict[str, object]:
 
 
 def _beside(probe: LivenessProbe, work: Callable[[], set[int]]) -> dict[str, Any]:
-    """Does some work a few times; returns the statuses that it got, and the longest waits of a probe meanwhile."""
+    """Does some work a few times; returns its statuses, and the longest waits of a probe at the same time."""
     longest_s, statuses = [], set[int]()
     started = time.perf_counter()
     for _ in range(_TIMES):
@@ -62,13 +61,13 @@ def _send_once(host: str, port: int, request: HeavyRequest) -> set[int]:
 
 
 def _send_many(clients: ThreadPoolExecutor, host: str, port: int, request: HeavyRequest) -> set[int]:
-    """Sends a picture on many connections at once: what takes a moment each adds up to a stop."""
+    """Sends a picture on many connections at once, so that short blocks of the event loop add up."""
     sent = [clients.submit(send, host, port, request) for _ in range(_AT_ONCE)]
     return {answer.result()[0] for answer in sent}
 
 
 def send(host: str, port: int, request: HeavyRequest) -> tuple[int, bytes]:
-    """Sends one request on a connection of its own; returns status and body of the answer."""
+    """Sends one request on a new connection; returns status and body of the answer."""
     with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
         connection.request("POST", request.path, request.body, dict(request.headers))
         answer = connection.getresponse()

@@ -1,1 +1,1 @@
-"""What decisions are worth, measured over HTTP on whole test sets: ``python -m bench.trust DATA``."""
+"""Measures the quality of decisions over HTTP on whole test sets: ``python -m bench.trust DATA``."""

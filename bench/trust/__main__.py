@@ -1,9 +1,9 @@
-"""Starts a service over the committed models and asks it for every decision on whole test sets, over HTTP.
+"""Starts a service with the committed models and requests every kind of decision on whole test sets, over HTTP.
 
-``python -m bench.trust DATA [STAMPS]``: DATA holds CIFAR-10 and MNIST as their publishers lay them out, STAMPS is the
-folder ``usr/share/tuxpaint/stamps`` of Debian's package ``tuxpaint-stamps-default``. For each version: how
-often sets hold the truth, by level and class; what abstaining at 0.90 answers; and how well familiarity tells pictures
-that the model has not learned from the test set (AUROC: 50 is chance, 100 is perfect).
+``python -m bench.trust DATA [STAMPS]``: DATA holds the publishers' files of CIFAR-10 and MNIST, STAMPS is the folder
+``usr/share/tuxpaint/stamps`` of Debian's package ``tuxpaint-stamps-default``. Printed for each version: the coverage of
+sets, by level and class; the answers at ``min_confidence`` 0.9; and how well familiarity separates other pictures from
+the test set (AUROC: 50 is chance, 100 is perfect).
 """
 
 import sys
@@ -30,13 +30,13 @@ _LEVELS = (0.9, 0.95, 0.98, 0.99)
 
 
 class Told(NamedTuple):
-    """What the service said of N pictures.
+    """The service's answers for N pictures.
 
     Attributes:
-        sets: bool [N, K].
+        sets: bool [N, K], which labels are in the set of each picture.
         familiarity: float64 [N].
-        answered: bool [N], at ``min_confidence=0.9``.
-        right: bool [N], the most probable label is the true one; all False where no classes were given.
+        answered: bool [N], whether there is a label at ``min_confidence=0.9``.
+        right: bool [N], whether the most probable label is the true one; all False where no classes were given.
     """
 
     sets: NDArray[np.bool_]
@@ -111,7 +111,7 @@ def _ask(
 
 
 def auroc(known: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """The chance that a known picture is more familiar than another; half of the ties count."""
+    """The probability that a known picture is more familiar than another one; ties count half."""
     ordered = np.sort(other)
     below, upto = np.searchsorted(ordered, known, "left"), np.searchsorted(ordered, known, "right")
     return float((below + upto).mean() / (2 * len(other)))

@@ -1,4 +1,4 @@
-"""Pictures of what a model has not learned, as uint8 [N, H, W, C]: always the same ones."""
+"""Fixed sets of pictures that are unlike a model's training pictures, as uint8 [N, H, W, C]."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ _LETTERS = "ABCDEFGHKMNPQRTUVWXYabdefghkmnpqrtuvwxy"  # none that looks like a d
 
 
 def beside_photographs(photographs: Pictures, digits: Pictures) -> Mapping[str, Pictures]:
-    """For CIFAR-10, from its test images and those of MNIST."""
+    """Pictures for CIFAR-10's models, made from its test images and those of MNIST."""
     random = np.random.default_rng(0)
     size = photographs.shape[1]
     padded = np.pad(digits[:_EACH], ((0, 0), (2, 2), (2, 2), (0, 0)))
@@ -34,7 +34,7 @@ def beside_photographs(photographs: Pictures, digits: Pictures) -> Mapping[str, 
 
 
 def beside_digits(digits: Pictures, photographs: Pictures) -> Mapping[str, Pictures]:
-    """For MNIST, from its test images and those of CIFAR-10."""
+    """Pictures for MNIST's models, made from its test images and those of CIFAR-10."""
     random = np.random.default_rng(0)
     size = digits.shape[1]
     return {
@@ -47,7 +47,7 @@ def beside_digits(digits: Pictures, photographs: Pictures) -> Mapping[str, Pictu
 
 
 def of_things(stamps: Path, target: Target) -> Pictures:
-    """Photographs of food, plants, clothes and other things, cut out and on white, as the service reads them.
+    """Cut-out photographs of food, plants, clothes and other things on white, as the service reads them.
 
     Args:
         stamps: the folder ``usr/share/tuxpaint/stamps`` of Debian's package ``tuxpaint-stamps-default``.
@@ -78,7 +78,7 @@ def _blank(random: np.random.Generator, shape: tuple[int, int, int]) -> Pictures
 
 
 def _letters(random: np.random.Generator, size: int) -> Pictures:
-    """Drawn in the fonts that come with matplotlib, turned by up to 12 degrees."""
+    """Letters in the fonts of matplotlib, rotated by up to 12 degrees."""
     import matplotlib as mpl  # noqa: PLC0415  of the extra `training`
 
     fonts = sorted((Path(mpl.get_data_path()) / "fonts" / "ttf").glob("DejaVu*.ttf"))

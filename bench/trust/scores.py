@@ -2,8 +2,8 @@
 
 The scores and their sources: maximum probability, negative entropy and energy (arXiv 2010.03759) of the answer; nearest
 neighbours (KNN, arXiv 2204.06507), Mahalanobis and relative Mahalanobis distance (RMDS, arXiv 2106.09022) of the pooled
-last feature map, and what training exports: the cosine to the nearest centre, alone and beside the entropy. What is
-fitted is fitted on training pictures, the spreads on held-out ones. Printed: AUROC of each against the test images.
+last feature map, and the exported score: the cosine to the nearest centre, alone and with the entropy. The scores are
+fitted on training pictures, their spreads on held-out ones. It prints the AUROC of each against the test images.
 """
 
 import sys
@@ -129,7 +129,7 @@ def _of_rows(rows: Rows, classes: NDArray[np.int64]) -> Mapping[str, Callable[[R
 
 
 def _whitening(centred: Rows) -> Rows:
-    """A matrix [D, D] behind which the rows have no correlation and variance 1."""
+    """A matrix [D, D]; rows multiplied by it have no correlation and variance 1."""
     covariance = centred.T @ centred / len(centred)
     values, vectors = np.linalg.eigh(covariance)
     whitening: Rows = vectors / np.sqrt(np.maximum(values, values[-1] * 1e-6))

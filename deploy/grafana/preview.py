@@ -1,4 +1,4 @@
-"""Draws the dashboard's panels from Prometheus' answers, where there is no Grafana to look at.
+"""Draws the dashboard's panels from Prometheus' answers, without Grafana.
 
     python deploy/grafana/preview.py http://127.0.0.1:9090 docs/figures/dashboard.png --minutes 5
 

@@ -4,15 +4,15 @@
 
     python -m deploy.ray.score photos/ --model cifar10 --out predictions.parquet
 
-    places of pictures ─> rows of 512 ─> Ray Data: map_batches(Scorer), one a core or GPU: read, decode, run
+    paths of pictures ─> rows of 512 ─> Ray Data: map_batches(Scorer), one per core or GPU: read, decode, run
                                               └─> in the order of the input ─> parts ─> the table, on this machine
 
-The rows hold where pictures lie and not what they hold, as ``read_images`` and ``read_binary_files`` would have it:
-these end the whole run at the first file that cannot be read, and the first decodes in a way of its own. So each
-machine must see the pictures and the model repository under the same paths, on a shared disk.
+The rows hold the paths of pictures and not their content. Ray's ``read_images`` and ``read_binary_files`` are not used,
+since they end the whole run at the first file that cannot be read, and the first decodes differently. So each machine
+must have the pictures and the model repository under the same paths, on a shared disk.
 
-A machine that dies costs nothing but time: Ray Data gives its rows to another one. When this process, or the machine
-that it runs on, dies, ``--resume`` goes on after the last whole part.
+If a machine fails, Ray Data gives its rows to another one, and only time is lost. If this process or its machine fails,
+``--resume`` continues after the last whole part.
 """
 
 import argparse
@@ -41,20 +41,20 @@ from service.scoring.pool import Pool, WorkerPool
 from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
 
 _ROW_PICTURES: Final = 512
-_ROWS: Final = 512  # of one execution of Ray Data: the names of so many rows of pictures are held at once
+_ROWS: Final = 512  # of one execution of Ray Data, which holds the paths of all its rows in memory
 
 
 class Scorer:
-    """Scores rows of pictures: one for each core, or share of a GPU, of the cluster.
+    """Scores rows of pictures; the cluster has one of these actors per core or share of a GPU.
 
-    It has a process of its own, as each worker of ``convoy score`` is: where a picture ends the process that reads it,
-    this actor names the picture and goes on.
+    The actor scores in a child process, like a worker of ``convoy score``: if a picture ends the child, the actor
+    reports the picture and continues.
 
     Args:
         spec: the model.
-        choice: of the execution provider, which is found on the machine that runs this.
-        classes: K.
-        folder: that relative paths are of.
+        choice: of the execution provider, which is looked for on the actor's machine.
+        classes: the number of classes, K.
+        folder: the folder that relative paths refer to.
     """
 
     def __init__(self, spec: WorkerSpec, choice: ProviderChoice, classes: int, folder: str) -> None:
@@ -79,15 +79,15 @@ class Scorer:
 
 
 class RayPool:
-    """The actors of a cluster, in the place of processes of this machine.
+    """The actors of a cluster, used instead of processes on this machine.
 
     Args:
         spec: the model.
         choice: of the execution provider.
-        workers: actors.
-        classes: K.
+        workers: the number of actors.
+        classes: the number of classes, K.
         address: of the cluster.
-        gpus: of each actor; a fraction shares one.
+        gpus: GPUs of each actor; actors with a fraction share a GPU.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class RayPool:
             The results of 512 pictures each, in the order of the pictures.
 
         Raises:
-            ScoringError: the cluster cannot do it.
+            ScoringError: the cluster could not score them.
         """
         rows = _rows(pictures)
         while some := list(islice(rows, _ROWS)):
@@ -162,7 +162,7 @@ def main(arguments: Sequence[str]) -> int:
     if {"-h", "--help"} & set(rest):
         print("--address ADDRESS  of the Ray cluster (default: the one of this machine)")
         print("--gpus SHARE       of a GPU for each worker, such as 0.5 (default: none)\n")
-    # The machine that starts the run may have no GPU: there the model is only looked at.
+    # The machine that starts the run may have no GPU, so it opens the model on its CPU, only to read its metadata.
     choice = cast("ProviderChoice", options.execution_provider)
     if options.gpus and choice == "auto":
         choice = "cuda"
@@ -184,9 +184,7 @@ def _connect(address: str) -> None:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ScoringError(
-            f"--address {address}: there is no Ray cluster that answers: start one with `ray start`"
-        ) from error
+        raise ScoringError(f"--address {address}: no Ray cluster answers there: start one with `ray start`") from error
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True

@@ -32,19 +32,19 @@ _OF_RAY: Final = {
     "share_port": "Ray starts the replicas",
     "workers": "autoscaling_config of the Serve config says how many replicas there are",
 }
-"""Settings that have no place here, and why."""
+"""Settings that cannot be used on Ray Serve, with the reason."""
 
 
 class ReplicaApp:
     """The app of one replica, which runs from the lifespan's startup to its shutdown.
 
     Args:
-        settings: how it runs.
+        settings: of the service.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._app: ASGIApp  # from the startup on; Ray sends no request before
+        self._app: ASGIApp  # set at startup, before Ray sends requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request, or takes part in the lifespan."""
@@ -55,7 +55,7 @@ class ReplicaApp:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        # Ray Serve puts a logger in the place of sys.stderr, which keeps lines back until there are a thousand.
+        # Ray Serve replaces sys.stderr by a logger that holds lines back until there are a thousand.
         configure_logs(self._settings.log_level, self._settings.log_format, sys.__stderr__)
         try:
             async with run_service(self._settings) as service:
@@ -78,10 +78,10 @@ async def _send_without_id(send: Send, message: Message) -> None:
 
 @serve.ingress()
 class Replica:
-    """One replica. How many there are, and what each may have, is said in the Serve config.
+    """One replica. The Serve config sets the number of replicas and their resources.
 
     Args:
-        settings: how it runs.
+        settings: of the service.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -93,10 +93,10 @@ class Replica:
 
 
 def deployment(settings: Settings) -> Any:
-    """The application, of one replica where no Serve config says more.
+    """The application, with one replica unless a Serve config sets more.
 
     Args:
-        settings: how it runs.
+        settings: of the service.
     """
     # Ray's default of 5 requests at once would leave every batch nearly empty.
     return serve.deployment(name="convoy", max_ongoing_requests=512)(Replica).bind(settings)
@@ -106,10 +106,10 @@ def build(args: Mapping[str, Any]) -> Any:
     """Makes the application of a Serve config (``import_path: deploy.ray.service:build``).
 
     Args:
-        args: settings of the service by name, as docs/configuration.md has them; ``CONVOY_*`` variables count too.
+        args: settings of the service by name, as in docs/configuration.md; ``CONVOY_*`` variables are read as well.
 
     Raises:
-        SettingError: a value cannot be used, or Ray has the say in what it means.
+        SettingError: a value cannot be used, or Ray controls what the setting means.
     """
     for name, reason in _OF_RAY.items():
         if name in args:

@@ -1,5 +1,5 @@
-"""Picture files that ask for as much work as their format lets them, made when they are needed; and honest ones beside.
+"""Makes picture files that need as much decoding work as their format permits, and honest ones to compare them with.
 
-Used by the tests, which want them refused, and by ``bench.reliability.slowest_pictures``, which wants to know what the
-slowest one that is not refused costs.
+The tests check that they are refused, and ``bench.reliability.slowest_pictures`` measures the cost of the slowest one
+that is not refused.
 """

@@ -1,4 +1,4 @@
-"""AVIF files that ask for as much work as their coding lets them."""
+"""AVIF files that need as much decoding work as their coding permits."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def honest(width: int, height: int) -> Iterator[tuple[str, bytes]]:
 
 
 def hostile(width: int, height: int) -> Iterator[HostileFile]:
-    """Every kind of slow file that the encoder at hand makes."""
+    """Every kind of slow file that the installed encoder can make."""
     picture, grain = photo(width, height), noise(width, height)
     yield HostileFile("noise, 4:2:0", "4:2:0", encode(grain, "AVIF", quality=100, **_FAST))
     yield HostileFile("noise, 4:4:4", "4:4:4", encode(grain, "AVIF", quality=100, subsampling="4:4:4", **_FAST))

@@ -1,4 +1,4 @@
-"""BMP files that ask for as much work as their header and run lengths let them."""
+"""BMP files that need as much decoding work as their header and run lengths permit."""
 
 import itertools
 import struct

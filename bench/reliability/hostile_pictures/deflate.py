@@ -1,4 +1,4 @@
-"""Streams of deflate (RFC 1951) whose blocks hold nothing but cost their tables."""
+"""Deflate streams (RFC 1951) of empty blocks, each of which still needs its tables to be built."""
 
 import zlib
 
@@ -24,7 +24,7 @@ def _empty_block() -> list[int]:
 
 
 def slow_stream(data: bytes, size: int) -> bytes:
-    """A zlib stream of ``data``, at whose head stand so many empty blocks that it has ``size`` bytes in all."""
+    """A zlib stream of ``data``, with empty blocks at its beginning that fill it up to ``size`` bytes."""
     plain = zlib.compress(data, 1)
     block = _empty_block()
     count = max(0, size - len(plain) - 6) * 8 // len(block)

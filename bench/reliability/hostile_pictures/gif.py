@@ -1,4 +1,4 @@
-"""GIF files that ask for as much work as their blocks let them."""
+"""GIF files that need as much decoding work as their blocks permit."""
 
 import struct
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def honest(width: int, height: int) -> Iterator[tuple[str, bytes]]:
 
 
 def parts_of(data: bytes) -> tuple[bytes, bytes, bytes]:
-    """The header with its palette, the extensions, and the frame with what follows, of a file that Pillow wrote."""
+    """(header with palette, extensions, frame and the rest) of a file that Pillow wrote."""
     at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 128 else 0)
     start = at
     while data[at] == ord("!"):

@@ -1,4 +1,4 @@
-"""JPEG files that ask for as much work as their markers let them."""
+"""JPEG files that need as much decoding work as their markers permit."""
 
 import re
 import struct
@@ -21,7 +21,7 @@ _CODINGS: dict[str, dict[str, object]] = {
 
 
 class Segment(NamedTuple):
-    """One marker of a file, its content and the entropy-coded data behind it."""
+    """One marker of a file, its content and the entropy-coded data that follows."""
 
     marker: int
     content: bytes
@@ -55,18 +55,18 @@ def scan(components: tuple[int, ...], first: int, last: int, bits: int, entropy:
     """A scan of a band of coefficients.
 
     Args:
-        components: their names; all with the tables 0.
-        first: coefficient.
-        last: coefficient.
+        components: names of the components; all use table 0.
+        first: index of the first coefficient.
+        last: index of the last coefficient.
         bits: the four bits Ah and the four bits Al.
-        entropy: its data.
+        entropy: the entropy-coded data of the scan.
     """
     names = b"".join(bytes((name, 0)) for name in components)
     return Segment(0xDA, bytes((len(components),)) + names + bytes((first, last, bits)), entropy)
 
 
 def many_scans(width: int, height: int, scans: int) -> bytes:
-    """A progressive file of a photograph, with further scans that hold nothing."""
+    """A progressive file of a photograph, with additional empty scans."""
     return file_of(*segments(_progressive(photo(width, height))), *[scan((1,), 0, 0, 0x10)] * scans)
 
 

@@ -1,4 +1,4 @@
-"""WebP files that ask for as much work as their chunks and bit streams let them."""
+"""WebP files that need as much decoding work as their chunks and bit streams permit."""
 
 import struct
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ def _grouped(
 
 
 def _largest_codes() -> _Bits:
-    """Prefix codes of as many symbols as there can be, with the color cache."""
+    """Prefix codes with the largest possible number of symbols, with the color cache."""
     return _prefix_code(_full(280 + (1 << _CACHE_BITS))) + _prefix_code(_full(256)) * 3 + _prefix_code(_full(40))
 
 
@@ -119,7 +119,7 @@ def _words(lengths: dict[int, int]) -> dict[int, _Bits]:
 
 
 def _prefix_code(lengths: list[int]) -> _Bits:
-    """A code's lengths, as a stream gives them, with repeats of lengths (16) and of zeros (17, 18)."""
+    """A code's lengths in the form of the stream, with repeats of lengths (16) and of zeros (17, 18)."""
     tokens = _tokens(lengths)
     used = sorted({token[0] for token in tokens}, key=lambda symbol: -sum(token[0] == symbol for token in tokens))
     of_lengths = {symbol: min(place + 1, max(1, len(used) - 1)) for place, symbol in enumerate(used)}
