@@ -1,4 +1,4 @@
-"""What tests share: a real server over the committed models, a client for it, and real pictures."""
+"""Fixtures for all tests: a real server with the committed models, a client for it, and real pictures."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _OFFLINE = ("contract", "fuzz", "imaging", "scoring", "training")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Makes two groups for `make test`, which run side by side: tests of a service wait more than they compute."""
+    """Makes two groups for `make test`, which run in parallel, since tests of a service mostly wait."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         item.add_marker(pytest.mark.xdist_group("offline" if folder in _OFFLINE else "service"))
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server with default settings, shared by every test that only asks it things."""
+    """A server with default settings, shared by every test that does not change it."""
     with ServerProcess(tmp_path_factory.mktemp("server") / "log") as process:
         yield process
 

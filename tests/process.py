@@ -1,4 +1,4 @@
-"""What tests start and read: the service as a process of its own, and the files beside the tests."""
+"""The service as a separate process, and the folders of files for the tests."""
 
 from bench.folders import FIXTURES, ROOT, SAMPLES
 from bench.server_process import ServerProcess

@@ -1,4 +1,4 @@
-"""What a classification is made of. Requests that go through the classifier: tests/api, tests/server."""
+"""The parts of a classification. Requests that go through the classifier: tests/api, tests/server."""
 
 from typing import Any
 

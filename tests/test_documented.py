@@ -1,4 +1,4 @@
-"""What operators set and watch is written down: every setting, every metric."""
+"""Every setting and every metric is documented."""
 
 import json
 from pathlib import Path

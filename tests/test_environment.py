@@ -1,4 +1,4 @@
-"""Variables of the environment: settings, what Kubernetes sets, and what is misspelt."""
+"""Environment variables: settings, variables that Kubernetes sets, and misspelt names."""
 
 import subprocess
 import sys

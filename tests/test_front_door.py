@@ -1,4 +1,4 @@
-"""``convoy``: one word a command, each loading only what it needs."""
+"""``convoy``: one word per command, and each command imports only what it needs."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_output_that_is_closed_ends_a_command_without_a_traceback(words: str) ->
         asked.stdout.close()
         assert asked.stderr is not None
         assert asked.stderr.read() == ""
-    assert asked.returncode in (0, 141)  # where all of it was buffered before
+    assert asked.returncode in (0, 141)  # 0 if all output was buffered
 
 
 @pytest.mark.parametrize("word", _IN_SERVICE)
@@ -57,7 +57,7 @@ def test_serving_loads_no_tensorflow(word: str) -> None:
     [("serve", "install"), ("train mnist", "train-env"), ("import net.onnx --name net", "import-env")],
 )
 def test_a_missing_environment_is_told_in_one_line(words: str, target: str) -> None:
-    said = convoy(*words.split(), flags=("-S",))  # without site-packages nothing is installed
+    said = convoy(*words.split(), flags=("-S",))  # without site-packages, as if no package was installed
     assert said.returncode == 2
     assert said.stderr.count("\n") == 1
     assert f"make {target}`" in said.stderr

@@ -1,4 +1,4 @@
-"""What hosts of containers ask for by their variables, and what wins over it."""
+"""Settings from the variables of hosting platforms, and their precedence."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ VERTEX = {"AIP_PREDICT_ROUTE": "/v1/endpoints/1/deployedModels/2:predict", "AIP_
     ("words", "variables", "wanted"),
     [
         ([], {}, 8000),
-        ([], {"PORT": "9001"}, 8000),  # of something else, where nothing says that it is meant
+        ([], {"PORT": "9001"}, 8000),  # PORT is ignored unless port_variable names it
         ([], {"CONVOY_PORT_VARIABLE": "PORT"}, 8000),
         ([], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001"}, 9001),
         (["--port-variable", "PORT"], {"PORT": "9001"}, 9001),
@@ -77,7 +77,7 @@ def test_a_dialect_of_the_host_is_added_to_those_that_are_named(monkeypatch: pyt
         ([], VERTEX | {"AIP_HTTP_PORT": "http"}, "AIP_HTTP_PORT=http: it must be a whole number from 1 to 65535"),
         ([], VERTEX | {"AIP_PREDICT_ROUTE": "predict"}, "AIP_PREDICT_ROUTE=predict: it must be a path"),
         ([], VERTEX | {"AIP_PREDICT_ROUTE": "/a b"}, "without blanks"),
-        ([], VERTEX | {"AIP_PREDICT_ROUTE": "/a%20b"}, "without blanks"),  # paths are decoded: it would never be asked
+        ([], VERTEX | {"AIP_PREDICT_ROUTE": "/a%20b"}, "without blanks"),  # never matched, since paths are decoded
         ([], VERTEX | {"AIP_HEALTH_ROUTE": "/{a}"}, "AIP_HEALTH_ROUTE=/{a}: it must be a path"),
         ([], {"PORT": "70000"}, "PORT=70000: it must be a whole number from 1 to 65535"),
         ([], {"PORT": "²"}, "PORT=²"),
@@ -102,7 +102,7 @@ def test_the_start_ends_where_it_cannot_be_followed(monkeypatch: pytest.MonkeyPa
 def test_the_health_check_asks_at_the_host_s_port(
     server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    """Where no service is found among the processes, flags and variables are those of the check itself."""
+    """If no service is found among the processes, the check uses its own flags and variables."""
     monkeypatch.setattr("service.health_check._services", lambda: iter(()))
     port = httpx.URL(server.url).port
     monkeypatch.setenv("AIP_PREDICT_ROUTE", "/p")
@@ -111,6 +111,6 @@ def test_the_health_check_asks_at_the_host_s_port(
 
 
 def test_sagemaker_starts_it_with_a_word(tmp_path: Path) -> None:
-    """As ``docker run IMAGE serve``; the flag is the test's, for a port that is free."""
+    """As ``docker run IMAGE serve``; only this test adds a flag, for a free port."""
     with ServerProcess(tmp_path / "log", module="tests.fixtures.serve_word") as process:
         assert httpx.get(f"{process.url}/ping").status_code == 200

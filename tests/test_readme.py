@@ -1,4 +1,4 @@
-"""The README tells the truth: its commands are run and its answer is the answer."""
+"""The README is correct: its commands run, and the service gives the answer that it shows."""
 
 import json
 import re

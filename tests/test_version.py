@@ -1,4 +1,4 @@
-"""One version, wherever it is asked for, installed or not."""
+"""The version is the same everywhere, installed or not."""
 
 import tomllib
 

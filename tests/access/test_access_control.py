@@ -1,4 +1,4 @@
-"""Who is let in, who is not, and what they are told."""
+"""Which keys are accepted, which are refused, and the error messages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``python -m service keys new``, and a server that takes its keys while it runs."""
+"""``python -m service keys new``, and a running server that reads the new keys."""
 
 import subprocess
 import sys
@@ -38,9 +38,9 @@ def test_keys_are_rotated_without_a_restart(tmp_path: Path) -> None:
         assert status(old) == 200
         new = new_key(path, "new")
         while status(new) != 200:
-            time.sleep(0.05)  # the test's own time limit is the only other end
+            time.sleep(0.05)  # the test's time limit ends this loop otherwise
         assert status(old) == 200
-        path.write_text(path.read_text().partition("\n\n")[2])  # the old one's table goes
+        path.write_text(path.read_text().partition("\n\n")[2])  # removes the table of the old key
         while status(old) != 401:
             time.sleep(0.05)
         assert status(new) == 200

@@ -1,4 +1,4 @@
-"""The key file: what it holds, what it refuses, and when it is read anew."""
+"""The key file: its content, the errors in it that are refused, and when it is read again."""
 
 import os
 from pathlib import Path

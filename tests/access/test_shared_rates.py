@@ -1,4 +1,4 @@
-"""A key's rate holds for all workers of a machine together."""
+"""The rate limit of a key applies to all workers of a machine together."""
 
 import asyncio
 import multiprocessing
@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed_neither_resets_nor_doubles_the_rate(tmp_path: P
 
 
 def _statuses(served: ServerProcess, key: str, times: int) -> list[int]:
-    """What the service answers; a connection each, so that both workers get some."""
+    """The statuses of requests, each on a new connection, so that both workers get some of them."""
     statuses = []
     for _ in range(times):
         with httpx.Client(base_url=served.url, headers={"X-API-Key": key}) as client:

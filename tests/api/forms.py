@@ -1,4 +1,4 @@
-"""Forms made byte by byte, and what their answers should be."""
+"""Forms made byte by byte, and their right answers."""
 
 import httpx
 

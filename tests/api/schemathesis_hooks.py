@@ -1,7 +1,7 @@
-"""What schemathesis sends where the schema can only say "bytes": real pictures, arrays and tensors.
+"""Gives schemathesis real pictures, arrays and tensors where the schema can only say "bytes".
 
-A schema cannot say that a tensor's data must suit its shape, nor that a header must be the length of a part of the
-body, so valid requests of the protocol are made so here. Requests that are meant to be wrong are left as they are.
+A schema cannot state that a tensor's data must match its shape, or that a header must be the length of a part of the
+body. So requests that are meant to be valid are completed here. Requests that are meant to be wrong are not changed.
 """
 
 import base64
@@ -50,10 +50,10 @@ schemathesis.openapi.format("byte", _pictures.map(_base64))
 
 @schemathesis.hook
 def filter_case(_context: Any, case: Any) -> bool:
-    """Leaves out forms that cannot be judged by the schema: a form cannot be changed once it is made.
+    """Leaves out forms whose validity the schema cannot decide, since a form cannot be changed after it is made.
 
-    Valid ones that do not suit every model, and those with an empty list, which on the wire is no part at all, so that
-    the other parts make a right form.
+    These are valid forms that do not fit every model, and forms with an empty list: it is sent as no part at all, so
+    the other parts are a valid form.
     """
     if case.media_type != "multipart/form-data" or not isinstance(case.body, dict):
         return True
@@ -66,7 +66,7 @@ def filter_case(_context: Any, case: Any) -> bool:
 
 @schemathesis.hook
 def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
-    """Gives a valid request the parts that suit each other, and time enough for a slow machine."""
+    """Gives a valid request parts that fit together, and a time limit for a slow machine."""
     limit = str((case.headers or {}).get("X-Request-Timeout-Ms", ""))
     if limit.isdecimal() and int(limit) >= 1:
         case.headers["X-Request-Timeout-Ms"] = str(max(PATIENCE_MS, int(limit)))
@@ -82,11 +82,11 @@ def before_call(_context: Any, case: Any, _kwargs: Any) -> None:
 
 
 def _make_prediction(case: Any) -> None:
-    """What stands in two places must be the same, and an array suits one model and has no place for a report.
+    """Makes values in query and body equal; an array gets the model that it fits, and no report, which it cannot hold.
 
-    Bytes and forms are left as they are: once they are changed, schemathesis takes them for wrong ones.
+    Bytes and forms are not changed, since schemathesis would then treat them as invalid.
     """
-    for name in ("prepare", "coverage"):  # the one suits models of digits only, the other has levels of each model
+    for name in ("prepare", "coverage"):  # `prepare` is for digits only, and `coverage` has other levels for each model
         (case.query or {}).pop(name, None)
         if isinstance(case.body, dict) and case.media_type == "application/json":
             case.body.pop(name, None)
@@ -107,7 +107,7 @@ def _make_prediction(case: Any) -> None:
 
 
 def _make_question(case: Any) -> None:
-    """Numbers must suit the model and have one name, and a function is of models of several labels only."""
+    """Makes numbers fit the model and gives them one name; functions are for models with several labels only."""
     if case.media_type != "application/json":
         return
     pixels = np.zeros(SHAPES.get((case.path_parameters or {}).get("name"), CIFAR10)[1:], np.uint8).tolist()
@@ -120,7 +120,7 @@ def _make_question(case: Any) -> None:
 
 
 def _with_pixels(value: Any, pixels: list[Any]) -> Any:
-    """What stands in the place of pictures, with these pixels in the place of any."""
+    """The pictures of a request, with any pixels in them replaced by the given ones."""
     if isinstance(value, dict):
         return {"image": _with_pixels(next(iter(value.values())), pixels)}
     if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The Accept header: which kind of answer is chosen, and 406 where none is accepted."""
+"""The Accept header: the media type of the answer, and 406 where none is accepted."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""What answers of ``POST /predict`` list: of many labels, of several labels a picture, of names and bad pictures."""
+"""Answers of ``POST /predict``: with many labels, with several labels per picture, with names, with bad pictures."""
 
 import base64
 import io

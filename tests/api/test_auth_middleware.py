@@ -1,4 +1,4 @@
-"""Keys on a real server: every route, every way to send one, and no secret anywhere afterwards."""
+"""Keys on a real server: every route, every way to send a key, and no secret in logs or answers."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -14,7 +14,7 @@ OPEN = ("/health/live", "/health/ready", "/docs", "/openapi.json", "/static-offl
 
 
 class Guarded(NamedTuple):
-    """A server with keys, by what each is for."""
+    """A server with keys, by the scope of each."""
 
     http: httpx.Client
     process: ServerProcess
@@ -105,7 +105,7 @@ def test_no_secret_stands_in_log_errors_metrics_or_docs(guarded: Guarded) -> Non
     told += [guarded.process.log.read_text()]
     assert guarded.keys["predict"].split("_")[1] in told[-1], "the log names keys by their ids"
     for key in (wrong, *keys.values()):
-        secret = key.split("_", 2)[2]  # which may hold further underscores
+        secret = key.split("_", 2)[2]  # the secret may contain underscores
         assert not any(secret[:10] in text for text in told)
 
 

@@ -1,4 +1,4 @@
-"""What clients really send to ``/predict``: forms, JSON and raw pictures as browsers, tools and libraries make them."""
+"""Real requests to ``/predict``: forms, JSON and raw pictures as browsers, tools and libraries send them."""
 
 import base64
 import gzip
@@ -202,7 +202,7 @@ class TestCompression:
         padded = cat + bytes(1_000_000)
         members = [gzip.compress(padded[at : at + 100_000]) for at in range(0, len(padded), 100_000)]
         assert is_cat(client.post("/predict", content=b"".join(members), headers=headers))
-        # Members that hold nothing are members too, to a bound.
+        # Empty members are allowed, up to a limit.
         assert is_cat(client.post("/predict", content=gzip.compress(cat) + gzip.compress(b"") * 100, headers=headers))
         many = gzip.compress(cat) + gzip.compress(b"") * 5000
         assert "something follows it" in detail(client.post("/predict", content=many, headers=headers))

@@ -1,4 +1,4 @@
-"""Compressed bodies: as clients make them, as attackers make them, and without holding up anybody else."""
+"""Compressed bodies, from clients and from attackers; they must not delay other requests."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""``min_confidence`` and ``receipt`` of ``/predict``: on request only, the same in query, form and JSON."""
+"""``min_confidence`` and ``receipt`` of ``/predict``: only on request, and the same in query, form and JSON."""
 
 import base64
 import hashlib
@@ -62,7 +62,7 @@ class TestMinConfidence:
     def test_a_sure_one_is_the_usual_one(self, client: httpx.Client, cat: bytes, way: str) -> None:
         usual = one(client.post("/predict", content=cat, headers=PNG))
         assert one(ask(client, way, cat, min_confidence=0.1)) == usual
-        # Not less than what the answer itself says: the comparison is that of the numbers that a client sees.
+        # The comparison uses the rounded number of the answer, which the client sees.
         assert one(ask(client, way, cat, min_confidence=usual["probability"])) == usual
 
     @pytest.mark.parametrize("value", [-0.1, 1.5, "much", "nan", "inf", "1e999", ".", "0x1", " 1"])
@@ -237,7 +237,7 @@ def test_familiarity_of_a_graph_that_scores_its_features(tmp_path: Path) -> None
         answer = client.post("/predict?familiarity=true&coverage=0.9", content=stream.getvalue()).json()
         found = [prediction["familiarity"] for prediction in answer["predictions"]]
         assert found == pytest.approx(expected.tolist(), abs=1e-3)
-        # Nothing that is asked without it has one more column.
+        # Requests without it have no additional column.
         array = client.post("/predict", content=stream.getvalue(), headers={"Accept": NPY}).content
         assert np.load(io.BytesIO(array)) == pytest.approx(probabilities, abs=1e-6)
         png = io.BytesIO()

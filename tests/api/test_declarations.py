@@ -1,4 +1,4 @@
-"""Every route and every call says which key it needs, and what says nothing is not open."""
+"""Every route and every call declares which key it needs; one without a declaration is not open to all."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ CONTROL = {"/v2/repository/models/{name}/load", "/v2/repository/models/{name}/un
 
 def test_every_route_says_which_key_it_needs() -> None:
     found: dict[str | None, set[str]] = {}
-    # The classes stand for their instances, which need a whole service.
+    # The classes are used instead of instances, which would need a whole service.
     for route in all_routes(PredictEndpoint, InferEndpoint):  # type: ignore[arg-type]
         assert isinstance(route, Route | Mount)
         declared = declaration_of(route.app if isinstance(route, Mount) else route.endpoint)
@@ -34,7 +34,7 @@ def test_every_route_says_which_key_it_needs() -> None:
 
 
 def test_every_call_of_grpc_says_which_key_it_needs() -> None:
-    """In a process of its own: the messages of the clients under test have the same names."""
+    """In a separate process, since the protobuf messages of the tested clients have the same names."""
     script = """
 import inspect
 from service.declarations import UNDECLARED, declaration_of

@@ -1,4 +1,4 @@
-"""``prepare=digit``: digits as people draw, photograph and paste them are read as those of the data set are."""
+"""``prepare=digit``: drawn, photographed and pasted digits are classified as well as those of the data set."""
 
 import io
 from collections.abc import Callable

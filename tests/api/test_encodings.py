@@ -1,4 +1,4 @@
-"""What stands around an answer: compression for who accepts it, and leave for other origins where it is set."""
+"""Compression of answers where the client accepts it, and CORS headers where they are configured."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ PNG = {"Content-Type": "image/png"}
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server that pages of one origin may call."""
+    """A server that permits requests from pages of one origin."""
     log = tmp_path_factory.mktemp("cors") / "log"
     with ServerProcess(log, "--cors-origins", ORIGIN) as process, httpx.Client(base_url=process.url) as http:
         yield http

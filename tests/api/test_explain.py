@@ -24,7 +24,7 @@ NPY = "application/x-npy"
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with networks of both kinds."""
+    """A repository with networks for both methods of explanation."""
     root = copy_models(tmp_path_factory.mktemp("explain") / "models", "cifar10", "mnist")
     for head in ("pooled", "flat", "hidden"):
         put(root, head, "1", network(head, name=head))
@@ -150,6 +150,6 @@ def test_too_little_time_is_said(http: httpx.Client, cat: bytes) -> None:
     head = f"POST /explain HTTP/1.1\r\nHost: x\r\nX-Request-Timeout-Ms: 1\r\nContent-Length: {len(cat)}\r\n\r\n"
     address = http.base_url.host, http.base_url.port or 80
     with socket.create_connection(address, timeout=30) as connection:
-        connection.sendall(head.encode() + cat)  # at once: a body that comes later may come too late, which is 408
+        connection.sendall(head.encode() + cat)  # in one piece, since a late body could get 408
         assert connection.recv(65536).startswith(b"HTTP/1.1 504 ")
     assert http.post("/explain", content=cat).status_code == 200

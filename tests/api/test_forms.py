@@ -55,7 +55,7 @@ class TestForms:
         assert [(fault["index"], fault["filename"]) for fault in answer.json()["errors"]] == [(1, "none.png")]
 
     def test_a_long_file_is_put_together_again(self, client: httpx.Client, cat: bytes) -> None:
-        padded = cat + bytes(3_500_000)  # what follows a PNG is passed over
+        padded = cat + bytes(3_500_000)  # bytes after the end of a PNG are ignored
         assert is_cat(post_form(client, part(CAT, padded), part(CAT, cat)), 2)
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The short way to the picture of a plain form gives what the parser of forms gives, or nothing."""
+"""The fast path for plain forms finds the same picture as the form parser, or none."""
 
 import random
 
@@ -25,7 +25,7 @@ BODY, TYPE = sent(file=("cat.png", PICTURE, "image/png"))
 
 @pytest.fixture
 def parse(monkeypatch: pytest.MonkeyPatch) -> object:
-    """Reads a form by the parser alone."""
+    """Reads a form with the parser only."""
     monkeypatch.setattr(forms, "read_plain_form", lambda _body, _content_type: None)
     return read_form
 

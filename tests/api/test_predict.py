@@ -25,7 +25,7 @@ def npy(array: np.ndarray) -> bytes:
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, object]:
-    """The body of an error, checked to be what RFC 9457 wants."""
+    """The body of an error, checked against RFC 9457."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     document: dict[str, object] = answer.json()
@@ -97,7 +97,7 @@ def test_every_body_and_every_path_gives_the_same_answer(
     answer = kinds[body](client, path)
     assert answer.status_code == 200, answer.text
     if body == "multipart":
-        expected["predictions"][0]["file"] = "cat.png"  # the only body that names its file
+        expected["predictions"][0]["file"] = "cat.png"  # only this body names its file
     assert answer.json() == expected
     if path.endswith("versions/1/predict"):
         assert expected["version"] == "1"

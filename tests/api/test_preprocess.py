@@ -1,4 +1,4 @@
-"""``POST /preprocess``: what the network sees is what ``/predict`` computes from."""
+"""``POST /preprocess`` returns the pixels that ``/predict`` gives to the network."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""What the layer for proxies makes of a request, and of whom it believes what."""
+"""The proxy middleware: its changes to a request, and which proxies it trusts."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ FORWARDED = [
 
 
 async def pass_through(client: tuple[str, int], path: str = "/models", root_path: str = "") -> dict[str, Any]:
-    """The scope behind the layer, of a request from an address."""
+    """The scope of a request from an address, after the middleware."""
     seen: dict[str, Any] = {}
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -30,7 +30,7 @@ async def pass_through(client: tuple[str, int], path: str = "/models", root_path
     async def send(_message: Any) -> None:
         return
 
-    state: Any = None  # of the service; the layer hands it on
+    state: Any = None  # of the service; the middleware passes it on
     layer = ProxyMiddleware(
         app, state, root_path=root_path, trusted_addresses="10.0.0.0/8", own_steps=frozenset(("models",))
     )

@@ -1,4 +1,4 @@
-"""The OpenAPI schema, tried by those who read it: a fuzzer and a generator of clients."""
+"""The OpenAPI schema, tested with a fuzzer and a client generator that read it."""
 
 import base64
 import json
@@ -51,14 +51,14 @@ def _fuzz(server: ServerProcess, folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def patient(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A server that lets a slow machine take its time: what takes too long is no defect here."""
+    """A server with long time limits, since slow answers are no fault in these tests."""
     with ServerProcess(tmp_path / "log", "--request-timeout-s", "600") as process:
         yield process
 
 
 @pytest.fixture
 def speaking(tmp_path: Path) -> Iterator[ServerProcess]:
-    """A patient server that speaks every dialect."""
+    """A server with long time limits and every dialect."""
     models = copy_models(tmp_path / "models", "cifar10", "mnist")
     (models / "cifar10" / "version_labels").write_text("stable=1")
     flags = ("--request-timeout-s", "600", "--models-dir", str(models), "--dialects", ",".join(DIALECTS))
@@ -68,7 +68,7 @@ def speaking(tmp_path: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def controlled(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
-    """A server whose models may be loaded and unloaded: one of its own."""
+    """A separate server whose models may be loaded and unloaded."""
     flags, keys = write_keys(tmp_path, all=("predict", "control"))
     flags += ["--models-dir", str(copy_models(tmp_path / "models", "cifar10", "mnist")), "--model-control", "true"]
     with ServerProcess(tmp_path / "log", *flags) as process:
@@ -87,7 +87,7 @@ def test_the_dialects_keep_what_the_schema_says(speaking: ServerProcess, tmp_pat
 
 def test_model_control_keeps_what_the_schema_says(controlled: tuple[ServerProcess, str], tmp_path: Path) -> None:
     process, key = controlled
-    # Either of two headers may hold the key, so spoiling one does not spoil the request; test_gate.py spoils both.
+    # Two headers can hold the key, so a wrong value in one does not make a request invalid; test_gate.py changes both.
     flags = ("--header", f"X-API-Key: {key}", "--exclude-checks", "ignored_auth")
     output = _fuzz(process, tmp_path, "--include-tag", "model repository", *flags)
     assert "3 selected" in output

@@ -1,4 +1,4 @@
-"""``warnings`` of a prediction: each rule fires where it should, never on pictures that suit the model."""
+"""``warnings`` of a prediction: each rule applies where it should, and never to pictures that fit the model."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A runner whose answers are known, and callers of its batcher."""
+"""A runner with known answers, and functions that call its batcher."""
 
 import asyncio
 import threading
@@ -38,7 +38,7 @@ class Doubler:
 
 
 class Gated(Doubler):
-    """Waits inside each run until the gate is opened for it."""
+    """Each run waits until the test opens the gate for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class Gated(Doubler):
 
 
 class Interruptible(Gated):
-    """The same, and a run can be ended early."""
+    """A :class:`Gated` runner whose runs can be ended early."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Interruptible(Gated):
 
 
 class Threaded:
-    """What a batcher drives: runs in the calling thread, or in one of its own."""
+    """An engine for the batcher: it runs in the calling thread, or in another thread."""
 
     def __init__(self, run: BatchRun, threads: int = 1) -> None:
         self.run_briefly = run.run
@@ -132,7 +132,7 @@ async def ask(
     is_abandoned: Callable[[], bool] = lambda: False,
     is_alone: bool = False,
 ) -> list[list[float]]:
-    """One caller, as the classifier is one."""
+    """Calls the batcher as the classifier does."""
     batcher.admit(len(values))
     try:
         entry = await batcher.submit(
@@ -149,14 +149,14 @@ async def ask(
 
 
 async def in_a_run(batcher: Batcher, runner: Gated, timeout_s: float = 10) -> asyncio.Task[list[list[float]]]:
-    """A caller of 1 whose run has begun, and is held at the gate."""
+    """Calls with image 1; its run has begun and waits at the gate."""
     caller = asyncio.create_task(ask(batcher, 1, timeout_s=timeout_s))
     await asyncio.to_thread(runner.entered.acquire)
     return caller
 
 
 def first_step(request: Coroutine[object, None, list[list[float]]]) -> list[list[float]] | None:
-    """The answer of a request that never waits for the loop; None of one that does."""
+    """The answer of a request that is answered without waiting for the event loop; None if it waits."""
     try:
         request.send(None)
     except StopIteration as done:

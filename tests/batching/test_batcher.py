@@ -1,4 +1,4 @@
-"""The batcher: which requests share a run, and what each request gets, whatever happens to the others."""
+"""The batcher: which requests share a run, and that the outcome of a request does not depend on the others."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ async def test_cancelling_one_caller_neither_hangs_nor_fails_the_others() -> Non
     callers = [asyncio.create_task(ask(batcher, value)) for value in (2, 3, 4)]
     await asyncio.sleep(0)
     callers[1].cancel()
-    first.cancel()  # one that is already inside a run
+    first.cancel()  # this request is already in a run
     runner.gate.release(2)
     assert await callers[0] == [[2, 4]]
     assert await callers[2] == [[4, 8]]
@@ -124,7 +124,7 @@ async def test_an_oversized_request_with_one_row_that_is_not_finite_fails_as_a_w
 async def test_large_finite_values_are_answered(budget: float) -> None:
     class Large(Doubler):
         def run(self, parts: Parts) -> NDArray[np.float32]:
-            return super().run(parts) * np.float32(1e30)  # whose squares are too large for a float32
+            return super().run(parts) * np.float32(1e30)  # their squares are too large for float32
 
     runs = Runs()
     batcher = make(Large(), loop_budget_s=budget, observer=runs)
@@ -218,7 +218,7 @@ async def test_the_images_of_a_run_are_freed_at_once(budget: float, last: int) -
     with contextlib.suppress(InferenceFailedError):
         await batcher.submit(images, 3, deadline=time.perf_counter() + 10)
     del images
-    await ask(batcher, 1)  # so that the thread has left the run behind
+    await ask(batcher, 1)  # so that the thread has ended the run before
     assert is_held() is None
     await batcher.close()
 

@@ -1,9 +1,9 @@
-"""The batcher against a simple model: arrivals, cancellations, leavings, failures, timeouts and a drain, in any order.
+"""Model-based test of the batcher: arrivals, cancellations, disconnects, failures, timeouts and a drain, in any order.
 
-The model is what every caller is owed: exactly one outcome, and where that is an answer, its own rows. A caller with a
-time limit of 0 to 2 ms may get DeadlineExceededError, and nobody else may notice it. Where runs are made in a thread,
-the runner waits at a gate, so that each rule decides what happens while a batch is out. All of it is tested under
-asyncio's event loop and under uvloop, whose timers differ.
+The model: every caller gets exactly one outcome, and an answer holds the caller's own rows. A caller with a time limit
+of 0 to 2 ms may get DeadlineExceededError, which must not affect other callers. Where runs are made in a thread, the
+runner waits at a gate, so that the rules decide what happens while a batch runs. Everything is tested under asyncio's
+event loop and under uvloop, whose timers differ.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ CAPACITY = 12
 MAX_BATCH_SIZE = 4
 POISON = 255
 values = st.lists(st.integers(0, 254) | st.just(POISON), min_size=1, max_size=7)
-# uvloop rounds a delay to whole milliseconds, and one of 0 is no timer.
+# uvloop rounds a delay to whole milliseconds, and a delay of 0 sets no timer.
 time_limits_s = st.none() | st.sampled_from([0.0, 1e-5, 4e-4, 6e-4, 1e-3, 1.6e-3, 2e-3])
 
 
 class Gated:
-    """Waits at a gate, then answers image v with [v, 2 v]; fails on poison."""
+    """Waits at a gate, then answers image v with [v, 2 v]; the poison image makes the run fail."""
 
     def __init__(self, *, is_open: bool) -> None:
         self.is_open = is_open
@@ -75,7 +75,7 @@ class Silent:
 
 @dataclass(eq=False)
 class Caller:
-    """One request, and what may become of it."""
+    """One request, and its possible outcomes."""
 
     values: list[int]
     task: asyncio.Task[list[list[float]]] = field(init=False)
@@ -111,7 +111,7 @@ class BatcherMachine(RuleBasedStateMachine):
         )
 
     def iterate(self, count: int = 5) -> None:
-        """Lets the loop do what is due."""
+        """Lets the event loop run its pending callbacks."""
 
         async def turn() -> None:
             for _ in range(count):
@@ -184,7 +184,7 @@ class BatcherMachine(RuleBasedStateMachine):
 
     @rule()
     def finish_a_run(self) -> None:
-        """Opens the gate once; where nobody waits there, the next run passes it."""
+        """Opens the gate for one run: the waiting one, or else the next."""
         before = len(self.runner.seen)
         if self.outstanding:
             self.runner.gate.release()
@@ -209,7 +209,7 @@ class BatcherMachine(RuleBasedStateMachine):
             self.runner.gate.release()
         closing = self.closing or self.loop.create_task(self.batcher.close())
         self.loop.run_until_complete(asyncio.wait_for(closing, 10))
-        while self.batcher._running:  # a batch whose callers have all gone
+        while self.batcher._running:  # a batch without callers may still be running
             self.iterate()
         poisoned = [set(batch) for batch in self.runner.seen if POISON in batch]
         for caller in self.everyone:
@@ -220,7 +220,7 @@ class BatcherMachine(RuleBasedStateMachine):
         assert self.logged == []
 
     def check(self, caller: Caller, poisoned: list[set[int]]) -> None:
-        """Its one outcome is what the model owes it."""
+        """Checks that the caller has exactly one outcome, which the model permits."""
         assert caller.task.done()
         with contextlib.suppress(asyncio.CancelledError):
             error = caller.task.exception()

@@ -1,4 +1,4 @@
-"""Requests that have expired or whose client has gone, and runs that are ended early because no request needs them."""
+"""Expired requests, requests with disconnected clients, and runs that end early because no request needs them."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ async def test_a_run_that_no_request_needs_is_ended_early() -> None:
     patient = asyncio.create_task(ask(batcher, 3))
     with pytest.raises(DeadlineExceededError):
         await in_the_run
-    await asyncio.to_thread(runner.entered.acquire)  # the next run begins although the gate was never opened
+    await asyncio.to_thread(runner.entered.acquire)  # the next run begins, although the gate was not opened
     assert runner.interruptions == 1
     runner.gate.release()
     assert await patient == [[3, 6]]

@@ -1,4 +1,4 @@
-"""Images that are decoded in the event loop: a few milliseconds in one iteration, whatever the pictures are."""
+"""Decoding in the event loop takes at most a few milliseconds per iteration, for any pictures."""
 
 import asyncio
 import time
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tests.batching.doubler import IN_LOOP, IN_THREAD, Doubler, Gated, in_a_run, make, pixels
 
-DECODE_S = 3e-3  # of a budget of 4e-3
+DECODE_S = 3e-3  # the budget of an iteration is 4e-3
 REQUESTS = 12
 
 
 @pytest.fixture
 async def iteration() -> AsyncIterator[list[int]]:
-    """The number of the event loop's present iteration."""
+    """The number of the event loop's current iteration."""
     number = [0]
 
     async def count() -> None:

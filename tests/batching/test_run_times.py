@@ -1,4 +1,4 @@
-"""Which runs may be made in the event loop."""
+"""Which runs may be executed in the event loop."""
 
 from service.batching.run_times import RunTimes
 

@@ -1,4 +1,4 @@
-"""What can be measured is found in one place."""
+"""The help of ``python -m bench`` lists every measurement."""
 
 import pytest
 
@@ -9,7 +9,7 @@ RUN_BY_OTHERS = {"bench", "bench.in_process", "bench.gpu.constant_service", "ben
 
 
 def commands() -> set[str]:
-    """Every module of the bench that is run by its name; those of peers run in environments of their own."""
+    """Every module of the bench that can be run by name, except the peers, which need other environments."""
     paths = [path.relative_to(ROOT) for path in (ROOT / "bench").rglob("*.py") if path.parent.name != "peers"]
     return {
         ".".join(path.with_suffix("").parts).removesuffix(".__main__")

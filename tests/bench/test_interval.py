@@ -1,4 +1,4 @@
-"""When a few rounds decide a target."""
+"""The number of rounds that is enough to decide a target."""
 
 import random
 from statistics import median
@@ -12,7 +12,7 @@ from bench.verdict import Verdict
 @pytest.mark.parametrize(
     ("values", "interval"),
     [
-        ([3.0, 1.0, 2.0, 4.0], None),  # the chance that all of four lie on one side is 1 in 8
+        ([3.0, 1.0, 2.0, 4.0], None),  # the probability that all four lie on one side is 1/8
         ([3.0, 1.0, 2.0, 4.0, 5.0], (1.0, 5.0)),
         ([float(n) for n in range(8)], (1.0, 6.0)),
         ([], None),

@@ -1,4 +1,4 @@
-"""Load that does not wait for answers: it sees how long requests had to wait for a slow server."""
+"""Open-loop load, which does not wait for answers: it measures the waiting time of requests at a slow server."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
 class Server:
-    """Answers one request at a time, each after a while, whatever connection it comes by."""
+    """Answers one request at a time over all connections, each after a delay."""
 
     def __init__(self, seconds: float, answer: bytes) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ def test_requests_that_wait_for_others_are_counted_with_their_wait(server: Serve
     assert len(load.latencies_s) == server.requests > 30
     assert (load.refused, load.unanswered) == (0, 0)
     assert min(load.latencies_s) >= 0.02
-    assert max(load.latencies_s) > 0.2  # twice as many come as it can answer: a closed loop would see 20 ms
+    assert max(load.latencies_s) > 0.2  # the load is twice the capacity; a closed loop would measure 20 ms
 
 
 @pytest.mark.parametrize("server", [(0.0, ANSWER.replace(b"200 OK", b"503 No"))], indirect=True)

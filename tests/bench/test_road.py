@@ -1,4 +1,4 @@
-"""What ROAD puts in the place of pixels that were removed."""
+"""ROAD's values for removed pixels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Starts Chromium without a window and without any other host than this one."""
+"""Starts Chromium without a window and with access only to this host."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ _QUIET = (
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
-    """Chromium with a profile of its own."""
+    """Chromium with a new profile."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(CHROMIUM)
     for flag in (*_QUIET, f"--user-data-dir={profile}"):
@@ -42,12 +42,12 @@ def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
 
 
 def console_errors(browser: webdriver.Chrome) -> list[str]:
-    """What the console said since it was read last, apart from plain notes."""
+    """Warnings and errors in the console since the last call."""
     return [entry["message"] for entry in browser.get_log("browser") if entry["level"] in {"SEVERE", "WARNING"}]
 
 
 def hosts(browser: webdriver.Chrome) -> set[str]:
-    """Host and port of each request since they were read last."""
+    """Host and port of each request since the last call."""
     found = set()
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]

@@ -1,4 +1,4 @@
-"""A real browser that reaches nothing but this machine, and the page in it."""
+"""A real browser with access only to this machine, and the page in it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,19 +13,19 @@ from tests.process import ServerProcess
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """With a profile of its own."""
+    """A browser with a new profile."""
     yield from _open(tmp_path / "profile")
 
 
 @pytest.fixture(scope="session")
 def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One for all tests that leave it as it was."""
+    """One browser for all tests that do not change its state."""
     yield from _open(tmp_path_factory.mktemp("profile"))
 
 
 @pytest.fixture
 def page(one_browser: webdriver.Chrome, server: ServerProcess) -> Iterator[Page]:
-    """The page on a wide and light screen; it is checked at the end that nothing went wrong on the way."""
+    """The page on a wide screen in light mode; at the end it is checked that there were no errors."""
     one_browser.set_window_size(1200, 1400)
     one_browser.get("about:blank")
     console_errors(one_browser), hosts(one_browser)

@@ -1,4 +1,4 @@
-"""Drives the page at ``/`` as a person does."""
+"""Controls the page at ``/`` as a user does."""
 
 import base64
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class Page:
             raise AssertionError(f"{text!r} is not in {seen}") from error
 
     def text(self, selector: str) -> str:
-        """Of the first such element, at this moment."""
+        """The current text of the first matching element."""
         script = "return document.querySelector(arguments[0])?.textContent ?? ''"
         found: str = self.browser.execute_script(script, selector)
         return found
@@ -64,7 +64,7 @@ class Page:
         Select(self.find(f"#{identity}")).select_by_value(value)
 
     def choose_in(self, selector: str, value: str) -> None:
-        """Of a list without an identity."""
+        """Chooses an option in a list that has no id."""
         Select(self.find(selector)).select_by_value(value)
 
     def upload(self, *paths: Path) -> None:
@@ -72,7 +72,7 @@ class Page:
         self.find("#files").send_keys("\n".join(map(str, paths)))
 
     def drop(self, *paths: Path, x: int, y: int) -> None:
-        """Drags files from outside the browser over a point of the window, and lets them go there."""
+        """Drags files from outside the browser to a point of the window, and drops them there."""
         files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
         for kind in ("dragEnter", "dragOver", "drop"):
             self.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": files})
@@ -90,7 +90,7 @@ class Page:
         ActionChains(self.browser).key_down(Keys.CONTROL).send_keys("v").key_up(Keys.CONTROL).perform()
 
     def draw(self, points: tuple[tuple[float, float], ...] = SEVEN) -> None:
-        """Draws one line with pointer events, through shares of the drawing area's sides."""
+        """Draws one line with pointer events; the points are shares of the drawing area's width and height."""
         pad = self.find("#pad")
         self.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", pad)
         box = self.browser.execute_script(
@@ -107,7 +107,7 @@ class Page:
         builder.perform()
 
     def walk_to(self, selector: str) -> None:
-        """Presses the tab key until such an element has the focus; each on the way shows that it has it."""
+        """Presses the tab key until a matching element has the focus; every focused element must show its focus."""
         script = """
             const element = document.activeElement;
             const seen = element.closest("label") ?? element;
@@ -122,12 +122,12 @@ class Page:
         raise AssertionError(f"the tab key does not lead to {selector}")
 
     def delay(self, milliseconds: int) -> None:
-        """Makes each answer so much later."""
+        """Delays each answer."""
         slow = {"offline": False, "latency": milliseconds, "downloadThroughput": -1, "uploadThroughput": -1}
         self.browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
 
     def barriers(self) -> list[str]:
-        """What axe-core finds."""
+        """The accessibility violations that axe-core finds."""
         found = Axe().run(self.browser)["violations"]
         return [f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']][:3]}" for one in found]
 

@@ -1,4 +1,4 @@
-"""Photographs the page for the README: ``python -m tests.browser.screenshots FOLDER``; ``--all`` takes every state."""
+"""Makes screenshots for the README: ``python -m tests.browser.screenshots FOLDER``; ``--all`` includes every state."""
 
 import argparse
 import base64
@@ -16,7 +16,7 @@ from tests.process import SAMPLES, ServerProcess
 
 
 def main() -> None:
-    """Takes them."""
+    """Makes all screenshots."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--all", action="store_true")
@@ -102,7 +102,7 @@ def _dress(browser: webdriver.Chrome, scheme: str, width: int, height: int) -> N
 
 
 def _save(page: Page, path: Path) -> None:
-    """The whole page, however long."""
+    """Saves a screenshot of the whole page, of any length."""
     page.browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
     height = page.browser.execute_script("return document.documentElement.scrollHeight")
     width = page.browser.execute_script("return innerWidth")

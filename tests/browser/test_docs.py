@@ -1,4 +1,4 @@
-"""The docs page in a real browser that reaches nothing but the service: a picture is uploaded by hand."""
+"""The docs page in a real browser with access only to the service: a picture is uploaded through its form."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_try_it_out_works_under_a_prefix(browser: webdriver.Chrome, server: Serv
 
 
 def _upload_a_picture(browser: webdriver.Chrome, address: str) -> None:
-    """From the docs page to a prediction, as a person does it."""
+    """Makes a prediction from the docs page, as a user does."""
     wait = WebDriverWait(browser, 30)
 
     def click(selector: str) -> None:
@@ -39,7 +39,7 @@ def _upload_a_picture(browser: webdriver.Chrome, address: str) -> None:
     click(f"{OPERATION} .opblock-summary-control")
     click(f"{OPERATION} .try-out__btn")
     wait.until(presence_of_element_located((By.CSS_SELECTOR, f"{OPERATION} .json-schema-form-item-add")))
-    for name in ("model", "version", "top_k"):  # the examples that the page fills in are not what is tried here
+    for name in ("model", "version", "top_k"):  # the page fills in examples, which this test does not use
         for field in browser.find_elements(By.CSS_SELECTOR, f"{OPERATION} tr[data-param-name='{name}'] input"):
             field.clear()
     if not browser.find_elements(By.CSS_SELECTOR, f"{OPERATION} input[type=file]"):

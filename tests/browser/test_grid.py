@@ -1,4 +1,4 @@
-"""Several pictures on the page: a table that sorts, with a CSV to take away."""
+"""Several pictures on the page: a table that can be sorted and downloaded as CSV."""
 
 import csv
 from pathlib import Path

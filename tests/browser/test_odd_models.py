@@ -1,4 +1,4 @@
-"""The page with unusual models, whose labels are many, long or of any script, and a service that goes away."""
+"""The page with unusual models (many labels, long labels, labels in any script), and with a service that stops."""
 
 import re
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> list[Path]:
-    """A black one and a white one."""
+    """A black and a white picture."""
     paths = [tmp_path / "שם.png", tmp_path / f"{'long' * 40}.png"]
     for path, color in zip(paths, ("black", "white"), strict=True):
         Image.new("RGB", (40, 40), color).save(path)

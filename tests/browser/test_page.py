@@ -1,4 +1,4 @@
-"""The page at ``/`` as a whole, in a real browser against the real service: its parts, keyboard, phone, keys, size."""
+"""The whole page at ``/`` in a real browser with the real service: its parts, keyboard, phone, API keys, size."""
 
 from pathlib import Path
 
@@ -121,7 +121,7 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
         page.says("#problem", "This key is not known here.")
         page.find("#key").send_keys(keys["watcher"], Keys.ENTER)
-        page.says("#problem", "predict")  # the scope that it lacks
+        page.says("#problem", "predict")  # the missing scope
         one_browser.refresh()
         page.says("#problem", "predict")
         page.find("#key").send_keys(key, Keys.ENTER)

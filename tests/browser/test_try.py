@@ -1,4 +1,4 @@
-"""One picture on the page: by which ways it comes, and what is said of it."""
+"""One picture on the page: the ways to give it, and the result that is shown."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Asks each host of a cluster what one machine would be asked, with Triton's client too. Run on the hub."""
+"""Sends to each host of a cluster the same requests as to one machine, also with Triton's client. Run on the hub."""
 
 import json
 import sys

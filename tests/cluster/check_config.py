@@ -1,4 +1,4 @@
-"""Fails where Ray does not take a Serve config as it stands: a field that Ray does not know, it would pass over."""
+"""Fails where a Serve config has a field that Ray does not know, since Ray itself would ignore it."""
 
 import sys
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
-"""The head of the cluster: starts Ray, and does what it is told by lines of JSON on standard input. Run on host 1.
+"""The head of the cluster: starts Ray, and executes orders, one JSON line each, from standard input. Run on host 1.
 
 ::
 
     {"do": "nodes"}                            the addresses of the hosts that are alive
     {"do": "deploy", "autoscaling": {...}}     serve.yaml, with other bounds of its autoscaling
     {"do": "replicas"}                         [address, id] of each that runs
-    {"do": "end"}                              no more serving
+    {"do": "end"}                              stops serving
     {"do": "score", "arguments": [...]}        deploy.ray.score; answers at once, and once more at the end
 """
 
@@ -48,12 +48,12 @@ def replicas() -> list[list[str]]:
 
 
 def say(answered: object) -> None:
-    """Prints an answer, marked: Ray prints warnings into standard output too."""
+    """Prints an answer with a mark, since Ray prints warnings to standard output too."""
     print(f"> {json.dumps(answered)}", flush=True)
 
 
 def answer(order: dict[str, Any]) -> object:
-    """Carries out one order."""
+    """Executes one order."""
     match order["do"]:
         case "nodes":
             return sorted(node["NodeManagerAddress"] for node in ray.nodes() if node["Alive"])
@@ -74,7 +74,7 @@ def answer(order: dict[str, Any]) -> object:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Starts Ray with these options, and obeys until standard input ends."""
+    """Starts Ray with these options, and executes orders until standard input ends."""
     start = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--include-dashboard=false", *arguments]
     subprocess.run(start, check=True, stdout=sys.stderr)
     ray.init("auto", log_to_driver=False)

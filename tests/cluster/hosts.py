@@ -1,8 +1,8 @@
-"""Hosts of a cluster, each in a network namespace of its own on this machine.
+"""Hosts of a cluster, each in its own network namespace on this machine.
 
-``CLUSTER_HOSTS`` names a command that makes them; ``make cluster-test`` passes it on. It takes ``up N`` (hosts 1 to N
-at 10.77.0.1 to 10.77.0.N, and a hub for clients), ``run I COMMAND...`` (on host I, with processes, /tmp, HOME and
-/dev/shm of its own; SIGKILL to it ends all that runs on the host, as a power cut does), ``hub COMMAND...`` and
+``CLUSTER_HOSTS`` names a command that makes them; ``make cluster-test`` sets it. The command takes ``up N`` (hosts 1 to
+N at 10.77.0.1 to 10.77.0.N, and a hub for clients), ``run I COMMAND...`` (on host I, with its own process namespace,
+/tmp, HOME and /dev/shm; SIGKILL to it kills everything on the host, like a power failure), ``hub COMMAND...`` and
 ``down``.
 """
 
@@ -22,23 +22,23 @@ SETTINGS = {
     "RAY_SERVE_EXPERIMENTAL_PIP_HAPROXY": "1",
     "RAY_SERVE_HAPROXY_RETRY_ON": "conn-failure empty-response",
     "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
-    "RAY_AUTH_MODE": "disabled",  # nothing else sees this network
+    "RAY_AUTH_MODE": "disabled",  # this network has no other users
     "RAY_USAGE_STATS_ENABLED": "0",
     "PYTHONUNBUFFERED": "1",
 }
 
 
 def address(host: int) -> str:
-    """Of a host, by its number from 1."""
+    """The address of a host, by its number from 1."""
     return f"10.77.0.{host}"
 
 
 class Hosts:
-    """Some hosts, and what runs on them.
+    """Several hosts, and the commands that run on them.
 
     Args:
-        count: of hosts.
-        logs: folder that gets the output of each.
+        count: the number of hosts.
+        logs: folder for the output of each host.
     """
 
     def __init__(self, count: int, logs: Path) -> None:
@@ -60,7 +60,7 @@ class Hosts:
         subprocess.run([TOOL, "down"], check=True)
 
     def start(self, host: int, *command: str) -> "subprocess.Popen[str]":
-        """Runs a command on a host, which is what the host is from then on."""
+        """Starts a host with a command; the host exists as long as the command runs."""
         with self.log(host).open("ab") as log:
             process = subprocess.Popen(
                 [TOOL, "run", str(host), *command],
@@ -75,7 +75,7 @@ class Hosts:
         return process
 
     def join(self, host: int) -> None:
-        """Lets a host join the Ray cluster, whose head is host 1."""
+        """Adds a host to the Ray cluster; host 1 is the head."""
         words = ("start", f"--address={address(1)}:6379", f"--node-ip-address={address(host)}", "--block")
         process = self.start(host, str(RAY_PYTHON), "-m", "ray.scripts.scripts", *words, *limits())
         assert process.stdout is not None
@@ -85,7 +85,7 @@ class Hosts:
         raise RuntimeError(f"host {host} did not join:\n{self.log(host).read_text()}")
 
     def cut_power(self, host: int) -> None:
-        """Kills all that runs on a host."""
+        """Kills everything that runs on a host."""
         process = self._running.pop(host)
         process.kill()
         process.wait()
@@ -94,15 +94,15 @@ class Hosts:
                 stream.close()
 
     def log(self, host: int) -> Path:
-        """Where the errors of a host go."""
+        """The file with the error output of a host."""
         return self._logs / f"host-{host}.log"
 
 
 def on_hub(*command: str, output: int | IO[str] = subprocess.PIPE) -> "subprocess.Popen[str]":
-    """Runs a command where clients are."""
+    """Runs a command on the hub, where the clients are."""
     return subprocess.Popen([TOOL, "hub", *command], cwd=ROOT, stdout=output, text=True)
 
 
 def limits() -> tuple[str, ...]:
-    """What Ray may take of each host."""
+    """The resources of each host that Ray may use."""
     return ("--num-cpus=2", "--object-store-memory=150000000", "--disable-usage-stats")

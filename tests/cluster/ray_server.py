@@ -1,7 +1,8 @@
 """``python -m service`` on Ray Serve: takes its flags, prints its address, ends with SIGTERM. Run in ``.venv-ray``.
 
-``CONVOY_TEST_COMMAND=".venv-ray/bin/python -m tests.cluster.ray_server"`` lets the tests of ``tests/api`` ask it.
-``RAY_SERVE_ENABLE_HA_PROXY=0`` takes Ray's own proxy. Several may run at once, so nothing has its usual place.
+``CONVOY_TEST_COMMAND=".venv-ray/bin/python -m tests.cluster.ray_server"`` makes the tests in ``tests/api`` use it.
+``RAY_SERVE_ENABLE_HA_PROXY=0`` selects Ray's own proxy. Several may run at once, so ports and folders are not Ray's
+default ones.
 """
 
 import os
@@ -26,7 +27,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _surroundings(folder: str) -> tuple[int, dict[str, str]]:
-    """A port for HTTP, and the variables that Ray reads when it is imported."""
+    """(a port for HTTP, the environment variables that Ray reads when it is imported)."""
     port, statistics, metrics, replica, fallback, fallback_grpc = map(str, _free_ports(6))
     return int(port), {
         "RAY_SERVE_ENABLE_HA_PROXY": os.environ.get("RAY_SERVE_ENABLE_HA_PROXY", "1"),
@@ -45,7 +46,7 @@ def _surroundings(folder: str) -> tuple[int, dict[str, str]]:
         "RAY_SERVE_FALLBACK_PROXY_GRPC_PORT": fallback_grpc,
         "RAY_AUTH_MODE": "disabled",
         "RAY_BACKEND_LOG_LEVEL": "error",
-        "RAY_LOG_TO_STDERR": "1",  # and not to files: the tests read the log of the service
+        "RAY_LOG_TO_STDERR": "1",  # not to files, since the tests read the log of the service
         "RAY_USAGE_STATS_ENABLED": "0",
         "ORT_DISABLE_TELEMETRY": "1",
     }
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         free_port, variables = _surroundings(folder)
         os.environ |= variables
-        told = os.fdopen(os.dup(1), "w")  # standard output has the address, and nothing of Ray's processes
+        told = os.fdopen(os.dup(1), "w")  # standard output gets the address, and no output of Ray's processes
         os.dup2(2, 1)
         import ray  # noqa: PLC0415  it reads the variables
         from ray import serve  # noqa: PLC0415
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"Convoy serves at http://127.0.0.1:{port}", file=told, flush=True)
             signal.sigwait({signal.SIGTERM, signal.SIGINT})
         finally:
-            ray.shutdown()  # and not serve.shutdown(), which drains for half a minute
+            ray.shutdown()  # not serve.shutdown(), which drains for half a minute
     return 0
 
 

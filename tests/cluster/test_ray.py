@@ -1,4 +1,4 @@
-"""Ray on three hosts: placement, clients, a host that loses its power under load, scaling, and scoring."""
+"""Ray on three hosts: placement, clients, a host that fails under load, scaling, and scoring."""
 
 import base64
 import io
@@ -35,7 +35,7 @@ pytestmark = [
 
 
 class Cluster:
-    """The hosts, and the head's ear."""
+    """The hosts, and the connection to the head process."""
 
     def __init__(self, hosts: Hosts, folder: Path) -> None:
         self.hosts = hosts
@@ -58,7 +58,7 @@ class Cluster:
         raise AssertionError(self.hosts.log(1).read_text()[-4000:])
 
     def until(self, holds: Callable[[list[list[str]]], bool]) -> tuple[list[list[str]], float]:
-        """The replicas, once something holds of them, and the seconds that it took."""
+        """Waits until a condition is true for the replicas; returns them and the seconds that it took."""
         begun = time.monotonic()
         while not holds(found := self.tell(do="replicas")):
             assert time.monotonic() - begun < PATIENCE_S, found
@@ -80,7 +80,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def pictures(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The samples, with the answers of one machine."""
+    """The sample pictures, with their answers from one machine."""
     paths = sorted(SAMPLES.glob("cifar10_*.png"))
     with ServerProcess(tmp_path_factory.mktemp("alone") / "log") as server:
         parts = [("file", (path.name, path.read_bytes())) for path in paths]
@@ -219,7 +219,7 @@ def test_sixty_thousand_pictures_are_scored_although_a_host_dies(cluster: Cluste
 
 
 def pack(archive: Path) -> dict[str, int]:
-    """All 60,000 pictures of CIFAR-10 as PNG, in folders by label, and how many there are of each."""
+    """Writes all 60,000 pictures of CIFAR-10 as PNG in folders by label; returns the number of each label."""
     names = pickle.loads((CIFAR10 / "batches.meta").read_bytes(), encoding="utf-8")["label_names"]
     counts = dict.fromkeys(names, 0)
     with tarfile.open(archive, "w") as file:

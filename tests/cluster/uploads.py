@@ -1,7 +1,7 @@
-"""Clients of a cluster: uploads pictures to all hosts, and tells what came of each. Run on the hub.
+"""Clients of a cluster: uploads pictures to all hosts, and counts the outcomes. Run on the hub.
 
-A client keeps a connection to one host. Where the host no longer takes connections it goes on to the next, as a load
-balancer does, and that costs no request. A request that was sent and got no answer, or not the status 200, has failed.
+A client keeps a connection to one host. If the host accepts no more connections, the client uses the next host, as a
+load balancer does, and no request is lost. A request that was sent and got no answer or not status 200 has failed.
 """
 
 import argparse
@@ -23,12 +23,12 @@ _CLOSE = 1e-6
 
 
 class Uploads:
-    """So many uploads, by several clients at once.
+    """A number of uploads, by several clients at once.
 
     Args:
         hosts: addresses with ports.
-        pictures: names and files, with the answer that is right.
-        total: uploads.
+        pictures: names and files, with the right answers.
+        total: the number of uploads.
     """
 
     def __init__(self, hosts: Sequence[str], pictures: Sequence[dict[str, Any]], total: int) -> None:

@@ -1,4 +1,4 @@
-"""The contract: what is written is read back, and what contradicts itself is refused."""
+"""The contract: written metadata is read back unchanged, and contradictions are refused."""
 
 import ast
 import base64
@@ -66,7 +66,7 @@ def test_what_is_written_is_read_back() -> None:
         ("class_ids", ("a",)),
         ("class_ids", ("a", "a")),
         ("features", (0, 4, 4)),
-        ("polarity", "light-on-dark"),  # for grey only
+        ("polarity", "light-on-dark"),  # allowed for grey pictures only
         ("temperature", 0.0),
         ("reference", Reference((1.0,), (0.1,) * 10)),
         ("golden", ()),
@@ -80,7 +80,7 @@ def test_a_contradiction_is_not_written(field: str, value: object) -> None:
         dataclasses.replace(METADATA, **{field: value}).to_props()  # type: ignore[arg-type]
 
 
-SCHEMA_1 = (FIXTURES / "schema_1_cifar10.json", FIXTURES / "schema_1_mnist.json")  # as cifar10/2 and mnist/1 were
+SCHEMA_1 = (FIXTURES / "schema_1_cifar10.json", FIXTURES / "schema_1_mnist.json")  # of cifar10/2 and mnist/1
 
 
 @pytest.mark.parametrize("path", SCHEMA_1, ids=["cifar10", "mnist"])

@@ -24,7 +24,7 @@ def test_more_than_there_are_is_all_of_them(probabilities: np.ndarray) -> None:
 
 
 def test_of_many_labels_the_ranking_is_that_of_all_of_them() -> None:
-    rows = np.random.default_rng(1).integers(0, 300, (40, 2000)).astype(np.float32) / 300  # many are equal
+    rows = np.random.default_rng(1).integers(0, 300, (40, 2000)).astype(np.float32) / 300  # many values are equal
     everything = np.argsort(-rows, axis=1, kind="stable")
     for top_k in (1, 5, 499, 501, 2000):
         np.testing.assert_array_equal(rank(rows, top_k), everything[:, :top_k])

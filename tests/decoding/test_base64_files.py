@@ -1,4 +1,4 @@
-"""Base64 as encoders write it, and what is refused as something else."""
+"""Base64 as encoders write it is accepted, and other text is refused."""
 
 import base64
 import random
@@ -13,7 +13,7 @@ FILES = [random.Random(length).randbytes(length) for length in (1, 2, 3, 56, 57,
 
 
 def cut_out(text: str | bytes) -> LongText:
-    """A string that stands between other things."""
+    """A string in the middle of a longer text."""
     content = text.encode() if isinstance(text, str) else text
     return LongText(b'"AAAA' + content + b'AAAA"', 5, 5 + len(content))
 

@@ -1,4 +1,4 @@
-"""JSON whose bulk is cut out before it is parsed: the same values as a parser's, and no more objects than needed."""
+"""JSON whose long strings and lists are cut out before parsing: same values as a parser's, with few objects."""
 
 import json
 import time
@@ -28,7 +28,7 @@ VALUES: st.SearchStrategy[Any] = st.one_of(
 
 
 def whole(value: Any) -> Any:
-    """A value with what was cut out put back by another parser."""
+    """A value in which another parser has filled in the parts that were cut out."""
     if isinstance(value, LongText):
         return json.loads(b'"%b"' % value.text[value.begin : value.end])
     if isinstance(value, NumberList):
@@ -147,4 +147,4 @@ def test_a_text_that_is_made_to_cost_much_ends_soon() -> None:
         started = time.process_time()
         bounded = BoundedJson(text, "data")
         assert bounded.has_more(b",[{", 3000) or bounded.is_long(100)
-        assert time.process_time() - started < 0.5  # without bounds: minutes
+        assert time.process_time() - started < 0.5  # minutes without the limits

@@ -1,4 +1,4 @@
-"""What no header bounds is decoded in a process that can be ended, and the next file is not the worse for it."""
+"""Formats without bounded decoding time are decoded in a child process that can be killed; later files still work."""
 
 import os
 import signal

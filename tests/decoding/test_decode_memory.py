@@ -1,4 +1,4 @@
-"""The memory of decoding is counted before it is taken, and given back when the thread is done with it."""
+"""The memory of decoding is reserved before it is used, and released when the thread has finished."""
 
 import asyncio
 import threading
@@ -48,7 +48,7 @@ async def test_one_picture_is_always_let_in() -> None:
 
 
 class Held:
-    """A call that goes on until it is let go."""
+    """A call that lasts until the test releases it."""
 
     def __init__(self) -> None:
         self.began = threading.Event()

@@ -1,4 +1,4 @@
-"""Every kind of picture becomes what the model wants, and what cannot is refused for the right reason."""
+"""Every kind of picture becomes the model's input, and others are refused for the right reason."""
 
 import io
 import math
@@ -48,7 +48,7 @@ def cat() -> Image.Image:
 
 
 def off_by(pixels: NDArray[np.uint8], expected: Image.Image) -> float:
-    """Mean absolute difference, in grey levels."""
+    """Mean absolute difference of two pictures, in grey levels."""
     return float(np.abs(pixels.astype(int) - np.asarray(expected, np.uint8).reshape(pixels.shape)).mean())
 
 
@@ -139,7 +139,7 @@ def test_pictures_are_turned_as_their_exif_says(decode: Decode, orientation: int
     upright = Image.fromarray(np.kron(np.array([[250, 170], [90, 10]], np.uint8), np.ones((16, 16), np.uint8)))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpositions that EXIF's viewer would take back
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpositions that an EXIF viewer would undo
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
     data = encode(stored.convert("RGB"), kind, exif=exif)
     assert off_by(decode(data), upright.convert("RGB")) < 4
@@ -245,7 +245,7 @@ async def test_what_nobody_waits_for_is_not_decoded(
 
 
 def test_the_first_picture_imports_nothing() -> None:
-    # In a process of its own: in this one everything is imported already.
+    # In a separate process, since this one has imported everything already.
     first_picture = f"""
 import sys
 from pathlib import Path

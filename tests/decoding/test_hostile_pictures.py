@@ -1,4 +1,4 @@
-"""Files that ask for more work than any encoder does are refused for it; none takes long, refused or not."""
+"""Files that need more decoding work than any encoder makes are refused; none takes long, refused or not."""
 
 import time
 from importlib import import_module
@@ -10,7 +10,7 @@ from imaging import Target, UnreadableError, read
 
 TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 SIDE = 64
-MOST_CPU_S = 0.5  # generous: an honest one of them takes a thousandth
+MOST_CPU_S = 0.5  # an honest file takes a thousandth of this
 
 REFUSED = {
     "jpeg": {
@@ -84,7 +84,7 @@ REFUSED = {
         "colour profile of 1 MB": "compressed data of more than",
     },
 }
-MAY_BE_REFUSED = {"slow colour profile", "empty blocks, 100% of the pixels"}  # by the time that they take
+MAY_BE_REFUSED = {"slow colour profile", "empty blocks, 100% of the pixels"}  # refused by the time limit
 
 
 def module(kind: str) -> ModuleType:

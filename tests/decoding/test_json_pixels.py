@@ -1,4 +1,4 @@
-"""Lists of pixels in JSON, read without an object for each of them: the same values and shapes as a parser's."""
+"""Lists of pixels in JSON, read without a Python object per pixel: same values and shapes as a parser's."""
 
 import json
 
@@ -14,7 +14,7 @@ from service.errors import MalformedRequestError
 
 
 def read(text: str, most: int = 1_000_000) -> NDArray[np.uint8]:
-    """Reads a list that stands between other things."""
+    """Reads a list in the middle of a longer text."""
     return read_json_pixels(NumberList(f"7,{text},7".encode(), 2, 2 + len(text)), most, "x")
 
 
@@ -43,7 +43,7 @@ def test_no_more_is_read_than_there_may_be() -> None:
     with pytest.raises(MalformedRequestError, match="needs 2 bytes, more are here"):
         read("[1,2,3]", most=2)
     with pytest.raises(MalformedRequestError, match="more are here"):
-        read("[" + "1," * 200_000 + "x]", most=2)  # ended before it is seen to be broken
+        read("[" + "1," * 200_000 + "x]", most=2)  # refused for its length before the error is reached
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Arrays as bodies: read without copying and without trust."""
+"""Arrays as bodies: read without a copy, and checked before use."""
 
 import io
 import pickle

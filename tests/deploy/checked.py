@@ -1,6 +1,6 @@
-"""Checks custom resources in a process of its own.
+"""Checks custom resources in a separate process.
 
-The ``kserve`` package brings messages of protobuf that cannot be in one process with those of tritonclient.
+The protobuf messages of the ``kserve`` package and of tritonclient conflict in one process.
 """
 
 import multiprocessing
@@ -16,7 +16,7 @@ Check = Callable[[dict[str, Any]], list[str]]
 
 @contextmanager
 def checking() -> Iterator[Check]:
-    """Starts the process, and gives :func:`tests.deploy.custom_resources.faults_of` as it is there."""
+    """Starts the process, and yields a function that calls :func:`tests.deploy.custom_resources.faults_of` in it."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         yield lambda document: process.submit(_faults_of, document).result()
 

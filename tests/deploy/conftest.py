@@ -27,7 +27,7 @@ _DISCOVERY = "dns_sd_configs: [{names: [convoy, convoy-gpu], type: A, port: 8000
 
 
 class Prometheus:
-    """Asks a Prometheus server."""
+    """Queries a Prometheus server."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.Client(base_url=url, timeout=30)
@@ -39,7 +39,7 @@ class Prometheus:
         return answer["data"]
 
     def first_answer(self, query: str) -> list[dict[str, Any]]:
-        """The first answer to an instant query that has numbers in it; the test's time limit is the only other end."""
+        """Polls an instant query until its answer has numbers; the test's time limit ends it otherwise."""
         while True:
             found: list[dict[str, Any]] = self.ask("query", query=query)["result"]
             if any(np.isfinite(float(sample["value"][1])) for sample in found):
@@ -51,7 +51,7 @@ class Prometheus:
 
 
 def _load(url: str, stop: threading.Event) -> None:
-    """Sends test images to both models, one a request and now and then a broken one, until told to stop."""
+    """Sends test images to both models, one per request and sometimes a broken one, until it is stopped."""
     pictures = [(model, _png(image)) for model in ("cifar10", "mnist") for image in first_test_images(model)]
     with httpx.Client(base_url=url, timeout=30) as client:
         for number in itertools.count():
@@ -71,12 +71,12 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 @pytest.fixture(scope="session")
 def faults_of() -> Iterator[Check]:
-    """What a server would say against a custom resource."""
+    """The errors that an API server would report for a custom resource."""
     with checking() as check:
         yield check
 
 
-@pytest.fixture(scope="module")  # not longer: its load would take a core from the tests that follow
+@pytest.fixture(scope="module")  # not the session, since its load would take a core from later tests
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """Prometheus, scraping a busy service every second."""
     if shutil.which("prometheus") is None:
@@ -128,7 +128,7 @@ def _until_up(address: str, process: "subprocess.Popen[bytes]", log: Path) -> No
 
 
 def dashboard_queries() -> list[tuple[str, str]]:
-    """(panel, query) of the dashboard, its variables set to everything."""
+    """(panel, query) of the dashboard, with every variable set to all."""
     dashboard = json.loads((ROOT / "deploy" / "grafana" / "dashboards" / "convoy.json").read_text())
     variables = {"$__rate_interval": "1m", "$job": ".*", "$model": ".*"}
     queries = []

@@ -1,9 +1,9 @@
 """Checks custom resources as strictly as a server does: ``python -m tests.deploy.custom_resources FILE...``.
 
 ==================  ==========================================================================================
-KEDA, Prometheus    ``cloudcoil``'s models, made from the definitions (CRD): what a model does not know gets lost
+KEDA, Prometheus    ``cloudcoil``'s models, made from the definitions (CRD): fields that a model does not know get lost
 KServe              the classes of the ``kserve`` package, made from its API: fields, types, what is required
-KubeRay             no package has its definition: the fields that the manifest needs; pods as Kubernetes has them
+KubeRay             no package has its definition: the fields that the manifest needs; its pods as Kubernetes pods
 ==================  ==========================================================================================
 """
 
@@ -34,13 +34,13 @@ _RAY_SERVICE = {"serveConfigV2": str, "rayClusterConfig": dict}
 
 
 def faults_of(document: dict[str, Any]) -> list[str]:
-    """What a server would say against a document.
+    """The errors that an API server would report for a document.
 
     Args:
-        document: of a kind that a manifest here has.
+        document: of a kind that occurs in the manifests.
 
     Returns:
-        A line for each fault; empty where there is none.
+        One line per error; empty where there is none.
     """
     kind = document["kind"]
     if kind in _MODELS:
@@ -147,7 +147,7 @@ def _check_fields(value: dict[str, Any], described: Any, where: str) -> Iterator
 
 
 def main(files: Sequence[str]) -> int:
-    """Checks files, and prints what is wrong in them."""
+    """Checks files, and prints their errors."""
     faults = [
         f"{file}: {fault}"
         for file in files

@@ -1,4 +1,4 @@
-"""What Kustomize renders is valid, and says of ports, paths, variables, times and users what the service says."""
+"""The rendered manifests are valid, and their ports, paths, variables, times and users match the service."""
 
 import copy
 import json
@@ -61,7 +61,7 @@ def test_it_is_valid(manifests: dict[str, list[dict[str, Any]]], overlay: str, f
 def test_variables_are_settings_with_values_that_they_take(manifests: dict[str, list[dict[str, Any]]]) -> None:
     for pod in pods(manifests):
         [container] = pod["containers"]
-        # KServe puts the name of the InferenceService in this place.
+        # KServe replaces this by the name of the InferenceService.
         values = {entry["name"]: entry["value"].replace("{{.Name}}", "pictures") for entry in container["env"]}
         assert all(name.removeprefix("CONVOY_").lower() in Settings.model_fields for name in values)
         read = Settings(**{name.removeprefix("CONVOY_").lower(): value for name, value in values.items()})
@@ -83,7 +83,7 @@ def test_the_time_to_end_is_longer_than_the_drain(manifests: dict[str, list[dict
 def test_policy_budget_and_services_are_of_the_service_s_pods_and_of_no_others(
     manifests: dict[str, list[dict[str, Any]]],
 ) -> None:
-    """An empty selector of a policy takes all pods of the namespace, and a budget without one takes none."""
+    """A policy with an empty selector applies to all pods of the namespace; a budget without a selector to none."""
     for documents in (manifests["cpu"], manifests["gpu"], manifests["keda"]):
         deployment = of_kind(documents, "Deployment")["spec"]
         labels = deployment["template"]["metadata"]["labels"]
@@ -101,7 +101,7 @@ def test_policy_budget_and_services_are_of_the_service_s_pods_and_of_no_others(
 
 
 def test_a_start_may_take_as_long_as_trying_a_new_model(manifests: dict[str, list[dict[str, Any]]]) -> None:
-    """Without a startup probe, the liveness probe would restart a pod that is still trying one."""
+    """Without a startup probe, the liveness probe would restart a pod that is still checking a new model."""
     longest_s = Settings.model_fields["model_load_timeout_s"].default
     for pod in pods(manifests):
         [container] = pod["containers"]
@@ -160,7 +160,7 @@ def test_autoscaling_asks_for_a_metric_that_there_is(
     assert f"\n{metric[1]}{{" in client.get("/metrics").text
     assert trigger["ignoreNullValues"] == "false"
     kinds = [document["kind"] for document in manifests["keda"]]
-    assert "HorizontalPodAutoscaler" not in kinds  # two autoscalers would undo each other
+    assert "HorizontalPodAutoscaler" not in kinds  # two autoscalers would work against each other
     monitor = of_kind(manifests["monitoring"], "ServiceMonitor")
     service = of_kind([document for document in manifests["cpu"] if document["kind"] == "Service"], "Service")
     assert service["metadata"]["labels"].items() >= monitor["spec"]["selector"]["matchLabels"].items()
@@ -209,7 +209,7 @@ def test_the_component_for_grpc_fits(tmp_path: Path) -> None:
         kubernetes_validate.validate(document, "1.33", strict=True)
     [container] = of_kind(documents, "Deployment")["spec"]["template"]["spec"]["containers"]
     assert {"name": "CONVOY_GRPC_PORT", "value": "8001"} in container["env"]
-    assert "lifecycle" not in container  # before SIGTERM, health would say that it serves
+    assert "lifecycle" not in container  # in preStop, before SIGTERM, the health check would still say "serving"
     values = {entry["name"]: entry["value"] for entry in container["env"]}
     assert float(values["CONVOY_DRAIN_DELAY_S"]) > 4
     pod = of_kind(documents, "Deployment")["spec"]["template"]["spec"]

@@ -29,7 +29,7 @@ def test_every_panel_shows_something(prometheus: Prometheus, panel: str, query: 
 
 
 def test_every_rule_evaluates_and_every_indicator_has_a_value(prometheus: Prometheus) -> None:
-    prometheus.first_answer("job:convoy_request_seconds:p99_rate5m")  # the last to get its second sample
+    prometheus.first_answer("job:convoy_request_seconds:p99_rate5m")  # the last rule to have two samples
     rules = [rule for group in prometheus.ask("rules")["groups"] for rule in group["rules"]]
     assert {(rule["name"], rule["health"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"} == set()
     for rule in rules:
@@ -45,7 +45,7 @@ def test_a_healthy_service_raises_no_alert(prometheus: Prometheus) -> None:
 def test_the_query_of_the_autoscaler_is_one_number_and_nothing_without_data(prometheus: Prometheus) -> None:
     scaled = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "keda" / "scaledobject.yaml").read_text())
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
-    selector = '{service="convoy"}'  # a label of the Prometheus operator, which nothing has here
+    selector = '{service="convoy"}'  # the Prometheus operator adds this label; it does not exist here
     assert selector in query
     assert len(prometheus.first_answer(query.replace(selector, ""))) == 1
     assert prometheus.ask("query", query=query)["result"] == []

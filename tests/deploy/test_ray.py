@@ -1,4 +1,4 @@
-"""The files of Ray fit each other and the service; ``make cluster-test`` runs them."""
+"""The files for Ray match each other and the service; ``make cluster-test`` runs them."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""Small networks with a feature map and one dense layer, of which every number is known."""
+"""Small networks with a feature map and one dense layer, with known weights."""
 
 import dataclasses
 from typing import Literal
@@ -15,7 +15,7 @@ Head = Literal["pooled", "largest", "flat", "hidden"]
 
 
 def network(head: Head, seed: int = 0, temperature: float = 1.5, name: str = "net") -> bytes:
-    """A convolution, a feature map [4, 4, 4], and pooling or flattening and a dense layer, or one more layer."""
+    """A convolution, a feature map [4, 4, 4], pooling or flattening, and a dense layer; optionally one more layer."""
     random = np.random.default_rng(seed)
     kernel = random.normal(0, 0.02, (CHANNELS, 3, 2, 2)).astype(np.float32)
     inner = CHANNELS if head in {"pooled", "largest"} else CHANNELS * 16
@@ -94,7 +94,7 @@ def picture(seed: int) -> NDArray[np.uint8]:
 
 
 def run(model: bytes, images: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Probabilities and features."""
+    """The probabilities and features of pictures."""
     import onnxruntime  # noqa: PLC0415  after the environment is set up
 
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])

@@ -29,7 +29,7 @@ def test_the_map_sums_to_the_logit(head: Head) -> None:
 
 def test_a_coarse_map_is_not_spread_over_pixels() -> None:
     assert is_fine((4, 4, 4))
-    assert not is_fine((256, 3, 3))  # cifar10 version 3: occlusion finds more of what matters there
+    assert not is_fine((256, 3, 3))  # cifar10 version 3, for which occlusion is better
     assert not is_fine(None)
 
 
@@ -51,7 +51,7 @@ def test_the_map_changes_with_the_last_layer_s_weights(head: Head) -> None:
         other = type(found)(shuffled, found.bias, found.pooling, found.is_sigmoid)
         maps = [one.contributions(features[0])[0].ravel() for one in (found, other)]
         correlations.append(np.corrcoef(*maps)[0, 1])
-    assert abs(np.mean(correlations)) < 0.4  # the same map has 1
+    assert abs(np.mean(correlations)) < 0.4  # equal maps have 1
 
 
 def test_tensors_inside_can_be_asked_for(tmp_path: Path) -> None:

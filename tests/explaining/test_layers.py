@@ -1,4 +1,4 @@
-"""What is said of a network's inside is what was computed."""
+"""The reported layers of a network match its computation."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Occlusion maps deserve belief: they depend on the weights, and what they point at matters to the network."""
+"""Occlusion maps are faithful: they depend on the weights, and the marked pixels matter to the network."""
 
 import numpy as np
 import onnx
@@ -17,7 +17,7 @@ FILES = {
     "cifar10 of two views": "models/cifar10/3/model.onnx",
     "mnist": "models/mnist/2/model.onnx",
 }
-IMAGES = {"cifar10": 40, "cifar10 of two views": 8, "mnist": 40}  # of the second, one takes 0.4 s
+IMAGES = {"cifar10": 40, "cifar10 of two views": 8, "mnist": 40}  # one map of the second takes 0.4 s
 
 
 class Network:
@@ -56,7 +56,7 @@ def images_of(name: str) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_it_points_at_matters_more_than_chance(name: str) -> None:
-    """The deletion test by ROAD; over 1,000 images, and by colours in their place: `python -m bench.explaining`."""
+    """The deletion test with ROAD. `python -m bench.explaining` has 1,000 images, and also fills with a colour."""
     network = Explained(ROOT / FILES[name])
     found = [network.falls(image, seed) for seed, image in enumerate(images_of(name))]
     falls = {way: np.mean([one["occlusion", way, "ROAD"] for one in found]) for way in WAYS}
@@ -72,7 +72,7 @@ def test_the_map_changes_with_the_last_layer_s_weights(name: str) -> None:
         column = int(network.run(image[np.newaxis])[0].argmax())
         maps = [one.map(image, column).ravel() for one in (network, shuffled)]
         correlations.append(float(np.corrcoef(maps[0], maps[1])[0, 1]))
-    assert abs(np.mean(correlations)) < 0.4  # the same map has 1
+    assert abs(np.mean(correlations)) < 0.4  # equal maps have 1
 
 
 def test_every_pixel_is_hidden_and_only_by_patches_around_it() -> None:

@@ -1,4 +1,4 @@
-"""Explanations give way to predictions of any model, and are fast where nothing else is asked."""
+"""Explanations yield to predictions of any model, and are fast where there are no other requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SLICE_S = 0.01
 
 @dataclass
 class Metrics:
-    """What the pace reads of a model's metrics."""
+    """The metrics of a model that the pace reads."""
 
     recent: int = 0
     probes: int = 0
@@ -23,7 +23,7 @@ class Metrics:
 
 @dataclass
 class Queue:
-    """What it reads of a model's batcher."""
+    """The state of a model's batcher that the pace reads."""
 
     outstanding: int = 0
     capacity: int = 1000
@@ -31,34 +31,34 @@ class Queue:
 
 @dataclass
 class Engine:
-    """What computes a model's answers."""
+    """The engine of a model."""
 
     batcher: Queue = field(default_factory=Queue)
 
 
 @dataclass
 class Model:
-    """A model, as far as the pace looks at it."""
+    """A model with the parts that the pace reads."""
 
     metrics: Metrics = field(default_factory=Metrics)
     engine: Engine | None = field(default_factory=Engine)
 
     @property
     def batcher(self) -> Queue:
-        """Of a model that is loaded."""
+        """The batcher of a loaded model."""
         assert self.engine is not None
         return self.engine.batcher
 
 
 @pytest.fixture
 def models() -> list[Model]:
-    """One that is explained, another one, and one that is not loaded."""
+    """The explained model, another model, and one that is not loaded."""
     return [Model(Metrics(probes=1), Engine(Queue(64))), Model(), Model(engine=None)]
 
 
 @pytest.fixture
 def rest(models: list[Model], monkeypatch: pytest.MonkeyPatch) -> Callable[[], float]:
-    """Rests once after a slice, and says for how many seconds."""
+    """Pauses once after a slice; returns the seconds of the pause."""
     pace, slept = Pace(), list[float]()
 
     async def sleep(seconds: float) -> None:
@@ -71,7 +71,7 @@ def rest(models: list[Model], monkeypatch: pytest.MonkeyPatch) -> Callable[[], f
         asyncio.run(pace.rest(SLICE_S, cast("list[ServedModel]", models)))
         return sum(slept)
 
-    rest()  # the first time it is not known whether anything was predicted
+    rest()  # the first call has no earlier count to compare with
     return rest
 
 

@@ -1,6 +1,6 @@
-"""Makes folders as transformers and timm leave them, and what these frameworks answer for the same picture files.
+"""Makes folders as transformers and timm write them, and stores the frameworks' answers for picture files.
 
-Run by ``make import-test`` in an environment of its own: ``python tests/frameworks/make_sources.py FOLDER``. The
+Run by ``make import-test`` in a separate environment: ``python tests/frameworks/make_sources.py FOLDER``. The
 networks have random weights, so nothing is downloaded.
 """
 
@@ -32,7 +32,7 @@ _SIZES = [(640, 480), (333, 500), (64, 64), (50, 90), (1200, 801), (801, 1201)]
 
 
 def main(root: Path) -> None:
-    """Writes one folder a source, the pictures, and ``answers.json``."""
+    """Writes one folder per source, the pictures, and ``answers.json``."""
     torch.manual_seed(0)
     root.mkdir(parents=True, exist_ok=True)
     pictures = _pictures(root / "pictures")

@@ -1,7 +1,7 @@
-"""Networks of keras.applications, and the light ones inside the ``onnx`` package, become served ones. Slow: minutes.
+"""Imports networks of keras.applications, and the light ones of the ``onnx`` package. Slow: minutes.
 
-Runs in ``make import-test``. The weights are random, statistics of the normalisations included: with the usual start
-values the answers would hardly depend on the pixels, and a wrong preprocessing could go unseen.
+Runs in ``make import-test``. The weights are random, and also the statistics of the normalisations: with their initial
+values the answers would hardly depend on the pixels, and the test could miss a wrong preprocessing.
 """
 
 import os

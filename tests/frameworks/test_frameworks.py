@@ -1,6 +1,6 @@
-"""From the picture file to the probability, the served model answers what transformers and timm answer.
+"""The served model gives the same probabilities for picture files as transformers and timm.
 
-Needs what ``make import-test`` makes: IMPORT_SOURCES names the folder of :mod:`tests.frameworks.make_sources`.
+Needs the output of ``make import-test``: IMPORT_SOURCES names the folder of :mod:`tests.frameworks.make_sources`.
 """
 
 import json

@@ -9,7 +9,7 @@ with atheris.instrument_imports(include=["imaging", "network", "service", "multi
 
 
 def main() -> None:
-    """Fuzzes until an option of libFuzzer's ends it, or something is found."""
+    """Fuzzes until an option of libFuzzer ends it, or an input fails."""
     name, *options = sys.argv[1:]
     atheris.Setup([sys.argv[0], *options], FUZZ_TARGETS[name])
     atheris.Fuzz()

@@ -1,4 +1,4 @@
-"""What a fuzzer feeds: each target takes any bytes, and may end in nothing but the errors that are meant for clients.
+"""Fuzz targets: each takes any bytes, and may raise only the errors that are meant for clients.
 
 A target's first bytes choose among its variants, so that one corpus reaches all of them.
 """
@@ -34,7 +34,7 @@ MEDIA_TYPES = (
 
 
 def decode(data: bytes) -> None:
-    """A picture, for either kind of model."""
+    """A picture, for colour and grey models."""
     target = TARGETS[data[0] % len(TARGETS)] if data else COLOUR
     with DecodeThreads(1) as threads:
         decoder = Decoder(
@@ -76,7 +76,7 @@ def infer(data: bytes) -> None:
 
 
 def head(data: bytes) -> None:
-    """What stands before a body: query, time limit, Content-Encoding; separated by line feeds, the body last."""
+    """The parts of a request before its body (query, time limit, Content-Encoding) and the body, by line feeds."""
     query, limit, encoding, content = (data.split(b"\n", 3) + [b""] * 4)[:4]
     try:
         read_query(query)

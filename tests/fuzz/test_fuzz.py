@@ -1,4 +1,4 @@
-"""A short run of every fuzz target from its kept corpus; ``make fuzz`` runs them for longer."""
+"""A short run of every fuzz target on its committed corpus; ``make fuzz`` runs them for longer."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ _RUNS = 3000
 
 @pytest.mark.parametrize("name", FUZZ_TARGETS)
 def test_whatever_comes_ends_in_an_answer_or_a_clear_error(name: str, tmp_path: Path) -> None:
-    # New finds go to the first folder, which is not the kept one.
+    # New inputs are written to the first folder, which is not the committed corpus.
     options = [f"-runs={_RUNS}", "-seed=1", "-timeout=10", f"-artifact_prefix={tmp_path}/", str(tmp_path)]
     ended = subprocess.run(
         [sys.executable, "-m", "tests.fuzz", name, *options, str(CORPUS / name)],

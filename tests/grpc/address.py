@@ -1,4 +1,4 @@
-"""Where a server speaks gRPC: on a free port, which its log names."""
+"""Finds the gRPC address of a server in its log."""
 
 import re
 
@@ -8,7 +8,7 @@ _ADDRESS = re.compile(r"gRPC serves at (\S+)")
 
 
 def grpc_address_of(process: ServerProcess) -> str:
-    """The address; the server logs as text."""
+    """The address; the server must log as text."""
     found = _ADDRESS.search(process.log.read_text())
     assert found is not None
     return found[1]

@@ -1,4 +1,4 @@
-"""A server that speaks gRPC."""
+"""Fixtures of a server with gRPC."""
 
 from collections.abc import Iterator
 

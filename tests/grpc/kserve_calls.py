@@ -1,6 +1,6 @@
-"""Makes every call that KServe's client has, and prints what came back as JSON.
+"""Makes every call that KServe's client has, and prints the answers as JSON.
 
-A process of its own: its generated messages and those of Triton's client cannot live in one.
+It is a separate process, since the protobuf messages of KServe's and of Triton's client conflict in one process.
 
 Usage: python kserve_calls.py HTTP_URL GRPC_ADDRESS MODEL PICTURE...
 """
@@ -51,7 +51,7 @@ async def _calls(url: str, address: str, model: str, files: list[bytes]) -> dict
 
 
 def main() -> None:
-    """Calls, and prints."""
+    """Makes the calls and prints the answers."""
     url, address, model, *pictures = sys.argv[1:]
     files = [Path(picture).read_bytes() for picture in pictures]
     print(json.dumps(asyncio.run(_calls(url, address, model, files))))

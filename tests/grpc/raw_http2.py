@@ -1,4 +1,4 @@
-"""HTTP/2 by hand, for what no gRPC client sends: just enough frames, headers uncompressed."""
+"""A minimal HTTP/2 client for bytes that no gRPC client sends; its headers are not compressed."""
 
 import socket
 import struct
@@ -41,14 +41,14 @@ def connection(address: str) -> Iterator[socket.socket]:
 
 
 def begin(stream: socket.socket, number: int, headers: bytes, content: bytes, *, end: bool = False) -> None:
-    """Begins a call with some of its message."""
+    """Begins a call and sends a part of its message."""
     stream.sendall(
         frame(HEADERS, END_HEADERS, number, headers) + frame(DATA, END_STREAM if end else 0, number, content)
     )
 
 
 def read_until(stream: socket.socket, *wanted: bytes) -> bytes:
-    """What came until one of these came, or the connection was closed."""
+    """The frames that were received until one of these kinds, or until the connection was closed."""
     got = b""
     while not any(text in got for text in wanted):
         part = stream.recv(65536)

@@ -1,4 +1,4 @@
-"""What a call can make grow has a bound: bytes, calls, parts, time. Hostile calls end nothing."""
+"""Calls have limits for bytes, number of calls, parts and time. Hostile calls do not stop the service."""
 
 import asyncio
 import gzip
@@ -78,7 +78,7 @@ def process(folder: Path, keys: tuple[list[str], dict[str, str]]) -> Iterator[Se
 
 @pytest.fixture(scope="module")
 def patient_process(folder: Path, keys: tuple[list[str], dict[str, str]]) -> Iterator[ServerProcess]:
-    """Its time limit is long, so that a busy machine changes no answer."""
+    """A service with a long time limit, so that a busy machine does not change the answers."""
     with serving(folder / "patient-log", *keys[0]) as server:
         yield server
 
@@ -96,7 +96,7 @@ def infer_request(model: str, *raw: bytes) -> pb.ModelInferRequest:
 
 @asynccontextmanager
 async def growth_of(process: ServerProcess) -> AsyncIterator[list[float]]:
-    """Collects how much more memory than now the service has, every few milliseconds."""
+    """Samples the growth of the service's memory every few milliseconds."""
     service = psutil.Process(process.process.pid)
     before, seen = service.memory_info().rss, [0.0]
 
@@ -241,7 +241,7 @@ def test_answers_that_are_not_read_are_counted(tmp_path: Path) -> None:
         ServerProcess(tmp_path / "log", *GRPC, *room) as server,
         connection(grpc_address_of(server)) as client,
     ):
-        client.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1000)))  # bytes of an answer that it would take
+        client.sendall(frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1000)))  # answer bytes that the client accepts
         headers, told = call_headers(INFER, [(b"grpc-encoding", b"gzip")]), b""
         for number in range(1, 20, 2):
             begin(client, number, headers, sent, end=True)

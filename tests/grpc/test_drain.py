@@ -1,4 +1,4 @@
-"""A service that ends among others: clients that are set up as docs/scaling.md says lose no call."""
+"""One of several services is stopped: clients that are configured as in docs/scaling.md lose no call."""
 
 import asyncio
 import re
@@ -30,7 +30,7 @@ async def test_clients_leave_a_service_that_ends_before_it_refuses_calls(tmp_pat
     has_ended = asyncio.Event()
 
     async def ask(address: str) -> None:
-        # Channels of one process would share their connections.
+        # Channels in one process would share their connections.
         options = [("grpc.service_config", CONFIG), ("grpc.use_local_subchannel_pool", 1)]
         async with grpc.aio.insecure_channel(address, options=options) as channel:
             stub = GRPCInferenceServiceStub(channel)

@@ -1,4 +1,4 @@
-"""`grpc.health.v1`, as Kubernetes' probes and load balancers ask it."""
+"""`grpc.health.v1`, as Kubernetes' probes and load balancers call it."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""KServe's client over REST and gRPC; answers are `/predict`'s."""
+"""KServe's client over REST and gRPC gets the same answers as `/predict`."""
 
 import asyncio
 import json
@@ -39,6 +39,6 @@ async def test_every_call(
     for transport in ("rest", "grpc"):
         assert said[transport]["id"] == "42"
         np.testing.assert_allclose(said[transport]["rows"], expected, atol=1e-6)
-    assert said["grpc"]["version"] == "1"  # over REST its client drops it
+    assert said["grpc"]["version"] == "1"  # its REST client does not return it
     labels = [entry[0].split(":")[2] for entry in said["rest classes"]]
     assert labels == [entry["label"] for entry in predictions]

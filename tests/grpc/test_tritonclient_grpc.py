@@ -1,4 +1,4 @@
-"""Triton's own client over gRPC, sync and aio; answers are `/predict`'s."""
+"""Triton's client over gRPC, sync and aio, gets the same answers as `/predict`."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path

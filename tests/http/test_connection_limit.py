@@ -1,4 +1,4 @@
-"""The limit of connections by itself, with as many as a process may have."""
+"""The class of the connection limit alone, with as many connections as a process may have."""
 
 from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 

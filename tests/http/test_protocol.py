@@ -1,4 +1,4 @@
-"""Connections over a real socket, ended in every way: nothing of them stays, with the garbage collector off."""
+"""Connections over a real socket that end in every way leave no objects behind, with the garbage collector off."""
 
 import asyncio
 import contextlib
@@ -79,11 +79,11 @@ async def app(scope: Scope, receive: Receive, send: Send, budget: BodyBudget) ->
 
 
 class Server:
-    """An HTTP server in this process, with little room and little patience.
+    """An HTTP server in this process, with small size and time limits.
 
     Attributes:
-        faults: what the event loop was told of.
-        connections: that still exist.
+        faults: errors that were reported to the event loop.
+        connections: connection objects that still exist.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ class Server:
         self._server.close()
 
     async def send(self, data: bytes, *, step: int, reads: bool, waits_s: float) -> None:
-        """Opens a connection, sends what it can of the data, reads or does not, and leaves."""
+        """Opens a connection, sends as much of the data as it can, reads the answer or not, and closes."""
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             reading = asyncio.ensure_future(reader.read(-1)) if reads else asyncio.ensure_future(asyncio.sleep(9))
@@ -133,13 +133,13 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)  # an application that fails is logged, and it fails many times
+    logging.disable(logging.CRITICAL)  # the application fails many times, and each failure would be logged
     yield
     logging.disable(logging.NOTSET)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, clients: Callable[[Server], Coroutine[Any, Any, None]]) -> None:
-    """Lets clients come and go; then nothing of their connections may be left."""
+    """Runs clients; afterwards no object of their connections may be left."""
 
     async def main() -> None:
         async with Server(monkeypatch) as server:

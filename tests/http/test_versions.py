@@ -1,4 +1,4 @@
-"""Two libraries are used beyond their public interface: another minor version needs a look at what is built on them."""
+"""Two libraries are used beyond their public interface, so a new minor version needs a review of the code that does."""
 
 from importlib.metadata import version
 

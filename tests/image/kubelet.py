@@ -1,7 +1,7 @@
-"""What a kubelet does to a pod: probes, the end by ``preStop`` and SIGTERM, and requests meanwhile.
+"""Acts as a kubelet on a pod: probes, ``preStop`` and SIGTERM, and requests at the same time.
 
-For some seconds after the pod was told to end, requests come over new connections, from proxies that have not heard of
-it; those over open connections go on until the service closes them.
+For some seconds after the end of the pod was requested, requests still come over new connections, from proxies that do
+not know of it yet; requests over open connections continue until the service closes them.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ _PROXIES_HEAR_S = 5
 
 
 class Kubelet:
-    """Probes a pod, sends it requests, and ends it.
+    """Probes a pod, sends requests to it, and ends it.
 
     Args:
         pod: its specification.
-        port: where its container answers.
-        grpc_port: the same over gRPC.
-        run: of the tool that holds the container.
-        stop: the file whose existence lets the tool send SIGTERM.
+        port: of its container.
+        grpc_port: of its container, for gRPC.
+        run: the run of the tool that has started the container.
+        stop: a file; when it exists, the tool sends SIGTERM.
     """
 
     def __init__(self, pod: dict[str, Any], port: int, grpc_port: int, run: Run, stop: Path) -> None:
@@ -40,10 +40,10 @@ class Kubelet:
         self._run = run
         self._stop = stop
         self._found: Counter[str] = Counter()
-        self._is_known = True  # to the proxies, which open connections to it
+        self._is_known = True  # proxies know the pod and open connections to it
 
     async def live(self, picture: bytes, names: tuple[str, ...]) -> Counter[str]:
-        """From the start to the end; counts answers, lost requests and probes that failed."""
+        """Runs the pod from start to end; counts answers, lost requests and failed probes."""
         await self._start()
         for name in names:
             status, _ = await self._ask(f"GET /v2/models/{name}/ready", b"")
@@ -51,11 +51,11 @@ class Kubelet:
         probes = [asyncio.create_task(self._probe(kind)) for kind in ("readinessProbe", "livenessProbe")]
         clients = [asyncio.create_task(self._keep_asking(picture)) for _ in range(_KEPT)]
         clients += [asyncio.create_task(self._ask_anew(picture)) for _ in range(_NEW)]
-        await asyncio.sleep(5)  # the pod serves; what follows is its end
+        await asyncio.sleep(5)  # the pod serves for some time before it is ended
         asyncio.get_running_loop().call_later(_PROXIES_HEAR_S, self._leave_proxies)
         sleep = self._container.get("lifecycle", {}).get("preStop", {}).get("sleep", {"seconds": 0})
         await asyncio.sleep(sleep["seconds"])
-        for probe in probes:  # a kubelet goes on, but counts no more
+        for probe in probes:  # a kubelet continues its probes, but failures no longer count
             probe.cancel()
         self._stop.touch()
         await asyncio.gather(*clients)
@@ -65,7 +65,7 @@ class Kubelet:
         self._is_known = False
 
     async def _start(self) -> None:
-        """The startup probe; while the image is built, nothing listens, and that is no try."""
+        """The startup probe; while the image is built and nothing listens, attempts are not counted."""
         probe = self._container["startupProbe"]
         begun = 0.0
         while self._run.goes_on():
@@ -76,7 +76,7 @@ class Kubelet:
             if status == 200:
                 self._found["startup s"] = round(time.monotonic() - begun) if begun else 0
                 return
-            # Docker's proxy listens once the container is created, and the service later.
+            # Docker's proxy listens as soon as the container exists, and the service later.
             begun = begun or (time.monotonic() if await self._listens() else 0.0)
             assert not begun or time.monotonic() - begun < probe["periodSeconds"] * probe["failureThreshold"]
             await asyncio.sleep(0.2)
@@ -109,7 +109,7 @@ class Kubelet:
         return status == 200
 
     async def _ask_anew(self, picture: bytes) -> None:
-        """Requests over a new connection each, for as long as proxies open them."""
+        """Sends each request over a new connection, as long as proxies open new ones."""
         while self._is_known:
             try:
                 status, _ = await self._ask("POST /predict", picture)
@@ -119,7 +119,7 @@ class Kubelet:
             await asyncio.sleep(0.02)
 
     async def _keep_asking(self, picture: bytes) -> None:
-        """Requests over one connection, until the service says that it closes it."""
+        """Sends requests over one connection until the service announces that it closes it."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             is_open = True

@@ -17,7 +17,7 @@ _CLUSTER = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_PORT": "tcp://10
 
 
 def read_pod(overlay: str) -> dict[str, Any]:
-    """The specification of the pods that an overlay makes; KServe's as its InferenceService ``pictures`` gets it."""
+    """The pod specification of an overlay; for KServe that of its InferenceService ``pictures``."""
     if overlay == "grpc":
         with TemporaryDirectory() as folder:
             shutil.copytree(KUBERNETES, folder, dirs_exist_ok=True)
@@ -36,12 +36,12 @@ def read_pod(overlay: str) -> dict[str, Any]:
 
 
 def render(folder: Path) -> str:
-    """What Kustomize makes of a folder."""
+    """The documents that Kustomize renders from a folder."""
     return subprocess.run(("kubectl", "kustomize", str(folder)), capture_output=True, text=True, check=True).stdout
 
 
 def make_readable(folder: Path) -> Path:
-    """Lets the container's user read a folder of the tests' user."""
+    """Makes a folder of the tests readable for the container's user."""
     folder.mkdir(exist_ok=True)
     for path in (folder.parent, folder, *folder.rglob("*")):
         path.chmod(0o755)
@@ -73,7 +73,7 @@ def write_compose(folder: Path, pod: dict[str, Any], volumes: list[str], grpc_po
 
 
 def run_as(container: dict[str, Any], pod_security: dict[str, Any]) -> dict[str, Any]:
-    """The part of a compose service that says what a container is, who it is, and what it may."""
+    """The part of a compose service with the container's image, user and permissions."""
     security = pod_security | container["securityContext"]
     limits = container["resources"]["limits"]
     return {
@@ -89,6 +89,6 @@ def run_as(container: dict[str, Any], pod_security: dict[str, Any]) -> dict[str,
 
 
 def bytes_of(quantity: str) -> int:
-    """How many bytes a quantity of Kubernetes is."""
+    """Converts a quantity of Kubernetes to bytes."""
     number, unit = re.fullmatch(r"(\d+)([KMG]i)", quantity).groups()  # type: ignore[union-attr]
     return int(number) * _BYTES[unit]

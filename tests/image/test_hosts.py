@@ -1,4 +1,4 @@
-"""The image as managed hosts start it: SageMaker, Vertex AI, and those that set PORT. The health check follows each."""
+"""The image as hosting platforms start it: SageMaker, Vertex AI, and those that set PORT; also its health check."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def write_compose(folder: Path, inside: int, *lines: str) -> Path:
-    """A compose file of one service, whose port inside the container is the host's choice."""
+    """Writes a compose file of one service; the platform chooses the port inside the container."""
     path = folder / "docker-compose.yml"
     path.write_text(
         "\n".join(

@@ -1,8 +1,8 @@
 """The image, built from the Dockerfile and run through the compose file by a real Docker engine.
 
-``IMAGE_TEST`` names a command that does that: ``$IMAGE_TEST CONTEXT COMPOSE_FILE SERVICE PORT [PATH]`` builds, starts,
-waits until healthy, fetches PATH, stops, and prints ``health=``, ``user=``, ``read-only=``, ``exit=`` and ``size=``.
-`make image-test` passes it on.
+``IMAGE_TEST`` names a command for this: ``$IMAGE_TEST CONTEXT COMPOSE_FILE SERVICE PORT [PATH]`` builds, starts, waits
+until healthy, fetches PATH, stops, and prints ``health=``, ``user=``, ``read-only=``, ``exit=`` and ``size=``.
+`make image-test` sets it.
 """
 
 import os
@@ -35,7 +35,7 @@ def port() -> int:
 
 
 class Run:
-    """One run of the tool; the container is asked things while the tool waits for it to become healthy."""
+    """One run of the tool; requests are sent while the tool waits for the container to become healthy."""
 
     def __init__(self, compose: Path, port: int, log: Path, context: Path = ROOT, **env: str) -> None:
         self._log = log
@@ -49,23 +49,23 @@ class Run:
         self._url = f"http://127.0.0.1:{port}"
 
     def client(self) -> httpx.Client:
-        """A client, once the container answers."""
+        """A client; waits until the container answers."""
         while self.goes_on():
             try:
                 with httpx.Client(base_url=self._url, timeout=2) as client:
                     if client.get("/health/ready").status_code == 200:
                         return httpx.Client(base_url=self._url, timeout=10)
             except (httpx.TransportError, OSError):
-                time.sleep(0.02)  # nothing tells from outside that a container has begun to listen
+                time.sleep(0.02)  # polling, since there is no event when a container begins to listen
         raise AssertionError
 
     def goes_on(self) -> bool:
-        """True; where the tool has ended, an error with what it printed."""
+        """Returns True while the tool runs; after its end raises an error with its output."""
         assert self._process.poll() is None, self._log.read_text()
         return True
 
     def end(self) -> str:
-        """What the tool printed, once it has stopped the container."""
+        """The output of the tool, after it has stopped the container."""
         assert self._process.wait() == 0, self._log.read_text()
         print(self._log.read_text())
         return self._log.read_text()

@@ -1,4 +1,4 @@
-"""The image of ``convoy import``, as the init container of an InferenceService; then what it made is served."""
+"""The image of ``convoy import`` as the init container of an InferenceService; then the imported model is served."""
 
 import json
 import re

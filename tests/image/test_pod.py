@@ -1,7 +1,7 @@
 """The image as a kubelet runs it from the manifests: user, limits, volumes, probes, preStop, and SIGTERM under load.
 
-What is not a kubelet's here: the container's network (a published port), and the end of ``preStop``, which the tool
-learns from a file: the container's health check.
+Two things differ from a kubelet: the container's network is a published port, and a file, checked by the container's
+health check, tells the tool that ``preStop`` has ended.
 """
 
 import asyncio
@@ -41,13 +41,13 @@ def one_file(folder: Path) -> None:
 
 
 class Case(NamedTuple):
-    """Where the models come from.
+    """One way to provide the models.
 
     Attributes:
-        overlay: that is rendered; ``grpc``: the overlay ``cpu`` with this component.
-        mount: where models are mounted; None: nowhere.
-        put_models: puts them there.
-        names: under which models answer.
+        overlay: the overlay to render; ``grpc`` is the overlay ``cpu`` with this component.
+        mount: the folder where models are mounted; None for none.
+        put_models: function that puts models there.
+        names: of the models that must answer.
     """
 
     overlay: str

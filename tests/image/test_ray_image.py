@@ -1,6 +1,6 @@
 """The image of Ray's pods, started as KubeRay starts the head of ``rayservice.yaml``: a shell, its user, its limits.
 
-KubeRay hands the Serve config to the dashboard; this test does, too. One container stands for the head and its workers.
+KubeRay sends the Serve config to the dashboard, and so does this test. One container is both the head and a worker.
 """
 
 import json
@@ -42,7 +42,7 @@ def dashboard_port() -> int:
 
 
 def make_context(folder: Path) -> Path:
-    """What the Dockerfile copies, with it and its .dockerignore in the usual places."""
+    """A build context: the files that the Dockerfile copies, the Dockerfile and its .dockerignore."""
     text = (FOLDER / "Dockerfile").read_text()
     for source in re.findall(r"^COPY (\S+) ", text, re.M):
         if (ROOT / source).is_dir():
@@ -82,13 +82,13 @@ def write_compose(folder: Path, manifest: dict[str, Any], dashboard: int) -> Pat
 
 
 def deploy(dashboard: int, config: dict[str, Any], run: Run) -> None:
-    """Hands a Serve config to Ray's dashboard, once that answers."""
+    """Sends a Serve config to Ray's dashboard, as soon as the dashboard answers."""
     while run.goes_on():
         try:
             httpx.get(f"http://127.0.0.1:{dashboard}/api/version", timeout=5).raise_for_status()
             break
         except httpx.HTTPError:
-            time.sleep(0.2)  # nothing tells from outside that a container has begun to listen
+            time.sleep(0.2)  # polling, since there is no event when a container begins to listen
     answer = httpx.put(f"http://127.0.0.1:{dashboard}/api/serve/applications/", json=config, timeout=300)
     assert answer.status_code == 200, answer.text
 

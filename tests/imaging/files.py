@@ -1,4 +1,4 @@
-"""Picture files of layouts that no encoder at hand writes, made byte by byte."""
+"""Makes picture files byte by byte, in layouts that no installed encoder writes."""
 
 import io
 import struct
@@ -20,7 +20,7 @@ def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def read_whole(data: bytes, size: tuple[int, int], mode: str = "RGB") -> NDArray[np.uint8]:
-    """The pixels of a file as a model of its very size takes them, uint8 [H, W, C]."""
+    """The pixels of a file for a model with an input of the picture's size, uint8 [H, W, C]."""
     width, height = size
     return read(data, Target(height, width, mode, "stretch", light_on_dark=False))
 
@@ -46,11 +46,11 @@ def write_tiff(
     """A TIFF of one picture.
 
     Args:
-        tags: integers of each; those of the strips are added.
-        strips: pixel data, one behind the other.
-        order: ``<`` or ``>``.
-        is_big: BigTIFF.
-        is_tiled: they are tiles.
+        tags: the integers of each tag; the tags of the strips are added.
+        strips: pixel data of the strips or tiles.
+        order: byte order, ``<`` or ``>``.
+        is_big: whether it is a BigTIFF.
+        is_tiled: whether ``strips`` are tiles.
     """
     offset_code, entry, value_bytes = ("Q", "HHQ", 8) if is_big else ("I", "HHI", 4)
     start = 16 if is_big else 8
@@ -78,7 +78,7 @@ def write_tiff(
 def write_bmp(
     words: NDArray[np.unsignedinteger], masks: Sequence[int], *, header_size: int = 40, compression: int = 3
 ) -> bytes:
-    """A BMP of words [H, W] of 16 or 32 bits, of which each channel has its mask."""
+    """A BMP of words [H, W] with 16 or 32 bits, and with a bit mask for each channel."""
     height, width = words.shape
     bits = words.itemsize * 8
     rows = [row.tobytes().ljust((width * bits + 31) // 32 * 4, b"\0") for row in words[::-1]]
@@ -93,7 +93,7 @@ def write_bmp(
 
 
 def noisy_pictures() -> dict[str, bytes]:
-    """Files of which codecs complain: thousands of rows that cannot be decoded, and thousands of odd tags."""
+    """Files that make codecs print warnings: thousands of rows that cannot be decoded, or thousands of unknown tags."""
     junk = np.random.default_rng(1).bytes(400_000)
     tags = {256: [4000], 257: [4000], 262: [1], 277: [1], 278: [4000]}
     files = {f"fax {code}": write_tiff({**tags, 258: [1], 259: [code]}, [junk]) for code in (2, 3, 4)}

@@ -1,4 +1,4 @@
-"""Colour profiles of ICC.1 version 2, made from what defines a colour space: primaries, and a gamma."""
+"""Makes ICC.1 version 2 colour profiles from the primaries and the gamma of a colour space."""
 
 import struct
 
@@ -38,7 +38,7 @@ def grey_profile(gamma: float | None) -> bytes:
 
 
 def inks_profile(grid: int = 5) -> bytes:
-    """A profile of four inks: a table of so many levels of each."""
+    """A profile of four inks: a table with this number of levels of each."""
     ink = np.linspace(0, 1, grid)
     cyan, magenta, yellow, black = np.meshgrid(ink, ink, ink, ink, indexing="ij")
     light = 100 * (1 - (cyan + magenta + yellow) / 3) * (1 - black)

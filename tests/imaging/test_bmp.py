@@ -1,4 +1,4 @@
-"""BMP with bit fields of any kind, with an alpha channel that nobody filled, and with a profile."""
+"""BMP with bit fields of any kind, with an empty alpha channel, and with a profile."""
 
 import struct
 
@@ -33,7 +33,7 @@ _LAYOUTS = [
 
 
 def _words(masks: tuple[int, ...], dtype: str) -> tuple[NDArray[np.unsignedinteger], NDArray[np.float64]]:
-    """Words [H, W], and what they hold in 0 to 255 [H, W, C]."""
+    """(words [H, W], their channel values from 0 to 255 [H, W, C])."""
     rng = np.random.default_rng(4)
     words, shown = np.zeros((9, 13), np.uint64), []
     for mask in masks:

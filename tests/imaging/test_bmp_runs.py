@@ -1,4 +1,4 @@
-"""Run-length encoded BMPs give the pixels that Pillow makes of them, in a fraction of the time."""
+"""Run-length encoded BMPs are decoded to the same pixels as by Pillow, in a fraction of the time."""
 
 import io
 
@@ -32,7 +32,7 @@ def test_runs_pixels_as_they_are_jumps_and_ends_in_any_order(compression: int, b
         data = file_of(width, height, compression, _codes(random, width, height, bits))
         try:
             wanted = pillows(data)
-        except ValueError:  # it wants the end of a line that was jumped from
+        except ValueError:  # Pillow requires the end of a line even after a jump
             continue
         assert np.array_equal(read_whole(data, (width, height)), wanted)
         compared += 1
@@ -57,11 +57,11 @@ def test_its_memory_is_announced() -> None:
 
 
 def _codes(random: np.random.Generator, width: int, height: int, bits: int) -> bytes:
-    """Lines that are filled in every way which the format knows."""
+    """Run-length codes that fill lines in every way that the format has."""
     codes, x, y = bytearray(), 0, 0
     while y < height:
         choice, room = random.random(), width - x
-        if (choice < 0.5 and room) or not x:  # Pillow leaves empty lines out
+        if (choice < 0.5 and room) or not x:  # Pillow skips empty lines
             length = int(random.integers(1, room + 1))
             codes += bytes((length, int(random.integers(0, 256))))
             x += length

@@ -1,4 +1,4 @@
-"""AVIF and HEIC: read, turned, within the limits whatever their boxes promise; and named where they cannot be read."""
+"""AVIF and HEIC: read, rotated, kept within the limits even if their boxes lie, and named where unreadable."""
 
 from importlib.util import find_spec
 
@@ -30,7 +30,7 @@ def _exif(orientation: int) -> Image.Exif:
 
 
 def _with_size(data: bytes, width: int, height: int) -> bytes:
-    """The same file, whose boxes promise another size."""
+    """The same file with another size in its boxes."""
     at = data.index(b"ispe") + 8
     return data[:at] + width.to_bytes(4) + height.to_bytes(4) + data[at + 8 :]
 

@@ -1,4 +1,4 @@
-"""Codecs write nothing on their own, whatever is sent."""
+"""Codecs print nothing to standard error, for any file."""
 
 import subprocess
 import sys
@@ -18,6 +18,6 @@ for name, data in noisy_pictures().items():
 
 
 def test_nothing_reaches_standard_error() -> None:
-    # In a process of its own, since libtiff writes to the file descriptor.
+    # In a separate process, since libtiff writes to the file descriptor.
     run = subprocess.run([sys.executable, "-c", _PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("", "")

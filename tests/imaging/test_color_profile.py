@@ -21,7 +21,7 @@ SIZE = (40, 30)
 
 
 def _converted(picture: Image.Image, profile: bytes) -> np.ndarray:
-    """What Pillow's own way makes of a profile."""
+    """A picture that Pillow has converted with its profile."""
     source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
     return np.asarray(ImageCms.profileToProfile(picture, source, srgb, outputMode="RGB"))
 
@@ -46,7 +46,7 @@ def test_a_phones_heic_is_converted() -> None:
 
 
 def test_pure_red_of_a_phone_is_a_red_that_srgb_has() -> None:
-    # Display P3's (234, 51, 35) is sRGB's (255, 0, 0), and what lies beyond is clipped to it.
+    # Display P3's (234, 51, 35) is sRGB's (255, 0, 0); colours outside sRGB are clipped.
     data = encode(Image.new("RGB", SIZE, (234, 51, 35)), "PNG", icc_profile=P3)
     assert largest_difference(read_whole(data, SIZE), np.full((*SIZE[::-1], 3), (255, 0, 0))) <= 4
 
@@ -144,13 +144,13 @@ def test_a_model_may_ignore_profiles() -> None:
 
 
 def _with_code_points(data: bytes, primaries: int, transfer: int) -> bytes:
-    """An AVIF whose ``nclx`` box says other code points."""
+    """An AVIF with other code points in its ``nclx`` box."""
     at = data.index(b"colrnclx") + 8
     return data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
 
 
 def _with_cicp(data: bytes, primaries: int, transfer: int) -> bytes:
-    """A PNG with a chunk of code points behind its header."""
+    """A PNG with a chunk of code points after its header."""
     content = b"cICP" + bytes((primaries, transfer, 0, 1))
     return data[:33] + struct.pack(">I", 4) + content + struct.pack(">I", zlib.crc32(content)) + data[33:]
 
@@ -164,7 +164,7 @@ def _with_cicp(data: bytes, primaries: int, transfer: int) -> bytes:
         ((1, 13), None),
         ((2, 2), None),
         ((5, 6), None),
-        ((9, 16), None),  # high dynamic range, which has no profile
+        ((9, 16), None),  # high dynamic range, for which there is no profile
     ],
 )
 @pytest.mark.parametrize("kind", ["AVIF", "PNG"])
@@ -192,7 +192,7 @@ def test_the_time_of_making_a_profiles_transform_is_in_the_estimate_until_it_is_
     profile = rgb_profile(ADOBE_PRIMARIES, gamma=1.5 + "PNG JPEG WEBP TIFF AVIF".index(kind) / 50)
     examined = examine(encode(photo(*SIZE), kind, icc_profile=profile))
     before_s = examined.estimate_s(target)
-    assert before_s > 2e-3  # more than is decoded in the event loop
+    assert before_s > 2e-3  # longer than decoding in the event loop may take
     assert examined.estimate_s(replace(target, icc=False)) < before_s - 2e-3
     decode(examined, target)
     assert examined.estimate_s(target) < before_s - 2e-3

@@ -1,4 +1,4 @@
-"""The quick way for JPEGs makes the pixels that Pillow makes, and leaves to Pillow whatever is not ordinary."""
+"""The fast decoder gives the same pixels as Pillow, and is not used for unusual JPEGs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Each rule of the contract gives the pixels that the framework gives which it is taken from."""
+"""Each resizing rule of the contract gives the same pixels as the framework that it comes from."""
 
 import io
 import math
@@ -85,7 +85,7 @@ def test_stretch_without_antialiasing_is_tensorflows_resize(
     picture = _picture(*size)
     wanted = tf.image.resize(np.asarray(picture), (32, 48), method=interpolation, antialias=False).numpy()
     target = replace(_target(32, fit="stretch", interpolation=interpolation, antialias=False), width=48)
-    # A data set of Keras hands on fractions, which uint8 rounds; TensorFlow reads cubic weights from a table of 1,024.
+    # Keras data sets keep fractions, which uint8 rounds; TensorFlow takes cubic weights from a table of 1,024.
     largest = 0.51 if interpolation == "bilinear" else 0.85
     assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= largest
 

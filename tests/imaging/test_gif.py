@@ -12,7 +12,7 @@ SMALL = Target(8, 8, "RGB", "stretch", light_on_dark=False)
 
 
 def _moved(data: bytes, canvas: tuple[int, int], left: int, top: int) -> bytes:
-    """The same frame elsewhere, on a canvas of another size."""
+    """The same frame at another place, on a canvas of another size."""
     at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     while data[at] != ord(","):
         at += 2

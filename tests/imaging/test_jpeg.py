@@ -1,4 +1,4 @@
-"""JPEG: at a reduced size where that is enough, and whole where nothing but a marker is missing."""
+"""JPEG: decoded at a reduced size where that is enough, and read where only the end marker is missing."""
 
 from typing import Any
 
@@ -102,13 +102,13 @@ def test_arithmetic_coding_is_read_in_one_piece(name: str) -> None:
     data = (FIXTURES / "formats" / name).read_bytes()
     scan = data.index(b"\xff\xda")
     middle = scan + (len(data) - scan) // 2
-    long = _pad(data, 65536 - middle)  # a codec that got 64 KiB at a time would have to pause within the scan
+    long = _pad(data, 65536 - middle)  # a codec that reads 64 KiB at a time would stop within the scan
     assert np.array_equal(read_whole(long, (96, 64)), read_whole(data, (96, 64)))
 
 
 @pytest.fixture(scope="module")
 def fifty_megapixels() -> bytes:
-    """As large as a phone's picture, in one scan."""
+    """A baseline JPEG in one scan, as large as a phone's picture."""
     return encode(Image.new("RGB", (8160, 6120), (200, 90, 40)), "JPEG", quality=50)
 
 
@@ -122,7 +122,7 @@ def test_a_baseline_picture_of_50_megapixels_is_read_at_a_reduced_size(fifty_meg
 
 
 def _of_size(data: bytes, width: int, height: int) -> bytes:
-    """The same file, whose frame header lies about its size."""
+    """The same file with a wrong size in its frame header."""
     at = next(data.index(marker) for marker in (b"\xff\xc0", b"\xff\xc2", b"\xff\xc9", b"\xff\xca") if marker in data)
     return data[: at + 5] + height.to_bytes(2) + width.to_bytes(2) + data[at + 9 :]
 
@@ -138,7 +138,7 @@ def test_other_pictures_of_50_megapixels_are_too_large() -> None:
         read(_of_size(baseline, 9000, 6000), SMALL)
     with pytest.raises(TooManyPixelsError, match="50000 x 600 pixels; at most 25000000"):  # too narrow to be reduced
         read(_of_size(baseline, 50_000, 600), LARGE)
-    with pytest.raises(TooManyPixelsError, match="8160 x 6120"):  # a model that wants pictures in full
+    with pytest.raises(TooManyPixelsError, match="8160 x 6120"):  # a model that needs full decoding
         read(_of_size(baseline, 8160, 6120), Target(32, 32, "RGB", "cover", light_on_dark=False, is_reduced=False))
 
 

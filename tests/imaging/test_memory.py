@@ -1,4 +1,4 @@
-"""Decoding holds no more than its header announces, in every format."""
+"""Decoding uses no more memory than the file's header announces, in every format."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ for is_reduced in (True, False):
         header = FORMATS[kind_of(data)].read_header(data)
         print(json.dumps([path.name, is_reduced, peak, decoded_bytes(header, target)]))
 """
-_SPARE_BYTES = 4 << 20  # of an allocator and of codecs' tables
+_SPARE_BYTES = 4 << 20  # for the allocator and the codecs' tables
 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")

@@ -1,4 +1,4 @@
-"""What a decoder does not need is left out of its file; what a picture's pixels mean stays in."""
+"""Metadata that a decoder does not need is removed from its file; data that gives the pixels their meaning stays."""
 
 import io
 import struct
@@ -15,7 +15,7 @@ from imaging.bounds import measure
 
 TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 UPRIGHT = photo(32, 32)
-STORED = UPRIGHT.transpose(Image.Transpose.ROTATE_90)  # which orientation 6 turns back
+STORED = UPRIGHT.transpose(Image.Transpose.ROTATE_90)  # orientation 6 rotates it back
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
 
 
@@ -70,7 +70,7 @@ def test_a_colour_profile_stays_in_the_file(kind: str, size: int) -> None:
 def test_what_no_decoder_needs_is_left_out() -> None:
     first, *rest = segments(encode(UPRIGHT, "JPEG"))
     plain = file_of(first, *rest)
-    film = b"\0\0\0\x18ftypmp42" * 1000  # behind the picture, as in the motion photos of phones
+    film = b"\0\0\0\x18ftypmp42" * 1000  # after the picture, as in motion photos of phones
     notes = [Segment(0xFE, b"note"), Segment(0xE1, b"Exif\0\0" + exif(1)[6:]), Segment(0xED, b"Photoshop 3.0\0")]
     assert measure("JPEG", plain).data == plain
     stripped = measure("JPEG", file_of(first, *notes, *rest) + film).data

@@ -1,4 +1,4 @@
-"""Alpha changes nothing where it is opaque, and lays a picture on white where it is not, at any size."""
+"""Opaque alpha changes nothing, and transparent pictures are placed on white, at any size."""
 
 from dataclasses import replace
 
@@ -45,7 +45,7 @@ def test_white_may_be_laid_below_before_or_after_the_resize(
     seen, wanted = (read(encode(image, "PNG"), target) for image in (picture, on_white))
     if interpolation == "bilinear":
         assert largest_difference(seen, wanted) <= 2
-    else:  # filters with negative weights leave 0 to 255, and are cut off in another place
+    else:  # filters with negative weights go beyond 0 to 255, and are clipped at another step
         assert np.abs(seen.astype(int) - wanted).mean() < 1
 
 

@@ -1,4 +1,4 @@
-"""A PNG's transparent colour is compared in the bits that the file has (W3C PNG, 11.3.1)."""
+"""A PNG's transparent colour is compared at the bit depth of the file (W3C PNG, 11.3.1)."""
 
 import contextlib
 import struct

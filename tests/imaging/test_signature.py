@@ -1,4 +1,4 @@
-"""What is no picture that is read is named, so that its sender knows what to do."""
+"""Files of kinds that cannot be read are named in the error, so that the client knows what to do."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Targets are values: a model that is loaded anew from the same file wants the same pictures."""
+"""Targets are compared by value: a model that is loaded again from the same file has an equal target."""
 
 from dataclasses import asdict, fields
 

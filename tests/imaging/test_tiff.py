@@ -1,4 +1,4 @@
-"""Every layout of TIFF samples is seen as it was meant, or refused where nobody said what it means."""
+"""Every layout of TIFF samples is read with its right meaning, or refused where the meaning is not defined."""
 
 import zlib
 from typing import Any
@@ -17,13 +17,13 @@ WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 
 
 def _samples(channels: int, bits: int) -> NDArray[np.uint16]:
-    """Numbers of so many bits, [H, W, C], that use them all."""
+    """Samples [H, W, C] that use the full range of this number of bits."""
     rng = np.random.default_rng(bits)
     return rng.integers(0, 1 << bits, (HEIGHT, WIDTH, channels), np.uint16)
 
 
 def _pack(samples: NDArray[np.uint16], bits: int, order: str) -> bytes:
-    """Rows of samples, [H, N], as TIFF packs them: without gaps, each row on a byte of its own."""
+    """Packs rows of samples, [H, N], as TIFF does: without gaps, each row begins at a byte."""
     if bits == 16:
         return samples.astype(order + "u2").tobytes()
     loose = (samples[..., None] >> np.arange(bits - 1, -1, -1) & 1).astype(np.uint8)
@@ -45,7 +45,7 @@ def _write(
 
 
 def _upper(samples: NDArray[np.uint16], bits: int) -> NDArray[np.uint8]:
-    """In 8 bits."""
+    """Samples in 8 bits: their upper bits, or scaled up."""
     if bits >= 8:
         return (samples >> (bits - 8)).astype(np.uint8)
     return (samples * (255 // ((1 << bits) - 1))).astype(np.uint8)
@@ -87,7 +87,7 @@ def test_alpha_is_laid_on_white(
     samples = _samples(2 if photometric == BLACK_IS_ZERO else 4, bits)
     eight = _upper(samples, bits)
     share = eight[..., -1:] / 255
-    if premultiplied:  # no colour is stronger than its alpha
+    if premultiplied:  # no colour value is above its alpha
         samples[..., :-1] = np.minimum(samples[..., :-1], samples[..., -1:])
         wanted = _upper(samples, bits)[..., :-1] + 255 * (1 - share)
     else:
@@ -269,5 +269,5 @@ def test_the_codings_of_one_bit() -> None:
     for compression in ("raw", "group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw", "lzma"):
         data = encode(picture, "TIFF", compression=compression)
         assert largest_difference(read_whole(data, (64, 48), "L"), np.asarray(picture.convert("L"))) == 0, compression
-    with pytest.raises(UnreadableError, match="CCITT runs in words"):  # libtiff reads other pixels than it wrote
+    with pytest.raises(UnreadableError, match="CCITT runs in words"):  # libtiff misreads its own files
         read_whole(encode(picture, "TIFF", compression="tiff_raw_16"), (64, 48), "L")

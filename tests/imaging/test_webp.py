@@ -1,4 +1,4 @@
-"""WebP: the first frame of an animation, as browsers show it, and sizes that are known before the codec is asked."""
+"""WebP: the first frame of an animation, as browsers show it, and sizes that are read before the codec is called."""
 
 import struct
 
@@ -24,7 +24,7 @@ def _numbers(*values: int) -> bytes:
 def _animation(
     still: bytes, size: tuple[int, int], place: tuple[int, int], canvas: tuple[int, int], flags: int
 ) -> bytes:
-    """A film of one frame, which stands somewhere on its canvas, whose background is declared red."""
+    """An animation of one frame at some place on its canvas, with a red background colour."""
     head = bytes([flags, 0, 0, 0]) + _numbers(canvas[0] - 1, canvas[1] - 1)
     frame = _numbers(place[0] // 2, place[1] // 2, size[0] - 1, size[1] - 1, 100) + b"\0" + still[12:]
     chunks = _chunk(b"VP8X", head) + _chunk(b"ANIM", b"\0\0\xff\xff\0\0") + _chunk(b"ANMF", frame)

@@ -1,4 +1,4 @@
-"""A device that computes nothing much, as slowly as a test wants: [v, 2 v] for each 1x1 image v; 255 makes it fail."""
+"""A simulated device of any speed: it answers [v, 2 v] for each 1x1 image v; 255 makes it fail."""
 
 import threading
 
@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 
 class SimulatedDevice:
-    """What all streams of one device share.
+    """The state that all streams of one device share.
 
     Args:
-        latency_s: of a run.
-        is_gated_after_warm_up: whether each run that follows waits inside the device until :attr:`gate` lets it go.
+        latency_s: duration of a run, in seconds.
+        is_gated_after_warm_up: whether each run after the warm-up waits until :attr:`gate` is opened for it.
     """
 
     def __init__(self, latency_s: float = 0.0, *, is_gated_after_warm_up: bool = False) -> None:
@@ -30,7 +30,7 @@ class SimulatedDevice:
 
 
 class SimulatedStream:
-    """One stream; notes in which threads it was used, and spoils its staging buffer as a device never would."""
+    """One stream; it records the threads that use it."""
 
     def __init__(self, device: SimulatedDevice, threads: set[int], max_batch_size: int) -> None:
         self._device = device

@@ -1,4 +1,4 @@
-"""How many images a run should have, by what runs cost."""
+"""The best number of images per run, from the costs of runs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.fixtures.tiny_models import put, tiny_model
 
 
 def costing(run_s: float, image_s: float) -> Callable[[int], float]:
-    """A network whose runs cost so much each, and so much for each image."""
+    """A network with a fixed cost per run and a cost per image, in seconds."""
     return lambda size: run_s + size * image_s
 
 
@@ -23,9 +23,9 @@ def costing(run_s: float, image_s: float) -> Callable[[int], float]:
     [
         (costing(50e-6, 60e-6), 32),  # the CIFAR-10 network
         (costing(0.0, 4e-3), 4),  # MobileNetV2 on two cores: 4 images take 16 ms
-        (costing(0.0, 40e-3), 1),  # ResNet-50: nothing is gained
+        (costing(0.0, 40e-3), 1),  # ResNet-50: larger batches gain nothing
         (costing(0.1, 1e-3), 32),  # a large matrix that has to be read for each run
-        (costing(0.1, 20e-3), 8),  # the same, until the images count: 32 ms an image, and 26 in a run of 16
+        (costing(0.1, 20e-3), 8),  # the same with costlier images: 32 ms per image, and 26 in a run of 16
         (costing(0.0, 21e-3), 1),
     ],
 )
@@ -49,7 +49,7 @@ def test_a_short_model_is_measured_once() -> None:
 
 
 def put_long(folder: Path) -> None:
-    """A model of long runs: one image is 50 products of 256 x 256 matrices, and two images are twice as many."""
+    """A model with long runs: each image takes 50 products of 256 x 256 matrices."""
     nodes = [
         helper.make_node("ReduceMax", ["plain", "first"], ["scale"], keepdims=1),
         helper.make_node("Unsqueeze", ["scale", "last"], ["wide"]),
@@ -86,7 +86,7 @@ def repository(
 def test_a_model_of_long_runs_is_not_made_to_wait_for_others_of_its_kind(tmp_path: Path) -> None:
     put_long(tmp_path)
     assert repository(tmp_path).load("long", "1").session.max_batch_size < 32
-    assert repository(tmp_path, max_batch_size=32).load("long", "1").session.max_batch_size == 32  # what is set is kept
+    assert repository(tmp_path, max_batch_size=32).load("long", "1").session.max_batch_size == 32  # as configured
 
 
 def test_long_runs_are_made_by_more_threads(tmp_path: Path) -> None:

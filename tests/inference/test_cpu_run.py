@@ -1,4 +1,4 @@
-"""Runs on the CPU: pieces, models that give too little or fail, interruption."""
+"""Runs on the CPU: in pieces, models that return too few rows or fail, interruption."""
 
 import threading
 
@@ -50,7 +50,7 @@ def test_a_stop_ends_its_own_run_and_no_other() -> None:
     for _ in range(3):
         assert is_done.acquire(timeout=10)
     assert [type(outcome) for outcome in outcomes] == [TimeoutError, TimeoutError, np.ndarray]
-    stop_running()  # of a run that has ended: nothing happens
+    stop_running()  # the run has ended, so this does nothing
     session.start([IMAGES[:1]], done)
     assert is_done.acquire(timeout=10)
     assert isinstance(outcomes[-1], np.ndarray)

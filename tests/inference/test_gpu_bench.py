@@ -1,4 +1,4 @@
-"""The GPU's bench on a CPU: that it is one command which measures, compares and judges, wherever it runs."""
+"""The GPU benchmark, run on a CPU: one command measures, compares and writes verdicts."""
 
 import json
 import shutil

@@ -1,6 +1,6 @@
 """GPU streams: buckets, padding, reused buffers, several batches in flight, order, failure.
 
-Over a simulated device, and over real CPU sessions with the code that a GPU runs.
+Tested with a simulated device, and with real CPU sessions and the code that a GPU uses.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def test_every_batch_goes_into_the_smallest_bucket_that_holds_it() -> None:
 def test_padding_never_reaches_the_caller(count: int) -> None:
     device = SimulatedDevice()
     streams = streams_over(device)
-    streams.run([pixels(*range(100, 108))])  # leaves its images in the buffer that the next batch is padded with
+    streams.run([pixels(*range(100, 108))])  # its images stay in the buffer, and the next batch is padded with them
     values = list(range(count))
     assert streams.run([pixels(*values)]).tolist() == [[value, 2 * value] for value in values]
     assert device.batch_sizes[-1] == bucket_of(count, (1, 2, 4, 8))

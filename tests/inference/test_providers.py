@@ -1,4 +1,4 @@
-"""Which provider a setting means, and what is said where it cannot be had."""
+"""Which provider a setting selects, and the errors where it is not available."""
 
 import ctypes
 import logging

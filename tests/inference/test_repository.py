@@ -115,7 +115,7 @@ def test_a_model_that_is_not_what_it_says_is_refused_by_name(
     root: Path, request: pytest.FixtureRequest, change: Change, said: str
 ) -> None:
     if request.node.callspec.id == "labels":
-        with pytest.raises(ValueError, match=said):  # the contract does not even write it
+        with pytest.raises(ValueError, match=said):  # the contract refuses to write it
             rewrite(root, change)
         return
     rewrite(root, change)
@@ -125,7 +125,7 @@ def test_a_model_that_is_not_what_it_says_is_refused_by_name(
 
 
 class TestLargeFile:
-    """A file that ONNX Runtime reads from memory by a path; so is each here."""
+    """Large files, which ONNX Runtime loads by a path in memory; here each file counts as large."""
 
     @pytest.fixture(autouse=True)
     def is_large(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Real models whose runs take long must not stop the event loop, and what is stopped leaves the session usable."""
+"""Real models with long runs must not block the event loop, and a stopped run leaves the session usable."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from tests.fixtures.odd_models import BLACK, TRIGGER, open_session, slow_model
 
 pytestmark = pytest.mark.slow
 
-LONGEST_STOP_S = 0.15  # 50 ms is the aim; the machines that run tests are shared
+LONGEST_STOP_S = 0.15  # the target is 50 ms, but test machines are shared
 
 
 def batcher_over(session: ModelSession, seconds_per_image: float, loop_budget_s: float = 5e-3) -> Batcher:
@@ -51,9 +51,9 @@ async def ask(
 
 @asynccontextmanager
 async def longest_stop() -> AsyncIterator[list[float]]:
-    """The most seconds that the thread of the event loop computed without coming round, as the last element.
+    """The longest time that the event loop's thread computed in one iteration, in seconds, as the last element.
 
-    Counted is the processor's time: what other processes take of a shared machine is not the model's.
+    It is CPU time, so that other processes on a shared machine do not count.
     """
     longest = [0.0]
 

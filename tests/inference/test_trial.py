@@ -1,4 +1,4 @@
-"""Model files that are tried in a process of their own: what is wrong with one is said, and this process goes on."""
+"""Model files are checked in a child process: the fault of a file is reported, and this process is not affected."""
 
 import subprocess
 import sys
@@ -66,7 +66,7 @@ def test_a_file_that_has_passed_is_not_tried_again(tmp_path: Path) -> None:
     no_time = LoadLimits(timeout_s=1e-3, memory_bytes=LIMITS.memory_bytes)
     known = repository(tmp_path / "models", KnownModels(tmp_path / "known"), no_time)
     assert known.load("tiny", "1").session.max_batch_size == 32
-    # Another batch size is another trial.
+    # Another batch size needs another trial.
     larger = repository(tmp_path / "models", KnownModels(tmp_path / "known"), no_time, max_batch_size=33)
     with pytest.raises(ModelLoadFailedError, match=r"did not end within 0\.001 s"):
         larger.load("tiny", "1")
@@ -120,7 +120,7 @@ def test_while_one_process_tries_a_file_the_others_wait_for_its_outcome(outcome:
     def never() -> Outcome:
         raise AssertionError("it was tried twice")
 
-    # Each has its own file descriptor, and so its own lock, as if they were processes.
+    # Each has its own file descriptor and so its own lock, like separate processes.
     first = threading.Thread(target=lambda: outcomes.append(KnownModels(tmp_path).outcome("a", "x", try_slowly)))
     second = threading.Thread(target=lambda: outcomes.append(KnownModels(tmp_path).outcome("a", "x", never)))
     first.start()

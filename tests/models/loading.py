@@ -1,4 +1,4 @@
-"""A loader of models as the service has it, without a server around it."""
+"""The service's model loader, without a server."""
 
 from service.inference import ModelRepository
 from service.models.catalog import ModelCatalog

@@ -1,4 +1,4 @@
-"""What KServe puts at one folder is served under the name that it asks for."""
+"""A model that KServe puts into a folder is served under the name in KServe's requests."""
 
 import json
 import shutil
@@ -49,7 +49,7 @@ def test_it_answers_under_the_alias(tmp_path: Path, lies_alone: bool) -> None:
 
 
 def put(path: Path, name: str, version: str) -> None:
-    """Writes a model that gives itself this name and version."""
+    """Writes a model with this name and version in its metadata."""
     model = onnx.load(MODEL)
     for entry in model.metadata_props:
         if entry.key in ("convoy.name", "convoy.version"):
@@ -78,7 +78,7 @@ def test_a_model_in_no_folders_that_name_it_is_found_by_what_it_says(tmp_path: P
 def test_files_beside_each_other_and_folders_are_all_found_and_folders_come_first(tmp_path: Path) -> None:
     put(tmp_path / "a.onnx", "birds", "10")
     put(tmp_path / "b.onnx", "birds", "9")
-    put(tmp_path / "c.onnx", "birds", "9")  # the second of this name and version is passed over
+    put(tmp_path / "c.onnx", "birds", "9")  # the second file with this name and version is ignored
     put(tmp_path / "d.onnx", "digits", "1")
     put(tmp_path / "digits" / "1" / "model.onnx", "digits", "1")
     put(tmp_path / "4" / "model.onnx", "birds", "5")

@@ -1,4 +1,4 @@
-"""One bad model never takes the others down: at start, in the watch, and where a request loads it."""
+"""A bad model does not affect the others: at start, in the watch, and when a request loads it."""
 
 import asyncio
 import gc
@@ -39,13 +39,13 @@ def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
 
 
 def reasons(http: httpx.Client) -> dict[tuple[str, str], str]:
-    """Why each version does not answer, by name and version; empty where it does."""
+    """The reason why each version does not answer, by name and version; empty where it does."""
     return {(entry["name"], entry["version"]): entry["reason"] for entry in http.post(INDEX).json()}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of three good models among everything that can be wrong with the others."""
+    """A repository of three good models and of models with every kind of fault."""
     root = copy_models(tmp_path_factory.mktemp("bad"), "mnist")
     for kind in KINDS:
         put(root, kind, "1", hostile_model(kind))
@@ -153,7 +153,7 @@ def test_a_load_that_does_not_end_keeps_no_other_and_no_signal_waiting(tmp_path:
 
 
 def test_a_load_that_does_not_end_in_this_process_is_given_up(tmp_path: Path) -> None:
-    """Where no child process can be made, its thread is left behind, and others load."""
+    """Without a child process, the thread of the load is abandoned, and other models load."""
     put(tmp_path, "endless-run", "1", hostile_model("endless-run"))
     put(tmp_path, "tiny", "1", tiny_model())
     script = f"""

@@ -1,4 +1,4 @@
-"""Which model answers where a request names none, or no version."""
+"""Which model and version answer a request that does not name them."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""``python -m service doctor`` as a person runs it."""
+"""``python -m service doctor`` as a user runs it."""
 
 import subprocess
 import sys

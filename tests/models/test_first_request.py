@@ -1,4 +1,4 @@
-"""A version that is no default is opened at its first request, and answers as if it had been open from the start."""
+"""A version that is not the default is opened at its first request, and answers like one opened at the start."""
 
 import asyncio
 import threading
@@ -45,7 +45,7 @@ async def test_the_start_opens_default_versions_only(models: Path, tmp_path: Pat
     (models / "tiny" / "default_version").write_text("2")
     put(models, "other", "1", tiny_model("other", "1"))
     async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
-        assert open_versions(catalog) == ["1", "2"]  # of other and of tiny
+        assert open_versions(catalog) == ["1", "2"]  # one of `other` and one of `tiny`
         assert [entry.ready for entry in await loader.index()] == [True] * 4
 
 
@@ -86,7 +86,7 @@ async def test_one_that_was_withdrawn_or_changed_meanwhile_gives_no_answer(model
         with pytest.raises(UnavailableError, match="version 2 of model tiny has changed meanwhile"):
             await loader.open_engine(changed)
         assert changed.engine is None
-        assert catalog.find("tiny", "2").engine is not None  # the file that is there now
+        assert catalog.find("tiny", "2").engine is not None  # the current file is open
 
 
 async def test_one_that_cannot_be_opened_is_named_and_tried_again(models: Path, tmp_path: Path) -> None:

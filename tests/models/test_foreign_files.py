@@ -1,4 +1,4 @@
-"""Files of other programs in the repository: each is named with the command that takes it in, and the others serve."""
+"""Files of other programs in the repository: each is reported with the command that imports it; other models serve."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from training.importing.command import add_arguments
 
 
 def foreign_model() -> bytes:
-    """A classifier of pictures as another program writes it: nothing but the graph."""
+    """An image classifier as another program writes it: only the graph, without metadata."""
     model = onnx.load_from_string(tiny_model())
     del model.metadata_props[:]
     content: bytes = model.SerializeToString()
@@ -28,7 +28,7 @@ def foreign_model() -> bytes:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """One model to serve, one foreign file in a model's place, and three that lie about."""
+    """One model to serve, one foreign file in the place of a model, and three in other places."""
     root = tmp_path / "models"
     put(root, "tiny", "1", tiny_model())
     put(root, "foreign", "3", foreign_model())

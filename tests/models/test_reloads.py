@@ -1,4 +1,4 @@
-"""Models that are replaced again and again leave nothing behind."""
+"""Models that are replaced again and again do not leak memory, threads or files."""
 
 from pathlib import Path
 

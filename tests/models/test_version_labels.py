@@ -1,4 +1,4 @@
-"""What the file ``version_labels`` of a model may say."""
+"""The permitted content of a model's file ``version_labels``."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the watch on the repository makes of what it sees."""
+"""The reactions of the repository watch to changed files."""
 
 import asyncio
 import shutil
@@ -24,7 +24,7 @@ OLD, NEW = (1, 10, 100), (1, 20, 200)
 
 
 class Loader:
-    """Knows which loads failed for a reason that may pass."""
+    """A loader that records which loads failed for a temporary reason."""
 
     def __init__(self) -> None:
         self.failed: set[ModelKey] = set()
@@ -84,7 +84,7 @@ async def test_a_copy_that_ends_while_the_service_starts_is_loaded(tmp_path: Pat
     path = put(tmp_path, "tiny", "1", tiny_model()[:100])
     loader, catalog = make_loader(repository(tmp_path, None))
     found = await loader.load_all()
-    path.write_bytes(tiny_model())  # after its file was read, before the watch looks
+    path.write_bytes(tiny_model())  # after its file was read, before the watch scans
     watch = Watch(loader, found)
     assert watch.changes((await loader.survey()).files, 0) == NOTHING
     assert watch.changes((await loader.survey()).files, 1) == Changes([("tiny", "1")], [])
@@ -106,7 +106,7 @@ async def test_the_watch_goes_on_where_default_versions_cannot_be_taken_over(
         raise RuntimeError
 
     monkeypatch.setattr(loader, "take_versions", fail)
-    monkeypatch.setattr(loader, "load", loader._load_one)  # which takes none over itself
+    monkeypatch.setattr(loader, "load", loader._load_one)  # without taking other models over
     put(tmp_path, "two", "1", tiny_model("two"))
     await asyncio.wait_for(came.wait(), 30)
     assert catalog.find("two").metadata.version == "1"

@@ -1,4 +1,4 @@
-"""Hostile and damaged archives: each picture is read, or named with the reason, and no part is lost in silence."""
+"""Hostile and damaged archives: each picture is read, or reported with the reason; no part is lost without a report."""
 
 import gzip
 import io

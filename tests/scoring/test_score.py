@@ -1,4 +1,4 @@
-"""``convoy score`` as a person runs it: tables, errors, resuming, and the same answers as over HTTP."""
+"""``convoy score`` as a user runs it: tables, errors, resuming, and the same answers as over HTTP."""
 
 import csv
 import os
@@ -132,7 +132,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: signal.Signals, status: int) -> None:
     out = tmp_path / "p.csv"
-    # Where the tests run in the background of a shell, SIGINT is ignored, and would be by what they start.
+    # In the background of a shell the tests ignore SIGINT, and the processes that they start would inherit that.
     heard = ("env", "--default-signal=INT")
     with subprocess.Popen(
         [*heard, *command("-", "--model", "cifar10", "--out", out)],
@@ -147,7 +147,7 @@ def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: 
             assert time.monotonic() < deadline
             assert running.poll() is None
             time.sleep(0.005)
-        os.killpg(running.pid, number)  # as a terminal and systemd do: the workers get it too
+        os.killpg(running.pid, number)  # to the whole group, as a terminal and systemd do
         assert running.stderr is not None
         said = running.stderr.read()
         assert running.wait(30) == status
@@ -207,7 +207,7 @@ def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None
 
 
 def length_of(pictures: Sequence[Picture]) -> ChunkResult:
-    """Scores by the length of the bytes; one name ends the process."""
+    """A scorer that returns the length of the bytes; one file name ends the process."""
     names = [picture.name for picture in pictures]
     if "deadly" in names:
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Where pictures come from: each kind of input, in its order, and each wrong one with its message."""
+"""The sources of pictures: each kind of input in its order, and each invalid one with its message."""
 
 import io
 import os
@@ -20,7 +20,7 @@ OTHERS = ["Thumbs.db", ".hidden.png", "a/notes.txt", ".git/x.png"]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Files whose content is their name."""
+    """A folder of files; the content of each is its name."""
     root = tmp_path / "photos"
     for name in (*reversed(NAMES), *OTHERS):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -141,7 +141,7 @@ def test_a_folder_in_a_folder_that_cannot_be_read_is_a_fault(folder: Path, monke
         return real(path)
 
     real = os.scandir
-    monkeypatch.setattr(os, "scandir", scandir)  # the tests may be root's, who can read all
+    monkeypatch.setattr(os, "scandir", scandir)  # the tests may run as root, who can read everything
     *others, private, _ = find_pictures(str(folder))
     assert (len(others), private.name) == (2, "a/")
     with pytest.raises(ScoringError, match="this folder cannot be read: Permission denied"):

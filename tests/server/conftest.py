@@ -1,4 +1,4 @@
-"""A server for strangers."""
+"""A server for hostile requests."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.server.hostile import PNG
 
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server that gives up on slow senders soon, and has little room."""
+    """A server with short time limits and small buffers."""
     flags = ("--request-timeout-s", "1", "--max-body-bytes", str(16 << 20), "--max-body-bytes-in-flight", str(22 << 20))
     with ServerProcess(tmp_path_factory.mktemp("hostile") / "log", *flags) as process:
         yield process

@@ -1,4 +1,4 @@
-"""Ways to send what no client should, and to see what it cost."""
+"""Functions that send hostile bytes, and read the answer."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ def wire(target: ServerProcess) -> socket.socket:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """Everything that the server says before it closes the connection."""
+    """Everything that the server sends before it closes the connection."""
     said = b""
     try:
         while chunk := connection.recv(65536):
@@ -29,7 +29,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def pour(connection: socket.socket, chunk: bytes) -> bytes:
-    """Sends without end, until the server has had enough; returns what it said."""
+    """Sends bytes until the server closes the connection; returns its answer."""
     said: list[bytes] = []
     reader = threading.Thread(target=lambda: said.append(until_closed(connection)))
     reader.start()

@@ -26,7 +26,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def runs(metrics: str, model: str, version: str) -> tuple[float, float]:
-    """(runs, images) of a model's version so far."""
+    """(number of runs, number of images) of a model's version so far."""
     samples = {
         sample.name: sample.value
         for family in text_string_to_metric_families(metrics)

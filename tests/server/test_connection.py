@@ -1,4 +1,4 @@
-"""One connection, byte by byte: pipelining, HEAD, 100-continue, half a request, keep-alive."""
+"""One connection, byte by byte: pipelining, HEAD, 100-continue, incomplete requests, keep-alive."""
 
 import socket
 from collections.abc import Iterator

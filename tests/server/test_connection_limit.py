@@ -1,4 +1,4 @@
-"""More connections than are served: idle ones make room, probes are answered, and clients that do not read give way."""
+"""More connections than the limit: idle ones and those of clients that do not read are closed; probes are answered."""
 
 import socket
 import time
@@ -30,7 +30,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def process(shared: ServerProcess) -> Iterator[ServerProcess]:
-    """The server; its connections are gone afterwards."""
+    """The server; its connections are closed after the test."""
     files = psutil.Process(shared.process.pid).num_fds()
     yield shared
     while psutil.Process(shared.process.pid).num_fds() > files:
@@ -80,7 +80,7 @@ def test_where_all_are_busy_probes_are_answered_and_all_else_is_refused(process:
     with ExitStack() as stack:
         busy = open_many(process, stack, MOST, head("Content-Length: 1000") + b"a")
         while (refused := predict(process, cat)).status_code == 200:
-            pass  # until the last of them is known to be busy
+            pass  # until the metrics show that the last one is busy
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["connection"] == "close"
@@ -120,4 +120,4 @@ def test_answers_that_are_not_read_are_counted_and_counted_out_again(tmp_path: P
             pass  # until unread answers leave no room for this body
         assert memory(process) - before < 64 << 20
         while httpx.post(f"{process.url}/predict", content=body, headers=PNG, timeout=30).status_code == 503:
-            pass  # all is counted out again: a body of 15 MiB fits into 17
+            pass  # the reserved memory is released again: a body of 15 MiB fits into 17

@@ -1,4 +1,4 @@
-"""Clients whose time limit cannot be kept get 504; those beside them notice nothing."""
+"""Clients with a time limit that is too short get 504; other clients are not affected."""
 
 import asyncio
 
@@ -41,6 +41,6 @@ async def test_ordinary_requests_get_no_errors_beside_hasty_ones(server: ServerP
         senders = [send_ordinary] * 6 + [send_with_header, send_with_parameter] * 2
         await asyncio.gather(*(send() for send in senders))
     assert set(ordinary) == {200}
-    assert hasty <= {200, 408, 504}  # 408: even the body took longer than the time limit
+    assert hasty <= {200, 408, 504}  # 408 if receiving the body took longer than the limit
     assert "Traceback" not in server.log.read_text()
     assert "never retrieved" not in server.log.read_text()

@@ -1,4 +1,4 @@
-"""Connections that strangers open: headers and bodies without end, lengths that lie, slow senders, too many of them."""
+"""Hostile connections: endless headers and bodies, false lengths, slow senders, too many connections."""
 
 import contextlib
 import socket

@@ -1,6 +1,6 @@
-"""What strangers send to a real server: it answers each with one clear error, stays up, and stays quick for others.
+"""Hostile requests to a real server: each gets a clear error, and the server keeps running and stays fast for others.
 
-Every kind is sent on connections of its own; at the end the same process must answer a good picture.
+Every kind is sent on new connections; at the end the same process must answer a good picture.
 """
 
 import base64
@@ -122,7 +122,7 @@ def test_a_picture_with_something_behind_it_is_only_a_picture(http: httpx.Client
 
 
 class Exploit:
-    """Unpickled, it would make a file."""
+    """An object that would make a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Pictures that ask for much work, sent to a real server: each is answered soon, and none keeps it from ending."""
+"""Expensive pictures, sent to a real server: each is answered soon, and none prevents the server from stopping."""
 
 import http.client
 import signal
@@ -22,13 +22,13 @@ pytestmark = pytest.mark.slow
 
 SIDE = 64
 MOST_BYTES = 15 << 20
-MOST_CPU_S = 1.0  # generous: the body of 15 MB is received, too
+MOST_CPU_S = 1.0  # includes receiving a body of 15 MB
 DRAIN_S = 1.0
 GRACE_S = 2.0
 
 
 def cpu_s(process: ServerProcess) -> float:
-    """CPU time of a server and of the processes that it has started, those that have ended as well."""
+    """CPU time of a server and its child processes, including those that have ended."""
     parent = psutil.Process(process.process.pid)
     return sum(sum(one.cpu_times()[:4]) for one in (parent, *parent.children(recursive=True)))
 
@@ -78,7 +78,7 @@ def test_the_end_waits_for_no_decoder(tmp_path: Path) -> None:
         for client in clients:
             client.start()
         before = cpu_s(server)
-        while cpu_s(server) - before < 0.3:  # they are being decoded
+        while cpu_s(server) - before < 0.3:  # until they are being decoded
             pass
         told = time.monotonic()
         assert server.stop(signal.SIGTERM) == 0

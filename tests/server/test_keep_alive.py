@@ -1,4 +1,4 @@
-"""Connections that a proxy keeps are not closed under a request: keep-alive outlasts what nginx keeps its own for."""
+"""The service keeps idle connections longer than nginx does, so that none is closed while a request is sent."""
 
 import time
 from pathlib import Path
@@ -23,7 +23,7 @@ def test_an_idle_connection_is_answered_after_more_than_five_seconds(server: Ser
         for _ in range(2):
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-            time.sleep(5.5)  # nothing happens that could be awaited: that is what is tested
+            time.sleep(5.5)  # there is no event to wait for in an idle time
         connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.1 200")
 
@@ -43,6 +43,6 @@ def test_no_post_is_lost_behind_nginx(tmp_path: Path, cat: bytes) -> None:
             for _ in range(REQUESTS):
                 statuses.append(client.post("/predict", content=cat, headers=PNG).status_code)
                 time.sleep(0.02)
-            time.sleep(1.5)  # past nginx's own limit, within the service's
+            time.sleep(1.5)  # longer than nginx's limit, shorter than the service's
             statuses.append(client.post("/predict", content=cat, headers=PNG).status_code)
     assert set(statuses) == {200}

@@ -1,4 +1,4 @@
-"""Starting, refusing, draining, dying: the process as its operator sees it."""
+"""Start, refused starts, drain and crashes, as an operator sees the process."""
 
 import asyncio
 import os
@@ -105,7 +105,7 @@ async def test_sigterm_under_load_loses_nothing(tmp_path: Path, cat: bytes) -> N
                     try:
                         answer = await http.post("/predict", content=cat, headers=PNG)
                     except httpx.ConnectError:
-                        return  # nobody listens any more: this request was never accepted
+                        return  # the socket is closed, so this request was not accepted
                     statuses.append(answer.status_code)
                     if len(statuses) > 100:
                         started.set()
@@ -124,7 +124,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "log", "--drain-delay-s", "60") as process:
         with httpx.Client(base_url=process.url) as client:
             process.process.send_signal(signal.SIGTERM)
-            while client.get("/health/ready").status_code == 200:  # until the first one has arrived
+            while client.get("/health/ready").status_code == 200:  # until the first signal has arrived
                 pass
             assert client.get("/health/ready").json()["ready"] is False
         assert process.stop() == 1
@@ -158,7 +158,7 @@ def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: P
         assert process.stop() == 0
     delays_s = [float(found) for found in re.findall(r"replacing it in ([\d.]+) s", (tmp_path / "log").read_text())]
     assert len(delays_s) == 3
-    first, second = delays_s[1:]  # the victim of the first may have been old already
+    first, second = delays_s[1:]  # the first killed worker may have been old already
     assert second == 2 * first > 0
 
 

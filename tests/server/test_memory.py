@@ -1,4 +1,4 @@
-"""Refused bodies do not stay in memory: every kind of refusal, over and over, to one real process."""
+"""Refused bodies do not stay in memory: every kind of refusal is sent many times to one real process."""
 
 import base64
 import gzip
@@ -64,7 +64,7 @@ def refusals() -> Iterator[Refusal]:
     gzipped = {**PNG, "Content-Encoding": "gzip"}
     encoded = {"inputs": [{"name": "encoded", "datatype": "BYTES", "shape": [1], "data": [text]}]}
     yield Refusal("/predict", JSON, json.dumps({"images": [text]}).encode(), {422})
-    yield Refusal("/predict", JSON, b'{"images": ["' + text.encode(), {413})  # an open text counts as blanks
+    yield Refusal("/predict", JSON, b'{"images": ["' + text.encode(), {413})  # open strings count as blanks
     yield Refusal("/predict", NPY, npy(np.frombuffer(noise, np.uint8)), {422})
     yield Refusal("/predict", NPY, npy(np.zeros((5000, 32, 32, 3), np.uint8)), {413})
     yield Refusal("/predict", PNG, noise, {422})

@@ -20,7 +20,7 @@ SILENT, NAMED, WHOLE = "/silent", "/named", "/apis/whole"
 
 
 class Proxied(NamedTuple):
-    """A service with keys, behind nginx under three prefixes."""
+    """A service with keys behind nginx, under three path prefixes."""
 
     http: httpx.Client
     key: dict[str, str]

@@ -1,4 +1,4 @@
-"""Heads of requests, byte by byte: what RFC 9112 forbids is refused with its status, and an Upgrade is ignored."""
+"""Request heads, byte by byte: heads that RFC 9112 forbids get the right status, and an Upgrade is ignored."""
 
 import re
 import shutil
@@ -173,7 +173,7 @@ def test_an_early_answer_reaches_a_client_that_is_still_sending(server: ServerPr
 
 
 def test_a_body_that_was_not_asked_for_is_not_taken_for_a_request(server: ServerProcess) -> None:
-    """With Expect, the client may send its body or not: after another answer than 100 the connection ends."""
+    """With Expect, the client may send its body or not, so the connection is closed after any answer other than 100."""
     with wire(server) as connection:
         connection.sendall(
             b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nExpect: 100-continue\r\n\r\n"

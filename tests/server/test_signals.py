@@ -1,4 +1,4 @@
-"""Signals to stop, as terminals, service managers and people send them: what was accepted is answered."""
+"""Stop signals, as terminals, service managers and users send them: accepted requests are answered."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ class HalfSent:
         self._body = body
         self._socket = socket.create_connection((address.host, address.port or 80), timeout=30)
         head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: {len(body)}\r\n"
-        # The service's word that it has read the head: the request is accepted.
+        # This answer shows that the service has read the head, so the request is accepted.
         self._socket.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         assert self._socket.recv(100).startswith(b"HTTP/1.1 100")
 
@@ -51,13 +51,13 @@ def stop_when_accepted(process: ServerProcess, body: bytes, stop: Callable[[], N
 
 
 def wait_for_log(process: ServerProcess, text: str, times: int = 1) -> None:
-    while process.log.read_text().count(text) < times:  # the test's own time limit is the only other end
+    while process.log.read_text().count(text) < times:  # the test's time limit ends this loop otherwise
         time.sleep(0.02)
 
 
 @pytest.fixture
 def hangup_by_default() -> Iterator[None]:
-    """What a process inherits that is not started under nohup, even if the tests are."""
+    """Sets SIGHUP to its default action, which child processes inherit, even if the tests run under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -77,7 +77,7 @@ def test_a_signal_to_the_whole_group_loses_no_request(
 
 @pytest.mark.parametrize("workers", [1, 2])
 async def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path, cat: bytes, workers: int) -> None:
-    """Each request comes on a connection of its own, so that some wait at any moment."""
+    """Each request is sent on a new connection, so that some connections wait at any time."""
     head = "POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: image/png\r\n"
     request = f"{head}Content-Length: {len(cat)}\r\n\r\n".encode() + cat
     answers: list[bytes] = []
@@ -88,7 +88,7 @@ async def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path,
             try:
                 reader, writer = await asyncio.open_connection(url.host, url.port)
             except ConnectionRefusedError:
-                return  # nobody listens any more
+                return  # the socket is closed
             writer.write(request)
             answers.append(await reader.readline())
             writer.close()
@@ -105,7 +105,7 @@ async def test_connections_that_wait_to_be_accepted_are_answered(tmp_path: Path,
 
 
 def test_the_same_signal_twice_within_a_moment_is_one_request_to_stop(tmp_path: Path, cat: bytes) -> None:
-    """As `timeout` sends it: to the process, and to its group."""
+    """`timeout` sends a signal twice: to the process and to its group."""
     with ServerProcess(tmp_path / "log", own_group=True) as process:
 
         def stop() -> None:
@@ -140,7 +140,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path, workers: int) -
         os.killpg(process.process.pid, signal.SIGINT)
         while httpx.get(f"{process.url}/health/ready").status_code == 200:
             pass
-        time.sleep(0.2)  # what comes sooner is the first signal, sent twice
+        time.sleep(0.2)  # an earlier signal would count as the same request
         os.killpg(process.process.pid, signal.SIGINT)
         assert process.process.wait(2) == 1
         assert not psutil.wait_procs(children, timeout=2)[1]
@@ -149,7 +149,7 @@ def test_a_second_signal_ends_everything_at_once(tmp_path: Path, workers: int) -
 
 
 def test_a_hangup_is_ignored_where_it_was_ignored_before(tmp_path: Path, cat: bytes) -> None:
-    """As `nohup` does it."""
+    """`nohup` makes a process ignore SIGHUP."""
     ignoring = ("env", "--ignore-signal=HUP")
     with ServerProcess(tmp_path / "log", "--workers", "2", before=ignoring, own_group=True) as process:
         os.killpg(process.process.pid, signal.SIGHUP)
@@ -175,7 +175,7 @@ def test_a_signal_during_the_start_ends_it_without_a_traceback(tmp_path: Path, w
         while "SigCgt:\t0000000000000000" in Path(f"/proc/{process.pid}/status").read_text() or not (
             signal_mask(process.pid, "SigBlk") & 1 << (signal.SIGTERM - 1)
         ):
-            time.sleep(0.01)  # until the service, and not yet the interpreter, is what gets the signal
+            time.sleep(0.01)  # until the service handles signals, not only the interpreter
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(20) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
@@ -200,7 +200,7 @@ print("ready", flush=True)
 @pytest.mark.parametrize(
     "stuck",
     [
-        "threading.Thread(target=time.sleep, args=(1000,)).start()",  # the interpreter's own end would wait for it
+        "threading.Thread(target=time.sleep, args=(1000,)).start()",  # the interpreter's exit would wait for it
         "time.sleep(1000)",
         "stopped.wait(); sum(itertools.repeat(1, 10**15))",  # holds the interpreter's lock
     ],

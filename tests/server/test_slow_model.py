@@ -1,4 +1,4 @@
-"""A model whose run takes half a minute: the service can still be ended."""
+"""The service can be stopped during a model run of half a minute."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Standard output and error that cannot be written to end nothing."""
+"""The service keeps running if standard output and error cannot be written to."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def test_the_service_starts_answers_and_drains(tmp_path: Path, cat: bytes, worke
             assert shell.poll() is None
             time.sleep(0.05)
         if "2>" not in redirection:
-            while "standard output cannot be written to" not in log.read_text():  # said once all workers are ready
+            while "standard output cannot be written to" not in log.read_text():  # logged when all workers are ready
                 time.sleep(0.05)
         os.kill(int(pid_file.read_text()), signal.SIGTERM)
         assert shell.wait(30) == 0

@@ -1,6 +1,6 @@
-"""Requests that are made to cost much: each is refused, and the event loop goes on answering beside it.
+"""Expensive requests: each is refused, and the event loop still answers other requests.
 
-How long each stops the loop exactly is what ``python -m bench.reliability stops`` measures, with bodies of full length.
+``python -m bench.reliability stops`` measures exactly how long each blocks the loop, with bodies of full length.
 """
 
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from tests.process import ServerProcess
 pytestmark = pytest.mark.slow
 
 _BODY_BYTES = 6 << 20
-_LONGEST_STOP_S = 0.5  # before there were bounds: up to 6 s; now below 0.03 s on a quiet machine
+_LONGEST_STOP_S = 0.5  # below 0.03 s on an idle machine; up to 6 s without limits
 
 
 def test_no_hostile_request_stops_the_event_loop(server: ServerProcess) -> None:

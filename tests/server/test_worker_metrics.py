@@ -1,4 +1,4 @@
-"""/metrics where several workers share a port: each page tells of all of them."""
+"""/metrics with several workers on one port: each page includes all of them."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ REQUESTS = 40
 
 
 async def until(url: str, **wanted: float) -> Page:
-    """The first page on which each of these metrics has this value; the test's time limit is the only other end."""
+    """Polls until each of these metrics has this value; returns the page. The test's time limit ends it otherwise."""
     async with httpx.AsyncClient(base_url=url, timeout=30) as client:
         while True:
             page = Page((await client.get("/metrics")).text)
@@ -28,11 +28,11 @@ async def until(url: str, **wanted: float) -> Page:
 
 async def test_every_page_tells_of_all_workers_dead_ones_included(tmp_path: Path, cat: bytes) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2", "--log-format", "json") as process:
-        for _ in range(REQUESTS):  # each on a connection of its own, which the kernel gives to either
+        for _ in range(REQUESTS):  # each on a new connection, which the kernel gives to one of the workers
             async with httpx.AsyncClient(base_url=process.url, timeout=30) as client:
                 answer = await client.post("/predict", content=cat, headers={"content-type": "image/png"})
             assert answer.status_code == 200
-        counted = {  # a page may show a fold that is under way in the other worker: some of these before the others
+        counted = {  # the other worker may be updating its file, so some of these can appear before the others
             "convoy_images_total": REQUESTS,
             "convoy_predicted_images_total": REQUESTS,
             "convoy_batch_size_count": REQUESTS,
@@ -46,6 +46,6 @@ async def test_every_page_tells_of_all_workers_dead_ones_included(tmp_path: Path
         assert len(pids) == 2
         killed = psutil.Process(int(pids.pop()))
         killed.kill()
-        killed.wait()  # a connection that the kernel gives to it before its end is reset
+        killed.wait()  # before that, the kernel may give it a connection, which is then reset
         page = await until(process.url, convoy_worker_restarts_total=1, **counted)
         assert page.value("convoy_predicted_images_total", label="cat") == REQUESTS

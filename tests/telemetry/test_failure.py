@@ -1,4 +1,4 @@
-"""What a handled error goes on holding: nothing, without the garbage collector."""
+"""A handled error keeps no objects alive, with the garbage collector off."""
 
 import asyncio
 import gc
@@ -12,7 +12,7 @@ from service.telemetry.failure import Failure
 
 
 class Body:
-    """Stands for many megabytes."""
+    """Represents a body of many megabytes."""
 
 
 @pytest.fixture(autouse=True)

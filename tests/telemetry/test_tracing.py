@@ -21,7 +21,7 @@ PARENT_ID = "b7ad6b7169203331"
 
 
 class Collector:
-    """Speaks OTLP over HTTP on a free port, and keeps every span."""
+    """Receives OTLP over HTTP on a free port, and keeps every span."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []

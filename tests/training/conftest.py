@@ -1,4 +1,4 @@
-"""Small real data sets, and their publishers' file formats written from them."""
+"""Small real data sets, also written in their publishers' file formats."""
 
 import gzip
 import os
@@ -75,7 +75,7 @@ def mnist_directory(tmp_path: Path, mnist_data: DataSet) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_mnist_directory(tmp_path_factory: pytest.TempPathFactory, mnist_data: DataSet) -> Path:
-    """The same for all tests that only read it."""
+    """The same folder, shared by all tests that only read it."""
     return _write_mnist(tmp_path_factory.mktemp("shared") / "mnist", mnist_data)
 
 

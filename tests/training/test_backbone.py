@@ -23,7 +23,7 @@ from training.transfer import phases
 
 pytestmark = [
     pytest.mark.slow,
-    # Keras itself converts its variables in a way that numpy calls deprecated.
+    # Keras converts its variables in a way that is deprecated in numpy.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
@@ -32,7 +32,7 @@ Errors = pytest.CaptureFixture[str]
 
 
 def seeing(*, size: int | None = SIDE, channels: int = 3, scales: bool = True) -> keras.Model:
-    """A classifier of seven other classes, with normalisations that say something, and a gate as MobileNetV3 has."""
+    """A classifier of seven other classes, with non-trivial normalisations and a gate like MobileNetV3's."""
     keras.utils.set_random_seed(3)
     image = layers.Input((size, size, channels))
     values = layers.Rescaling(1 / 127.5, offset=-1)(image) if scales else image
@@ -74,7 +74,7 @@ def things(tmp_path_factory: pytest.TempPathFactory, cifar10_data: DataSet) -> P
 
 @pytest.fixture(scope="module")
 def model(things: Path, seeing_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One version on that backbone, by the command."""
+    """One version on that backbone, trained by the command."""
     place = tmp_path_factory.mktemp("models")
     words = ["train", "things", "--data-dir", str(things), "--backbone", str(seeing_file), "--epochs", "2"]
     assert main([*words, "--folds", "1", "--out", str(place / "models"), "--run-dir", str(place / "run")]) == 0
@@ -122,7 +122,7 @@ def test_every_rule_of_pixels_is_inside_the_graph(rule: str, tmp_path: Path, cif
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = powers / powers.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(classifier.predict(pixels / np.float32(255), verbose=0), expected, atol=1e-4)
-    if rule == "caffe":  # the channels are turned round by a layer that must be exported too
+    if rule == "caffe":  # a layer reverses the channels, and must be exported too
         assert check_parity(to_onnx(classifier, 1.0), classifier, cifar10_data.test) <= 1e-4
 
 
@@ -205,7 +205,7 @@ def test_a_mistake_in_the_options_is_explained(words: list[str], message: str, t
 def test_weights_that_cannot_be_downloaded_are_asked_for_as_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # no server listens on this port
     monkeypatch.setattr("keras.src.utils.file_utils.config.keras_home", lambda: str(tmp_path))
     with pytest.raises(
         ImportRefusedError,

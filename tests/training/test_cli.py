@@ -38,7 +38,7 @@ def _metadata(model: Path) -> ModelMetadata:
 def train_mnist(
     shared_mnist_directory: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Callable[[], int]]:
-    """A model repository, and what trains three epochs on 500 digits into it: far from good, but real."""
+    """A model repository, and a function that trains three epochs on 500 digits: not accurate, but real."""
     place = tmp_path_factory.mktemp("mnist")
     arguments = ["mnist", "--epochs", "3", "--data-dir", str(shared_mnist_directory), "--out", str(place / "models")]
     return place / "models", lambda: main([*arguments, "--run-dir", str(place / "run")])
@@ -128,7 +128,7 @@ def test_evaluate_says_what_the_file_says(
 def test_evaluate_takes_a_folder_of_pictures(
     mnist_model: Path, mnist_data: DataSet, tmp_path: Path, capsys: CaptureOutput
 ) -> None:
-    """Dark ink on white paper, of another size, is what people have: it must score as the digits themselves."""
+    """Users have dark ink on white paper in other sizes: the scores must equal those of the original digits."""
     for row, index in enumerate(mnist_data.test.classes):
         place = tmp_path / str(index)
         place.mkdir(exist_ok=True)

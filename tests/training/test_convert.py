@@ -1,4 +1,4 @@
-"""A model in fewer bits: measured, named apart, and what the service takes."""
+"""Conversion to float16 and int8: the new model is measured, has its own name, and is accepted by the service."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``convoy describe``: any network's layers, a version's figures without training, one's own picture."""
+"""``convoy describe``: the layers of any network, a version's figures without training, the user's own picture."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ from training.temperature import softmax
 
 pytestmark = [
     pytest.mark.slow,
-    # Keras itself converts its variables in a way that numpy calls deprecated.
+    # Keras converts its variables in a way that is deprecated in numpy.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
@@ -38,7 +38,7 @@ LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 def test_a_version_says_what_it_is_and_what_it_costs(capsys: Output) -> None:
     assert main(["describe", str(ROOT / "models" / "cifar10" / "2")]) == 0
     printed = capsys.readouterr().out
-    # As the arithmetic of its architecture by hand says: tests/training/test_describe.py.
+    # Computed by hand from the architecture, as in tests/training/test_describe.py.
     assert "541,094" in printed
     assert "3,318,664" in printed
     assert "cifar10, version 2" in printed

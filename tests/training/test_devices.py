@@ -8,7 +8,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
-# A process of its own: logical devices must be laid out before TensorFlow starts.
+# In a separate process, since logical devices must be configured before TensorFlow starts.
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -83,7 +83,7 @@ def test_the_graph_holds_no_superfluous_node(trained: tuple[keras.Sequential, Da
     network, data = trained
     kinds = [node.op_type for node in to_onnx(network, 1.0).graph.node]
     assert len(kinds) == {3: 18, 1: 15}[data.input_shape[-1]]
-    # Scaling is folded into a kernel; only colour must be turned to channels first.
+    # Scaling is folded into a kernel; only colour pictures need a transpose to channels first.
     assert not {"Mul", "Div", "Shape", "Gather", "Concat"} & set(kinds)
     assert kinds.count("Transpose") == (data.input_shape[-1] == 3)
 

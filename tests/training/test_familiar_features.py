@@ -1,4 +1,4 @@
-"""The output ``familiarity``: what it is made of, that it is the same in any batch, and that it can be taken away."""
+"""The output ``familiarity``: its computation, that it is the same in any batch, and that it can be removed."""
 
 import dataclasses
 
@@ -56,7 +56,7 @@ def test_it_is_the_cosine_to_the_nearest_centre_and_the_entropy_with_equal_sprea
 def test_what_is_strange_is_less_familiar(scored: onnx.ModelProto) -> None:
     known = run(scored, pictures(200, 5).pixels)[2]
     alone = np.zeros((CLASSES, SIDE, SIDE, 3), np.uint8)
-    alone[np.arange(CLASSES), :, :, np.arange(CLASSES)] = 255  # a colour without any other
+    alone[np.arange(CLASSES), :, :, np.arange(CLASSES)] = 255  # a pure colour
     assert np.median(run(scored, alone)[2]) < known.min()
 
 

@@ -1,4 +1,4 @@
-"""Few pictures: cross-validation instead of one split, and trials on a few of many (--limit)."""
+"""Few pictures: cross-validation instead of one split, and trials on a few of many pictures (--limit)."""
 
 import contextlib
 import io
@@ -38,7 +38,7 @@ def data_of(counts: list[int], like: DataSet, validation: bool = False) -> DataS
     ("counts", "folds"),
     [
         ([600, 600], 1),  # 120 are held out
-        ([495, 495], 5),  # 99 would be
+        ([495, 495], 5),  # only 99 would be held out
         ([29, 1500], 5),  # one class has few
         ([30, 1500], 1),
         ([10, 5000], 1),  # too many for six trainings
@@ -60,7 +60,7 @@ def test_what_is_asked_for_is_done_or_refused(cifar10_data: DataSet) -> None:
         folds_for(few, BEST, 0)
     with pytest.raises(RecipeError, match="there are 4 pictures to learn from"):
         folds_for(data_of([2, 2], cifar10_data), BEST, 5)
-    with pytest.raises(RecipeError, match="keeps averaged weights"):
+    with pytest.raises(RecipeError, match="averages weights"):
         folds_for(few, replace(BEST, ema_momentum=0.9), 5)
 
 
@@ -75,7 +75,7 @@ def test_folds_hold_out_each_picture_once_and_each_class_equally() -> None:
 
 
 class Trial(NamedTuple):
-    """A trial on 20 pictures (--limit), cross-validated, in mixed precision, which a CPU has too, only slowly."""
+    """A trial on 20 pictures (--limit) with cross-validation and mixed precision, which is slow on a CPU."""
 
     folder: Path
     run: Path
@@ -123,7 +123,7 @@ def test_cross_validation_says_what_it_measured(trial: Trial) -> None:
     assert "not of the published network" in card
     assert "--folds 2" in card
     parts = {path.parent.name for path in trial.run.glob("*/checkpoint.npz")}
-    assert parts == {"fold-1", "fold-2", "all"}  # each can be gone on with
+    assert parts == {"fold-1", "fold-2", "all"}  # each can be resumed
 
 
 def test_too_few_for_a_trial_are_refused(shared_mnist_directory: Path, capsys: Output) -> None:
@@ -138,7 +138,7 @@ def test_what_learnt_in_mixed_precision_computes_in_float32(trial: Trial) -> Non
     assert classifier.metadata.training["precision"] == "mixed_float16"
     kept = keras.saving.load_model(trial.folder / "model.keras")
     assert {layer.compute_dtype for layer in kept.layers} == {"float32"}
-    assert not kept.compiled  # and so no state of an optimizer takes two thirds of the file
+    assert not kept.compiled  # so the file holds no optimizer state, which would be two thirds of it
     pixels = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
     expected = kept.predict(pixels / np.float32(255), verbose=0)
     np.testing.assert_allclose(classifier.predict(pixels), expected, atol=1e-5)

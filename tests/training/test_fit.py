@@ -123,7 +123,7 @@ def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: P
             os.kill(child.pid, number)
             said = child.communicate()[1].splitlines()
             assert child.returncode == status
-            # Nothing else: none of what TensorFlow writes when it is loaded.
+            # Nothing else: no lines that TensorFlow writes when it is imported.
             told = ["", "stopped: the same command goes on from the last whole epoch"]
             assert said == (told if status == 143 else [])
     left = RunDirectory(killed, run_identity(recipe, data, 0)).load()

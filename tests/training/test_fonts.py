@@ -1,4 +1,4 @@
-"""Labels in any script are drawn, or what cannot be drawn is said; there are no empty boxes."""
+"""Labels in any script are drawn, or a warning names the missing letters; there are no empty boxes."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ UNKNOWN = chr(0x10ABC0)  # for private use: no font has it
 
 
 def write_font(path: Path, letter: str) -> None:
-    """A font of one letter, which is a square."""
+    """Writes a font with one letter, which is a square."""
     pen = TTGlyphPen(None)
     for place in ((0, 0), (0, 700), (700, 700), (700, 0)):
         (pen.moveTo if place == (0, 0) else pen.lineTo)(place)
@@ -34,7 +34,7 @@ def write_font(path: Path, letter: str) -> None:
 def draw(text: str) -> None:
     figure = Figure()
     figure.suptitle(text)
-    figure.canvas.draw()  # a letter without a glyph would be a warning, and so an error
+    figure.canvas.draw()  # a missing glyph would give a warning, which is an error in tests
 
 
 def test_letters_that_no_font_has_become_the_number_of_the_class(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Thresholds that are fitted on held-out pictures keep their promise on others; ``convoy calibrate`` writes them."""
+"""Thresholds from held-out pictures reach their coverage on other pictures; ``convoy calibrate`` writes them."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ CIFAR10 = Path("models/cifar10/2/model.onnx")
 
 
 def drawn(count: int, seed: int, labels: int = 10, sharpness: float = 2.0) -> tuple[Probabilities, Classes]:
-    """Probabilities that are calibrated, since the truth is drawn by them; label 0 is harder than the others."""
+    """Calibrated probabilities, since the true classes are drawn from them; label 0 is harder than the others."""
     random = np.random.default_rng(seed)
     logits = random.normal(0, sharpness, (count, labels))
     powers = np.exp(logits)
@@ -53,10 +53,10 @@ def test_sets_hold_the_truth_as_often_as_asked_and_are_the_smallest(coverage: fl
 def test_nineteen_of_twenty_draws_keep_the_promise(coverage: float, images: int) -> None:
     random, kept = np.random.default_rng(0), 0
     for _ in range(2000):
-        # The share of all pictures that is above a threshold is uniform where the threshold is a random one of them.
+        # If the threshold is the score of a random picture, the share of pictures above it is uniform.
         above = np.sort(random.random(images))
         kept += above[round(strict_coverage(images, coverage) * (images + 1)) - 1] >= coverage
-    assert 0.935 <= kept / 2000 <= 0.98  # few places are there between which it may choose: it takes the safer one
+    assert 0.935 <= kept / 2000 <= 0.98  # only few quantiles are possible, and the safer one is taken
 
 
 @pytest.mark.parametrize(("count", "levels"), [(99, 0), (100, 1), (200, 2), (499, 2), (500, 3), (1000, 4)])

@@ -1,4 +1,4 @@
-"""Files that somebody tampered with, or that are none, and places that cannot be written: one clear line, at once."""
+"""Manipulated files, files of other kinds, and places that cannot be written: one clear line of error, at once."""
 
 import gzip
 import io
@@ -31,7 +31,7 @@ PICKLED = pickle.dumps(BATCH, protocol=2)
 
 
 def refused(attempt: Callable[[], object], kind: type[TrainingError], message: str) -> None:
-    """Checks that it is refused in one line."""
+    """Checks that a command is refused with one line of error."""
     with pytest.raises(kind, match=message) as raised:
         attempt()
     assert "\n" not in str(raised.value)
@@ -57,7 +57,7 @@ class TestCifar10:
 
     @pytest.mark.parametrize("data_type", [b"O8", b"V1", b"i8", b"?1", b"u2"])
     def test_a_false_data_type_does_not_reach_numpy(self, read: Callable[[bytes], object], data_type: bytes) -> None:
-        """With ``O8`` the pixels were taken for addresses of objects: the process died of it."""
+        """With ``O8`` numpy would use the pixels as addresses of objects, and the process would crash."""
         assert PICKLED.count(b"u1") == 1
         refused(lambda: read(PICKLED.replace(b"u1", data_type)), DataError, r"data_batch_1: data must be uint8")
 
@@ -245,7 +245,7 @@ class TestWriting:
 
     @staticmethod
     def _fill(attempt: Callable[[], object]) -> None:
-        """Lets no file grow beyond 4 KiB meanwhile: what a full disk does, without one."""
+        """Simulates a full disk: within this context no file can be larger than 4 KiB."""
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
         try:

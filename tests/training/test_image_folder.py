@@ -35,7 +35,7 @@ def test_the_same_pictures_are_held_out_each_time(picture_folder: Path) -> None:
 
 
 def _parts(picture_folder: Path, *parts: str) -> Path:
-    """The pictures dealt to parts, class by class."""
+    """Copies the pictures of each class into parts."""
     place = picture_folder.with_name("parts")
     for path in sorted(picture_folder.glob("*/*")):
         number = sorted(path.parent.iterdir()).index(path)
@@ -74,7 +74,7 @@ def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: P
 
 @pytest.fixture
 def troubled(picture_folder: Path) -> Path:
-    """A folder with every kind of trouble, and three classes of good pictures."""
+    """A folder with every kind of problem, and three classes of good pictures."""
     birds = sorted((picture_folder / "bird").iterdir())
     birds[0].write_bytes(birds[0].read_bytes()[:60])
     (picture_folder / "bird" / "notes.png").write_text("no picture at all")

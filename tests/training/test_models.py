@@ -1,4 +1,4 @@
-"""The models that are committed: what they say about themselves holds."""
+"""The metadata of the committed models is true."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The networks with normalisations: initial weights, what is folded, and the mirrored view."""
+"""Networks with normalisations: initial weights, folding, and the mirrored view."""
 
 import keras
 import numpy as np
@@ -21,7 +21,7 @@ NETWORKS = ("airbench_small_cnn", "mnist_deep_cnn", "own_cnn")
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request: pytest.FixtureRequest, cifar10_data: DataSet) -> keras.Sequential:
-    """Random statistics, biases and (some negative) scales: a normalisation that is forgotten is seen."""
+    """Has random statistics, biases and scales (some negative), so that a missing normalisation changes the answers."""
     keras.utils.set_random_seed(3)
     made = ARCHITECTURES[request.param]((32, 32, 3), 10)
     initialise(made, cifar10_data.train)
@@ -59,7 +59,7 @@ def test_the_mirrored_view_answers_from_both_views_and_alike_for_both(
     np.testing.assert_allclose(answered, expected, atol=1e-5)
     np.testing.assert_allclose(classifier.predict(pixels[:, :, ::-1]), answered, atol=1e-5)
     assert np.abs(answered - softmax(logits_of(network, cifar10_data.test) / 2)).max() > 1e-3
-    # Both views' maps together are exact: they add up to what was answered.
+    # The maps of both views add up exactly to the answer.
     head, names = linear_head(read_graph(model.SerializeToString())), (OUTPUT_NAME, FEATURES_NAME)
     assert head is not None
     assert head.is_mirrored
@@ -67,7 +67,7 @@ def test_the_mirrored_view_answers_from_both_views_and_alike_for_both(
         probabilities, features = classifier.outputs(names, picture)
         _, mirrored = classifier.outputs(names, picture[:, :, ::-1].copy())
         assert head.explains(head.contributions(features[0], mirrored[0]), probabilities[0])
-    # The features are those of the picture as it came.
+    # The features are those of the picture that is not mirrored.
     one = OnnxClassifier(to_onnx(network, 2.0).SerializeToString())
     two_sessions = [item._session.run([FEATURES_NAME], {INPUT_NAME: pixels})[0] for item in (classifier, one)]
     np.testing.assert_allclose(two_sessions[0], two_sessions[1], atol=1e-4)
@@ -79,7 +79,7 @@ def test_whitened_patches_have_equal_variances_and_no_correlation(cifar10_data: 
     whitening = network.get_layer("whitening")
     answers = np.asarray(whitening(as_network_input(cifar10_data.train, 10)[0])).reshape(-1, 24)
     covariance = np.cov(answers[:, :12], rowvar=False)
-    # Directions of almost no variance are not blown up to 1: they are noise.
+    # Directions with almost no variance are noise, and are not scaled up to variance 1.
     assert np.diag(covariance)[:6] == pytest.approx(1.0, abs=0.05)
     assert np.abs(covariance - np.diag(np.diag(covariance))).max() < 0.02
     np.testing.assert_allclose(answers[:, :12], -answers[:, 12:], atol=1e-4)
@@ -96,6 +96,6 @@ def test_later_convolutions_begin_by_passing_their_input_on(cifar10_data: DataSe
 def test_a_larger_picture_makes_no_larger_head() -> None:
     small, large = (ARCHITECTURES["own_cnn"]((side, side, 3), 5) for side in (32, 224))
     assert large.layers[-1].count_params() == small.layers[-1].count_params() == 256 * 5 + 5
-    # Flatten and Dense made 25 million weights of this size.
+    # With Flatten and Dense there would be 25 million weights for this size.
     assert large.count_params() < 2_000_000
     assert ARCHITECTURES["own_cnn"]((8, 8, 3), 5).output_shape == (None, 5)

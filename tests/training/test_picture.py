@@ -19,7 +19,7 @@ def test_cover_turns_lays_on_white_and_crops(tmp_path: Path) -> None:
     wide = np.zeros((20, 60, 4), np.uint8)
     wide[:, 20:40] = (255, 0, 0, 255)  # an opaque red middle between transparent sides
     exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: turn a quarter
+    exif[0x0112] = 6  # orientation: rotate by 90 degrees
     Image.fromarray(wide).save(tmp_path / "a.png", exif=exif)
     square = PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")
     # The filter lets a little of the white beside the crop into its border.
@@ -153,7 +153,7 @@ def test_a_large_photograph_is_learnt_from_at_the_reduced_size_that_is_served(tm
     np.testing.assert_array_equal(learnt, _serve((tmp_path / "a.jpg").read_bytes(), rule))
     with Image.open(tmp_path / "a.jpg") as whole:
         in_full = np.asarray(whole.resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0))
-    assert (learnt != in_full).any()  # or this test would not see the reduced size at all
+    assert (learnt != in_full).any()  # else this test could not detect the reduced size
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "TGA", "ICO", "PCX"])

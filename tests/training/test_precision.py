@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
         ([(7, 0), (8, 6)], "mixed_float16"),
         ([(6, 1)], "float32"),  # no tensor cores
         ([(9, 0), (6, 1)], "float32"),
-        ([None], "float32"),  # says nothing
+        ([None], "float32"),  # reports no capability
     ],
 )
 def test_the_devices_decide(capabilities: list[tuple[int, int] | None], policy: str) -> None:

@@ -1,4 +1,4 @@
-"""``--start-from``: training that begins with the weights of a kept network."""
+"""``--start-from``: training that begins with the weights of a saved network."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_run_begins_with_the_kept_weights(cifar10_data: DataSet, job: Training
     learnt = learn(replace(job, start_from=kept), cifar10_data)
     trained = keras.Sequential.get_weights(learnt.fitted.network)
     places = zip(learnt.fitted.network.weights, trained, kept.weights, strict=True)
-    # Means and variances of normalisations follow the pictures, whatever the learning rate.
+    # Means and variances of normalisations change with the pictures, for any learning rate.
     learnable = [(ours, theirs) for variable, ours, theirs in places if "moving" not in variable.name]
     assert len(learnable) > 10
     for ours, theirs in learnable:

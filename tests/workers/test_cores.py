@@ -1,4 +1,4 @@
-"""The quota of CPU time is found wherever the process's control group is."""
+"""The quota of CPU time is found for a process in any control group."""
 
 import os
 import subprocess

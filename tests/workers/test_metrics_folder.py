@@ -1,4 +1,4 @@
-"""The folder in which workers share their metrics: who removes it, and what happens where it has no room."""
+"""The folder in which workers share their metrics: which process removes it, and what happens when it is full."""
 
 import os
 import signal
@@ -64,7 +64,7 @@ def test_workers_whose_parent_is_killed_leave_nothing_behind(temporary: Path, tm
 
 @needs_mount
 def test_without_any_temporary_folder_one_line_says_so(tmp_path: Path, cat: bytes) -> None:
-    # Read-only and still there, since the project itself may lie below them.
+    # Mounted read-only and not hidden, since the project itself may be below them.
     mounts = " && ".join(
         f"mount --bind {path} {path} && mount -o remount,ro,bind {path}" for path in ("/tmp", "/var/tmp")
     )
@@ -83,7 +83,7 @@ def test_without_any_temporary_folder_one_line_says_so(tmp_path: Path, cat: byte
 
 
 class SmallDevice:
-    """A service whose temporary folder is a file system of its own, in the service's own mount namespace."""
+    """A service with a small file system as its temporary folder, in its own mount namespace."""
 
     def __init__(self, folder: Path, log: Path, size: str) -> None:
         folder.mkdir()
@@ -112,7 +112,7 @@ def test_a_device_that_fills_up_ends_nothing(small: SmallDevice, cat: bytes) -> 
     process = small.process
     small.fill()
     first = process.workers()
-    os.kill(first[0].pid, signal.SIGKILL)  # its replacement needs files of its own
+    os.kill(first[0].pid, signal.SIGKILL)  # its replacement needs new files
     first[0].wait()
     while process.log.read_text().count("ready for requests") < 3:
         time.sleep(0.05)

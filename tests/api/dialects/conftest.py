@@ -1,4 +1,4 @@
-"""What the tests of the dialects share: a server that speaks all of them, and what ``/predict`` answers there."""
+"""Fixtures for the tests of the dialects: a server with all of them, and the answers of its ``/predict``."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,7 +12,7 @@ DIALECTS = ("huggingface", "sagemaker", "tfserving", "torchserve", "vertex")
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of the committed models that speaks every dialect."""
+    """A server of the committed models with every dialect."""
     folder = tmp_path_factory.mktemp("dialects")
     with ServerProcess(folder / "log", "--dialects", ",".join(DIALECTS)) as process:
         yield process
@@ -20,7 +20,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def predicted(client: httpx.Client) -> Callable[..., dict[str, float]]:
-    """Asks ``/predict`` for the probabilities of a picture, the highest first."""
+    """The probabilities of a picture from ``/predict``, the highest first."""
 
     def ask(picture: bytes, path: str = "/models/cifar10/predict") -> dict[str, float]:
         answer = client.post(path, content=picture, headers={"Content-Type": "image/png"})

@@ -1,6 +1,6 @@
-"""Makes every call that KServe's client has for its protocol V1, and prints what came back as JSON.
+"""Makes every call that KServe's client has for its protocol V1, and prints the answers as JSON.
 
-A process of its own: its generated messages and those of Triton's client cannot live in one.
+It is a separate process, since the protobuf messages of KServe's and of Triton's client conflict in one process.
 
 Usage: python kserve_v1_calls.py HTTP_URL PICTURE
 """

@@ -1,4 +1,4 @@
-"""What all dialects have in common: off where they are not named, keys, metrics, the OpenAPI document."""
+"""Properties of all dialects: off unless they are named, keys, metrics, the OpenAPI document."""
 
 import re
 import subprocess
@@ -68,7 +68,7 @@ def test_the_document_describes_every_dialect_under_a_tag_of_its_own(client: htt
     dialects = choose_dialects(read_settings(["--dialects", ",".join(DIALECTS)]))
     assert dialects is not None
     assert all(tags[dialect.tag] for dialect in dialects)
-    assert "get" in document["paths"]["/models/{name}"]  # of the service's own API, beside a dialect's POST
+    assert "get" in document["paths"]["/models/{name}"]  # of the service's own API, in addition to a dialect's POST
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -140,7 +140,7 @@ def test_pages_of_other_origins_may_send_what_a_dialect_takes(guarded: ServerPro
 
 
 def test_all_methods_of_a_path_are_allowed_by_name(client: httpx.Client) -> None:
-    answer = client.request("DELETE", "/models/cifar10")  # GET is the service's own, POST a dialect's
+    answer = client.request("DELETE", "/models/cifar10")  # GET belongs to the service's own API, POST to a dialect
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
     assert "GET and POST are" in answer.text
     assert client.get("/predictions/cifar10").headers["allow"] == "POST, PUT"

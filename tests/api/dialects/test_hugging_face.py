@@ -1,4 +1,4 @@
-"""The Hugging Face dialect, by its own Python client and by hand. Its JavaScript client: tests/frameworks."""
+"""The Hugging Face dialect, with its Python client and with plain requests. Its JavaScript client: tests/frameworks."""
 
 import base64
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The SageMaker dialect: what a host of its kind sends to a container. The container itself: tests/image."""
+"""The SageMaker dialect: the requests that SageMaker sends to a container. The container itself: tests/image."""
 
 import base64
 import json

@@ -37,7 +37,7 @@ def labels(client: httpx.Client) -> list[str]:
 
 @pytest.fixture
 def row(cat: bytes, predicted: Predicted, labels: list[str]) -> list[float]:
-    """What the model says about the cat, in the order of its labels."""
+    """The probabilities of the cat, in the order of the model's labels."""
     probabilities = predicted(cat)
     return [probabilities[label] for label in labels]
 

@@ -1,4 +1,4 @@
-"""The TorchServe dialect, by the requests that TorchServe's own documentation shows."""
+"""The TorchServe dialect, with the requests of TorchServe's documentation."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The Vertex AI dialect: what its host sends to a container, and what clients of AutoML's image classification send."""
+"""The Vertex AI dialect: requests of Vertex AI to a container, and of clients of AutoML image classification."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ def test_instances_get_rows_of_probabilities(client: httpx.Client, cat: bytes, p
         ({}, 10),
         ({"maxPredictions": 3}, 3),
         ({"maxPredictions": 1e12, "confidenceThreshold": None}, 10),
-        ({"max_predictions": 2.0}, 2),  # as a protobuf Value, in which Vertex AI's client sends it
+        ({"max_predictions": 2.0}, 2),  # a float, since Vertex AI's client sends a protobuf Value
         ({"confidenceThreshold": 0.5}, 1),
         ({"confidence_threshold": 0.01, "maxPredictions": 5}, 2),
     ],

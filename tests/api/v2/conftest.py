@@ -1,4 +1,4 @@
-"""What the tests of the protocol share: pictures as tensors, and the answers that ``/predict`` gives them."""
+"""Fixtures for the tests of the protocol: pictures as tensors, and their answers from ``/predict``."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +38,7 @@ def files(samples: dict[str, list[Path]]) -> dict[str, NDArray[np.object_]]:
 
 @pytest.fixture
 def predicted(client: httpx.Client, samples: dict[str, list[Path]]) -> dict[str, NDArray[np.float64]]:
-    """What ``/predict`` says of the sample pictures, [N, K], by model name."""
+    """The probabilities of the sample pictures from ``/predict``, [N, K], by model name."""
     answers = {}
     for name, paths in samples.items():
         parts = [("file", (path.name, path.read_bytes())) for path in paths]

@@ -1,4 +1,4 @@
-"""``infer`` byte by byte: what clients in other languages send, and what liars send."""
+"""``infer`` byte by byte: requests of clients in other languages, and requests with false lengths and shapes."""
 
 import base64
 import gzip

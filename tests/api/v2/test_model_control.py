@@ -1,4 +1,4 @@
-"""Models that come, change and go while the server answers."""
+"""Models that are loaded, changed and unloaded while the server answers."""
 
 import asyncio
 import itertools
@@ -37,7 +37,7 @@ def controlled(models: Path, tmp_path: Path) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A server that may be asked to change its models, by requests that it refuses."""
+    """A server with model control, for requests that it refuses."""
     folder = tmp_path_factory.mktemp("unchanged")
     with _controlled(copy_models(folder / "models", "mnist"), folder) as http:
         yield http
@@ -132,7 +132,7 @@ def test_it_is_off_where_it_is_not_set(client: httpx.Client) -> None:
 
 
 class TestUnderLoad:
-    """Requests of more pictures than a batch takes, all the time, while their model changes."""
+    """Requests with more pictures than one batch are sent all the time while their model changes."""
 
     @pytest.fixture
     def rows(self, samples: dict[str, list[Path]], controlled: httpx.Client) -> NDArray[np.float64]:
@@ -186,12 +186,12 @@ class TestWatchedFolder:
 
 
 class Load:
-    """Some clients that ask without a pause.
+    """Several clients that send requests without a pause.
 
     Args:
         like: a client of the server.
         parts: of the form that they send.
-        clients: how many.
+        clients: the number of clients.
     """
 
     def __init__(self, like: httpx.Client, parts: list[Part], *, clients: int) -> None:
@@ -202,7 +202,7 @@ class Load:
         self._group = asyncio.TaskGroup()
 
     async def more(self, count: int) -> None:
-        """Waits for so many answers from now on."""
+        """Waits for this number of further answers."""
         wanted = len(self.answers) + count
         async with self._answered:
             await self._answered.wait_for(lambda: len(self.answers) >= wanted)
@@ -239,7 +239,7 @@ def _rows(document: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Asks until it is so; nobody tells over HTTP when a folder has been seen."""
+    """Polls until a condition is true, since the API does not report when a changed folder has been read."""
     deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "it did not become so in time"

@@ -1,4 +1,4 @@
-"""Triton's own client over REST: every call of it that the protocol names, sync and aio, JSON and binary."""
+"""Triton's client over REST: every call that the protocol defines, sync and aio, JSON and binary."""
 
 from collections.abc import AsyncIterator, Iterator
 

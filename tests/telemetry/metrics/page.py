@@ -1,4 +1,4 @@
-"""A page of metrics as something that tests can ask."""
+"""Parses a page of metrics for tests."""
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,7 +17,7 @@ class Page:
         return cls(response.text)
 
     def value(self, name: str, **labels: str) -> float:
-        """The sum of every sample of that name with these labels; 0 where there is none."""
+        """The sum of all samples with this name and these labels; 0 where there is none."""
         return sum(
             sample.value for sample in self.samples if sample.name == name and labels.items() <= sample.labels.items()
         )

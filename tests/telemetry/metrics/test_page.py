@@ -13,7 +13,7 @@ PNG = {"content-type": "image/png"}
 
 @pytest.fixture
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server that nobody else asks."""
+    """A client of a server that no other test uses."""
     with (
         ServerProcess(tmp_path_factory.mktemp("metrics") / "log") as process,
         httpx.Client(base_url=process.url, timeout=30) as client,
@@ -42,7 +42,7 @@ def test_requests_leave_their_marks(fresh: httpx.Client, cat: bytes) -> None:
     assert page.value("convoy_queue_capacity_images", **model) == 2048
     assert page.value("convoy_model_info", model="mnist", version="1", provider="cpu") == 1
     assert page.value("convoy_ready") == 1
-    assert page.value("convoy_requests_in_flight") == 1  # the scrape itself
+    assert page.value("convoy_requests_in_flight") == 1  # the scrape itself is in flight
     assert page.value("process_resident_memory_bytes") > 1e7
     assert page.value("process_cpu_seconds_total") > 0
 

@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
 
 def rows(*labels: int, confidence: float = 0.91) -> np.ndarray:
-    """float32 [N, 10], each sure of its label."""
+    """Probabilities float32 [N, 10], each row with one high value."""
     probabilities = np.full((len(labels), 10), (1 - confidence) / 9, np.float32)
     probabilities[range(len(labels)), labels] = confidence
     return probabilities

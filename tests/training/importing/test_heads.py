@@ -1,4 +1,4 @@
-"""How a network ends is read from its graph and its answers, and asked for where they do not tell: never guessed."""
+"""The head of a network is found from its graph and its answers; where they do not show it, the user must state it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_what_is_said_of_it_is_taken(tmp_path: Path) -> None:
 def test_answers_that_depend_on_other_pictures_are_not_published(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its graph takes the mean over a batch, so it answers otherwise in batches of 1, 7 and 64."""
+    """The graph subtracts a mean over the batch, so its answers differ in batches of 1, 7 and 64."""
     tail = [_NODE("ReduceMean", ["logits"], ["m"], axes=[0]), _NODE("Sub", ["logits", "m"], ["p"])]
     assert import_network(tmp_path, "--head logits", tail=tail, answers=_FLOATS) == 2
     assert "nothing is published" in capsys.readouterr().err
@@ -82,7 +82,7 @@ def test_answers_that_depend_on_other_pictures_are_not_published(
 def test_a_graph_that_holds_a_batch_of_one_takes_pictures_one_by_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A constant of one row is joined to the answers, as a class token is."""
+    """The graph concatenates a constant with one row, like a class token."""
     token = helper.make_tensor("token", TensorProto.FLOAT, [1, 5], [1, 2, 3, 4, 5])
     tail = [_NODE("Constant", [], ["token"], value=token), _NODE("Concat", ["logits", "token"], ["pair"], axis=1)]
     tail.append(_NODE("Tanh", ["pair"], ["p"]))

@@ -1,4 +1,4 @@
-"""Keras files and SavedModels become served ones; code in a file is refused with the reason."""
+"""Keras files and SavedModels are imported; files with code are refused with the reason."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from training.cli import main
 
 pytestmark = [
     pytest.mark.slow,
-    # Keras itself converts its variables in a way that numpy calls deprecated.
+    # Keras converts its variables in a way that is deprecated in numpy.
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
 ]
 
@@ -62,7 +62,7 @@ def with_rescaling() -> keras.Model:
 
 
 def unusual() -> keras.Model:
-    """What stops tf2onnx by itself: a built-in Normalization, grouped convolutions, the exact GELU."""
+    """A network that tf2onnx alone cannot convert: a built Normalization, grouped convolutions, the exact GELU."""
     image = layers.Input((24, 24, 3))
     values = layers.Normalization(mean=[120.0, 110.0, 100.0], variance=[3000.0, 3100.0, 3200.0])(image)
     values = layers.Conv2D(12, 3, strides=2)(values)
@@ -72,7 +72,7 @@ def unusual() -> keras.Model:
 
 
 class Case(NamedTuple):
-    """A network, what is said of it, and what its pixels are divided by before it."""
+    """A network, the options of its import, and the divisor of its pixels."""
 
     make: Callable[[], keras.Model]
     classes: int
@@ -119,7 +119,7 @@ def test_what_the_network_scales_itself_is_not_scaled_again(tmp_path: Path, caps
 def test_operations_that_scale_are_seen_as_layers_are(
     mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`preprocess_input` in a functional model makes operations, which are not among its layers."""
+    """`preprocess_input` in a functional model makes operations, which are not ordinary layers."""
     image = layers.Input((32, 32, 3))
     scaled = {
         "caffe": keras.applications.resnet.preprocess_input,

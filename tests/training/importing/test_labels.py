@@ -1,4 +1,4 @@
-"""Lists of labels are read in every form that people have them in."""
+"""Lists of labels are read in every usual format."""
 
 from pathlib import Path
 

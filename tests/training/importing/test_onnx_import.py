@@ -1,4 +1,4 @@
-"""ONNX files of every form become served ones whose answers are the original's; what cannot be known is asked for."""
+"""ONNX files of every form are imported with unchanged answers; facts that are missing must be stated by the user."""
 
 import json
 from pathlib import Path
@@ -128,7 +128,7 @@ def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -
     assert metadata.evaluation.accuracy == metadata.uncalibrated.accuracy > 0.9
     assert metadata.temperature != 1
     assert metadata.conformal is not None
-    assert metadata.conformal.images == metadata.evaluation.images  # not those that the temperature was fitted on
+    assert metadata.conformal.images == metadata.evaluation.images  # without the pictures that fitted the temperature
     assert metadata.conformal.levels[0].coverage == 0.9
     assert metadata.golden[0].label is not None
     record = json.loads((tmp_path / "models" / "birds" / "1" / "metrics.json").read_text())
@@ -161,13 +161,13 @@ def test_what_is_stated_is_not_measured_over(tmp_path: Path, labels: Path, capsy
     assert run_import(source, tmp_path, *examples, "--preprocessing", "measured", "--resize", "contain") == 0
     assert imported(tmp_path)[1].fit == "contain"
     card = (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text()
-    assert "on which the preprocessing was chosen too" in card
+    assert "on which the preprocessing was also chosen" in card
     capsys.readouterr()
     assert run_import(source, tmp_path, *examples, "--preprocessing", "imagenet") == 2
     shown = capsys.readouterr().err
     assert "imagenet   stretch " in shown
     assert "--resize stretch" in shown
-    assert run_import(source, tmp_path, *examples, "--preprocessing", "measured") == 2  # pictures of its proportions
+    assert run_import(source, tmp_path, *examples, "--preprocessing", "measured") == 2  # with square pictures
     assert "--resize cover" in capsys.readouterr().err
 
 
@@ -268,7 +268,7 @@ def test_a_segmentation_network_is_no_classifier(
 
 
 def _write_examples(folder: Path, source: Path, *, each: int) -> None:
-    """Pictures sorted into folders by what the network itself says of them, prepared as torchvision would."""
+    """Writes pictures into folders by the network's own answers, with torchvision's preprocessing."""
     model = onnx.load(source)
     model.ir_version = 10
     session = onnxruntime.InferenceSession(model.SerializeToString())
@@ -281,7 +281,7 @@ def _write_examples(folder: Path, source: Path, *, each: int) -> None:
         kind = int(session.run(None, {"x": values.transpose(2, 0, 1)[np.newaxis].astype(np.float32)})[0].argmax())
         if counts[kind] < each:
             counts[kind] += 1
-            if counts[kind] % 20 == 0:  # a network that is always right has no temperature of least loss
+            if counts[kind] % 20 == 0:  # for a network that is always right, no temperature has the least loss
                 kind = (kind + 1) % CLASSES
             (folder / f"kind {kind}").mkdir(parents=True, exist_ok=True)
             Image.fromarray(image).save(folder / f"kind {kind}" / f"{index}.png")

@@ -1,4 +1,4 @@
-"""What others' exporters write beside a model, or into it, is read as they mean it."""
+"""Facts that other exporters write beside a model or into it are read with their right meaning."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def metadata_of(tmp_path: Path, *arguments: str | Path) -> ModelMetadata:
 
 
 def read_all(stated: Stated) -> tuple[Preprocessing, Resizing, tuple[int, int]]:
-    """What is stated of pictures; raises what it is refused with."""
+    """The stated facts about pictures; raises the error if they are refused."""
     assert stated.preprocessing is not None
     assert stated.resizing is not None
     pixels, resizing = stated.preprocessing.value, stated.resizing.value
@@ -50,7 +50,7 @@ def read_all(stated: Stated) -> tuple[Preprocessing, Resizing, tuple[int, int]]:
 
 
 def write_hugging_face_folder(folder: Path) -> None:
-    """Writes a folder as the Hub has them, of a small network."""
+    """Writes a small network in a folder like those of the Hugging Face Hub."""
     folder.mkdir()
     write_network(folder / "model.onnx")
     write_json(

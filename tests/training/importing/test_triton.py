@@ -1,4 +1,4 @@
-"""A model of a Triton repository is imported as it lies there: config.pbtxt says where the file and the labels are."""
+"""A model in a Triton repository is imported unchanged: config.pbtxt states the places of the file and the labels."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ version_policy: { latest { num_versions: 1 } }
 
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
-    """A repository's folder of one model, with labels and two versions."""
+    """A model's folder in a repository, with labels and two versions."""
     folder = tmp_path / "repository" / "birds"
     for version in ("9", "10"):
         (folder / version).mkdir(parents=True)
