@@ -2,7 +2,7 @@
 
 ``python -m bench.imported [onnx] [keras] [FOLDER]`` (FOLDER: ``build/import-sources`` of ``make import-test``)::
 
-    sources made here, random weights -> convoy import, a process of its own -> a service with this model
+    sources made here, random weights -> convoy import in a new process -> a service with this model
                                       -> the first answer to a picture -> a table, bench/reports/imported.json
 """
 

@@ -27,7 +27,7 @@ _TWO_WORKERS = (64,)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How the rounds are run.
+    """The settings of the rounds.
 
     Attributes:
         rounds: the number of rounds.

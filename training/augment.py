@@ -23,8 +23,8 @@ def augment(
     Args:
         pictures: float32 [N, H, W, C], 0 to 1.
         how: what may change, and how far.
-        rng: where all randomness comes from.
-        mirrored: which pictures are mirrored where ``how.flip`` says so, [N]; None for a random half.
+        rng: the source of all random numbers.
+        mirrored: which pictures are mirrored if ``how.flip`` is set, [N]; None for a random half.
 
     Returns:
         New pictures, float32 [N, H, W, C], 0 to 1.
@@ -76,7 +76,7 @@ def _cutout(pictures: Pictures, side: int, rng: np.random.Generator) -> Pictures
 def _sources(
     shape: tuple[int, ...], how: Augmentation, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Where each output pixel comes from: (rows, columns), each float32 [N, H, W], in pixels."""
+    """The source position of each output pixel: (rows, columns), each float32 [N, H, W], in pixels."""
     count, height, width, _ = shape
     angle = np.deg2rad(rng.uniform(-how.rotation, how.rotation, count))
     scale_y, scale_x = 1 + rng.uniform(-how.scale, how.scale, (2, count))

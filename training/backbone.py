@@ -226,8 +226,8 @@ def _body(network: keras.Model, shape: tuple[int, int, int], asked: str) -> kera
     body = keras.Model(network.inputs[0], maps[last], name="backbone")
     if not body.weights:
         raise ImportRefusedError(
-            f"--backbone {asked}: no layer before its last feature map has learnt anything. Where its convolutions are "
-            "a model inside the model, save that inner one and give its file"
+            f"--backbone {asked}: no layer before its last feature map has weights. If its convolutions are a model "
+            "inside the model, save the inner model and give its file"
         )
     return body
 

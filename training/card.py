@@ -47,7 +47,7 @@ def write_card(
     """Writes the card.
 
     Args:
-        model: what the file says about itself.
+        model: the metadata of the file.
         test: the measurement on the test set.
         validation: the scores on the validation split.
         made: how the version was made.

@@ -24,11 +24,11 @@ from training.train_command import add_data_dir, data_dir
 
 _COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "export", "submit")
 
-_GOES_ON = "the same command goes on from the last whole epoch"
+_GOES_ON = "the same command continues after the last whole epoch"
 
 _EXAMPLES = """\
 examples:
-  convoy train cifar10                              the notebook, to the letter
+  convoy train cifar10                              exactly the notebook
   convoy train mnist --recipe best                  the same network, trained better
   convoy train mnist --data-dir kaggle/train.csv    from Kaggle's CSV
   convoy train flowers --data-dir pictures/flowers  your own pictures, a sub-folder for each class

@@ -5,7 +5,7 @@
     model.onnx ─┬─ float16: every weight and activation but the softmax ──────────────────┬─> compared with the original
                 └─ int8: weights by channel, activations by their range in training images┘  models/<name>-<precision>/1
 
-The new file is another model with a name of its own, so it serves only requests for that name.
+The new file is another model with its own name, so it serves only requests for that name.
 """
 
 import dataclasses
@@ -48,8 +48,8 @@ class Converted:
 
     Attributes:
         metadata: of the new file.
-        before: what the original answered.
-        after: what the new file answers.
+        before: the measurement of the original.
+        after: the measurement of the new file.
     """
 
     metadata: ModelMetadata
@@ -109,7 +109,7 @@ def convert(
         commit=provenance.commit(),
         created=provenance.now(),
         features=features_shape(graph),
-        conformal=None,  # other probabilities need thresholds of their own: `convoy calibrate`
+        conformal=None,  # other probabilities need other thresholds: `convoy calibrate`
         familiarity=None,
         golden_tolerance=_GOLDEN_TOLERANCES[precision],
     )

@@ -61,7 +61,7 @@ class CrossValidated:
     history: History
 
     def evaluation(self, temperature: float) -> Evaluation:
-        """How good the answers are, pooled over the folds."""
+        """The scores of all answers together, over all folds."""
         return scores.evaluate(softmax(self.logits / temperature).astype(np.float32), self.classes)
 
     def to_json(self, temperature: float) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class CrossValidated:
 
 
 def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
-    """The number of folds; 1 stands for one split.
+    """The number of folds; 1 means one split.
 
     Args:
         data: the data set to learn from.

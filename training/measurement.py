@@ -17,7 +17,7 @@ _LEAST_PROBABILITY = 1e-37  # near the smallest normal float32
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measurement:
-    """What ONNX Runtime answered, and how good that is.
+    """ONNX Runtime's answers and their scores.
 
     Attributes:
         labels: K labels.
@@ -85,7 +85,7 @@ def measure(classifier: OnnxClassifier, images: LabelledImages, labels: tuple[st
 
 
 def uncalibrated(test: Measurement, temperature: float) -> Measurement:
-    """What the same network answers without its temperature: p ** temperature, scaled to a sum of 1."""
+    """The measurement of the same network without its temperature: p ** temperature, scaled to a sum of 1."""
     logits = np.log(np.maximum(test.probabilities.astype(np.float64), _LEAST_PROBABILITY)) * temperature
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)

@@ -22,7 +22,7 @@ class OnnxClassifier:
 
     Args:
         model: the file's content.
-        origin: where it came from, for error messages.
+        origin: a name of the file, for error messages.
 
     Raises:
         ModelFileError: not an ONNX model that ONNX Runtime can run.
@@ -51,7 +51,7 @@ class OnnxClassifier:
 
     @property
     def metadata(self) -> ModelMetadata:
-        """What the file says about itself.
+        """The metadata of the file.
 
         Raises:
             ModelFileError: there is no metadata, or it contradicts itself.

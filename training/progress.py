@@ -1,4 +1,4 @@
-"""What the terminal shows during training: a bar with loss, accuracy and time left, and a line for each epoch."""
+"""The terminal output of training: a bar with loss, accuracy and time left, and a line for each epoch."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""Where a model comes from: the commit of the code, the time, and the versions that made it."""
+"""The origin of a model: the commit of the code, the time, and the versions of the libraries."""
 
 import subprocess
 from datetime import UTC, datetime

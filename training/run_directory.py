@@ -70,7 +70,7 @@ class RunDirectory:
         return self.path / "checkpoint.npz"
 
     def load(self) -> State | None:
-        """The state to go on from, or None where the run is new.
+        """The state to resume from, or None where the run is new.
 
         Raises:
             RunError: the folder belongs to another run, or its checkpoint is damaged.
@@ -134,7 +134,7 @@ class RunDirectory:
         if differing:
             raise RunError(
                 f"{self.path} holds a run with another {', '.join(differing)}: "
-                "give another --run-dir, or --fresh to begin anew"
+                "give another --run-dir, or --fresh to begin again"
             )
 
 

@@ -96,7 +96,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
 
 
 def _validation(learnt: Learnt, served: OnnxClassifier, data: DataSet) -> Evaluation:
-    """How good the answers on held-out pictures are: of the served file, or of the networks of the folds."""
+    """The scores on held-out pictures: of the served file, or of the networks of the folds."""
     if learnt.crossed is not None:
         return learnt.crossed.evaluation(learnt.temperature)
     assert learnt.held_out is not None  # noqa: S101  with one split there is one

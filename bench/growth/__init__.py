@@ -1,1 +1,1 @@
-"""How the service grows: with load, with models and with connections. ``python -m bench.growth``."""
+"""Measures the service with growing load, connections, models and cores: ``python -m bench.growth``."""

@@ -175,7 +175,7 @@ def _with_lambda() -> keras.Model:
                 [layers.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)]
             ),
             {},
-            "no layer before its last feature map has learnt anything",
+            "no layer before its last feature map has weights",
         ),
     ],
 )

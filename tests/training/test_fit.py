@@ -124,7 +124,7 @@ def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: P
             said = child.communicate()[1].splitlines()
             assert child.returncode == status
             # Nothing else: no lines that TensorFlow writes when it is imported.
-            told = ["", "stopped: the same command goes on from the last whole epoch"]
+            told = ["", "stopped: the same command continues after the last whole epoch"]
             assert said == (told if status == 143 else [])
     left = RunDirectory(killed, run_identity(recipe, data, 0)).load()
     assert left is not None

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, or JSON")
     what.add_argument("--preprocessing", metavar="RULE", help="unit, signed, raw, imagenet, caffe, mean=..,std=..")
     what.add_argument("--size", metavar="HxW", help="input size, where the file leaves it open: 224 or 48x192")
-    what.add_argument("--head", choices=get_args(Head), help="how the network ends, where the file does not tell")
+    what.add_argument("--head", choices=get_args(Head), help="how the network ends, where the file does not show it")
     what.add_argument("--multi-label", action="store_true", help="K independent probabilities: --head multi-label")
     what.add_argument(
         "--values", choices=get_args(ValuesAre), help="output of a sigmoid head, where the graph does not show it"

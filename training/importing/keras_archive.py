@@ -52,7 +52,7 @@ def check_h5(path: Path) -> None:
         with h5py.File(path) as file:
             for name, place in _linked(file):
                 raise ImportRefusedError(
-                    f"{path}: {name[:120]!r} lies in another file ({place[:120]!r}), which is not read"
+                    f"{path}: {name[:120]!r} is in another file ({place[:120]!r}), which is not read"
                 )
             config = file.attrs.get("model_config")
     except OSError as error:

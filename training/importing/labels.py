@@ -144,11 +144,11 @@ class Labels:
         if len(set(cleaned)) < len(cleaned) and not ids:
             twice = next(name for name in cleaned if cleaned.count(name) > 1)
             raise ImportRefusedError(
-                f"{origin}: the label {twice!r} stands twice, so an answer could not say which of the two it means; "
+                f"{origin}: the label {twice!r} occurs twice, so an answer could not say which of the two it means; "
                 "give the classes ids (lines such as `n02012849 crane`) or names that differ"
             )
         if len(set(ids)) < len(ids):
-            raise ImportRefusedError(f"{origin}: a class id stands twice")
+            raise ImportRefusedError(f"{origin}: a class id occurs twice")
         return cls(cleaned, tuple(ids))
 
 

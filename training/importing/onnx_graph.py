@@ -112,7 +112,7 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
     found = _declared(dims) or find_channels(model, value.name)
     if found is None:
         raise ImportRefusedError(
-            f"{said}; which axis holds the channels cannot be told: export it with a fixed number of channels, 1 or 3"
+            f"{said}; the axis of the channels is not clear: export it with a fixed number of channels, 1 or 3"
         )
     layout, channels = found
     if channels not in _CHANNELS:
@@ -210,7 +210,7 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
         outside = PurePosixPath(location).is_absolute() or not place.resolve().is_relative_to(folder)
         if not location or outside or place.is_symlink():
             raise ImportRefusedError(
-                f"{path}: the data of tensor {tensor.name[:80]!r} lies at {location[:120]!r}; only plain files below "
+                f"{path}: the data of tensor {tensor.name[:80]!r} is at {location[:120]!r}; only plain files below "
                 "the folder of the model are read"
             )
         total += _external_bytes(tensor, place)

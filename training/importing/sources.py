@@ -76,7 +76,7 @@ def _open_folder(path: Path, flags: Stated) -> Source:
         return open_onnx(files[0], flags, _sidecars(path, flags))
     named = ", ".join(file.name for file in files) or "none"
     raise ImportRefusedError(
-        f"{path}: neither saved_model.pb nor model.onnx lies there (ONNX files: {named}). A folder with weights of "
+        f"{path}: it holds neither saved_model.pb nor model.onnx (ONNX files: {named}). A folder with weights of "
         "PyTorch only is exported first: optimum-cli export onnx --model FOLDER OUT"
     )
 

@@ -6,7 +6,7 @@ Head = Literal["softmax", "logits", "sigmoid", "multi-label"]
 """The head that a network is served with: see :data:`training.importing.head.CHOICES`."""
 
 ValuesAre = Literal["probabilities", "logits"]
-"""What a graph computes."""
+"""The kind of values that a graph computes."""
 
 LastOperation = Literal["softmax", "log-softmax", "sigmoid", "bounded", "linear", "other"]
 """The operation that computes the values of a graph's output."""

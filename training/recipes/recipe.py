@@ -14,7 +14,7 @@ Schedule = Literal["constant", "cosine"]
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """Random changes that leave a picture's class as it is, drawn anew for each picture in each epoch.
+    """Random changes that do not change a picture's class, drawn for each picture in each epoch.
 
     Attributes:
         flip: mirror left to right with probability 1/2.

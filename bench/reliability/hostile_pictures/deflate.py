@@ -12,7 +12,7 @@ def _bits(value: int, count: int) -> list[int]:
 
 
 def _empty_block() -> list[int]:
-    """The bits of the shortest block with tables of its own: one code, for the end of the block."""
+    """The bits of the shortest block with its own tables: one code, for the end of the block."""
     lengths = {18: 1, 1: 1}  # code lengths of the two symbols that the tables are written with
     last = max(_ORDER.index(symbol) for symbol in lengths) + 1
     bits = [0, *_bits(2, 2), *_bits(0, 5), *_bits(0, 5), *_bits(last - 4, 4)]

@@ -1,4 +1,4 @@
-"""Honest pictures, to make hostile files of and to compare them with."""
+"""Honest pictures, from which hostile files are made and with which they are compared."""
 
 import io
 from typing import NamedTuple
@@ -12,9 +12,9 @@ class HostileFile(NamedTuple):
     """A file that is slow for its size.
 
     Attributes:
-        name: what is done.
-        coding: the key of the honest file that it has to be compared with.
-        data: the file.
+        name: a description of it.
+        coding: the key of the honest file that it is compared with.
+        data: the content of the file.
     """
 
     name: str
@@ -23,7 +23,7 @@ class HostileFile(NamedTuple):
 
 
 def photo(width: int, height: int, mode: str = "RGB") -> Image.Image:
-    """Something like a photograph: coarse and fine detail, and a little noise of the sensor."""
+    """A picture like a photograph: coarse and fine detail, and a little sensor noise."""
     random = np.random.default_rng(0)
 
     def detail(size: int) -> NDArray[np.float32]:
@@ -35,12 +35,12 @@ def photo(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """What no encoder can make small."""
+    """A picture of noise, which no encoder can make small."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8))
 
 
 def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    """A file of a picture."""
+    """Encodes a picture as a file."""
     stream = io.BytesIO()
     known, ImageFile.MAXBLOCK = ImageFile.MAXBLOCK, 1 << 16 | picture.width * picture.height * 8
     try:

@@ -1,4 +1,4 @@
-"""PNG files that ask for as much work as their chunks let them."""
+"""PNG files that need as much decoding work as their chunks permit."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""The pictures of every format as requests, to see what they do to a service beside taking its time."""
+"""Requests with the hostile pictures of every format, to measure their effect on a service."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,7 +12,7 @@ SIDES = (64, 400)
 
 
 def picture_requests() -> Iterator[HeavyRequest]:
-    """Every hostile file in two sizes; 200 is a right answer too, since some cost no more than others."""
+    """Every hostile file in two sizes. 200 is a right answer too, since some files cost no more than honest ones."""
     for kind in FORMATS:
         for side in SIDES:
             for file in import_module(f"{__package__}.{kind}").hostile(side, side):

@@ -1,4 +1,4 @@
-"""TIFF files that ask for as much work as their directory lets them."""
+"""TIFF files that need as much decoding work as their directory permits."""
 
 import struct
 import zlib

@@ -42,7 +42,7 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("cat\ncat", "stands twice"),
+        ("cat\ncat", "occurs twice"),
         ("cat", "at least two"),
         ('{"0": "a", "2": "b"}', "without a gap"),
         ('{"a": 0, "b": 0}', "same index"),

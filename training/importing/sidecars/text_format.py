@@ -62,7 +62,7 @@ class _Reader:
             if name in (",", ";"):
                 continue
             if not re.fullmatch(r"\w+", name):
-                raise self._error(f"{name!r} stands where the name of a field is expected" if name else "it ends early")
+                raise self._error(f"{name!r} is found instead of the name of a field" if name else "it ends early")
             has_colon = self._take(":")
             if not has_colon and self._ahead not in ("{", "<", "["):
                 raise self._error(f"a colon is missing after {name}")
@@ -76,7 +76,7 @@ class _Reader:
         while not self._take("]"):
             values.append(self._value(levels))
             if not self._take(",") and self._ahead != "]":
-                raise self._error(f"{self._ahead!r} stands where a comma or ] is expected")
+                raise self._error(f"{self._ahead!r} is found instead of a comma or ]")
         return values
 
     def _value(self, levels: int) -> Any:
@@ -89,7 +89,7 @@ class _Reader:
                 text += self._unquote(self._next())
             return text
         if not re.fullmatch(r"[\w.+-]+", token):
-            raise self._error(f"{token!r} stands where a value is expected" if token else "it ends early")
+            raise self._error(f"{token!r} is found instead of a value" if token else "it ends early")
         return token
 
     def _unquote(self, token: str) -> str:

@@ -102,7 +102,7 @@ def _model_file(folder: Path, config: Message) -> Path:
     names = [named] if named else [_DEFAULT_FILES[backend]] if backend else list(_DEFAULT_FILES.values())
     found = [versions[-1] / name for name in names if (versions[-1] / name).exists()]
     if not found:
-        raise ImportRefusedError(f"{versions[-1]}: {' or '.join(names)} does not lie there, which {CONFIG} asks for")
+        raise ImportRefusedError(f"{versions[-1]}: {' or '.join(names)} is missing, which {CONFIG} names")
     if not found[0].resolve().is_relative_to(folder.resolve()):
         raise ImportRefusedError(f"{found[0]} leads out of the model's folder; copy the file itself there")
     return found[0]
