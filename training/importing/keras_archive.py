@@ -82,7 +82,7 @@ def _check_config(content: bytes, path: Path) -> None:
         config = json.loads(content)
         found = next(_code_in(config), None)
     except (ValueError, RecursionError) as error:
-        raise ImportRefusedError(f"{path}: its configuration is not valid JSON") from error
+        raise ImportRefusedError(f"{path}: its configuration is not JSON") from error
     if found is not None:
         raise ImportRefusedError(f"{path}: {found}")
 

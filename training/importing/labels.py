@@ -52,7 +52,7 @@ class Labels:
             try:
                 return cls.from_json(json.loads(text), str(path))
             except (ValueError, RecursionError) as error:
-                raise ImportRefusedError(f"{path} is not valid JSON ({error})") from None
+                raise ImportRefusedError(f"{path} is not JSON ({error})") from None
         return cls._from_lines([line.strip() for line in text.splitlines() if line.strip()], str(path))
 
     @classmethod
