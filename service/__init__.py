@@ -1,4 +1,4 @@
-"""Convoy's online half: image bytes in, labels with probabilities out, over HTTP.
+"""The server of Convoy: image bytes in, labels with probabilities out, over HTTP.
 
 One request, and the module that does each step::
 

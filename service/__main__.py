@@ -1,8 +1,8 @@
 """``python -m service``: serves the model repository over HTTP.
 
-``python -m service doctor`` explains the machine, ``python -m service keys new`` makes an API key, ``python -m service
-score`` scores folders of pictures, ``python -m service verify`` makes an answer again, and ``python -m service health``
-asks the service of this container whether it is ready. Each imports only what it needs.
+``python -m service doctor`` reports what this machine can serve, ``python -m service keys new`` makes an API key,
+``python -m service score`` scores folders of pictures, ``python -m service verify`` repeats a prediction to check its
+receipt, ``python -m service health`` checks whether the service is ready. Each imports only what it needs.
 """
 
 # ruff: noqa: PLC0415  # imports wait until a command needs them
@@ -89,7 +89,7 @@ def _serve(settings: "Settings", signals: StopSignals) -> int:
     def announce() -> None:
         try:
             print(f"Convoy serves at {address}\nThe docs page is {address}/docs", flush=True)
-        except (OSError, ValueError) as error:  # its reader has gone, or the device is full
+        except (OSError, ValueError) as error:  # the reader of the pipe has closed it, or the disk is full
             logger.warning("serving at %s; standard output cannot be written to: %s", address, error)
 
     try:

@@ -1,8 +1,8 @@
-"""Puts the parts together: the one place that knows them all.
+"""Builds the running service from its parts; no other module knows all of them.
 
 ::
 
-    settings ─> HTTP app ─> models loaded ─> gRPC and the watch, if set ─> requests ─> the models are let go
+    settings ─> HTTP app ─> models loaded ─> gRPC and the watch, if set ─> requests ─> the models are released
 """
 
 import asyncio
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from service.access import AccessControl
     from service.telemetry.tracing import Tracing
 
-_GARBAGE_THRESHOLD = 10_000  # objects; Python's 700 cost a request 5 microseconds at 64 connections
-_LOOP_BUDGET_S = 5e-3  # below it a thread's way to the GIL and back costs more than the core that it adds is worth
-_LOOP_DECODE_S = 3e-4  # longer ones are decoded in a thread, on another core
-_LOOP_DECODE_ALONE_S = 2e-3  # where there is no other core
-_MOST_CHILDREN = 4  # processes of 40 MB, for what no header bounds
+_GARBAGE_THRESHOLD = 10_000  # objects; Python's default, 700, costs 5 microseconds per request at 64 connections
+_LOOP_BUDGET_S = 5e-3  # for a shorter run, waiting for the GIL in a thread costs more than a second core gains
+_LOOP_DECODE_S = 3e-4  # pictures that take longer are decoded in a thread, on another core
+_LOOP_DECODE_ALONE_S = 2e-3  # the same limit where a worker has only one core
+_MOST_CHILDREN = 4  # processes of 40 MB each; they decode files whose headers do not limit the decoding time
 
 
 class Service(NamedTuple):
-    """The running service, for a server.
+    """The running service, as the server process needs it.
 
     Attributes:
         app: answers HTTP.
-        drain: to be set once the process is told to stop.
-        budget: of the bytes that all requests hold.
+        drain: the server sets it when the process is told to stop.
+        budget: counts the bytes that all requests hold.
     """
 
     app: ASGIApp
@@ -100,7 +100,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
             budget=budget,
         )
         gc.collect()
-        gc.freeze()  # what lives from here to the end need not be looked at by every collection of garbage
+        gc.freeze()  # these objects live until the process ends, so the garbage collector can skip them
         gc.set_threshold(_GARBAGE_THRESHOLD)  # a request makes no reference cycle, so there is little to collect
         make_classifier = Classifier if tracing is None else tracing.classifier
         classifier = make_classifier(catalog, decoder, budget, loader.open_engine)
@@ -144,7 +144,7 @@ def _serve_grpc(
     settings: Settings, port: int, limits: RequestLimits, state: AppState, access: "AccessControl | None"
 ) -> AbstractAsyncContextManager[None]:
     try:
-        from service.grpc.health import HealthServicer  # noqa: PLC0415  an extra, which only its users pay for
+        from service.grpc.health import HealthServicer  # noqa: PLC0415  an optional extra, imported where it is used
         from service.grpc.server import GrpcLimits, serve  # noqa: PLC0415
         from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -172,7 +172,7 @@ def _make_tracing(settings: Settings) -> "Tracing | None":
     if not settings.tracing:
         return None
     try:
-        from service.telemetry.tracing import Tracing  # noqa: PLC0415  an extra, and a second to import
+        from service.telemetry.tracing import Tracing  # noqa: PLC0415  an optional extra that takes a second to import
     except ModuleNotFoundError as error:
         raise _missing("tracing", "tracing", error) from error
     return Tracing()
@@ -181,7 +181,7 @@ def _make_tracing(settings: Settings) -> "Tracing | None":
 def _make_access(settings: Settings) -> "AccessControl | None":
     if settings.keys_file is None:
         return None
-    from service.access import AccessControl, KeyFile, SharedRates  # noqa: PLC0415  only those pay who set keys
+    from service.access import AccessControl, KeyFile, SharedRates  # noqa: PLC0415  imported where keys are set
     from service.workers.shared_values import shared_folder  # noqa: PLC0415  as above
 
     keys, folder = KeyFile(settings.keys_file), shared_folder()
@@ -191,13 +191,13 @@ def _make_access(settings: Settings) -> "AccessControl | None":
         return AccessControl(keys, SharedRates(folder))
     except OSError as error:
         logger.warning(
-            "%s has no room for the rates of keys (%s): this worker counts for itself", folder, error.strerror
+            "%s has no room for the request rates of keys (%s): each worker counts alone", folder, error.strerror
         )
         return AccessControl(keys)
 
 
 def _missing(setting: str, extra: str, error: ModuleNotFoundError) -> SettingError:
     return SettingError(
-        f"{setting} needs the extra `{extra}`, of which {error.name} is not installed; "
+        f"{setting} needs the extra `{extra}`, but its package {error.name} is not installed; "
         f"in a clone, `pip install -e '.[{extra}]'` installs it"
     )

@@ -1,8 +1,8 @@
-"""The whole request on one screen.
+"""How one request is answered, from its images to its probabilities.
 
 ::
 
-    find the model -> admit, or refuse at once -> decode -> ride in a batch -> probabilities and stage times
+    find the model -> admit, or refuse at once -> decode -> run in a batch -> probabilities and stage times
                └─ a version that is not open yet is opened first; all its requests wait for that
 """
 
@@ -25,17 +25,17 @@ Images = Sequence[Upload] | NDArray[np.uint8]
 
 
 class Classification(NamedTuple):
-    """The answer to one request, before it is put into words.
+    """The answer to one request, before a protocol gives it its format.
 
     Attributes:
-        model: that answered.
+        model: the model that answered.
         probabilities: float32 [N, K], row i for picture i, columns in label order.
         decode_s: seconds from files to pixels; 0 where pixels were sent.
         queue_s: seconds waited for a batch.
-        inference_s: seconds of the runs that it rode in.
+        inference_s: sum of the seconds of the runs that its images were in.
         batch_size: images in the largest of these runs.
-        seen: what was found out about the pictures where there is something to find; empty where pixels were sent.
-        familiarity: the graph's output of that name, float32 [N]; None where it has none.
+        seen: observations about the pictures; not every picture has one, and pixels that were sent have none.
+        familiarity: the graph's output of that name, float32 [N]; None where the graph has no such output.
     """
 
     model: ServedModel
@@ -57,12 +57,12 @@ class Classification(NamedTuple):
 
 
 class Classifier:
-    """Answers requests with the models of a catalog, whatever protocol they came by.
+    """Answers the requests of every protocol with the models of a catalog.
 
     Args:
         catalog: the models that answer now.
         decoder: turns files into pixels.
-        budget: of the bytes that all requests hold; counts decoded pictures.
+        budget: limits the bytes that all requests hold; decoded pictures are counted here.
         open_engine: opens a model that is not open yet.
     """
 
@@ -90,9 +90,9 @@ class Classifier:
             images: files to decode, or pixels uint8 [N, H, W, C] as the model takes them.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: tells whether the client has gone.
-            is_alone: no other request is in sight.
-            origin: by which the observers of batches know the request.
-            centers_strokes: the pictures are drawn digits, to be brought to the convention of their data set.
+            is_alone: whether no other request is in flight.
+            origin: identifies the request to the observers of batches.
+            centers_strokes: whether the pictures are drawn digits, to be sized and centered as in their data set.
 
         Returns:
             The answer, with the time of each stage.
@@ -103,12 +103,12 @@ class Classifier:
         """
         engine = model.engine
         if engine is None:
-            engine, is_alone = await self.open_engine(model, deadline), False  # others may have come meanwhile
+            engine, is_alone = await self.open_engine(model, deadline), False  # other requests may be here by now
         session, batcher = engine
         count, decode_s = len(images), 0.0
         seen: list[Observation] = []
         batcher.admit(count)
-        pixel_bytes = 0  # of pixels that were sent none: they are the body, or less
+        pixel_bytes = 0  # pixels that were sent are not counted again: they are a part of the body
         try:
             pixels: NDArray[np.uint8] | Callable[[], NDArray[np.uint8]] | Deferred
             if isinstance(images, np.ndarray):
@@ -123,7 +123,7 @@ class Classifier:
                     pixels = await self._decode(
                         images, target, seen, pixels, deadline=deadline, is_abandoned=is_abandoned
                     )
-                    is_alone = False  # others may have come meanwhile
+                    is_alone = False  # other requests may be here by now
                 decode_s = time.perf_counter() - started
             entry = await batcher.submit(
                 pixels, count, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone, origin=origin
@@ -142,14 +142,14 @@ class Classifier:
         )
 
     async def open_engine(self, model: ServedModel, deadline: float) -> Engine:
-        """The engine of a model, which is opened first where it is not open yet.
+        """Returns the engine of a model; opens it first where it is not open yet.
 
         Args:
             model: from the catalog.
-            deadline: on the clock of ``time.perf_counter``, in seconds. The opening goes on after it.
+            deadline: on the clock of ``time.perf_counter``, in seconds; after it, the engine still goes on opening.
 
         Raises:
-            RefusedError: it cannot be opened now.
+            RefusedError: the engine cannot be opened now.
         """
         if model.engine is not None:
             return model.engine
@@ -159,7 +159,7 @@ class Classifier:
         except TimeoutError:
             name, version = model.metadata.name, model.metadata.version
             raise DeadlineExceededError(
-                f"the time limit passed before version {version} of model {name} was loaded; that goes on"
+                f"the time limit passed before version {version} of model {name} was loaded; loading continues"
             ) from None
 
     async def decode(
@@ -171,10 +171,10 @@ class Classifier:
         is_abandoned: Callable[[], bool],
         centers_strokes: bool = False,
     ) -> tuple[NDArray[np.uint8], list[Observation]]:
-        """Makes pictures what a model takes, and computes nothing from them; see :meth:`classify`.
+        """Decodes pictures to the pixels that a model takes, and does not run the model; see :meth:`classify`.
 
         Returns:
-            uint8 [N, H, W, C], and what was found out about the pictures.
+            uint8 [N, H, W, C], and the observations about the pictures.
         """
         seen: list[Observation] = []
         target = model.target.of_strokes if centers_strokes else model.target
@@ -206,7 +206,7 @@ class Classifier:
         deadline: float,
         is_abandoned: Callable[[], bool],
     ) -> NDArray[np.uint8]:
-        """Decodes in a thread, and not at all where the turn comes too late."""
+        """Decodes in a thread; pictures whose turn comes after the deadline are not decoded."""
         try:
             async with asyncio.timeout(deadline - time.perf_counter()):
                 return await self._decoder.decode(

@@ -1,12 +1,12 @@
-"""What a route or a call says about itself, at the place where it is written.
+"""Declares, beside each route or gRPC call, which key it needs and which errors it can answer with.
 
 ::
 
     @declare(key_scope="predict", errors=(ModelNotFoundError,))
     async def get_model(...)
 
-Three readers take it from here, so that none of them has a list of paths: what asks for keys over HTTP, what asks for
-them over gRPC, and what makes the OpenAPI document.
+The key check of HTTP, the key check of gRPC and the OpenAPI document read these declarations, so none of them needs a
+list of paths.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeVar
 from service.errors import ConvoyError
 
 KeyScope = Literal["predict", "metrics", "control"]
-"""What a key is for: classifying, and asking what is served; reading the metrics; loading and unloading models."""
+"""What a key allows. predict: classify and list models; metrics: read metrics; control: load and unload models."""
 
 Declared = TypeVar("Declared", bound=Callable[..., object])
 
@@ -25,12 +25,12 @@ _ATTRIBUTE: Final = "declaration"
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What is said.
+    """The declaration of one handler.
 
     Attributes:
-        key_scope: that a key must have; None where no key is asked for.
-        errors: that an answer may tell of.
-        cost: requests that one counts as in the rate of its key.
+        key_scope: the scope that a key must have; None where no key is needed.
+        errors: the errors that an answer can report.
+        cost: how many requests this one counts as in the rate of its key.
     """
 
     key_scope: KeyScope | None
@@ -39,7 +39,7 @@ class Declaration:
 
 
 UNDECLARED: Final = Declaration(key_scope="control")
-"""Of what says nothing: only a key for control opens it, so that nothing is open because somebody forgot it."""
+"""For handlers without a declaration: they need a control key, so that a forgotten declaration opens nothing."""
 
 
 def declare(
@@ -55,6 +55,6 @@ def declare(
 
 
 def declaration_of(handler: object) -> Declaration:
-    """What a handler says; :data:`UNDECLARED` where it says nothing."""
+    """Returns the declaration of a handler; :data:`UNDECLARED` where it has none."""
     declared: Declaration = getattr(handler, _ATTRIBUTE, UNDECLARED)
     return declared

@@ -1,6 +1,6 @@
-"""Which ``CONVOY_*`` variables of the environment are settings, and what is to be said of the others.
+"""Tells which ``CONVOY_*`` variables of the environment are settings, and warns of the others.
 
-Kubernetes tells each pod of the services beside it by variables. Those of a Service named ``convoy`` look like
+Kubernetes describes the Services of a namespace to each pod by variables. Those of a Service named ``convoy`` look like
 settings: ``CONVOY_PORT=tcp://10.96.12.5:8000``. A Service named ``convoy-grpc`` sets ``CONVOY_GRPC_PORT`` in the same
 way.
 
@@ -20,14 +20,14 @@ _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 
 def is_of_a_service(name: str, value: str) -> bool:
-    """Whether Kubernetes sets this variable for a Service, and it is no setting."""
+    """Whether Kubernetes set this variable for a Service, so that it is not a setting."""
     return _OF_A_SERVICE.fullmatch(name) is not None or (
         name.upper().startswith(PREFIX) and name.upper().endswith("_PORT") and _ADDRESS.match(value) is not None
     )
 
 
 def remarks(environment: Mapping[str, str], settings: Collection[str]) -> list[str]:
-    """What an operator should know of the variables, a line each.
+    """Returns the warnings about the variables for the operator, one line each.
 
     Args:
         environment: all variables.
@@ -39,8 +39,8 @@ def remarks(environment: Mapping[str, str], settings: Collection[str]) -> list[s
     said = []
     if passed_over:
         said.append(
-            f"passed over, because Kubernetes sets them for a Service: {', '.join(passed_over)}; "
-            "`enableServiceLinks: false` in the pod's specification leaves them out"
+            f"ignored, because Kubernetes sets them for a Service: {', '.join(passed_over)}; "
+            "with `enableServiceLinks: false` in the pod's specification, Kubernetes does not set them"
         )
     for name in sorted(ours.keys() - set(passed_over)):
         setting = name.upper().removeprefix(PREFIX)

@@ -1,36 +1,36 @@
-"""What can go wrong, in the service's own words.
+"""The errors that the service raises on purpose.
 
 ::
 
     ConvoyError
     ├── ModelNotFoundError          no such model or version
-    ├── ModelControlOffError        models may not be loaded and unloaded by requests here
-    ├── ModelRefusedError           a model file that may not serve, and why
-    │   └── ModelLoadFailedError        it could not be loaded for a reason that may pass
+    ├── ModelControlOffError        requests may not load and unload models in this service
+    ├── ModelRefusedError           a model file fails its checks; says which
+    │   └── ModelLoadFailedError        it could not be loaded, for a temporary reason
     ├── ProviderUnavailableError    the execution provider that was asked for cannot be used here
-    ├── SettingError                a setting that this installation cannot honour
-    ├── ScoringError                pictures that cannot be scored, or a table that cannot be written, and why
-    ├── KeyFileError                the file of API keys cannot be used, and why
-    ├── AccessError                 the key that came with a request does not let it in
+    ├── SettingError                a setting cannot be used in this installation; says why
+    ├── ScoringError                pictures cannot be scored, or a table cannot be written; says why
+    ├── KeyFileError                the file of API keys cannot be used; says why
+    ├── AccessError                 the key of a request does not allow the request
     │   ├── UnauthenticatedError        no key, or none that is known
-    │   ├── ForbiddenError              the key is for something else
-    │   └── RateLimitedError            the key has been used too often; says when to come back
+    │   ├── ForbiddenError              the key has another scope
+    │   └── RateLimitedError            the key has been used too often; says when to try again
     ├── RequestError                what the client sent cannot be answered
-    │   ├── MalformedRequestError       not the JSON, multipart or parameter that it says it is
+    │   ├── MalformedRequestError       its JSON, multipart body or parameter is not valid
     │   ├── UnsupportedMediaTypeError   a kind of body that the service does not read
     │   ├── NotAcceptableError          a kind of answer that the service does not write
     │   ├── TooLargeError               more bytes, pixels or images than allowed
     │   │   └── TooLargeImagesError         some of the pictures have too many pixels; says which
     │   ├── InvalidImagesError          some of the pictures cannot be used; says which and why
     │   ├── SlowBodyError               the body did not arrive in time
-    │   └── ClientGoneError             the client has left; nobody waits for an answer
-    └── RefusedError                a good request that cannot be answered now
-        ├── OverloadedError             the queue is full; says when to come back
+    │   └── ClientGoneError             the client has disconnected and waits for no answer
+    └── RefusedError                a valid request cannot be answered now
+        ├── OverloadedError             the queue is full; says when to try again
         ├── UnavailableError            starting or shutting down
         ├── DeadlineExceededError       not answered within its time limit
         └── InferenceFailedError        the runtime failed on its batch
 
-None of them knows HTTP: `service/api/problems.py` holds the one table from these to statuses.
+They do not depend on HTTP: `service/api/problems.py` has the one table from errors to statuses.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class ModelRefusedError(ConvoyError):
 
 
 class ModelLoadFailedError(ModelRefusedError):
-    """A model file could not be loaded for a reason that may pass: it cannot be read, or time or memory ran out."""
+    """A model file could not be loaded for a temporary reason: it cannot be read, or time or memory ran out."""
 
 
 class ProviderUnavailableError(ConvoyError):
@@ -66,7 +66,7 @@ class ProviderUnavailableError(ConvoyError):
 
 
 class SettingError(ConvoyError):
-    """A setting asks for what this installation does not have. The message says what to install."""
+    """A setting cannot be used in this installation. The message says why, and names what is to be installed."""
 
 
 class ScoringError(ConvoyError):
@@ -74,11 +74,11 @@ class ScoringError(ConvoyError):
 
 
 class KeyFileError(ConvoyError):
-    """The file of API keys cannot be read or is not as it should be. The message names the place."""
+    """The file of API keys cannot be read or is not valid. The message names the place."""
 
 
 class AccessError(ConvoyError):
-    """The key that came with a request does not let it in. No message holds a key."""
+    """The key of a request does not allow the request. The message never contains a key."""
 
 
 class UnauthenticatedError(AccessError):
@@ -86,14 +86,14 @@ class UnauthenticatedError(AccessError):
 
 
 class ForbiddenError(AccessError):
-    """The key is known, and is for something else."""
+    """The key is known, but its scope does not include this request."""
 
 
 class RateLimitedError(AccessError):
     """The key has been used too often.
 
     Attributes:
-        retry_after_s: when it may be used again.
+        retry_after_s: seconds until it may be used again.
     """
 
     def __init__(self, message: str, retry_after_s: float) -> None:
@@ -126,7 +126,7 @@ class ImageFault:
     """Why one picture of a request cannot be used.
 
     Attributes:
-        index: its place among the request's pictures, from 0.
+        index: of the picture in its request, from 0.
         filename: as the client named it, or None.
         reason: what is wrong and what would be right.
         is_too_large: it has more pixels than allowed; otherwise it cannot be read.
@@ -156,7 +156,7 @@ class InvalidImagesError(RequestError):
     """Some of a request's pictures cannot be used.
 
     Attributes:
-        faults: each offender, in the order sent.
+        faults: one for each such picture, in the order sent.
     """
 
     def __init__(self, faults: Sequence[ImageFault]) -> None:
@@ -169,18 +169,18 @@ class SlowBodyError(RequestError):
 
 
 class ClientGoneError(RequestError):
-    """The client closed the connection before its answer was made; there is nobody to tell."""
+    """The client closed the connection before its answer was ready. It gets no message."""
 
 
 class RefusedError(ConvoyError):
-    """A good request that cannot be answered now; the same request may succeed later."""
+    """A valid request cannot be answered now; the same request may succeed later."""
 
 
 class OverloadedError(RefusedError):
     """The queue is full.
 
     Attributes:
-        retry_after_s: when there should be room, from the speed measured lately.
+        retry_after_s: seconds until there should be room, estimated from the latest runs.
     """
 
     def __init__(self, message: str, retry_after_s: float) -> None:
@@ -197,4 +197,4 @@ class DeadlineExceededError(RefusedError):
 
 
 class InferenceFailedError(RefusedError):
-    """The runtime failed on the batch that the request rode in."""
+    """The runtime failed on the batch that the request was in."""

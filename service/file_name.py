@@ -1,10 +1,10 @@
-"""A file's name as text that can be written, whatever its bytes are."""
+"""Makes any file name printable, also where its bytes are not UTF-8."""
 
 import os
 
 
 def shown_name(name: str) -> str:
-    """Bytes that are not UTF-8 are shown with escapes.
+    """Returns a name in which bytes that are not UTF-8 are escaped.
 
     Args:
         name: as Python's functions for files give it.

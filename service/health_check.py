@@ -1,7 +1,7 @@
 """``convoy health``: whether the service that runs here is ready, for a container's health check.
 
-It finds the running service among the processes and takes address and port from where the service had them: its flags,
-then its environment. So it follows ``--port``. It imports the standard library only, because it runs every few seconds.
+It finds the running service among the processes, and reads address and port from the flags of that process, else from
+its environment. So ``--port`` is respected. It imports the standard library only, because it runs every few seconds.
 """
 
 import http.client
@@ -21,16 +21,16 @@ _OTHER_COMMANDS: Final = ("health", "keys", "doctor", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Asks, and says in one line why the answer is no.
+    """Checks the service, and prints one line where it is not ready.
 
     Args:
-        arguments: ``--host`` and ``--port``, where they are not to be taken from the running service.
+        arguments: ``--host`` and ``--port``; by default, those of the running service.
 
     Returns:
         0 where the service is ready, 1 where it is not.
     """
     if {"-h", "--help"} & set(arguments):
-        print("usage: health [--host HOST] [--port PORT]; not given, they are those of the service that runs here")
+        print("usage: health [--host HOST] [--port PORT]; the defaults are those of the service that runs here")
         return 0
     flags, environment = next(_services(), ([], dict(os.environ)))
     flags = [*flags, *arguments]
@@ -67,7 +67,7 @@ def _services() -> Iterator[tuple[list[str], Mapping[str, str]]]:
             if flags is None:
                 continue
             variables = (_PROCESSES / str(pid) / "environ").read_bytes().decode("utf-8", "replace").split("\0")
-        except OSError:  # it has ended, or is another user's
+        except OSError:  # the process has ended, or belongs to another user
             continue
         yield flags, {name: value for name, _, value in (variable.partition("=") for variable in variables)}
 

@@ -1,11 +1,11 @@
-"""What the host of a container asks for by variables of its own: SageMaker, Vertex AI, and those that set ``PORT``.
+"""Reads the settings that a container host gives in its own variables: SageMaker, Vertex AI, hosts that set ``PORT``.
 
 ::
 
-    flag > CONVOY_* > what the host asks for > default
+    flag > CONVOY_* > variable of the host > default
 
-A host is recognised by what only it does: SageMaker starts a container with the word ``serve``, Vertex AI sets
-``AIP_PREDICT_ROUTE``. It imports the standard library only, because the container's health check asks it too.
+SageMaker is recognised because it starts a container with the word ``serve``, Vertex AI because it sets
+``AIP_PREDICT_ROUTE``. Only the standard library is imported, because the container's health check uses this too.
 
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html,
 https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements,
@@ -24,7 +24,7 @@ _MOST_PORT: Final = 65_535
 
 
 class HostingError(Exception):
-    """A variable of the host cannot be followed. The message names it, and says what would be right."""
+    """A variable of the host has a value that cannot be used. The message names both, and what is allowed."""
 
 
 def host_settings(
@@ -33,19 +33,19 @@ def host_settings(
     port_variable: str | None,
     sagemaker_models: Path = _SAGEMAKER_MODELS,
 ) -> dict[str, Any]:
-    """The settings that the host asks for, by name. A flag or a ``CONVOY_*`` variable of the same setting wins.
+    """Returns the settings that the host gives. A flag or a ``CONVOY_*`` variable of the same setting has priority.
 
     Args:
         words: of the command line, after the command's name.
         environment: all variables.
         port_variable: the setting of that name.
-        sagemaker_models: where SageMaker puts the model.
+        sagemaker_models: the folder in which SageMaker puts the model.
 
     Returns:
-        Values by the names of settings; ``dialects`` are to be added to those that are named.
+        Values by the names of settings; the caller adds these ``dialects`` to those that are set.
 
     Raises:
-        HostingError: a variable cannot be followed.
+        HostingError: the value of a variable cannot be used.
     """
     found: dict[str, Any] = {}
     if port_variable and environment.get(port_variable):
@@ -99,7 +99,7 @@ def check_route(route: str) -> str:
     """The path of a route, without a slash at its end.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a valid path.
     """
     if not route.startswith("/") or any(sign in route for sign in "{}?#% \t\r\n"):
         raise ValueError("it must be a path that begins with a slash, without blanks and without { } ? # and %")

@@ -1,4 +1,4 @@
-"""The HTTP side put together: layers around two endpoints and a FastAPI app.
+"""Builds the HTTP app: middleware around two endpoints and a FastAPI app.
 
 ::
 
@@ -46,19 +46,19 @@ if TYPE_CHECKING:
 
 
 class HttpApp:
-    """The layers and routes, made before there is a model to answer them.
+    """The middleware and routes; they are made before the models are loaded.
 
     Args:
-        settings: how the service runs.
+        settings: of the service.
         limits: of a request.
-        budget: of the bytes that all bodies hold.
-        metrics: where answers are counted.
-        access: asks for keys; None where none are set.
-        tracing: where spans go; None where they go nowhere.
+        budget: limits the bytes that all requests hold.
+        metrics: counts the answers.
+        access: checks API keys; None where no keys are set.
+        tracing: receives spans; None where tracing is off.
 
     Attributes:
         document: the OpenAPI document, not made yet.
-        dialects: that are on; None where none is.
+        dialects: those that are on; None where all are off.
 
     Raises:
         SettingError: ``root_path`` is one of the service's own paths.
@@ -119,13 +119,13 @@ class HttpApp:
         return {"GET", "POST"}.union(*(operation.methods for operation in operations))
 
     def _taken_paths(self) -> frozenset[str]:
-        """The paths of the two endpoints at which a dialect answers in their place, as Vertex AI may ask for."""
+        """The paths of the two endpoints that a dialect answers instead, as Vertex AI can be set up to do."""
         paths = (operation.path for dialect in self.dialects or () for operation, _ in dialect.operations)
         requests = ({"method": "POST", "path": path} for path in paths)
         return frozenset(asked["path"] for asked in requests if is_prediction(asked) or is_inference(asked))
 
     def over(self, state: AppState) -> ASGIApp:
-        """The whole app, over the parts that answer."""
+        """Returns the whole app, with the parts that answer its requests."""
         settings = self._settings
         return ProxyMiddleware(
             self._layers,
@@ -137,7 +137,7 @@ class HttpApp:
 
 
 def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp, taken: frozenset[str]) -> ASGIApp:
-    """Calls the two endpoints that classify without the app's routing, and the app for the rest and what is taken."""
+    """Calls the two classifying endpoints without the app's routing; the app answers ``taken`` and all other paths."""
 
     def front(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if is_prediction(scope):

@@ -1,16 +1,16 @@
-"""What bounds one request, by whatever protocol it comes."""
+"""The limits of one request, the same for every protocol."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """The bounds, each a setting of the same name.
+    """The limits of one request; each is set by a setting.
 
     Attributes:
         max_body_bytes: longest body, before and after decompression.
         max_images: most pictures.
-        timeout_s: time limit of a request that asks for none, and the longest that it may ask for.
+        timeout_s: the time limit by default, and the longest that a request may ask for.
     """
 
     max_body_bytes: int

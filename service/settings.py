@@ -24,7 +24,7 @@ LogFormat = Literal["auto", "json", "text"]
 
 
 def user_cache_dir(name: str) -> Path | None:
-    """A folder of this service for data that can be had again; None where the user has no home.
+    """Returns a folder for data that can be made again, such as a cache; None where the user has no home folder.
 
     Source: XDG Base Directory Specification, https://specifications.freedesktop.org/basedir-spec/latest/.
     """
@@ -44,13 +44,13 @@ def _split_list(value: object) -> object:
         try:
             return json.loads(value)
         except ValueError:
-            raise ValueError("it is no list in JSON; elements may also stand with commas between them") from None
+            raise ValueError("it is not a JSON list; elements separated by commas are allowed too") from None
     return [element.strip() for element in value.split(",") if element.strip()]
 
 
 def _check_alias(alias: str) -> str:
     if not is_model_name(alias):
-        raise ValueError(f"it cannot be a model's name; {NAME_RULE} can be")
+        raise ValueError(f"it is not a valid model name; a valid one is {NAME_RULE}")
     return alias
 
 
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         description="A variable that holds the port where neither --port nor CONVOY_PORT is given; PORT in the image.",
     )
     share_port: bool = Field(
-        False, description="Let a second service listen on the same port, so that a restart leaves no gap."
+        False, description="Let a second service listen on the same port, for restarts without downtime."
     )
     workers: Annotated[int, Field(ge=1, le=256)] = Field(
         1, description="Processes that share the port. On a CPU, one per core gives the highest throughput."
@@ -99,10 +99,10 @@ class Settings(BaseSettings):
     )
     vertex_health_route: Annotated[str, AfterValidator(check_route)] = Field(
         "/vertex/health",
-        description="Where the dialect vertex answers for health; AIP_HEALTH_ROUTE says it on Vertex AI.",
+        description="Where the dialect vertex answers health checks; AIP_HEALTH_ROUTE sets it on Vertex AI.",
     )
     vertex_predict_route: Annotated[str, AfterValidator(check_route)] = Field(
-        "/vertex/predict", description="Where the dialect vertex classifies; AIP_PREDICT_ROUTE says it on Vertex AI."
+        "/vertex/predict", description="Where the dialect vertex classifies; AIP_PREDICT_ROUTE sets it on Vertex AI."
     )
 
     models_dir: Path = Field(
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     )
 
     model_alias: Annotated[str, AfterValidator(_check_alias)] | None = Field(
-        None, description="A further name of the model that answers where none is named, as KServe gives one."
+        None, description="A second name of the default model; KServe chooses such a name."
     )
 
     model_control: bool = Field(
@@ -122,8 +122,8 @@ class Settings(BaseSettings):
     )
     load_at_start: Literal["defaults", "all"] = Field(
         "defaults",
-        description="Which versions are in memory from the start: the default version of each model, and each other "
-        "one from its first request on, which waits for it; or all.",
+        description="defaults: load the default version of each model at start, and any other version "
+        "at its first request, which waits; all: load all versions at start.",
     )
     watch_interval_s: Annotated[float, Field(ge=0, le=3600)] = Field(
         0.0, description="How often to look for new, changed and removed model files, in seconds; 0: never."
@@ -133,10 +133,10 @@ class Settings(BaseSettings):
         120.0, description="Most seconds that loading one model, and running one batch of it, may take."
     )
     model_memory_limit_bytes: Annotated[int, Field(ge=64 * MEBIBYTE)] = Field(
-        4096 * MEBIBYTE, description="Most memory that this may take in the process in which a new file is tried."
+        4096 * MEBIBYTE, description="Most memory that a new model file may take in the process that tests it."
     )
     known_models_dir: Path | None = Field(
-        None, description="Where it is kept which model files have passed. Not set: below ~/.cache or XDG_CACHE_HOME."
+        None, description="Folder of the list of tested model files. Not set: below ~/.cache or XDG_CACHE_HOME."
     )
 
     execution_provider: ExecutionProviderChoice = Field(
@@ -155,12 +155,12 @@ class Settings(BaseSettings):
     )
     cuda_graphs: bool = Field(
         True,
-        description="Replay each batch size's work on the GPU as one captured graph. Off: to search for faults.",
+        description="Run each batch size on the GPU as one captured CUDA graph. Turn it off to debug.",
     )
 
     tensorrt_cache_dir: Path | None = Field(
         None,
-        description="Folder of TensorRT's engines for the next start. Not set: they are built at every start.",
+        description="Folder in which TensorRT keeps its engines for the next start. Not set: every start builds them.",
     )
 
     max_batch_size: Annotated[int, Field(ge=1, le=4096)] | None = Field(
@@ -169,10 +169,10 @@ class Settings(BaseSettings):
     )
     max_queue_delay_us: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0,
-        description="How long a batch may wait for further images. 0: it takes all that wait when the session is free.",
+        description="How long a batch may wait for further images. 0: a free session takes all waiting images at once.",
     )
     queue_capacity: Annotated[int, Field(ge=1)] = Field(
-        2048, description="Images of one model, waiting or in a run; further ones are refused with 503 and Retry-After."
+        2048, description="Most images of one model that wait or run; more are refused with 503 and Retry-After."
     )
     request_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         10.0,
@@ -180,8 +180,8 @@ class Settings(BaseSettings):
     )
     keep_alive_timeout_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
         75.0,
-        description="How long a connection may be idle before it is closed: longer than a proxy before the service "
-        "keeps its own connections.",
+        description="How long a connection may be idle before it is closed. Set it longer than the keep-alive "
+        "time of a proxy in front.",
     )
     write_timeout_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         30.0,
@@ -201,23 +201,23 @@ class Settings(BaseSettings):
     )
     max_body_bytes_in_flight: Annotated[int, Field(ge=1024)] = Field(
         256 * MEBIBYTE,
-        description="Bytes that a worker's requests hold at once: bodies from 16 KiB on, decoded pictures, answers not "
-        "sent. More get 503.",
+        description="Most bytes that a worker's requests hold at once: bodies from 16 KiB on, decoded pictures, "
+        "unsent answers. More get 503.",
     )
     max_connections: Annotated[int, Field(ge=1)] = Field(
         4096,
-        description="Connections that a worker serves at once. Idle ones make room for new ones; where all are busy, "
-        "new ones get 503.",
+        description="Most connections that a worker serves at once. A new one replaces an idle one; where all are "
+        "busy, it gets 503.",
     )
     max_grpc_calls: Annotated[int, Field(ge=1)] = Field(
-        1024, description="Calls over gRPC that a worker answers at once; further ones get RESOURCE_EXHAUSTED."
+        1024, description="Most gRPC calls that a worker answers at once; more get RESOURCE_EXHAUSTED."
     )
     max_pixels: Annotated[int, Field(ge=1)] = Field(
         25_000_000, description="Most pixels (width x height) of one picture, checked before decoding."
     )
     max_reducible_pixels: Annotated[int, Field(ge=1)] = Field(
         52_000_000,
-        description="The same of a baseline JPEG that is decoded at a reduced size, itself within max_pixels.",
+        description="Most pixels of a baseline JPEG whose reduced size, at which it is decoded, is within max_pixels.",
     )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
 
@@ -273,7 +273,7 @@ class Settings(BaseSettings):
     def _control_needs_keys(self) -> Self:
         if self.model_control and self.keys_file is None:
             raise ValueError(
-                "model_control needs keys_file: any page in a browser here could ask too; "
+                "model_control needs keys_file: without keys, any web page in a local browser could control models; "
                 "make a key with `convoy keys new --scope control`"
             )
         return self

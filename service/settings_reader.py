@@ -1,7 +1,6 @@
-"""Reads the settings: from flags, from ``CONVOY_*`` variables, and from what the host of a container asks for.
+"""Reads the settings from flags, from ``CONVOY_*`` variables and from the variables of a container's host.
 
-A flag wins over its variable, and a variable over the default. What cannot be used is said with the flag or variable
-that it came from.
+A flag has priority over its variable, and a variable over the default. An error names the flag or the variable.
 """
 
 import os
@@ -27,10 +26,10 @@ def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Sett
 
     Args:
         arguments: the flags.
-        for_doctor: whether they are for `convoy doctor`, not for `convoy serve`.
+        for_doctor: whether they are for `convoy doctor`, instead of `convoy serve`.
 
     Raises:
-        SettingError: a value cannot be used; names it, and the flag or variable that it came from.
+        SettingError: a value cannot be used; the message names it and its flag or variable.
         SystemExit: a flag is unknown, or help was asked for.
     """
     words = list(arguments)
@@ -46,7 +45,7 @@ def read_settings(arguments: Sequence[str], *, for_doctor: bool = False) -> Sett
 
 
 def _settings_of_doctor() -> type[Settings]:
-    """The same settings, whose help names the command; not made when the service starts, since it takes time."""
+    """Makes the same settings with a help text for `convoy doctor`; done only there, because it takes time."""
 
     class DoctorSettings(Settings):
         model_config = SettingsConfigDict(cli_prog_name="convoy doctor")
@@ -55,7 +54,7 @@ def _settings_of_doctor() -> type[Settings]:
 
 
 def _follow_host(settings: Settings, asked: dict[str, Any]) -> Settings:
-    """Sets what the host of this container asks for, where no flag and no variable of our own says it."""
+    """Applies the settings of the container's host, where neither a flag nor a ``CONVOY_*`` variable sets them."""
     changes = {name: value for name, value in asked.items() if name not in settings.model_fields_set}
     if "dialects" in asked:
         changes["dialects"] = tuple(dict.fromkeys((*settings.dialects, *asked["dialects"])))

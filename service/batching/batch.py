@@ -31,7 +31,7 @@ class Batch:
 
     Attributes:
         size: how many images.
-        stop_run: ends the run early, where it is made in a thread.
+        stop_run: ends the run early where it is in a thread; does nothing otherwise.
     """
 
     __slots__ = ("parts", "size", "stop_run")
@@ -63,7 +63,7 @@ class Batch:
             The finite rows, None where the run raised an error, and the number of rows that are not finite. Entries
             with such a row get an error, the others are answered.
         """
-        self.stop_run = _do_nothing  # refers to the batch, as the batch did to it
+        self.stop_run = _do_nothing  # the function before refers to this batch: a reference cycle
         if isinstance(outcome, Exception):
             # The frames of the traceback hold this batch, so error and images would form a reference cycle.
             outcome.add_note("".join(traceback.format_tb(outcome.__traceback__)))

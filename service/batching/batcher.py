@@ -10,18 +10,18 @@
        │                       a request or after a run                          │
     rows, or an error <──────────────────────────────────────────────────────────┘
 
-There is no timer and no window: an idle server adds no delay, and under load the requests that arrive while one batch
-runs form the next one. (``max_queue_delay_s`` adds a window, for those who want one.)
+By default no batch waits for further requests: an idle server adds no delay, and under load the requests that arrive
+while one batch runs form the next one. (``max_queue_delay_s`` makes batches wait.)
 
-A short run is made in the event loop itself, where a thread would cost more than it gains. The batch is formed one
-iteration of the loop after the request that asks for it, so the requests that the loop reads in that iteration are in
-it too: with 16 clients a run has 16 images instead of 6. Where even the largest run is short, images are decoded as
-late as that, one after the other: nothing is spent on a request that has expired, and the processor's caches are used
-better. Where runs are long, images are decoded while the thread computes.
+A short run is made in the event loop itself, since handing it to a thread would take longer than it saves. The batch is
+formed one iteration of the loop after its first request, so it includes the requests that the loop reads in that
+iteration: with 16 clients a run has 16 images instead of 6. Where even the largest run is short, images are decoded
+only then, one after the other: expired requests are not decoded, and the processor's caches are used better. Where runs
+are long, images are decoded while a thread runs the batch before.
 
-No model stops the event loop for more than 50 ms. What may run there is decided by :mod:`service.batching.run_times`,
-a run that takes longer than expected is ended early and repeated in the thread, and one iteration decodes no longer
-than the budget of :mod:`service.batching.entry_queue`: a short run waits until its last picture is decoded.
+No model blocks the event loop for more than 50 ms: :mod:`service.batching.run_times` decides which runs are made there,
+a run that takes longer than expected is ended early and repeated in the thread, and :mod:`service.batching.entry_queue`
+limits the decoding time of one iteration. A short run waits until its last picture is decoded.
 """
 
 import asyncio
@@ -119,7 +119,7 @@ class Batcher:
         """Counts the images of a request, before anything is spent on it. Each call needs one of :meth:`release`.
 
         Raises:
-            OverloadedError: they do not fit; says when they should.
+            OverloadedError: the queue has no room for them; says when it should have.
             UnavailableError: the batcher is closing.
         """
         if self._closed:
@@ -157,17 +157,17 @@ class Batcher:
             count: n.
             deadline: on the clock of ``time.perf_counter``, in seconds.
             is_abandoned: whether the client has disconnected.
-            is_alone: whether no other request is in flight, so that there is none to share a batch with.
+            is_alone: whether no other request is in flight that could share the batch.
             origin: identifies the request to the observer; the batcher does not use it.
 
         Returns:
             The entry, with its rows and timings.
 
         Raises:
-            DeadlineExceededError: the rows were not there at ``deadline``.
+            DeadlineExceededError: the rows were not ready at ``deadline``.
             InferenceFailedError: the run failed, or gave values that are not finite for these images.
             ClientGoneError: the client has disconnected.
-            Exception: whatever decoding the images raises.
+            Exception: any error that decoding the images raises.
         """
         entry = QueueEntry(
             images,
@@ -211,7 +211,7 @@ class Batcher:
         await self._running.stop()  # the requests in these runs have expired or were cancelled
 
     def _may_run_now(self, count: int) -> bool:
-        """Whether to run a lone request without an iteration of the loop: the latest batch was not shared either."""
+        """Whether to run a single request at once, without waiting for others in the next iteration of the loop."""
         return not (
             self._was_shared
             or self._is_batch_scheduled
@@ -233,7 +233,7 @@ class Batcher:
             waited_s = time.perf_counter() - self._queue.oldest.enqueued_at
             self._window = self._loop.call_later(max(0.0, self._max_queue_delay_s - waited_s), self._form_batch)
         else:
-            # One iteration of the loop later: it first reads further requests and writes answers.
+            # One iteration later, after the loop has read further requests and written answers.
             self._loop.call_soon(self._loop.call_soon, self._form_batch)
 
     def _form_batch(self) -> None:
@@ -264,7 +264,7 @@ class Batcher:
             self._run_times.add(batch.size, time.perf_counter() - started, is_in_loop=True)
             self._run_in_thread(batch)
             return
-        except Exception as error:  # noqa: BLE001  whatever a runtime raises belongs to the requests of this batch
+        except Exception as error:  # noqa: BLE001  any error of a runtime is the answer to this batch's requests
             outcome = error
         self._finish(batch, outcome, time.perf_counter() - started, is_in_loop=True)
 
@@ -293,7 +293,7 @@ class Batcher:
             self._observer.ran(batch, inference_s, rows)
 
     def _expire(self, now: float) -> float | None:
-        """Answers the entries whose deadline has passed, ends runs that nobody waits for; returns the next deadline."""
+        """Answers expired entries and ends runs that no entry waits for; returns the next deadline."""
         self._queue.drop_over(now)
         self._running.expire(now)
         waiting = (*self._queue.entries, *self._running.entries())

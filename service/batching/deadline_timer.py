@@ -13,7 +13,7 @@ class DeadlineTimer:
     """Calls a function when the earliest deadline has passed. Times are on the clock of ``time.perf_counter``.
 
     Args:
-        check: answers what has expired, given the present time; returns the earliest deadline that is left, or None.
+        check: given the present time, answers expired entries; returns the earliest remaining deadline, or None.
         loop: the event loop in which ``check`` is called.
     """
 
@@ -21,7 +21,7 @@ class DeadlineTimer:
         self._check = check
         self._loop = loop
         self._handle: asyncio.Handle | None = None
-        # Kept here: for a delay of almost nothing uvloop returns a handle that does not know its time.
+        # Kept here, because for a delay near 0 uvloop returns a handle without a time.
         self._due_at = 0.0
         self._checked_at = 0.0
 
@@ -38,7 +38,7 @@ class DeadlineTimer:
         self._handle = self._loop.call_later(max(0.0, due_at - time.perf_counter()), self._ring)
 
     def cancel(self) -> None:
-        """Makes no further check."""
+        """Stops checking."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -1,4 +1,4 @@
-"""The entries that wait for a batch, oldest first, and which of them nobody waits for any more."""
+"""The queue of entries that wait for a batch; it drops those whose client has left or whose deadline has passed."""
 
 import time
 from collections import deque
@@ -11,7 +11,7 @@ from service.batching.runner import Observer
 from service.errors import ClientGoneError, DeadlineExceededError
 
 _PREPARE_BUDGET_S: Final = 4e-3
-"""For so long images are decoded in one iteration of the event loop; the one that is begun is finished."""
+"""Longest time of decoding in one iteration of the event loop; after it, only the image in progress is finished."""
 
 
 class EntryQueue:
@@ -41,7 +41,7 @@ class EntryQueue:
 
     @property
     def oldest(self) -> QueueEntry:
-        """The first entry; only where there is one."""
+        """The first entry; the queue must not be empty."""
         return self._entries[0]
 
     def append(self, entry: QueueEntry) -> None:
@@ -55,10 +55,10 @@ class EntryQueue:
         return len(self._unprepared) == 1
 
     def prepare_some(self) -> bool:
-        """Decodes images of entries on that list, for as long as the budget allows.
+        """Decodes images of entries on the list of :meth:`prepare_later`, until the time budget is used.
 
         Returns:
-            Whether the list has more.
+            Whether the list still has entries.
         """
         now = time.perf_counter()
         stop_at = now + _PREPARE_BUDGET_S
@@ -71,7 +71,7 @@ class EntryQueue:
         return bool(self._unprepared)
 
     def prepare_next(self, room: int) -> bool:
-        """Decodes the images of the next run, for as long as the budget allows.
+        """Decodes the images of the next run, until the time budget is used.
 
         Args:
             room: most images of the run.
@@ -104,8 +104,8 @@ class EntryQueue:
             now: the present time on the clock of ``time.perf_counter``, in seconds.
 
         Returns:
-            Images in the order of the queue. They are fewer than there is room for where decoding takes long, and none
-            where none of those decoded could be used.
+            Images in the order of the queue: fewer than ``room`` where decoding takes long, and none where no decoded
+            image could be used.
         """
         parts: list[Part] = []
         is_first = True
@@ -133,7 +133,7 @@ class EntryQueue:
         return parts
 
     def drop_over(self, now: float) -> None:
-        """Drops cancelled and expired entries: while a run takes long, nothing else would make room for others."""
+        """Drops cancelled and expired entries, which would otherwise fill the queue during a long run."""
         self._entries = deque(entry for entry in self._entries if not self._is_over(entry, now))
         self.waiting = sum(entry.count - entry.taken for entry in self._entries)
 
@@ -142,13 +142,13 @@ class EntryQueue:
         """Decodes the images of an entry; where that fails, the entry gets the error."""
         try:
             entry.prepare()
-        except Exception as error:  # noqa: BLE001  it belongs to this request
+        except Exception as error:  # noqa: BLE001  the error is the answer to this request
             entry.fail(error)
             return False
         return True
 
     def _is_over(self, entry: QueueEntry, now: float) -> bool:
-        """Whether nobody waits for an entry any more. Ends its wait where it has expired or its client has left."""
+        """Whether an entry is answered, expired or abandoned by its client. In the last two cases, fails the entry."""
         if entry.future.done():
             if entry.future.cancelled():
                 self._observer.cancelled()

@@ -22,16 +22,16 @@ class QueueEntry:
         prepare_s: seconds that :meth:`prepare` took.
         deadline: on the clock of ``time.perf_counter``, in seconds; after it the entry is dropped.
         is_abandoned: whether the client has disconnected.
-        future: done when every row is here, or with the error that the request gets instead.
+        future: done when every row is here, or when the request has failed with an error.
         enqueued_at: on the clock of ``time.perf_counter``, in seconds.
         origin: identifies the request to an observer.
         queue_s: seconds waited before the first image was taken.
         inference_s: sum of the seconds of its runs.
         batch_size: images in the largest of its runs.
-        rows: float32 [n, C], what the runner gave for each image, once ``future`` is done.
+        rows: float32 [n, K], the runner's results for each image, once ``future`` is done.
         taken: number of images that have gone into a batch.
         answered: number of images whose rows are here.
-        is_prepared: whether the images are here.
+        is_prepared: whether the images are decoded.
     """
 
     __slots__ = (
@@ -84,10 +84,10 @@ class QueueEntry:
         self.answered = 0
 
     def prepare(self) -> None:
-        """Decodes the images, unless that has been done.
+        """Decodes the images, unless they are decoded already.
 
         Raises:
-            Exception: whatever decoding them raises.
+            Exception: any error that decoding raises.
         """
         if self._source is not None:
             started = time.perf_counter()

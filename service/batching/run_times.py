@@ -1,11 +1,11 @@
-"""Which runs are short enough for the event loop, by the measured times of each batch size.
+"""Decides which runs are short enough for the event loop, from the measured times of each batch size.
 
-While a run is made in the event loop, nothing else is. So a batch is run there only where runs of its size, or of a
-larger one, have been measured and are short. The time of another size divided by its images says nothing: the first
-layer of a network, or the start of a GPU, may take as long for 1 image as for 256.
+A run in the event loop blocks everything else. So a batch is run there only where runs of its size, or of a larger one,
+have been measured and are short. The time cannot be estimated from another size's time per image: the first layer of a
+network, or starting work on a GPU, may take as long for 1 image as for 256.
 
-A run can also take longer than all that were measured before, if its time depends on what is in the images. Such a run
-sends the next ones to the thread, and each repetition twice as many.
+A run can also take longer than all runs before it, if its time depends on the content of the images. After such a run,
+a number of runs is made in the thread, and this number doubles each time that it happens again.
 """
 
 from math import inf
@@ -13,7 +13,7 @@ from typing import Final
 
 _SMOOTHING: Final = 0.1
 _SMOOTHING_DOWN: Final = 0.5
-"""A run that took less time than expected says more: other work of the machine only ever adds to a time."""
+"""Shorter times have more weight than longer ones, since other work on the machine can only make a run longer."""
 _RUNS_TO_BE_KNOWN: Final = 3
 _OVERRUN_S: Final = 20e-3
 _LEAST_PENALTY_RUNS: Final = 32
@@ -30,7 +30,7 @@ class RunTimes:
         loop_budget_s: longest run in the event loop; 0 allows none.
 
     Attributes:
-        seconds_per_image: average over the latest runs, of whatever size.
+        seconds_per_image: moving average over the latest runs of all sizes.
         are_all_short: whether a run of any size may be made in the event loop.
     """
 
@@ -83,7 +83,7 @@ class RunTimes:
             self._runs_since_overrun += 1
 
     def _find_short(self) -> None:
-        """Finds the groups that are short: their own time is known and short, or else that of the next larger one."""
+        """Finds the short groups: by their own measured time, or else by that of the next larger measured group."""
         is_short = False
         for group in reversed(range(len(self._times_s))):
             if self._runs[group] >= _RUNS_TO_BE_KNOWN:

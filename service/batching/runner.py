@@ -1,4 +1,4 @@
-"""The two interfaces that a batcher needs: what runs its batches, and what counts them."""
+"""The two interfaces that a batcher needs: a runner for its batches, and an observer that counts them."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -36,14 +36,14 @@ class Runner(Protocol):
             done: called in the thread with the rows or the error, and the seconds that the run took.
 
         Returns:
-            A function that ends the run early, for a batch whose rows nobody waits for any more; ``done`` then gets a
+            A function that ends the run early, for when no request waits for its rows any more; ``done`` then gets a
             TimeoutError.
         """
         ...
 
 
 class Observer(Protocol):
-    """Counts what becomes of requests and runs."""
+    """Counts runs and the outcomes of requests."""
 
     def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
         """Called after each run, except those that were ended early.
@@ -51,8 +51,8 @@ class Observer(Protocol):
         Args:
             batch: that was run, with its entries.
             inference_s: seconds that the run took.
-            rows: its finite results, float32 [n, K], n at most ``batch.size``, not to be changed; None where the runner
-                raised an error.
+            rows: its finite results, float32 [n, K], n at most ``batch.size``; the observer must not change them. None
+                where the runner raised an error.
         """
         ...
 

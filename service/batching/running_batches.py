@@ -10,7 +10,7 @@ from service.batching.queue_entry import QueueEntry
 from service.errors import DeadlineExceededError
 
 _STOP_TIMEOUT_S: Final = 1.0
-"""A node of a graph that has begun is computed to its end; for so long is that waited for."""
+"""Longest wait for a run to end: ONNX Runtime first finishes the node of the graph that it is computing."""
 
 
 class RunningBatches:
@@ -39,7 +39,7 @@ class RunningBatches:
         return (part.entry for batch in self._batches for part in batch.parts)
 
     def expire(self, now: float) -> None:
-        """Answers the entries whose deadline has passed, and ends the runs that nobody waits for any more.
+        """Answers the entries whose deadline has passed, and ends the runs that no entry waits for any more.
 
         Args:
             now: the present time on the clock of ``time.perf_counter``, in seconds.
