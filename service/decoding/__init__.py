@@ -1,10 +1,10 @@
-"""Bytes to uint8 arrays, with every limit on size and shape checked before a pixel is made.
+"""Decodes bytes to uint8 arrays. All limits on size and shape are checked before anything is decoded.
 
 ::
 
     files -> imaging.examine, headers -> limits -> imaging.decode -----> uint8 [N, H, W, C]
     npy   -> npy.read_images -> limits -> shape check -----------------> uint8 [N, H, W, C]
-    JSON  -> json_pixels -> the nesting of its lists ------------------> uint8 of that shape
+    JSON  -> json_pixels -> shape from its nested lists ----------------> uint8 of that shape
 """
 
 from imaging import Target

@@ -16,11 +16,11 @@ from service.errors import ImageFault, InvalidImagesError
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _BLANKS = b" \t\r\n"
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{1,20}:")
-_MOST_HEAD_CHARACTERS = 256  # in which a data URL says what it holds
+_MOST_HEAD_CHARACTERS = 256  # before the data of a data URL: its media type and encoding
 
 
 def read_base64(texts: Iterable[str | LongText]) -> list[Upload]:
-    """Decodes files, all or none. As :func:`read_each_base64` otherwise.
+    """Decodes files like :func:`read_each_base64`, but raises an error if any of them is faulty.
 
     Args:
         texts: the files.
@@ -72,16 +72,16 @@ def _read_file(text: str | LongText) -> bytes:
             return binascii.a2b_base64(first, strict_mode=True)
         except ValueError:
             pass  # it may be in one of the other forms
-    file = io.BytesIO()  # gives its bytes away without a copy, which would hold Python's global lock
+    file = io.BytesIO()  # getvalue() copies nothing; a copy would hold Python's global lock
     file.writelines(_decode(itertools.chain((first,), steps)))
     return file.getvalue()
 
 
 def _file_begins(text: str) -> int:
-    """Where a text's base64 begins: after the head of a data URL, where it is one.
+    """The index at which the base64 of a text begins: 0, or after the head of a data URL.
 
     Raises:
-        _NotBase64Error: it is another address.
+        _NotBase64Error: it is another kind of URL.
     """
     address = _ADDRESS.match(text[:_MOST_HEAD_CHARACTERS].lstrip())
     if address is None:
@@ -97,7 +97,7 @@ def _file_begins(text: str) -> int:
 
 
 def _decode(steps: Iterable[str]) -> Iterator[bytes]:
-    """Decodes a text piece by piece; four characters are three bytes."""
+    """Decodes a text step by step, in multiples of four characters, which are three bytes."""
     left, padded = b"", False
     for step in steps:
         plain = step.encode("ascii").translate(_URL_SAFE, _BLANKS)

@@ -1,8 +1,8 @@
-"""Parses JSON from clients with a bound on the time and on the number of objects.
+"""Parses JSON from clients; the time that it takes and the number of objects that it makes are limited.
 
-A parser of JSON makes an object of every element and holds Python's global lock until it is done: 5 million lists stop
-the event loop for a second, and a text of 16 MiB full of escapes for 30 ms. So the long parts of an honest request are
-cut out first, and the elements of the rest are counted before it is parsed::
+A JSON parser makes an object of every element and holds Python's global lock until it has finished: 5 million lists
+block the event loop for a second, and a text of 16 MiB full of escapes for 30 ms. So the long parts that a normal
+request has are cut out first, and the elements of the rest are counted before it is parsed::
 
     {"images": ["iVBORw0K...", "AAAA"]} ─┬─> {"images": ["<mark>0", "AAAA"]}   counted, then parsed
                                          └─> LongText(iVBORw0K...)              read step by step
@@ -25,8 +25,8 @@ STEP_BYTES = 65_536
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
-_MARK = secrets.token_hex(16)  # no client can know it
-_SMALL_TEXT_BYTES = 262_144  # parsed within a millisecond, whatever its strings are
+_MARK = secrets.token_hex(16)  # random, so that no client can send it
+_SMALL_TEXT_BYTES = 262_144  # such a text is parsed within a millisecond, with any strings
 _SHORT_STRING_BYTES = 1024
 _OTHER_BYTES = 1 << 20
 _SEARCH_BYTES = 1 << 20
@@ -40,7 +40,7 @@ _LIST_BEGINS = re.compile(rb"[ \t\r\n]{0,256}:[ \t\r\n]{0,256}(?=\[[\[ \t\r\n]{0
 
 
 class _Part(NamedTuple):
-    """A part that was cut out. Its bytes are not copied, since copying them would stop other threads too."""
+    """A part that was cut out. Its bytes are not copied, since a copy would block other threads too."""
 
     text: bytes
     begin: int
@@ -54,7 +54,7 @@ class LongText(_Part):
         """The text, piece by piece.
 
         Raises:
-            ValueError: it is not a valid string. A valid one that is not ASCII may raise it too.
+            ValueError: it is not a valid string. A valid string that is not ASCII may raise it too.
         """
         text, start, last = self
         while start < last:
@@ -73,8 +73,8 @@ class NumberList(_Part):
     def steps(self) -> Iterator[bytes]:
         """The text, piece by piece, cut at commas, which are left out.
 
-        A number or a gap that is longer than a piece makes a piece of more than ``2 * STEP_BYTES``, which is to be
-        refused.
+        A number or a gap that is longer than a piece makes a piece of more than ``2 * STEP_BYTES``, which the caller
+        must refuse.
         """
         text, start, last = self
         while start <= last:
@@ -88,7 +88,7 @@ class BoundedJson:
     """A JSON text whose long parts are cut out.
 
     Args:
-        text: a byte order mark at its start is ignored.
+        text: UTF-8; a byte order mark at its start is ignored.
         numbers_keys: the keys whose lists of numbers are cut out.
     """
 
@@ -101,17 +101,17 @@ class BoundedJson:
             self._cut_numbers(b'"%b"' % key.encode())
 
     def is_long(self, most_strings: int) -> bool:
-        """Whether the rest is longer than this number of short strings: it is mostly blanks, or one long number."""
+        """Whether the rest is longer than so many short strings can be: then it has many blanks or a long number."""
         return len(self._text) > _OTHER_BYTES + 2 * _SHORT_STRING_BYTES * most_strings
 
     def has_more(self, signs: bytes, most: int) -> bool:
-        """Whether the rest contains some signs more often than allowed. Counting stops at the limit.
+        """Whether the rest contains some characters more often than allowed. Counting stops at the limit.
 
-        Signs inside strings are counted too, so the count is an upper bound.
+        Characters inside strings are counted too, so the count is an upper bound.
 
         Args:
-            signs: one-byte signs, such as ``b",[{"`` for all elements.
-            most: how many there may be, all signs together.
+            signs: one-byte characters, such as ``b",[{"`` for all elements.
+            most: how many of them are allowed, all together.
         """
         count = 0
         for start in range(0, len(self._text), STEP_BYTES):
@@ -125,13 +125,13 @@ class BoundedJson:
         """Parses the text, whose length and elements have been checked with :meth:`is_long` and :meth:`has_more`.
 
         Args:
-            what: first words of the message.
+            what: the first words of the error message.
 
         Returns:
             The value, with a :class:`LongText` or :class:`NumberList` in place of each part that was cut out.
 
         Raises:
-            MalformedRequestError: it is not JSON, and where.
+            MalformedRequestError: it is not JSON; the message says where.
         """
         try:
             value = orjson.loads(self._text)
@@ -140,7 +140,7 @@ class BoundedJson:
         return self._put_back(value, _MOST_LEVELS) if self._parts else value
 
     def repeated_member(self, value: Any) -> str | None:
-        """The name of a member that an object has twice; the parser keeps only the last of them.
+        """Returns the name of a member that an object has twice, or None; the parser keeps only the last of them.
 
         Args:
             value: the parsed value. The text is parsed again only where it has more quotation marks than this value.
@@ -191,7 +191,7 @@ class BoundedJson:
             mark = len(text) if mark < 0 else mark
             brace = text.find(b"}", begin, mark)
             end = _without_tail(text, begin, mark if brace < 0 else brace)
-            if _is_closed(text, begin, end):  # otherwise it holds other things too, or is broken
+            if _is_closed(text, begin, end):  # otherwise it has other elements too, or is not valid
                 pieces += (text[start:begin], b'"%b"' % self._mark(NumberList(text, begin, end)))
                 start = at = end
         self._text = b"".join((*pieces, text[start:])) if pieces else text
@@ -225,7 +225,7 @@ class BoundedJson:
 
 
 def _find(text: bytes, key: bytes, at: int) -> int:
-    """Searches for a key as ``bytes.find`` does, which takes 1.4 ns a byte and is not interrupted."""
+    """Searches like ``bytes.find``, in steps: it takes 1.4 ns a byte, during which no other thread runs."""
     for start in range(at, len(text), _SEARCH_BYTES):
         place = text.find(key, start, start + _SEARCH_BYTES + len(key) - 1)
         if place >= 0:
@@ -234,13 +234,13 @@ def _find(text: bytes, key: bytes, at: int) -> int:
 
 
 def _without_tail(text: bytes, begin: int, end: int) -> int:
-    """Where a list ends behind which blanks and the comma before the next member may stand."""
+    """The index at which a list ends, without the blanks and the comma that may follow it."""
     tail = text[max(begin, end - _MOST_TAIL_BYTES) : end]
     return end - len(tail) + len(tail.rstrip(_BLANKS).removesuffix(b",").rstrip(_BLANKS))
 
 
 def _is_closed(text: bytes, begin: int, end: int) -> bool:
-    """Whether as many brackets are closed as opened, and no brace is opened."""
+    """Whether there are as many closing as opening brackets, and no brace."""
     balance = 0
     for start in range(begin, end, STEP_BYTES):
         step = text[start : min(start + STEP_BYTES, end)]
@@ -267,7 +267,7 @@ def _check_levels(left: int) -> None:
 
 
 def _is_escaped(text: bytes, begin: int, mark: int) -> bool:
-    """Whether a quotation mark inside a string belongs to it, since an odd number of backslashes is before it."""
+    """Whether a quotation mark is escaped, that is, an odd number of backslashes is before it."""
     before = text[max(begin, mark - _MOST_BACKSLASHES) : mark]
     backslashes = len(before) - len(before.rstrip(b"\\"))
     if backslashes == _MOST_BACKSLASHES:

@@ -1,10 +1,10 @@
-"""The process that decodes what no header bounds, so that it can be ended; see :mod:`service.decoding.decode_children`.
+"""The process that decodes files with an unlimited decoding time; see :mod:`service.decoding.decode_children`.
 
 ::
 
     parent ── request ──> worker ── begun, reply ──> parent
                              │ ended by a limit of CPU time, or by its codec
-                          watcher ── reply in its place; and it forks the next worker, within a millisecond
+                          watcher ── replies instead of the worker, and forks the next one within a millisecond
 """
 
 import json
@@ -22,23 +22,23 @@ REQUEST: Final = struct.Struct("<IQdQ")
 """Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
 
 REPLY: Final = struct.Struct("<BI")
-"""What happened, and the bytes that follow: pixels and the observation as JSON, the reason of a refusal, or nothing."""
+"""Outcome, and how many bytes follow: pixels and the observation as JSON, the reason of a refusal, or none."""
 
 BEGUN, DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(5)
-"""A request was read as a whole; its outcome; the worker has ended."""
+"""The request was read; the file was decoded, or refused; the worker ended by its time limit, or otherwise."""
 
-_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a whole group may get them; the parent still answers
+_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a process group can get these together; the parent still has to answer
 _READ_BYTES: Final = 1 << 20
 
 
 def main() -> NoReturn:
     """Answers requests on standard input until it ends."""
     replies = os.dup(1)
-    os.dup2(2, 1)  # what codecs print is no reply
+    os.dup2(2, 1)  # so that text that codecs print is not read as a reply
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError):  # where memory is short, the kernel shall end this process and not the service
+    with suppress(OSError):  # when memory is short, the kernel should end this process instead of the service
         Path("/proc/self/oom_score_adj").write_text("1000")
     while True:
         worker = os.fork()
@@ -61,10 +61,10 @@ def _work(replies: int) -> NoReturn:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + memory_bytes, resource.RLIM_INFINITY))
         os.write(replies, REPLY.pack(BEGUN, 0))
-        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, native code or not
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, also while native code runs
         try:
             seen: list[Observation] = []
-            pixels = decode(examine(data), target, seen).tobytes()  # the parent has looked at the header already
+            pixels = decode(examine(data), target, seen).tobytes()  # the parent has checked its header
             said = [seen[0]._asdict() | {"target": None}] if seen else []
             outcome, content = DECODED, pixels + json.dumps(said).encode()
         except PictureError as error:
@@ -75,7 +75,7 @@ def _work(replies: int) -> NoReturn:
 
 
 def _read(count: int) -> bytes:
-    """So many bytes of standard input; nothing where it has ended."""
+    """Reads ``count`` bytes of standard input; returns no bytes where it has ended."""
     parts = []
     while count:
         part = os.read(0, min(count, _READ_BYTES))
@@ -93,7 +93,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def _data_bytes() -> int:
-    """Memory of this process that a limit counts already: private and writable; 0 where the kernel does not tell."""
+    """The memory of this process that RLIMIT_DATA counts, in bytes; 0 where the kernel does not report it."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmData:"):

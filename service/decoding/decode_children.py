@@ -1,8 +1,8 @@
-"""Child processes that decode what no header bounds: lossless WebP, compressed TIFF, AVIF, HEIC.
+"""Child processes for files whose headers do not limit the decoding time: lossless WebP, compressed TIFF, AVIF, HEIC.
 
-A thread cannot be ended, and these codecs take a whole file at once. Some kilobytes of it can be a million tables that
-have to be built, and no header tells. So such files are decoded in a process with a limit of CPU time, which is some
-times what files of their kind take, and one of memory. A process is started when the first such file comes.
+A thread cannot be ended, and these codecs decode a whole file in one call. A few kilobytes can hold a million tables to
+build, without any sign of it in the header. So such files are decoded in a process with a limit of memory and of CPU
+time, which is several times the usual time of such files. A process is started when the first such file comes.
 """
 
 import json
@@ -33,12 +33,12 @@ logger = logging.getLogger(__name__)
 
 _RUN_CHILD: Final = "from service.decoding.decode_child import main; main()"
 _ATTEMPTS: Final = 2
-"""The kernel counts a process's time in ticks of some milliseconds, and on a busy machine some that others used."""
-# NumPy's library of linear algebra would make a thread for each core, and a process with threads should not be forked.
+"""The kernel counts CPU time in ticks of some milliseconds; on a busy machine these include time of other processes."""
+# NumPy's linear algebra library would start a thread for each core, and a process with threads should not be forked.
 _CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-_FAILED: Final = -1  # the codec has ended the worker
+_FAILED: Final = -1  # the worker ended while it was decoding
 
 
 class NoChildError(Exception):
@@ -46,13 +46,13 @@ class NoChildError(Exception):
 
 
 class DecodeChildren:
-    """A child process for each thread that asks at the same time.
+    """Decodes files in child processes, one for each thread that calls it at the same time.
 
     Args:
         count: most processes.
 
     Attributes:
-        threads: that may ask.
+        threads: those that may call :meth:`decode`.
     """
 
     def __init__(self, count: int) -> None:
@@ -69,21 +69,21 @@ class DecodeChildren:
         memory_bytes: int,
         deadline: float,
     ) -> NDArray[np.uint8]:
-        """Decodes one file, and waits for it.
+        """Decodes one file in a child process, and waits for the result.
 
         Args:
             data: the whole file.
-            target: what the model wants.
-            cpu_s: CPU time that it may take, in seconds. A file that took more is tried once again.
-            memory_bytes: that it may take.
-            deadline: after which the answer is not needed, on the clock of ``time.perf_counter``, in seconds.
-            seen: gets what was found out on the way.
+            target: the input that the model needs.
+            cpu_s: limit of CPU time, in seconds. A file that exceeds it is tried once more.
+            memory_bytes: limit of memory.
+            deadline: on the clock of ``time.perf_counter``, in seconds; after it, the result is not needed.
+            seen: the observation about the picture is added to it.
 
         Returns:
             uint8 [H, W, C].
 
         Raises:
-            UnreadableError: it is damaged, or takes more time or memory.
+            UnreadableError: the file is damaged, or needs more time or memory.
             DeadlineExceededError: the deadline has passed.
             NoChildError: no process can be started.
         """
@@ -92,7 +92,7 @@ class DecodeChildren:
         for _ in range(_ATTEMPTS):
             child = self._idle_child()
             outcome, content = (ENDED, b"") if child is None else self._ask(child, head, data, deadline)
-            if outcome == ENDED:  # before it had read the request: it was idle, and the kernel was short of memory
+            if outcome == ENDED:  # an idle child was ended before it had read the request: memory was short
                 outcome, content = self._ask(_Child(), head, data, deadline)
             if outcome != ENDED_BY_TIME:
                 break
@@ -106,7 +106,7 @@ class DecodeChildren:
         raise UnreadableError(content.decode() if outcome == REFUSED else "its pixels made the decoder fail")
 
     def _ask(self, child: "_Child", head: bytes, data: bytes, deadline: float) -> tuple[int, bytes]:
-        """Asks one process, and keeps it for the next file unless it has ended."""
+        """Sends a file to one process, and keeps the process for the next file unless it has ended."""
         try:
             outcome, content = child.ask(head, data, deadline)
         except BaseException:
@@ -122,7 +122,7 @@ class DecodeChildren:
         while self._idle:
             try:
                 child = self._idle.pop()
-            except IndexError:  # another thread was faster
+            except IndexError:  # another thread took the last one
                 break
             if child.is_fresh():
                 return child
@@ -136,7 +136,7 @@ class DecodeChildren:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends the processes that have nothing to do. The others end with their reply, or with this process."""
+        """Ends the idle processes. A busy one ends after its reply, or together with this process."""
         self.threads.__exit__(kind, error, trace)
         while self._idle:
             self._idle.pop().end()
@@ -152,7 +152,7 @@ class _Child:
                 stdout=subprocess.PIPE,
                 bufsize=0,
                 env=os.environ | _CHILD_VARIABLES | {"PYTHONPATH": os.pathsep.join(folders)},
-                start_new_session=True,  # a signal to this process's group is not for the child
+                start_new_session=True,  # so that a signal to this process's group does not reach the child
             )
         except OSError as error:
             raise NoChildError(str(error)) from error
@@ -161,14 +161,14 @@ class _Child:
         self._write_to, self._read_from = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._poll = select.poll()
         self._poll.register(self._read_from, select.POLLIN | select.POLLHUP)
-        logger.debug("started process %d to decode what no header bounds", self._process.pid)
+        logger.debug("started process %d to decode files whose headers do not limit the time", self._process.pid)
 
     def is_fresh(self) -> bool:
-        """Whether it runs, and has written nothing without having been asked."""
+        """Whether the process runs, and has not written anything without a request."""
         return self._process.poll() is None and not self._says_something(0)
 
     def ask(self, head: bytes, data: bytes, deadline: float) -> tuple[int, bytes]:
-        """Sends a request; returns the outcome and what came with it."""
+        """Sends a request; returns the outcome and its content."""
         try:
             for part in (head, data):
                 view = memoryview(part)
@@ -184,17 +184,17 @@ class _Child:
             return ENDED, b""
 
     def _reply(self, deadline: float) -> tuple[int, int]:
-        """The next thing that it says, and the bytes that follow."""
+        """Reads the next reply: its outcome, and the number of bytes that follow."""
         outcome, length = REPLY.unpack(self._read(REPLY.size, deadline))
         return outcome, length
 
     def end(self) -> None:
-        """Ends it, whatever it does."""
+        """Ends the process at once."""
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
         with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # with the process that it has forked
+            os.killpg(self._process.pid, signal.SIGKILL)  # together with the worker that it has forked
         self._process.wait()
 
     def _read(self, count: int, deadline: float) -> bytes:

@@ -1,4 +1,4 @@
-"""The memory that decoding takes, counted before it is taken."""
+"""Limits the memory of decoding; it is counted before it is allocated."""
 
 import asyncio
 from typing import Protocol
@@ -10,7 +10,7 @@ class MemoryBudget(Protocol):
     """Bytes that all requests may hold at once."""
 
     def take(self, count: int) -> None:
-        """Counts bytes in.
+        """Adds to the bytes that are held.
 
         Raises:
             OverloadedError: there is no room for them.
@@ -21,13 +21,13 @@ class MemoryBudget(Protocol):
 
 
 class DecodeMemory:
-    """Lets pictures be decoded while there is room for their pixels; the next waits until another is done.
+    """Lets requests decode pictures while the budget has room for the pixels; the next one waits until another ends.
 
-    One is always let in: a budget that request bodies fill, or that is smaller than a picture, slows decoding down and
-    does not end it. So what is held is at most the budget and one picture. Belongs to the event loop.
+    One request may always decode, so that decoding is slow but does not stop where request bodies fill the budget, or
+    where it is smaller than a picture. So at most the budget and one picture are held. Belongs to the event loop.
 
     Args:
-        budget: which request bodies share.
+        budget: shared with request bodies.
     """
 
     def __init__(self, budget: MemoryBudget) -> None:
@@ -43,7 +43,7 @@ class DecodeMemory:
             count: bytes.
 
         Returns:
-            What :meth:`give_back` is to be called with.
+            The count to call :meth:`give_back` with.
         """
         async with self._turn:
             while True:

@@ -1,7 +1,7 @@
-"""The threads that decode what would hold up the event loop.
+"""The threads that decode pictures which would block the event loop for too long.
 
-A decoder cannot be interrupted. At its end the process waits for the threads of ``concurrent.futures``, and not for
-these: by then nobody waits for what they make.
+A decoder cannot be interrupted. A process that ends would wait for threads of ``concurrent.futures``. It does not wait
+for these, whose results are no longer needed then.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class DecodeThreads:
 
     Args:
         count: most threads; each is started when there is work for it.
-        name: of the threads, for people who look at stacks.
+        name: first part of the threads' names, as stack traces show them.
     """
 
     def __init__(self, count: int, name: str = "decode") -> None:
@@ -35,7 +35,7 @@ class DecodeThreads:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Begins nothing more, and waits for nothing."""
+        """Drops the waiting calls and stops idle threads; does not wait for running calls."""
         try:
             while (call := self._queue.get_nowait()) is not None:
                 call.withdraw()
@@ -45,11 +45,11 @@ class DecodeThreads:
             self._queue.put(None)
 
     async def run(self, function: Callable[[], T], ended: Callable[[], None] | None = None) -> T:
-        """Waits for a call. Where the wait is cancelled before a thread has taken the call, it is never made.
+        """Calls a function in a thread and waits for it. If cancelled before a thread is free, it is never called.
 
         Args:
             function: called in a thread.
-            ended: called in the event loop when the call has returned or will never be made, also after the wait.
+            ended: called in the event loop when the call has returned or is dropped, also where nothing waits for it.
 
         Returns:
             What the function returns, or raises.
@@ -77,11 +77,11 @@ class DecodeThreads:
                 else:
                     call.tell(result, None)
                     del result
-            del call  # an idle thread keeps no picture alive
+            del call  # otherwise the idle thread would keep its last picture in memory
 
 
 class _Call(Generic[T]):
-    """A call that a coroutine waits for. One wake-up of the event loop brings its result and counts it out.
+    """A call that a coroutine waits for. Its result and the call of ``ended`` take one wake-up of the event loop.
 
     Attributes:
         function: to be called.
@@ -100,17 +100,17 @@ class _Call(Generic[T]):
         self._claim = threading.Lock()
 
     def claim(self) -> bool:
-        """Whether the caller, of all that ask, is the one that decides what becomes of the call."""
+        """Returns True once: to a thread, which then makes the call, or to :meth:`withdraw`, which drops it."""
         return self._claim.acquire(blocking=False)
 
     def withdraw(self) -> None:
-        """Keeps the call from being made, unless a thread has begun it; in the event loop."""
+        """Drops the call, unless a thread has begun it. Used in the event loop."""
         if self.claim():
             self.result.cancel()
             self._end()
 
     def tell(self, result: T | None, error: BaseException | None) -> None:
-        """Wakes the event loop; in the thread."""
+        """Hands the result to the event loop. Used in the thread."""
         with contextlib.suppress(RuntimeError):  # the event loop was closed during the call
             self._loop.call_soon_threadsafe(self._finish, result, error)
 

@@ -1,13 +1,13 @@
-"""Decodes a request's pictures: in the event loop where their headers say that it takes moments, in threads otherwise.
+"""Decodes a request's pictures: in the event loop where it is short, by their headers, and in threads otherwise.
 
 ::
 
     headers ─ more work than any encoder asks for ──> InvalidImagesError, TooLargeImagesError
        │
-       ├─ moments, by the headers ──> :meth:`Decoder.decode_soon`: in the event loop, when the request's batch is formed
+       ├─ short, by the headers ──> :meth:`Decoder.decode_soon`: in the event loop, when the request's batch is formed
        │
-       └─ longer ──> wait for memory ──> a thread: each picture only while somebody waits for the answer
-                                            └─ not bounded by its headers ──> a child process, which is ended in time
+       └─ longer ──> wait for memory ──> a thread, which stops when the deadline has passed or the client has left
+                                            └─ not limited by its headers ──> a child process with a time limit
 """
 
 import logging
@@ -42,31 +42,31 @@ from service.errors import ClientGoneError, DeadlineExceededError, ImageFault, I
 
 logger = logging.getLogger(__name__)
 
-_CHILD_BYTES = 64 << 20  # of memory, beside what the header announces
-_LOOP_BYTES = 1 << 18  # of a request; reading the headers of more takes a while itself
+_CHILD_BYTES = 64 << 20  # memory that a child process may take in addition to the pixels and the file
+_LOOP_BYTES = 1 << 18  # of a request's files; reading the headers of more would block the event loop
 
 
 class Deferred(NamedTuple):
     """The pictures of a request that are to be decoded in a thread.
 
     Attributes:
-        pictures: what their headers say; None where a thread has to read these too.
+        pictures: with their headers read; None where a thread has to read the headers too.
     """
 
     pictures: Sequence[Examined | ImageFault] | None = None
 
 
 class Decoder:
-    """Turns files into arrays, limits first.
+    """Checks files against the limits, then decodes them to arrays.
 
     Args:
         max_pixels: most pixels (width x height) of one picture.
         max_reducible_pixels: the same of a JPEG that is decoded at a reduced size.
-        loop_work_s: requests whose pictures take at most so long, by their headers, are decoded in the event loop: a
-            thread would take longer to wake than the picture to decode.
-        threads: decode the rest.
-        children: decode, for threads, what no header bounds. Where they cannot be started, threads do.
-        budget: of the memory that all of them take.
+        loop_work_s: requests with at most this estimated decoding time are decoded in the event loop, because waking a
+            thread would take longer.
+        threads: decode the other requests.
+        children: decode files whose headers do not limit the time; None, or where none can be started: threads do.
+        budget: limits the memory of decoded pictures.
     """
 
     def __init__(
@@ -88,16 +88,16 @@ class Decoder:
     def decode_soon(
         self, uploads: Sequence[Upload], target: Target, seen: list[Observation]
     ) -> Callable[[], NDArray[np.uint8]] | Deferred:
-        """Reads headers, and decodes nothing yet.
+        """Reads the headers of a request's pictures, and decides where they are decoded.
 
         Args:
             uploads: one or more pictures.
-            target: what the model wants.
-            seen: gets what is found out about them, once they are decoded.
+            target: the input that the model needs.
+            seen: observations are added to it when the pictures are decoded.
 
         Returns:
-            What decodes them in the event loop, as :meth:`decode_now` does; where that would take too long, what
-            :meth:`decode` is to be given.
+            A function to decode them in the event loop, as :meth:`decode_now` does; where that would take too long, the
+            argument ``deferred`` for :meth:`decode`.
 
         Raises:
             InvalidImagesError: the only picture cannot be used.
@@ -122,7 +122,7 @@ class Decoder:
     def _decode_one_soon(
         self, upload: Upload, target: Target, seen: list[Observation]
     ) -> Callable[[], NDArray[np.uint8]] | Deferred:
-        """As :meth:`decode_soon`, for the commonest request."""
+        """As :meth:`decode_soon`, for a request of one picture, which is the most frequent."""
         short_way = fast_png(target)
         if short_way.takes(upload.data) and short_way.estimate_s <= self._loop_work_s:
             return partial(self._decode_short, short_way, upload, target, seen)
@@ -139,7 +139,7 @@ class Decoder:
     def _decode_short(
         self, short_way: FastPng, upload: Upload, target: Target, seen: list[Observation]
     ) -> NDArray[np.uint8]:
-        """Decodes a picture whose headers need not be read twice."""
+        """Decodes a small PNG whose header has been read; falls back to :meth:`decode_now`."""
         try:
             pixels = short_way.decode(upload.data, seen)
         except UnreadableError as error:
@@ -156,18 +156,18 @@ class Decoder:
         deadline: float,
         is_abandoned: Callable[[], bool],
     ) -> NDArray[np.uint8]:
-        """Decodes all pictures of a request in a thread. As :meth:`decode_now` otherwise.
+        """Decodes all pictures of a request like :meth:`decode_now`, but in a thread.
 
         Args:
             uploads: one or more pictures.
-            target: what the model wants.
-            seen: gets what is found out about them.
-            deferred: from :meth:`decode_soon`, for the same pictures and target, where it was asked.
-            deadline: after which no further picture is begun, on the clock of ``time.perf_counter``, in seconds.
-            is_abandoned: tells whether the client has gone.
+            target: the input that the model needs.
+            seen: observations are added to it.
+            deferred: from :meth:`decode_soon` for the same pictures and target; None where it was not called.
+            deadline: on the clock of ``time.perf_counter``, in seconds; after it no further picture is begun.
+            is_abandoned: tells whether the client has disconnected.
 
         Raises:
-            ClientGoneError: it has.
+            ClientGoneError: the client has disconnected.
             DeadlineExceededError: the deadline has passed.
         """
 
@@ -197,7 +197,7 @@ class Decoder:
     def _decode_bounded(
         children: DecodeChildren, deadline: float, picture: Examined, target: Target, seen: list[Observation] | None
     ) -> NDArray[np.uint8]:
-        """Decodes a picture where it can be ended, if its headers do not bound the time that it takes."""
+        """Decodes a picture; in a child process, which can be ended, if its headers do not limit the time."""
         if picture.cost.is_bounded:
             return decode(picture, target, seen)
         try:
@@ -210,7 +210,7 @@ class Decoder:
                 deadline=deadline,
             )
         except NoChildError as error:
-            logger.warning("no process can be started to decode a picture in, so a thread does: %s", error)
+            logger.warning("no child process can be started, so a picture is decoded in a thread: %s", error)
             return decode(picture, target, seen)
 
     def decode_now(
@@ -220,8 +220,8 @@ class Decoder:
 
         Args:
             uploads: one or more pictures.
-            target: what the model wants.
-            seen: gets what is found out about them.
+            target: the input that the model needs.
+            seen: observations are added to it.
 
         Returns:
             uint8 [N, H, W, C], in the order sent.
@@ -244,7 +244,7 @@ class Decoder:
         return pictures
 
     def _examine(self, index: int, upload: Upload, target: Target) -> Examined | ImageFault:
-        """Reads one picture's headers; a fault is returned, since all of a request's faults are told together."""
+        """Reads one picture's headers; returns a fault instead of raising, since all faults are reported together."""
         try:
             picture = examine(upload.data)
             self._limits.check(picture.header, target)

@@ -1,7 +1,7 @@
-"""Pixels as a JSON array, flat or nested, without a Python object for each of them.
+"""Reads pixels from a JSON array, flat or nested, without a Python object for each number.
 
-Parsed as usual, the 3 million numbers of 1,024 small pictures stop every other thread for 0.1 s where the array is
-flat, and for 0.7 s where it is nested. So the text is taken apart in steps of a millisecond or two::
+A usual parser would block every other thread for 0.1 s with the 3 million numbers of 1,024 small pictures in a flat
+array, and for 0.7 s in a nested one. So the text is read in steps of one or two milliseconds::
 
     [[1,2,3],[4,5,6]] ─┬─ digits taken out ───> [[,,],[,,]]        -> the shape [2, 3]
                        └─ brackets taken out ─>   1,2,3 , 4,5,6    -> parsed step by step -> bytes
@@ -22,25 +22,25 @@ _MOST_DIMENSIONS = 8
 
 
 def read_json_pixels(numbers: NumberList, most: int, what: str) -> NDArray[np.uint8]:
-    """Reads a JSON array of whole numbers from 0 to 255; nothing is rounded, wrapped or guessed on the way.
+    """Reads a JSON array of whole numbers from 0 to 255; other values are refused, never rounded or wrapped.
 
     Args:
         numbers: the text of the array; it may be anything that a client sent.
-        most: most numbers allowed; reading ends where there are more.
-        what: subject of the messages.
+        most: most numbers allowed.
+        what: the subject of error messages.
 
     Returns:
         uint8, of the shape in which the array is nested; [0] for an empty array.
 
     Raises:
-        MalformedRequestError: other values, more than ``most``, or lists of different lengths beside each other.
+        MalformedRequestError: other values, more than ``most``, or lists of different lengths at one level.
     """
     pixels, pieces = bytearray(), list[bytes]()
     for step in numbers.steps():
         if len(step) > 2 * STEP_BYTES:
             raise MalformedRequestError(f"{what}: its data holds a number or a gap of more than {STEP_BYTES} bytes")
         pieces.append(step.translate(None, _DIGITS_AND_BLANKS))
-        # Blanks in their place, so that digits on both sides of a bracket do not become one number.
+        # Brackets become blanks, so that digits on both sides of a bracket do not become one number.
         flat = step.translate(_NO_BRACKETS)
         try:
             pixels += bytes(orjson.loads(b"[%b]" % flat))
@@ -63,16 +63,16 @@ def read_json_pixels(numbers: NumberList, most: int, what: str) -> NDArray[np.ui
 
 
 def _nesting(skeleton: bytes) -> tuple[int, ...] | None:
-    """The lengths of the lists, from the outermost to the innermost; None where they are not alike.
+    """The lengths of the lists, from the outermost to the innermost; None where lists of one level differ.
 
     Args:
-        skeleton: brackets and commas. An empty list looks as one of one number.
+        skeleton: brackets and commas. An empty list cannot be told from a list of one number.
     """
     depth = len(skeleton) - len(skeleton.lstrip(b"["))
     if not 0 < depth <= _MOST_DIMENSIONS:
         return None
     shape: list[int] = []
-    item = b""  # as it repeats at the level that is looked at; the innermost items are numbers, which are taken out
+    item = b""  # the element that repeats at the current level; innermost elements are numbers, which are removed
     for level in range(depth, 0, -1):
         end = skeleton.find(b"]" * (depth - level + 1), level)
         if end < 0:

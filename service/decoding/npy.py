@@ -1,7 +1,7 @@
-"""NumPy's own file format, for bulk pixels in and bulk probabilities out.
+"""NumPy's .npy file format, for many pixels in a request and many probabilities in an answer.
 
-The header is a Python dictionary. NumPy evaluates it, which is slow and writes warnings for a hostile one; here it is
-compared with the form that all writers of the format use. The data is never unpickled.
+The header is a Python dictionary. NumPy evaluates it, which is slow and writes warnings for a malicious one; here it is
+matched against the form that all writers of the format use. The data is never unpickled.
 
 Source: NEP 1, and the documentation of ``numpy.lib.format``.
 """
@@ -50,7 +50,7 @@ def read_images(data: bytes, target: Target) -> NDArray[np.uint8]:
 
     Args:
         data: a whole .npy file, uint8 [N, H, W, C] in C order.
-        target: what the model wants.
+        target: the input that the model needs.
 
     Returns:
         uint8 [N, H, W, C], a read-only view into ``data``.

@@ -1,6 +1,6 @@
 """The pictures of a request as they arrived, and the loop that decodes them one after the other.
 
-All faults of a request's pictures are told together, so a fault of one is kept until the others were looked at.
+All faults of a request's pictures are reported together, so a fault is kept until the other pictures were checked.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,18 +26,18 @@ class Upload(NamedTuple):
 
 
 def no_check() -> None:
-    """Used in place of a check where nothing ends the loop early."""
+    """A check that never ends the loop early."""
 
 
 def refuse_too_large(pictures: Sequence[Examined | ImageFault]) -> None:
-    """Refuses pictures with too many pixels before any of the request's pictures is decoded."""
+    """Raises an error for pictures with too many pixels, before any of the request's pictures is decoded."""
     faults = [picture for picture in pictures if isinstance(picture, ImageFault)]
     if any(fault.is_too_large for fault in faults):
         raise TooLargeImagesError(faults)
 
 
 def is_bounded(picture: Examined | ImageFault) -> bool:
-    """Whether a picture's headers bound the time that it takes."""
+    """Whether a picture's headers limit its decoding time."""
     return isinstance(picture, ImageFault) or picture.cost.is_bounded
 
 
@@ -62,7 +62,7 @@ def decode_uploads(
     check: Callable[[], None] = no_check,
     decode_one: Callable[[Examined, Target, list[Observation] | None], NDArray[np.uint8]] = decode,
 ) -> NDArray[np.uint8]:
-    """Decodes pictures one after the other; ``check`` ends it between two of them."""
+    """Decodes pictures one after the other; ``check`` is called before each and may raise to end it."""
     images = np.empty((len(uploads), *target.shape), np.uint8)
     faults = []
     for index, (upload, picture) in enumerate(zip(uploads, pictures, strict=True)):

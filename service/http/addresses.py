@@ -1,4 +1,4 @@
-"""How the prefix of a path and the addresses of proxies are written, in settings and in headers."""
+"""Checks path prefixes and addresses of proxies, in settings and in headers."""
 
 import ipaddress
 import re
@@ -17,7 +17,7 @@ def check_prefix(text: str) -> str:
     """Returns a prefix, or an empty text for none.
 
     Raises:
-        ValueError: it is neither; says what would be right.
+        ValueError: it is neither; the message says what is allowed.
     """
     if text and not is_prefix(text):
         raise ValueError(
@@ -31,7 +31,7 @@ def check_addresses(text: str) -> str:
     """Returns addresses and networks that are separated by commas.
 
     Raises:
-        ValueError: one of them is not an address; says what would be right.
+        ValueError: one of them is not an address; the message says what is allowed.
     """
     for address in filter(None, (part.strip() for part in text.split(","))):
         if address != "*":

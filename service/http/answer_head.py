@@ -11,13 +11,13 @@ _BODILESS = (204, 304)
 def encode_head(
     status: int, headers: Iterable[tuple[bytes, bytes]], has_body: bool, keep_alive: bool
 ) -> tuple[bytes, int, bool, bool]:
-    """Writes a head. A ``Transfer-Encoding`` of the application is dropped: how the body is sent is decided here.
+    """Writes a head. A ``Transfer-Encoding`` of the application is dropped, because it is chosen here.
 
     Args:
         status: of the answer.
         headers: of the answer; names in any case.
         has_body: False where the request was HEAD.
-        keep_alive: whether the client would use the connection again.
+        keep_alive: whether the client is willing to use the connection again.
 
     Returns:
         The head with its empty line; the Content-Length, 0 where there is none; whether the body is sent in chunks;

@@ -1,15 +1,15 @@
-"""How many bytes requests may hold at once, over all connections: bodies, pictures made of them, and answers."""
+"""Limits the bytes that the requests of all connections hold at once: bodies, decoded pictures, and answers."""
 
 from service.errors import OverloadedError
 
 UNCOUNTED_BYTES = 16_384
-"""Bodies up to this length are not counted, which saves most requests the work; `max_connections` limits their sum."""
+"""Bodies up to this length are not counted, which saves time for most requests; `max_connections` limits their sum."""
 
 _RETRY_AFTER_S = 1.0
 
 
 class BodyBudget:
-    """Counts the bytes that requests hold: what came of a body, what was inflated, decoded pictures, unsent answers.
+    """Counts the bytes that requests hold: received and decompressed bodies, decoded pictures, unsent answers.
 
     Args:
         max_bytes: most bytes held.
@@ -25,7 +25,7 @@ class BodyBudget:
         return self._held
 
     def require(self, count: int) -> None:
-        """Checks that there is room for further bytes, and does not count them.
+        """Checks that there is room for further bytes, without counting them.
 
         Raises:
             OverloadedError: there is none.
@@ -34,14 +34,14 @@ class BodyBudget:
             raise self.no_room()
 
     def no_room(self) -> OverloadedError:
-        """The error of a request that finds no room."""
+        """Makes the error for a request that does not fit."""
         return OverloadedError(
             f"the requests in flight fill the {self._max_bytes} bytes that bodies and answers may hold together",
             _RETRY_AFTER_S,
         )
 
     def take(self, count: int) -> None:
-        """Counts bytes in. Each call is matched by :meth:`give_back`.
+        """Adds to the bytes that are held. Each call needs one of :meth:`give_back`.
 
         Raises:
             OverloadedError: there is no room for them.
@@ -50,5 +50,5 @@ class BodyBudget:
         self._held += count
 
     def give_back(self, count: int) -> None:
-        """Counts bytes out."""
+        """Subtracts from the bytes that are held."""
         self._held -= count

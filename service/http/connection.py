@@ -1,9 +1,9 @@
-"""What a request's connection knows without waiting for it.
+"""The state of a request's connection, available without waiting.
 
-ASGI reports that a client has left, or that a body is complete, only to code that awaits ``receive``. To watch for both
-would cost each request a second task and a timer. Here ``receive`` is a method of
-:class:`service.http.exchange.Exchange`, which knows both. Where it is not, under another server, a body never counts as
-complete before it is received, and no client counts as gone.
+ASGI reports that a client has left, or that a body is complete, only to code that awaits ``receive``. To learn both,
+each request would need a second task and a timer. In this service, ``receive`` is a method of
+:class:`service.http.exchange.Exchange`, which has both. Under another ASGI server, a body is complete only once it has
+been received, and no client is known to have left.
 """
 
 from typing import Any
@@ -16,12 +16,12 @@ class Connection:
     """Reads one request, and counts the bytes that it holds.
 
     Args:
-        receive: ASGI's, of the request.
+        receive: ASGI's ``receive`` of the request.
         budget: counts the bytes of all requests.
 
     Attributes:
         receive: as given.
-        held_bytes: that this request holds, as far as they are counted.
+        held_bytes: the counted bytes that this request holds.
     """
 
     __slots__ = ("_budget", "_cycle", "held_bytes", "receive")
@@ -34,7 +34,7 @@ class Connection:
         self._cycle: Any = cycle if hasattr(cycle, "is_alone") else None
 
     def take_body(self) -> bytes | None:
-        """The whole body, where it is here already.
+        """The whole body, where it has arrived; otherwise None.
 
         Raises:
             OverloadedError: all requests together would hold too many bytes.
@@ -56,7 +56,7 @@ class Connection:
         self.held_bytes += count
 
     def let_go(self) -> None:
-        """Counts out all that this request held."""
+        """Gives back all bytes that this request held."""
         if self.held_bytes:
             self._budget.give_back(self.held_bytes)
             self.held_bytes = 0

@@ -1,4 +1,4 @@
-"""Limits the number of connections. Where the limit is reached, the longest idle connection makes room for a new one.
+"""Limits the number of connections. At the limit, the connection that has been idle longest is closed for a new one.
 
 ::
 
@@ -59,7 +59,7 @@ class ConnectionLimit:
             else:
                 self.surplus[connection] = None
         if self._open - len(self._aborted) > self._most + MOST_FURTHER_CONNECTIONS:
-            # A new connection is worth more than an old one: it may be a probe.
+            # The new connection is kept instead of an old one, because it may be a health probe.
             oldest = next(iter(self._ending or self.surplus))
             self._ending.pop(oldest, None)
             self.surplus.pop(oldest, None)

@@ -27,19 +27,19 @@ class Exchange:
     """One request and its answer.
 
     Args:
-        scope: as ASGI has it.
+        scope: ASGI's scope of the request.
         transport: of the connection.
-        flow: of the connection.
+        flow: flow control of the connection.
         default_headers: sent with every answer.
-        budget: counts the part of the body that has come and that the application has not yet received.
+        budget: counts the part of the body that has arrived and that the application has not yet received.
         tasks: the tasks of all requests in flight.
         keep_alive: whether the connection may be used again.
-        expects_continue: whether the client waits to be told to send its body.
+        expects_continue: whether the client waits for ``100 Continue`` before it sends its body.
         on_answered: called with the exchange when the kernel has taken the whole answer.
 
     Attributes:
-        body: the part that has come and that the application has not yet received.
-        more_body: whether more of the body is to come.
+        body: the part that has arrived and that the application has not yet received.
+        more_body: whether the body is not complete yet.
         disconnected: whether the client has closed the connection.
         task: runs the application; set when it begins.
         response_started: whether the application has sent a head.
@@ -131,10 +131,10 @@ class Exchange:
             self._tasks.discard(self.task)
             if self.body:
                 self._take()
-            self._on_answered = _ignore  # the connection refers to this object too: a reference cycle
+            self._on_answered = _ignore  # its connection refers to this object: breaks the reference cycle
 
     def arrive(self, data: bytes) -> None:
-        """Adds a part of the body. Where the budget has no room for it, the body is dropped, and receiving raises."""
+        """Adds a part of the body. If the budget has no room for it, drops the body and makes ``receive`` raise."""
         length = len(self.body) + len(data)
         if length > UNCOUNTED_BYTES:
             try:
@@ -150,7 +150,7 @@ class Exchange:
             self._wake()
 
     def end_body(self) -> None:
-        """Notes that no more of the body is to come."""
+        """Notes that the body is complete."""
         self.more_body = False
         if self._waiter is not None:
             self._wake()
@@ -195,7 +195,7 @@ class Exchange:
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """ASGI's ``send``. With the last part of an answer, returns when the kernel has taken it, or the client left.
+        """ASGI's ``send``. For the last part of an answer, waits until the kernel has taken it or the client has left.
 
         Raises:
             RuntimeError: the application breaks the protocol.
@@ -218,7 +218,7 @@ class Exchange:
             raise RuntimeError(f"{kind} is out of turn")
 
     def _wake(self) -> None:
-        """Lets :meth:`receive`, which waits, look again."""
+        """Makes a waiting :meth:`receive` check its state again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -233,7 +233,7 @@ class Exchange:
         self.refused = status == _SERVICE_UNAVAILABLE
         if self._expects_continue:
             self._expects_continue = False
-            # The client may now send its body, or the next request: the two cannot be told apart.
+            # The client may now send its body or the next request, and the two cannot be told apart.
             self.keep_alive = self.keep_alive and not self.more_body
         self._head, self._left, self._is_chunked, self.keep_alive = encode_head(
             status, (*self._default_headers, *headers), self._scope["method"] != "HEAD", self.keep_alive
@@ -277,4 +277,4 @@ class Exchange:
 
 
 def _ignore(_exchange: Exchange) -> None:
-    """Used in place of a connection that need not be told any more."""
+    """Replaces the callback of an exchange that has ended."""

@@ -1,4 +1,4 @@
-"""Flow control of one connection, with limits for what the client does not read."""
+"""Flow control of one connection, with limits for bytes that the client does not read."""
 
 import asyncio
 
@@ -40,7 +40,7 @@ class Flow:
     def __init__(
         self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, budget: BodyBudget, write_timeout_s: float
     ) -> None:
-        transport.set_write_buffer_limits(high=0)  # writing is paused whenever something is left to send
+        transport.set_write_buffer_limits(high=0)  # writing is paused whenever unsent bytes are left
         self._transport = transport
         self._loop = loop
         self._budget = budget
@@ -52,7 +52,7 @@ class Flow:
         self.is_write_paused = False
 
     def pause_reading(self) -> None:
-        """Stops reading; what comes stays in the kernel's buffer."""
+        """Stops reading; further data stays in the kernel's buffer."""
         if not self.is_read_paused:
             self.is_read_paused = True
             self._transport.pause_reading()

@@ -1,4 +1,4 @@
-"""The address that the service answers at."""
+"""The sockets that the service listens on."""
 
 import ctypes
 import select
@@ -28,7 +28,7 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     Args:
         host: name or address.
         port: 0 for a free one.
-        shared: whether other processes may listen there already. Otherwise that is an error.
+        shared: whether other processes may listen on this port; if not, it is an error where one does.
 
     Returns:
         A bound socket that does not listen yet.
@@ -44,18 +44,18 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    # Keeps answers that a client does not read in this process, where they are counted, instead of in the kernel.
+    # Keeps unread answers in this process, where they are counted, instead of in the kernel.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     listener.bind(address)
     return listener
 
 
 def admit_no_more(listener: socket.socket) -> None:
-    """Lets no further connection begin; those that have begun, and wait to be accepted, are still accepted.
+    """Stops new connections; connections that wait to be accepted can still be accepted.
 
-    The kernel resets the connections that wait when a listening socket is closed. So it first drops the packets that
-    would begin one (SYN), by a filter on the socket: their senders try again after a second, and then find another
-    service on the port, or none. Where the kernel knows no such filters, connections go on beginning.
+    When a listening socket is closed, the kernel resets the connections that wait to be accepted. So a filter on the
+    socket first drops the packets that open a connection (SYN): clients send them again after a second, and then reach
+    another service on the port, or none. Where the kernel has no such filters, new connections still come.
 
     Source: the Linux kernel's Documentation/networking/filter.rst, classic BPF.
     """

@@ -1,4 +1,4 @@
-"""How much memory the process has taken since it began to serve, and the return of what it has freed."""
+"""Measures how much memory the process has taken since it began to serve, and returns freed memory to the system."""
 
 import asyncio
 import time
@@ -14,10 +14,10 @@ _TRIM_EVERY_S: Final = 1.0
 
 
 class ProcessMemory:
-    """The process's resident memory, measured from the making of this object on. Belongs to the event loop.
+    """Growth of the process's resident memory since this object was made. Belongs to the event loop.
 
     Args:
-        spare_bytes: growth that :meth:`give_back` leaves as it is.
+        spare_bytes: growth up to which :meth:`give_back` does nothing.
     """
 
     def __init__(self, spare_bytes: int) -> None:
@@ -29,16 +29,16 @@ class ProcessMemory:
         self._trim: asyncio.Future[None] | None = None
 
     def grown_bytes(self) -> int:
-        """How much more there is than at the start, as of at most 10 ms ago; 0 where the system does not say."""
+        """The growth in bytes, measured at most 10 ms ago; 0 where the system does not report it."""
         now = time.monotonic()
         if now - self._seen_at > _LOOK_EVERY_S:
             self._seen, self._seen_at = _resident_bytes(), now
         return self._seen - self._at_start
 
     def give_back(self) -> None:
-        """Lets the C library return what it keeps of freed memory, in a thread, and once in a second at most.
+        """Makes the C library return freed memory to the system, in a thread and at most once a second.
 
-        glibc keeps freed pieces for later. Those of large messages are of many sizes and do not fill the same gaps.
+        glibc keeps freed blocks for later use. Blocks of large messages differ in size and are seldom used again.
         """
         if self._trim_timer is None:
             self._trim_timer = asyncio.get_running_loop().call_later(_TRIM_EVERY_S, self._begin_trim)

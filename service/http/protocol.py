@@ -7,10 +7,10 @@
 
 - The keep-alive timer is checked on expiry, not reset by each request.
 - A client has 10 s to send a head. Where a request is answered before its body is complete, the client has 10 s and
-  64 MiB to send the rest, which is dropped.
-- Unsent bytes are limited in number and time (`flow.py`), and so are connections in number (`connection_limit.py`).
-- After an answer with status 503 a connection is not read for one second, the least that ``Retry-After`` can say.
-  Clients that ignore the header would otherwise use the time of clients that are served.
+  can send up to 64 MiB of the rest, which is dropped.
+- Unsent bytes are limited in number and time (`flow.py`), and connections in number (`connection_limit.py`).
+- After an answer with status 503 a connection is not read for one second, the least value of ``Retry-After``. Clients
+  that ignore the header would otherwise take time from the other clients.
 - When a connection is asked to end while it is idle, a request may already be on its way. So it stays open for one
   second; a request that comes in this time is answered with ``Connection: close``.
 """
@@ -74,7 +74,7 @@ class HttpProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._flow: Flow
         self._reader: RequestReader
-        self._last: Exchange | None = None  # the request whose head came last
+        self._last: Exchange | None = None  # the request whose head arrived last
         self._answering: Exchange | None = None
         self._pipeline: deque[tuple[Exchange, ASGIApp]] = deque()
         self._is_idle = True
@@ -125,7 +125,7 @@ class HttpProtocol(asyncio.Protocol):
             self._receive_timer.start(_RECEIVE_TIMEOUT_S, self._give_up_receiving)
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
-        """Begins a request whose head is complete, or lets it wait for the answers before it."""
+        """Begins a request whose head is complete, or makes it wait for the answers to earlier requests."""
         if self._receive_timer.is_running:
             self._receive_timer.stop()
         self._discarded_bytes = 0
@@ -197,7 +197,7 @@ class HttpProtocol(asyncio.Protocol):
         self._flow.pause_reading()
         self._pipeline.append((exchange, app))
         if len(self._pipeline) == _MOST_PIPELINED:
-            exchange.keep_alive = False  # clients send what was not answered again on another connection
+            exchange.keep_alive = False  # clients send unanswered requests again on another connection
             self._reader.has_stopped = True
 
     def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
@@ -269,7 +269,7 @@ class HttpProtocol(asyncio.Protocol):
             self._keep_alive_timer.start(self._keep_alive_s, self._check_keep_alive)
 
     def _check_keep_alive(self) -> None:
-        """Closes a connection that has been idle for as long as it may be."""
+        """Closes the connection if it has been idle for the keep-alive time."""
         if self._is_idle:
             left_s = self._idle_since + self._keep_alive_s - self._loop.time()
             if left_s > 0:

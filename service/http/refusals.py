@@ -14,13 +14,13 @@ __all__ = ["LEAST_RETRY_AFTER_S", "is_probe", "refuse_connection", "refuse_head"
 def is_probe(method: str, path: str) -> bool:
     """Whether a request is for the service's health or its metrics, under any prefix.
 
-    These are answered past the limit of connections: an orchestrator would otherwise restart a service that is busy.
+    These are answered also beyond the limit of connections, because an orchestrator would restart a busy service.
     """
     return method in ("GET", "HEAD") and path.rstrip("/").endswith(_PROBES)
 
 
 async def refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Answers a request on a connection past the limit: 503, and the connection is closed."""
+    """Answers a request on a connection beyond the limit: 503, and the connection is closed."""
     error = OverloadedError("the service has reached its limit of connections", LEAST_RETRY_AFTER_S)
     answer = problem(error)
     await answer._replace(headers=[*answer.headers, *_CLOSE]).send(send)

@@ -1,4 +1,4 @@
-"""Checks of a request's head beyond those of the parser.
+"""Checks of a request's head that the parser does not make.
 
 Source: RFC 9112 (HTTP/1.1), sections 2.3, 3.2, 5 and 6.3.
 """
@@ -25,7 +25,7 @@ class HeadError(Exception):
 
     Attributes:
         status: of the answer.
-        detail: what is wrong and what would be right.
+        detail: what is wrong and what is allowed.
     """
 
     def __init__(self, status: HTTPStatus, detail: str) -> None:
@@ -97,13 +97,13 @@ def parser_error(error: httptools.HttpParserError) -> HeadError:
 
 
 def split_target(target: bytes) -> tuple[str, bytes, bytes]:
-    """Takes a request's target apart.
+    """Splits a request's target into path and query.
 
     Args:
-        target: ``/path?query``, or a whole address before it.
+        target: ``/path?query`` or a whole URL.
 
     Returns:
-        The path, decoded and as it came, and the query.
+        The decoded path, the raw path, and the query.
 
     Raises:
         httptools.HttpParserError: it is not valid.

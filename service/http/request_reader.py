@@ -31,9 +31,9 @@ class RequestSink(Protocol):
         """Called when a head is complete.
 
         Args:
-            scope: as ASGI has it, without its state.
-            keep_alive: whether the client would use the connection again.
-            expects_continue: whether the client waits to be told to send its body.
+            scope: ASGI's scope, without its state.
+            keep_alive: whether the client is willing to use the connection again.
+            expects_continue: whether the client waits for ``100 Continue`` before it sends its body.
         """
 
     def take_body(self, data: bytes) -> None:
@@ -48,11 +48,11 @@ class RequestReader:
 
     Args:
         sink: receives the requests.
-        server: address and port of this end.
-        client: address and port of the other.
+        server: address and port of the service.
+        client: address and port of the client.
 
     Attributes:
-        awaits_head: whether a head has begun, or none has come yet.
+        awaits_head: whether the head of the current request is not complete yet.
         has_stopped: whether further data is dropped without being parsed.
     """
 
@@ -64,11 +64,11 @@ class RequestReader:
         self._url = b""
         self._headers: Headers = []
         self._framing: Headers = []
-        self._checked: Headers | None = None  # framing headers that were found to be right
+        self._checked: Headers | None = None  # the framing headers that were valid in an earlier request
         self._expects_continue = False
         self._data_bytes = 0
-        self._first_bytes = 0  # of the data in which the head began
-        self._barren_bytes = 0  # that came since then, or since the last of the body
+        self._first_bytes = 0  # size of the data in which the head began
+        self._barren_bytes = 0  # size of the data after that, or after the last part of a body
         self._has_progressed = False
         self.awaits_head = True
         self.has_stopped = False
@@ -85,8 +85,8 @@ class RequestReader:
             data: from the connection.
 
         Returns:
-            What is wrong, where it is not a valid request; further data is then dropped. It is returned and not
-            raised, since an exception that a variable holds is a reference cycle with the frame of that variable.
+            The error of an invalid request, after which further data is dropped; None where there is none. It is not
+            raised, since a caught exception in a variable forms a reference cycle with the frame of that variable.
         """
         self._data_bytes = len(data)
         self._has_progressed = False
@@ -116,7 +116,7 @@ class RequestReader:
         return None
 
     def close(self) -> None:
-        """Drops the parser and the connection: both refer back to this object."""
+        """Drops the parser and the connection, which refer to this object, to break the reference cycles."""
         self.has_stopped = True
         del self._parser, self._sink
 
@@ -124,7 +124,7 @@ class RequestReader:
         """A request line begins.
 
         Raises:
-            HeadError: further data is to be dropped.
+            HeadError: the caller must drop further data.
         """
         if self.has_stopped:
             raise too_long()
@@ -141,7 +141,7 @@ class RequestReader:
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         if self.awaits_head:
-            name, value = name.lower(), value.strip()  # blanks behind a value are none of it (RFC 9110, 5.5)
+            name, value = name.lower(), value.strip()  # blanks around a value do not belong to it (RFC 9110, 5.5)
             self._headers.append((name, value))
             if name in FRAMING_HEADERS:
                 self._framing.append((name, value))
@@ -154,7 +154,7 @@ class RequestReader:
         """
         parser = self._parser
         version = parser.get_http_version()
-        if self._framing != self._checked or version != "1.1":  # most requests of a connection are alike in these
+        if self._framing != self._checked or version != "1.1":  # on one connection, these are usually the same
             check_head(version, self._framing)
             self._checked = self._framing if version == "1.1" else None
             expected = [value.lower() for name, value in self._framing if name == b"expect"]
@@ -167,8 +167,8 @@ class RequestReader:
         method = parser.get_method().decode("ascii")
         if parser.should_upgrade():
             if method == "CONNECT":
-                raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "CONNECT is for proxies, and this is none")
-            return  # the head will be parsed again, without the upgrade
+                raise HeadError(HTTPStatus.NOT_IMPLEMENTED, "CONNECT is for proxies, and this server is not a proxy")
+            return  # the head will be parsed again, without its Upgrade header
         path, raw_path, query = split_target(self._url)
         self.awaits_head = False
         scope = {

@@ -1,12 +1,12 @@
-"""One serving process: uvicorn, set up for this service, that drains before it ends.
+"""One serving process: uvicorn, configured for this service; it finishes its requests before it ends.
 
 ::
 
-    SIGTERM -> not ready -> (drain_delay_s) -> no new connections -> those that wait are accepted
+    SIGTERM -> not ready -> (drain_delay_s) -> no new connections -> waiting connections are accepted
             -> the requests in flight are answered -> exit 0
-               a second signal ends it at once; the end of drain_timeout_s ends it with what is then unanswered
+               a second signal ends the process at once; after drain_timeout_s it ends with requests unanswered
 
-The signals themselves are :mod:`service.workers.stop_signals`'s.
+:mod:`service.workers.stop_signals` handles the signals.
 """
 
 import asyncio
@@ -32,11 +32,9 @@ from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
 logger = logging.getLogger(__name__)
 
-_SWITCH_INTERVAL_S = (
-    0.001  # a quarter of the wait for the event loop's turn beside a busy thread, for 1 % more CPU time
-)
+_SWITCH_INTERVAL_S = 0.001  # beside a busy thread, the event loop waits a quarter as long; costs 1 % CPU time
 _OTHER_FILES = 256
-_HANDSHAKE_S = 0.2  # connections that have begun are then whole
+_HANDSHAKE_S = 0.2  # time in which TCP handshakes that have begun are completed
 _ACCEPT_LIMIT_S = 5.0
 
 
@@ -50,12 +48,12 @@ def serve(
     """Serves until a signal ends the process; does not return.
 
     Args:
-        settings: how the service runs.
+        settings: of the service.
         listener: bound to its address.
         ready: called once requests are answered.
-        signals: that end this process.
-        worker_slot: number of this worker among its siblings; None where it has none. A second signal does not end a
-            worker, since its parent decides about it.
+        signals: the signals that end this process.
+        worker_slot: number of this worker; None where the process is not a worker. A second signal does not end a
+            worker, since its parent process decides when it ends.
 
     Raises:
         ConvoyError: the service cannot start; the message says why.
@@ -82,7 +80,7 @@ async def _serve(
         )
         config = uvicorn.Config(
             service.app,
-            interface="asgi3",  # uvicorn would guess it, and take an app that is no coroutine function for an older one
+            interface="asgi3",  # uvicorn's guess is wrong for an app that is not a coroutine function
             http=cast("type[asyncio.Protocol]", protocol),
             ws="none",
             lifespan="off",
@@ -90,7 +88,7 @@ async def _serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only hands it on
+            timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only passes it to the protocol
             timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
         )
 
@@ -109,13 +107,13 @@ async def _serve(
 
 
 def _connections_allowed(wanted: int) -> int:
-    """Raises the process's limit of open files so that it can hold so many connections.
+    """Raises the process's limit of open files to the number of connections that are wanted.
 
     Args:
         wanted: connections.
 
     Returns:
-        How many it can hold: fewer where the system's own limit is lower, which is then logged.
+        The number that is possible; where the system's limit makes it smaller than wanted, this is logged.
     """
     needed = wanted + MOST_FURTHER_CONNECTIONS + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -130,7 +128,7 @@ def _connections_allowed(wanted: int) -> int:
 
 
 class DrainingServer(uvicorn.Server):
-    """uvicorn's server, ending as the module says.
+    """uvicorn's server, with the shutdown that this module's docstring describes.
 
     Args:
         config: of the server.
@@ -154,7 +152,7 @@ class DrainingServer(uvicorn.Server):
             self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accepts what waits, and answers what was accepted."""
+        """Accepts the waiting connections, and answers the accepted requests."""
         self._drain.set()
         await asyncio.sleep(self._drain_delay_s)
         listeners = sockets or []
@@ -169,7 +167,7 @@ class DrainingServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leaves the signals to those who call :meth:`stop`."""
+        """Handles no signals; :meth:`stop` is called instead."""
         yield
 
     def stop(self) -> None:
