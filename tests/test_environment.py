@@ -70,7 +70,11 @@ def test_a_pod_beside_a_service_named_convoy_starts(tmp_path: Path) -> None:
         ({"CONVOY_PORT": "8000"}, ("--port", "99999"), "--port 99999: Input should be less than or equal to 65535"),
         ({}, ("--workers=none",), "--workers none: Input should be a valid integer"),
         ({"CONVOY_SHARE_PORT": "perhaps"}, (), "CONVOY_SHARE_PORT=perhaps: Input should be a valid boolean"),
-        ({"CONVOY_CORS_ORIGINS": '["https://a.org"'}, (), 'CONVOY_CORS_ORIGINS=["https://a.org": it is no list'),
+        (
+            {"CONVOY_CORS_ORIGINS": '["https://a.org"'},
+            (),
+            'CONVOY_CORS_ORIGINS=["https://a.org": it is not a JSON list',
+        ),
         (
             {"CONVOY_LOG_LEVEL": "loud"},
             (),

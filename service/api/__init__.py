@@ -1,1 +1,1 @@
-"""HTTP and nothing else: routes, bodies, answers, and the one table from errors to statuses."""
+"""The HTTP API: routes, bodies, answers, and the one table from errors to statuses."""

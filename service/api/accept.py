@@ -19,8 +19,8 @@ def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
         offered: the media types that can be written, the default first.
 
     Returns:
-        The media type with the highest weight (``q``). Where several have it, one that is listed by name is preferred
-        to one that only a wildcard matches, and the one that is listed first to the others.
+        The media type with the highest weight (``q``). Among equal ones, a type that is listed by name comes before one
+        that only a wildcard matches, and then the type that is listed first.
 
     Raises:
         MalformedRequestError: more than 64 media types are listed, or a weight is not a number from 0 to 1.

@@ -17,12 +17,12 @@ from service.http.asgi import Headers, Reply
 JSON = b"application/json"
 MEDIA_TYPES = (JSON, NPY_MEDIA_TYPE.encode())
 LOOP_NUMBERS = 32_768
-"""Answers with more probabilities take more than about 10 ms, and are written in a thread."""
+"""Answers with more probabilities take more than about 10 ms to write, so they are written in a thread."""
 MOST_LABELS_IN_FULL = 100
-"""Of models with more labels, the probability of every label is in the answer only where it is asked for."""
+"""For models with more labels, answers have every label's probability only on request."""
 _IN_FULL = Picked()
 TOP_K = 5
-"""How many labels ``top`` lists where it is there and no number is given."""
+"""Length of ``top`` where the request gives no number."""
 
 
 def answer(
@@ -42,9 +42,9 @@ def answer(
         media_type: one of ``MEDIA_TYPES``.
         parameters: of the request; they say what the answer lists.
         filenames: of the pictures that were classified; None where none has one.
-        faults: pictures that were not classified, each told of in its place among all pictures.
+        faults: pictures that were not classified; each is reported at its index among all pictures.
         uploads: the pictures that were classified, or the whole .npy file.
-        accept_encoding: of the request's header; JSON is compressed where it says so.
+        accept_encoding: the request's header; JSON is compressed where it accepts gzip.
 
     Returns:
         The answer to send.

@@ -27,7 +27,7 @@ _UNKNOWN_PATH: Final = "predict"
 
 
 class KeyRules:
-    """Finds the scope of key that a request needs, by what its route declares.
+    """Finds the key scope that a request needs, from the declaration of its route.
 
     Args:
         routes: of the app, in the order in which it tries them.
@@ -49,7 +49,7 @@ class KeyRules:
                 self._others.append((route, needed))
 
     def cost(self, scope: Scope) -> int:
-        """How many requests a request counts as in the rate of its key."""
+        """How many requests this one counts as in the rate of its key."""
         return self._costs.get(scope["path"], 1)
 
     def needed(self, scope: Scope) -> KeyScope | None:
@@ -57,7 +57,7 @@ class KeyRules:
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         methods = self._fixed.get(scope["path"])
         if methods is not None:
-            # Another method is answered with 405; which key that answer needs is the first route's choice.
+            # Another method gets 405; this answer needs the scope of the path's first route.
             return methods[method] if method in methods else next(iter(methods.values()))
         first: KeyScope | None = _UNKNOWN_PATH
         is_known = False
@@ -74,9 +74,9 @@ class AuthMiddleware:
     """Passes on the requests whose key has the scope that their route needs.
 
     Args:
-        app: what answers them.
-        access: decides.
-        rules: say what a request needs.
+        app: answers these requests.
+        access: checks the keys.
+        rules: give the scope that a request needs.
     """
 
     def __init__(self, app: ASGIApp, access: "AccessControl", rules: KeyRules) -> None:
@@ -85,7 +85,7 @@ class AuthMiddleware:
         self._rules = rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers why not. Its context gets the id of its key, or the failure."""
+        """Passes a request on, or answers with an error. Its context gets the id of its key, or the failure."""
         if (needed := self._rules.needed(scope)) is not None:
             try:
                 key = await self._access.admit(read_key(scope["headers"]), needed, self._rules.cost(scope))
@@ -104,7 +104,7 @@ def read_key(headers: Headers) -> str | None:
         headers: names in lower case.
 
     Returns:
-        What stands there, key or not; None where neither header does.
+        The text of the header, valid or not; None where neither header is sent.
     """
     found = dict(headers)
     kind, _, token = found.get(b"authorization", b"").partition(b" ")

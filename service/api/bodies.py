@@ -1,4 +1,4 @@
-"""What a client may send to ``/predict``: four kinds of body, each turned into pictures or pixels, and parameters."""
+"""Reads the body of ``/predict``, which has four kinds: into pictures or pixels, and parameters."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,8 +30,8 @@ class Body(NamedTuple):
     Attributes:
         uploads: its pictures, or the whole .npy file, which is read once the model is known.
         parameters: the fields of the form or the members of the JSON that are not pictures.
-        faults: pictures that are not among ``uploads``, since their base64 cannot be read, by their places among all;
-            empty unless they are to be reported.
+        faults: pictures that are not in ``uploads`` because their base64 is not valid, by index among all pictures;
+            empty unless the request asks for a report.
     """
 
     uploads: list[Upload] | bytes
@@ -49,7 +49,7 @@ class Body(NamedTuple):
         """The pictures to decode, or pixels uint8 [N, H, W, C].
 
         Args:
-            target: what the model wants, for pixels.
+            target: the input that the model needs.
             max_images: most pictures allowed.
 
         Raises:
@@ -64,7 +64,7 @@ class Body(NamedTuple):
 
 
 def takes_long(body: bytes, content_type: bytes) -> bool:
-    """Whether parsing a body would stop the event loop for more than a few milliseconds."""
+    """Whether parsing a body would block the event loop for more than a few milliseconds."""
     return len(body) > LOOP_BYTES and _media_type(content_type) in (_FORM, _JSON)
 
 
@@ -72,10 +72,10 @@ def parse_body(body: bytes, content_type: bytes, max_images: int, query: Paramet
     """Takes the pictures out of a body.
 
     Args:
-        body: whole.
+        body: the whole body.
         content_type: the header's value; empty where there is none.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
-        query: the parameters in the query, one of which says whether bad pictures are reported.
+        query: the parameters of the query; ``on_error`` decides whether bad pictures are reported.
 
     Raises:
         UnsupportedMediaTypeError: none of the four kinds.
@@ -110,12 +110,12 @@ def parse_body(body: bytes, content_type: bytes, max_images: int, query: Paramet
 
 
 def explain_mangling(error: InvalidImagesError, pictures: Sequence[object] | bytes, data: bytes) -> InvalidImagesError:
-    """Adds to the error of a picture that it was damaged on the way, where its bytes show it.
+    """Adds a hint to the error of a picture, where its bytes show that ``curl -d`` damaged it.
 
     Args:
         error: raised by decoding.
         pictures: of the body.
-        data: the bytes of the body.
+        data: the whole body.
     """
     first = None if isinstance(pictures, bytes) else pictures[0]
     if (
@@ -134,7 +134,7 @@ def _media_type(content_type: bytes) -> bytes:
 
 
 def _guess_picture(body: bytes) -> Upload:
-    """Takes a body without a Content-Type for a picture, unless its first bytes are those of another kind."""
+    """Treats a body without a Content-Type as a picture, unless its first bytes are those of another kind."""
     start = body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     for sign, kind, media_type in _SIGNS:
         if start.startswith(sign):

@@ -4,13 +4,13 @@ import zlib
 
 from service.http.asgi import Reply
 
-MIN_BYTES = 16_384  # below this the time is worth more than the bytes
+MIN_BYTES = 16_384  # compressing shorter answers costs more time than it saves
 LEVEL = 1
 _WINDOW = 16 + zlib.MAX_WBITS
 
 
 def compress(reply: Reply, accept_encoding: bytes | None) -> Reply:
-    """Compresses an answer that is worth it.
+    """Compresses a long answer, where the client accepts gzip.
 
     Args:
         reply: to be sent.

@@ -1,4 +1,4 @@
-"""Inflates compressed bodies a piece at a time: each is counted before the next is made, and others get their turn.
+"""Decompresses bodies piece by piece: each piece is counted before the next, and other requests run between pieces.
 
 Source: RFC 9110, section 8.4.1; RFC 1952 for members of gzip.
 """
@@ -19,7 +19,7 @@ _MOST_MEMBERS = 1024
 
 
 def read_coding(header: bytes | None) -> bytes | None:
-    """The coding of a body, from ``Content-Encoding``; None where it is sent as it is.
+    """The coding of a body, from ``Content-Encoding``; None where it is not compressed.
 
     Raises:
         UnsupportedMediaTypeError: another than gzip, deflate or identity.
@@ -35,12 +35,12 @@ def read_coding(header: bytes | None) -> bytes | None:
 
 
 class Inflater:
-    """Inflates a body as it comes, so that what was compressed is never held as a whole.
+    """Decompresses a body while it arrives, so that the compressed body is never held as a whole.
 
     Args:
         coding: as :func:`read_coding` returns it.
-        max_bytes: longest body, inflated.
-        hold: is told of the bytes that each piece adds; raises where there is no room.
+        max_bytes: longest body, after decompression.
+        hold: called with the bytes that each piece adds; raises where there is no room.
     """
 
     def __init__(self, coding: bytes, max_bytes: int, hold: Callable[[int], None]) -> None:
@@ -50,7 +50,7 @@ class Inflater:
         self._hold = hold
         self._member = zlib.decompressobj(self._window)
         self._members = 1
-        self._plain = io.BytesIO()  # grows in place, and gives its bytes away without a copy
+        self._plain = io.BytesIO()  # grows in place, and getvalue() copies nothing
         self._length = 0
         self._turn_bytes = 0
 
@@ -58,8 +58,8 @@ class Inflater:
         """Takes the next bytes of the body.
 
         Raises:
-            TooLargeError: inflated, it is longer than ``max_bytes``.
-            MalformedRequestError: it is not what its coding says, or something follows it.
+            TooLargeError: after decompression, it is longer than ``max_bytes``.
+            MalformedRequestError: its data does not match its coding, or something follows it.
         """
         for start in range(0, len(data), _INPUT_BYTES):
             rest = data[start : start + _INPUT_BYTES]
@@ -88,7 +88,7 @@ class Inflater:
         self._members += 1
 
     def _inflate(self, data: bytes) -> bytes:
-        """Makes one piece; returns what is left of the data."""
+        """Decompresses one piece; returns the data that is left."""
         try:
             piece = self._member.decompress(data, _PIECE_BYTES)
         except zlib.error:

@@ -1,4 +1,4 @@
-"""What a request carries through the layers and the routes: the service that answers it, and what became of it."""
+"""The state that a request has in all middleware and routes: the service, and the outcome so far."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _KEY: Final = "context"
 
 @dataclass(frozen=True, slots=True)
 class AppState:
-    """The parts of the running service that routes ask.
+    """The parts of the running service that routes use.
 
     Attributes:
         classifier: answers predictions.
@@ -28,8 +28,8 @@ class AppState:
         metrics: of the service.
         drain: set once the process is told to stop.
         document: the OpenAPI document.
-        budget: of the bytes that all bodies hold.
-        dialects: that are on; None where none is.
+        budget: limits the bytes that all requests hold.
+        dialects: those that are on; None where all are off.
     """
 
     classifier: Classifier
@@ -43,13 +43,13 @@ class AppState:
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request. Each attribute below ``root_path`` is set by the layer or route that learns it.
+    """The context of one request. Middleware and routes set the attributes after ``root_path`` once they are known.
 
     Attributes:
         app: the service.
         root_path: the prefix that the client sees before the service's paths; empty where none is known.
-        request_id: of the log and of the answer.
-        key_id: of the API key that let the request in.
+        request_id: the id in the log and in the answer.
+        key_id: the id of the request's API key.
         result: the classification, where there is one.
         failure: why the request failed, where it did.
     """

@@ -1,4 +1,4 @@
-"""What predictions get, on request only, for those who decide by them; `service/decision` decides it."""
+"""Optional members of predictions that support decisions; `service/decision` computes them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -18,28 +18,28 @@ from service.models.receipt import Asked, write_receipt
 _LOOP_NUMBERS: Final = 4096
 _LOOP_IMAGES: Final = 32
 _UNFAMILIAR: Final = (
-    f"the model is less sure of this picture than of {1 - LEAST_FAMILIARITY:.0%} of the pictures that it was tried on: "
-    "it may show something that the model has not learned"
+    f"the model is less sure of this picture than of {1 - LEAST_FAMILIARITY:.0%} of its held-out test pictures: "
+    "the picture may show something that the model has not learned"
 )
 
 
 def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
-    """Checks before a model runs that it can decide what is asked.
+    """Checks, before a model runs, that it supports the decisions that a request asks for.
 
     Raises:
-        MalformedRequestError: it cannot; says what it can.
+        MalformedRequestError: it does not; the message says what it supports.
     """
     if parameters.min_confidence is not None and metadata.multi_label:
         raise MalformedRequestError(
-            "min_confidence is for models of which one label is right; a picture may have several labels of "
-            f"{metadata.name}, each with a probability of its own: leave it out, and compare `probabilities`"
+            f"min_confidence is for single-label models; {metadata.name} is a multi-label model, which gives each "
+            "label its own probability: leave it out, and compare `probabilities`"
         )
     if parameters.coverage is not None:
         find_level(metadata, parameters.coverage)
     if parameters.familiarity and metadata.familiarity is None:
         raise MalformedRequestError(
-            f"familiarity is not known of {metadata.name} version {metadata.version}: its file says nothing of "
-            "held-out pictures. `convoy calibrate` adds it; leave it out here"
+            f"familiarity is not available for {metadata.name} version {metadata.version}: its file has no values of "
+            "held-out pictures. `convoy calibrate` adds them; leave it out here"
         )
 
 
@@ -47,7 +47,7 @@ def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
     """The thresholds of a level.
 
     Raises:
-        MalformedRequestError: the model has none for it; names the levels that can be asked.
+        MalformedRequestError: the model has no such level; the message names those that it has.
     """
     levels = () if metadata.conformal is None else metadata.conformal.levels
     for level in levels:
@@ -56,20 +56,20 @@ def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
     name = f"{metadata.name} version {metadata.version}"
     if not levels:
         raise MalformedRequestError(
-            f"coverage cannot be asked of {name}: its file has no thresholds from held-out pictures. `convoy "
-            "calibrate` adds them, unless a picture may have several labels; leave it out here"
+            f"coverage is not available for {name}: its file has no thresholds from held-out pictures. `convoy "
+            "calibrate` adds them to single-label models; leave it out here"
         )
     known = ", ".join(f"{level.coverage:g}" for level in levels)
     raise MalformedRequestError(f"coverage is {coverage:g}; of {name} it can be {known}")
 
 
 def is_much(result: Classification) -> bool:
-    """Whether deciding would stop the event loop for more than a few milliseconds."""
+    """Whether :func:`decide` would block the event loop for more than a few milliseconds."""
     return result.probabilities.size > _LOOP_NUMBERS or len(result.probabilities) > _LOOP_IMAGES
 
 
 def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upload] | bytes) -> list[dict[str, Any]]:
-    """Decides what a request asks for.
+    """Computes the decisions that a request asks for.
 
     Args:
         result: the classification of N pictures.
@@ -77,7 +77,7 @@ def decide(result: Classification, parameters: Parameters, uploads: Sequence[Upl
         uploads: the N pictures, or the whole .npy file.
 
     Returns:
-        N objects: members that each prediction gets, or gets instead of its own.
+        N objects with members for the predictions; a member that a prediction has already is replaced.
     """
     decisions: list[dict[str, Any]] = [{} for _ in result.probabilities]
     if parameters.min_confidence is not None:

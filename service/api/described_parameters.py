@@ -1,4 +1,4 @@
-"""What each parameter of a prediction means: one table for the query, the form and the JSON of the OpenAPI document.
+"""Describes each parameter of a prediction, in one table for the query, the form and the JSON of the OpenAPI document.
 
 ::
 
@@ -27,8 +27,8 @@ class Described(NamedTuple):
 
     Attributes:
         schema: JSON Schema of its value.
-        text: Markdown.
-        example: that the docs page fills in, and that every model here takes; None: it fills in none.
+        text: description, in Markdown.
+        example: value that the docs page fills in and that every model here accepts; None: the field stays empty.
     """
 
     schema: dict[str, Any]
@@ -42,29 +42,29 @@ PARAMETERS: Final[dict[str, Described]] = {
     ),
     "probabilities": Described(
         {**TEXT, "enum": list(PROBABILITIES)},
-        "Which probabilities are listed: `all`; `top`, the most probable 5 or `top_k`; `none`. Where left out, `all` "
-        "of models with up to 100 labels, otherwise `top`.",
+        "Which probabilities are listed: `all`; `top`, the most probable 5 or `top_k`; `none`. The default is `all` "
+        "for models with up to 100 labels, otherwise `top`.",
     ),
     "on_error": Described(
         {**TEXT, "enum": list(ON_ERROR)},
-        "`report`: a bad picture gets an error in its place, and the others are classified. Where left out, the "
-        "request is refused for one bad picture.",
+        "`report`: a bad picture gets an error instead of a prediction, and the others are classified. By default, "
+        "the request is refused for one bad picture.",
     ),
     "prepare": Described(
         {**TEXT, "enum": list(PREPARE)},
-        "`digit`: the strokes of a drawn or photographed digit are scaled and centred as those of MNIST are; for "
-        "models of light strokes on a dark ground. `none`, or left out: pictures are taken as they are.",
+        "`digit`: the strokes of a drawn or photographed digit are scaled and centred as in MNIST; for models of "
+        "light strokes on a dark ground. `none`, the default: this is not done.",
     ),
     "min_confidence": Described(
         _SHARE,
-        "A picture whose most probable label is less probable gets `label` null and a `reason`. For models of which "
-        "one label is right.",
+        "A picture whose most probable label has a lower probability gets `label` null and a `reason`. For "
+        "single-label models.",
         0.5,
     ),
     "coverage": Described(
         _SHARE,
-        "Adds `label_set`, the labels of which one is right so often: one of the levels in `coverages` of "
-        "`GET /models`.",
+        "Adds `label_set`, a set of labels that contains the right one with this probability: one of the levels in "
+        "`coverages` of `GET /models`.",
         0.95,
     ),
     "familiarity": Described(
@@ -73,7 +73,7 @@ PARAMETERS: Final[dict[str, Described]] = {
     ),
     "receipt": Described(
         {"type": "boolean"},
-        "`true`: each prediction has a `receipt` of all that makes it again, which `convoy verify` does.",
+        "`true`: each prediction has a `receipt`, with which `convoy verify` can repeat it.",
     ),
     "model": Described(_NAME, "Name of the model; the default model where left out.", "cifar10"),
     "version": Described(_NAME, "Version of the model; its default version where left out.", "1"),
@@ -93,8 +93,8 @@ def form(file: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
     Args:
         file: schema of the pictures.
-        names: of the parameters that may be fields. They have the examples of the query: the docs page fills in both,
-            and they must be the same.
+        names: the parameters that may be fields. Their examples are those of the query: the docs page fills in both,
+            and the two values must be the same.
     """
     fields = {name: _form_field(PARAMETERS[name]) for name in names}
     return {
@@ -112,11 +112,11 @@ def encoded_images(
 
     Args:
         title: its name in the document.
-        doc: what it is.
-        names: of the parameters that may be members.
-        example: of a whole body.
-        most_images: that it may hold; None: as many as the service allows.
-        text: describes the images.
+        doc: its description.
+        names: the parameters that may be members.
+        example: a whole body.
+        most_images: most images in a body; None: as many as the service allows.
+        text: description of the images.
     """
     image = Annotated[str, Field(min_length=1, json_schema_extra={"format": "byte"})]
     fields: dict[str, Any] = {

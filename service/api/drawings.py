@@ -1,4 +1,4 @@
-"""Whether the pictures of a request can be prepared as drawn digits."""
+"""Checks whether the pictures of a request can be prepared as drawn digits."""
 
 from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
@@ -8,14 +8,14 @@ def is_drawing(model: ServedModel, *, are_files: bool) -> bool:
     """Checks that drawn digits can be prepared.
 
     Args:
-        model: that they are for.
-        are_files: whether the pictures are files, and not pixels.
+        model: the model that classifies them.
+        are_files: whether the pictures are files; otherwise they are pixels.
 
     Returns:
         True.
 
     Raises:
-        MalformedRequestError: the model is of other pictures, or pixels were sent.
+        MalformedRequestError: the model is for other pictures, or pixels were sent.
     """
     metadata = model.metadata
     if metadata.polarity != "light-on-dark":

@@ -39,7 +39,7 @@ CLASSIFYING_ERRORS = (
     UnavailableError,
     DeadlineExceededError,
 )
-"""What either endpoint may answer."""
+"""The errors that both endpoints may answer with."""
 
 
 class ClassifyingEndpoint(ABC):
@@ -47,8 +47,8 @@ class ClassifyingEndpoint(ABC):
 
     Args:
         limits: of a request.
-        budget: of the bytes that all bodies hold.
-        work_thread: for what would stop the event loop for too long.
+        budget: limits the bytes that all requests hold.
+        work_thread: does work that would block the event loop for too long.
     """
 
     def __init__(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> None:
@@ -57,12 +57,12 @@ class ClassifyingEndpoint(ABC):
         self._work_thread = work_thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request, whatever happens.
+        """Answers one request; every error becomes an answer.
 
         Args:
-            scope: of the request; its context gets the result or the failure that it ended in.
-            receive: its body.
-            send: its answer.
+            scope: of the request; its context gets the result or the failure.
+            receive: receives its body.
+            send: sends its answer.
         """
         connection = Connection(receive, self._budget)
         try:
@@ -83,12 +83,12 @@ class ClassifyingEndpoint(ABC):
         await reply.send(send)
 
     async def _do(self, work: Callable[[], Result], connection: Connection, deadline: float) -> Result:
-        """Does work in a thread that would stop the event loop for too long."""
+        """Runs work in the work thread, because it would block the event loop for too long."""
         return await self._work_thread.run(work, deadline=deadline, is_abandoned=connection.is_gone)
 
     @abstractmethod
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
-        """Makes the answer; whatever it raises becomes one."""
+        """Makes the answer; an exception becomes an error answer."""
 
     @abstractmethod
     def _failure(self, error: Exception) -> Reply:

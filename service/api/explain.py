@@ -1,4 +1,4 @@
-"""``POST /explain``: why a picture was given a class, as a map of its pixels."""
+"""``POST /explain``: a map of how much each pixel of a picture counted for or against a class."""
 
 from typing import Final
 
@@ -74,7 +74,7 @@ def _choice(model: ServedModel, label: str | None) -> Choose:
         return lambda probabilities: int(probabilities.argmax())
     if label not in names:
         raise LabelNotFoundError(
-            f"label {label[:64]!r} is none of {model.metadata.name}'s; GET /models/{model.metadata.name} lists them"
+            f"{model.metadata.name} has no label {label[:64]!r}; GET /models/{model.metadata.name} lists its labels"
         )
     column = names.index(label)
     return lambda _probabilities: column
@@ -103,7 +103,7 @@ def overlay(pixels: NDArray[np.uint8], mapped: NDArray[np.float32]) -> NDArray[n
         mapped: float32 [H, W].
 
     Returns:
-        uint8 [n x H, n x W, 3], grey below, orange where a pixel spoke for the class, blue where against it.
+        uint8 [n x H, n x W, 3], the picture in grey under orange for the class and blue against it.
     """
     strength = np.abs(mapped) / max(float(np.abs(mapped).max()), 1e-12)
     alpha = (_STRONGEST * strength)[..., np.newaxis]

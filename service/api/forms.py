@@ -1,6 +1,6 @@
 """Reads the pictures and parameters of a form (``multipart/form-data``).
 
-Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and what clients send that is in neither.
+Sources: RFC 7578 (the form), RFC 5987 (``filename*``), and forms of real clients that differ from both.
 """
 
 import io
@@ -56,7 +56,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
     """Parses a form.
 
     Args:
-        body: whole.
+        body: the whole body.
         content_type: the header's value, which names the boundary.
         max_images: most pictures allowed.
 
@@ -129,7 +129,7 @@ def _boundary(content_type: bytes) -> bytes:
 def _parts(body: bytes, boundary: bytes, most_parts: int) -> Iterator[tuple[MultipartSegment, bytes]]:
     """The headers and the data of each part. Headers are decoded as Latin-1, in which any byte is a character."""
     part: MultipartSegment | None = None
-    data = io.BytesIO()  # gives its bytes away without a copy, which would hold Python's global lock
+    data = io.BytesIO()  # getvalue() copies nothing; a copy would hold Python's global lock
     try:
         # Without `strict`, a header in many lines takes time that grows with the square of its length.
         with PushMultipartParser(
@@ -172,7 +172,7 @@ def _field(name: str, data: bytes) -> str:
 
 
 def _filename(part: MultipartSegment) -> str | None:
-    """The file's name, of any form, since it is only repeated in answers. ``filename*`` has priority (RFC 6266)."""
+    """The file's name, unchecked, since it is only repeated in answers. ``filename*`` has priority (RFC 6266)."""
     filename = part.filename
     disposition = next((value for key, value in part.headerlist if key == "Content-Disposition"), "")
     if "*" in disposition and (extended := _EXTENDED_FILENAME.search(disposition)):
@@ -185,7 +185,7 @@ def _filename(part: MultipartSegment) -> str | None:
 
 
 def _as_utf8(text: str) -> str:
-    """Decodes text again that was decoded as Latin-1: as UTF-8 where its bytes are valid UTF-8."""
+    """Corrects text that was decoded as Latin-1: decodes it as UTF-8 where its bytes are valid UTF-8."""
     if text.isascii():
         return text
     try:

@@ -33,7 +33,7 @@ def answer_errors(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND:
             docs = f"{context_of(request.scope).root_path}/docs"
-            detail = f"there is no {request.scope['path'][:200]}; {docs} lists what there is"
+            detail = f"there is no {request.scope['path'][:200]}; {docs} lists the paths"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             methods = _methods(request) or ["GET"]  # of mounted files
             detail = (
@@ -50,7 +50,7 @@ def answer_errors(app: FastAPI) -> None:
 
 
 def failure(scope: Scope, error: Exception) -> Reply:
-    """Tells of an error in the document that belongs to a request's path."""
+    """Makes the error answer, in the document of the API that a request's path belongs to."""
     if (dialect := _dialect(scope)) is not None:
         return dialect.tell(explain(error))
     return error_reply(error) if is_open_inference(scope["path"]) else problem(error)
@@ -65,7 +65,7 @@ def _told(request: Request, status: HTTPStatus, detail: str, headers: Headers) -
 
 
 def _methods(request: Request) -> list[str]:
-    """The methods that are answered at a request's path, of all routes that match it."""
+    """The methods of all routes that match a request's path."""
     routes = (route for route in request.app.routes if isinstance(route, Route))
     matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in matching for method in route.methods or () if method != "HEAD"})

@@ -1,4 +1,4 @@
-"""HEAD, for every route that answers GET: the same head, and no body.
+"""Answers HEAD on every route that answers GET: the same head, without a body.
 
 Source: RFC 9110, section 9.3.2.
 """
@@ -7,10 +7,10 @@ from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 
 
 class HeadMiddleware:
-    """Asks an app with GET where the client asks with HEAD.
+    """Passes HEAD requests to an app as GET, and drops the body of the answer.
 
     Args:
-        app: whose routes know GET only.
+        app: its routes answer GET only.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -27,5 +27,5 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        # A copy: the layers outside, and the server, go on seeing HEAD.
+        # A copy, since the outer middleware and the server must still see HEAD.
         await self._app({**scope, "method": "GET"}, receive, send_without_body)

@@ -1,4 +1,4 @@
-"""JSON for clients, written in steps where it is long: one call of the writer holds Python's global lock to its end."""
+"""Writes JSON; long JSON in steps, since one call of the writer holds Python's global lock until it ends."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,12 +12,12 @@ STEP_NUMBERS = 16_384
 
 
 def write(document: Any) -> bytes:
-    """Writes a document, in which NumPy's arrays and numbers may stand."""
+    """Writes a document, which may contain NumPy arrays and numbers."""
     return orjson.dumps(document, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def join_lists(lists: Iterable[Any]) -> orjson.Fragment:
-    """One list of several, each of which is written by itself.
+    """Joins several lists into one; each is written separately.
 
     Args:
         lists: none of them empty.
@@ -26,7 +26,7 @@ def join_lists(lists: Iterable[Any]) -> orjson.Fragment:
 
 
 def in_steps(elements: NDArray[np.float32] | Sequence[str]) -> Any:
-    """A flat list for :func:`write`: as it is where it is short, otherwise written already."""
+    """Prepares a flat list for :func:`write`: a short one is unchanged, a long one is written already, in steps."""
     if len(elements) <= STEP_NUMBERS:
         return elements
     return join_lists(elements[at : at + STEP_NUMBERS] for at in range(0, len(elements), STEP_NUMBERS))

@@ -1,4 +1,4 @@
-"""``POST /layers``: what each layer of a network makes of a picture."""
+"""``POST /layers``: the output of each layer of a network for a picture."""
 
 import asyncio
 import time
@@ -20,12 +20,12 @@ from service.explaining import mosaic
 from service.http.asgi import Reply
 from service.models.catalog import ServedModel
 
-_COST = 8  # a picture, and as long again for each few stages' pictures
+_COST = 8  # takes about as long as 8 predictions, since it draws the maps of several layers
 
 
 @declare(key_scope="predict", errors=(*CLASSIFYING_ERRORS, NotAcceptableError), cost=_COST)
 class LayersEndpoint(PictureEndpoint):
-    """Shows the inside of a network."""
+    """Shows the layers of a network."""
 
     media_types = (JSON,)
 
@@ -34,7 +34,7 @@ class LayersEndpoint(PictureEndpoint):
             async with asyncio.timeout(picture.deadline - time.perf_counter()), picture.model.inspecting:
                 body = await asyncio.to_thread(_write, picture.model, picture.pixels)
         except TimeoutError:
-            raise DeadlineExceededError("the time limit passed before the network was looked into") from None
+            raise DeadlineExceededError("the time limit passed before the layers were shown") from None
         return Reply(200, body, JSON, [])
 
 
@@ -42,7 +42,7 @@ def _write(model: ServedModel, image: NDArray[np.uint8]) -> bytes:
     try:
         look = look_inside(model.inspection, image)
     except GraphError as error:
-        look = Look([], None, [f"This network cannot be looked into: {error}."])
+        look = Look([], None, [f"The layers of this network cannot be shown: {error}."])
     kernels = None
     if look.kernels is not None:
         count, channels, height, width = look.kernels.shape

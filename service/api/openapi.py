@@ -1,9 +1,9 @@
-"""The OpenAPI document: one maker, from the routes, what they declare, and the table of errors.
+"""Makes the OpenAPI document from the routes, their declarations and the table of errors.
 
 ::
 
     FastAPI's routes ─ get_openapi ─┐                     ┌─ errors that a route declares: the table's status and text
-    endpoints before the app ───────┴─> every operation ──┼─ the scope of key that it declares, where keys are set
+    endpoints before the app ───────┴─> every operation ──┼─ the key scope that it declares, where keys are set
     (Operation)                                           └─ X-Request-ID
 """
 
@@ -31,7 +31,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _UNUSED = ("HTTPValidationError", "ValidationError")
 _REQUEST_ID = {
     "X-Request-ID": {
-        "description": "The request's own `X-Request-ID`, or one made for it; it stands in the log.",
+        "description": "The `X-Request-ID` of the request, or a new one; it is in the log too.",
         "schema": {"type": "string"},
     }
 }
@@ -45,13 +45,13 @@ _MOST_SERVERS = 16
 
 
 class ApiDocument:
-    """The document as clients get it. Making it takes a tenth of a second, so it is made once, before requests come.
+    """The document as clients get it. Making it takes 0.1 s, so it is made once, before the first request.
 
     Args:
-        app: whose routes are described.
-        bodies: models that the app's own routes read by themselves.
-        has_keys: whether keys are asked for.
-        dialects: whose errors have documents of their own; None where none is on.
+        app: the document describes its routes.
+        bodies: models of JSON bodies that FastAPI does not read itself.
+        has_keys: whether requests need keys.
+        dialects: those that are on; their errors have their own documents. None where all are off.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class ApiDocument:
         declared, responses = declaration_of(route.endpoint), operation["responses"]
         content = responses.get("422", {}).get("content", {}).get("application/json", {})
         if content.get("schema", {}).get("$ref") == _REFERENCE.format(model=_UNUSED[0]):
-            del responses["422"]  # the parameters are text: they cannot be invalid
+            del responses["422"]  # every parameter is text, so none can be invalid
         errors = declared.errors
         if self._has_keys and declared.key_scope is not None:
             operation["security"] = _SECURITY

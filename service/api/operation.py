@@ -1,4 +1,4 @@
-"""The description of a route that stands before the FastAPI app, which therefore cannot describe it."""
+"""Describes a route that is answered before the FastAPI app, which therefore cannot describe it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +14,7 @@ NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_99
 TIMEOUT_HEADER: dict[str, Any] = {
     "name": "X-Request-Timeout-Ms",
     "in": "header",
-    "description": "Time limit of this request, in milliseconds; the service's own where left out.",
+    "description": "Time limit of this request, in milliseconds; the default is the time limit of the service.",
     "schema": NUMBER,
 }
 SERVER_TIMING: dict[str, Any] = {"Server-Timing": {"description": "Time of each stage.", "schema": TEXT}}
@@ -25,7 +25,7 @@ _EXAMPLES = {"name": "cifar10", "version": "1", "label": "stable"}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route, of POST where it says nothing else.
+    """One route; its method is POST by default.
 
     Attributes:
         path: as FastAPI writes paths.
@@ -35,10 +35,10 @@ class Operation:
         tag: the group that it belongs to.
         body: OpenAPI's Request Body Object.
         answer: OpenAPI's Response Object of status 200.
-        parameters: OpenAPI's Parameter Objects, those of the path left out.
+        parameters: OpenAPI's Parameter Objects, without those of the path.
         bodies: models that the body refers to.
         answers: models that the answer refers to.
-        methods: of the route. Operations of further methods have the method before their id.
+        methods: of the route. For each further method, the operation's id begins with the method.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Operation:
     methods: tuple[str, ...] = ("POST",)
 
     def to_json(self) -> dict[str, Any]:
-        """OpenAPI's Operation Object for each method, without what every operation has."""
+        """OpenAPI's Operation Object for each method, without the parts that all operations share."""
         first, *others = self.methods
         return {
             first.lower(): self._describe(self.id),
@@ -83,7 +83,7 @@ class OperationRoute(Route):
 
     Args:
         operation: its description.
-        endpoint: that answers.
+        endpoint: answers its requests.
     """
 
     def __init__(self, operation: Operation, endpoint: ASGIApp) -> None:
@@ -97,7 +97,7 @@ def reference(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def json_answer(description: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """OpenAPI's Response Object of an answer in JSON that says the time of each stage."""
+    """OpenAPI's Response Object of a JSON answer with the header ``Server-Timing``."""
     return {
         "description": description,
         "content": {"application/json": {"schema": schema}},

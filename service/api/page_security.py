@@ -21,11 +21,11 @@ _POLICY = (
 class PageSecurity:
     """Adds security headers: the content policy to HTML, ``nosniff`` to everything.
 
-    An inline script may run because its hash stands in the policy. Pages contain nothing from a request but a checked
-    path prefix, so each inline script is the service's own.
+    An inline script may run because its hash is in the policy. Nothing from a request gets into a page except a checked
+    path prefix, so each inline script is one of the service.
 
     Args:
-        app: whose answers they are.
+        app: its answers get the headers.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,7 +1,6 @@
-"""What people and programs find before they know a route: the root, the docs page and the OpenAPI document.
+"""The root, the docs page and the OpenAPI document, from which people and programs learn the routes.
 
-Every address on them is relative to the page, or begins with the prefix that the client sees, so that they work under
-any prefix.
+Every URL in them is relative, or begins with the prefix that the client sees, so that they work under any prefix.
 """
 
 from fastapi import APIRouter, Request, Response
@@ -28,17 +27,17 @@ router = APIRouter()
 
 
 class Start(BaseModel):
-    """Where things are."""
+    """Links to the parts of the API."""
 
     name: str = Field(examples=["convoy"])
     version: str = Field(examples=["0.1.0"], description="Of the service.")
-    status: str = Field(examples=["alive"], description="Always this; KServe's clients of V1 ask for it.")
+    status: str = Field(examples=["alive"], description="Always `alive`; V1 clients of KServe expect it.")
     links: dict[str, str] = Field(examples=[{"docs": "./docs"}], description="Addresses, relative to this one.")
 
 
 @declare(key_scope=None)
 class PageAssets(StaticFiles):
-    """The files of the docs page, from the package that carries them: the page needs no other server."""
+    """The files of the docs page, served from an installed package, so that the page needs no other server."""
 
     def __init__(self) -> None:
         super().__init__(packages=[("fastapi_offline", "static")])
@@ -53,7 +52,7 @@ class PageAssets(StaticFiles):
 )
 @declare(key_scope=None)
 async def root(request: Request) -> Response:
-    """Tells clients where things are. Browsers, which accept HTML, get the page, or are led to the docs page."""
+    """Links to the parts of the API. Browsers, which accept HTML, get the page or a redirect to the docs page."""
     base = base_address(request.scope)
     if "text/html" in request.headers.get("accept", ""):
         return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})
@@ -80,7 +79,7 @@ async def docs(request: Request) -> Response:
 @router.get("/openapi.json", include_in_schema=False)
 @declare(key_scope=None)
 async def openapi(request: Request) -> Response:
-    """The OpenAPI document. Its server is where the document itself was found."""
+    """The OpenAPI document. Its server is the address at which the document was requested."""
     context = context_of(request.scope)
     document = context.app.document.serialise(context.root_path or ".")
     return Response(document, media_type="application/json")

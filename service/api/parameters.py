@@ -1,6 +1,6 @@
-"""The parameters of a prediction: which model answers, what the answer lists, and what is decided by it.
+"""The parameters of a prediction: which model answers, what the answer lists, and which decisions it has.
 
-They may stand in the path, in the query, in fields of a form and in members of a JSON body, and mean the same in each.
+They may be in the path, in the query, in fields of a form and in members of a JSON body, with the same meaning.
 """
 
 import re
@@ -24,15 +24,15 @@ class Parameters(NamedTuple):
 
     Attributes:
         model: name, or None for the default.
-        version: or None for the model's own default.
+        version: or None for the model's default version.
         top_k: how many labels to list, or None.
         probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
         prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: pictures are taken as they are.
-        min_confidence: least probability, 0 to 1, that the most probable label needs to be named; None names it always.
-        coverage: how often a picture's set of labels is to hold the truth, 0 to 1; None leaves the set out.
+        min_confidence: least probability, 0 to 1, at which the most probable label is named; None: it always is.
+        coverage: probability, 0 to 1, that a picture's label set contains the right label; None: no label set.
         familiarity: whether each prediction says how familiar its picture looks to the model.
-        receipt: whether each prediction says all that makes it again.
+        receipt: whether each prediction has a receipt, with which it can be repeated.
     """
 
     model: str | None = None
@@ -47,12 +47,12 @@ class Parameters(NamedTuple):
     receipt: bool | None = None
 
     def ask_decisions(self) -> bool:
-        """Whether any of those is given that say what is decided by the probabilities."""
+        """Whether any of the parameters of decisions is given, from ``min_confidence`` on."""
         return self[_FIRST_DECISION:] != _NO_DECISIONS
 
 
 NO_PARAMETERS = Parameters()
-_FIRST_DECISION: Final = 6  # the place of `min_confidence`
+_FIRST_DECISION: Final = 6  # the index of `min_confidence`
 _NO_DECISIONS: Final = NO_PARAMETERS[_FIRST_DECISION:]
 _DECISION_NAMES = frozenset(Parameters._fields[_FIRST_DECISION:])
 _NUMBER = re.compile(r"[0-9]{0,32}\.?[0-9]{0,32}(?:[eE][-+]?[0-9]{1,3})?")

@@ -1,9 +1,9 @@
-"""``on_error=report``: the good pictures of a request are classified, and each bad one is told of in its place.
+"""``on_error=report``: the good pictures of a request are classified, and each bad one gets an error instead.
 
 ::
 
     classify all ─ some are bad ──> note their faults, classify the others ──> result of the good ones, and the faults
-                       └─ all are bad ──> InvalidImagesError, which names each
+                       └─ all are bad ──> InvalidImagesError, which names each picture
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,12 +18,12 @@ NO_FAULTS: tuple[ImageFault, ...] = ()
 
 
 class PartialResult(NamedTuple):
-    """What is known about a request's pictures.
+    """The outcome for a request's pictures.
 
     Attributes:
-        result: of the good ones, in the order sent.
+        result: the classification of the good ones, in the order sent.
         filenames: of the good ones.
-        faults: of the bad ones, by their places among all.
+        faults: of the bad ones, by index among all pictures.
         uploads: the good ones.
     """
 
@@ -38,15 +38,15 @@ async def classify_good(
     uploads: list[Upload],
     unreadable: tuple[ImageFault, ...],
 ) -> PartialResult:
-    """Classifies the good ones of a request's pictures.
+    """Classifies the good pictures of a request.
 
-    Headers and pixels are each found bad for all pictures at once, so that this takes two further attempts at most,
-    unless a picture is at the limit of the time that its decoding may take.
+    All bad headers are reported together, and then all bad pixels. So this takes at most two further attempts, unless
+    the decoding time of a picture is near its limit.
 
     Args:
         classify: classifies pictures, all or none.
         uploads: one picture or more.
-        unreadable: pictures that are known to be bad and are not among ``uploads``, by their places among all.
+        unreadable: pictures that are known to be bad and are not in ``uploads``, by index among all pictures.
 
     Raises:
         InvalidImagesError: all are bad.

@@ -1,4 +1,4 @@
-"""Base class of the endpoints that say more about one picture: what the network saw, and why it answered so.
+"""Base class of the endpoints that explain a prediction of one picture: the network's input, layers and reasons.
 
 ::
 
@@ -29,7 +29,7 @@ from service.http.connection import Connection
 from service.models.catalog import ServedModel
 
 MOST_OWN_CHARACTERS = 1024
-"""Of an endpoint's own parameter: a label has up to 256, and may have its id beside it."""
+"""Longest value of an endpoint's own parameter: a label has up to 256 characters, and its id may follow."""
 _MOST_PARAMETERS = 16
 _HERE = frozenset(("model", "version", "prepare"))
 
@@ -39,14 +39,14 @@ class Picture:
     """One picture of a request, ready for a network.
 
     Attributes:
-        model: that shall look at it.
+        model: the model that the request names.
         pixels: uint8 [1, H, W, C].
-        seen: what was found out about it; None where there is nothing to say.
-        media_type: that the answer shall have.
+        seen: the observation about it, or None.
+        media_type: of the answer.
         own: values of the endpoint's own parameters, by name.
         deadline: on the clock of ``time.perf_counter``, in seconds.
-        connection: that it came by.
-        classifier: that the model is asked through.
+        connection: of the request.
+        classifier: runs the model.
     """
 
     model: ServedModel
@@ -63,8 +63,8 @@ class PictureEndpoint(ClassifyingEndpoint):
     """Reads one picture, and decodes it as ``/predict`` does.
 
     Attributes:
-        media_types: that the answer may have, the default first.
-        own_parameters: names in the query that are this endpoint's own.
+        media_types: those that the answer may have, the default first.
+        own_parameters: the query parameters that only this endpoint has.
     """
 
     media_types: tuple[bytes, ...]
@@ -95,10 +95,10 @@ class PictureEndpoint(ClassifyingEndpoint):
         model = classifier.catalog.find(parameters.model, parameters.version)
         if isinstance(body.uploads, bytes):
             raise UnsupportedMediaTypeError(
-                "this takes a picture, not an array; pixels can be sent as they are in a PNG"
+                "this route takes a picture, not an array; to send exact pixels, send them as a PNG"
             )
         if len(body.uploads) != 1:
-            raise MalformedRequestError(f"this takes one picture a request, not {len(body.uploads)}")
+            raise MalformedRequestError(f"this route takes one picture per request, not {len(body.uploads)}")
         try:
             pixels, seen = await classifier.decode(
                 model,

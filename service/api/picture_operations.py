@@ -1,4 +1,4 @@
-"""The routes that say more about one picture, and how they stand in the OpenAPI document."""
+"""The routes that explain the prediction of one picture, and their descriptions in the OpenAPI document."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _operation(
         tag="explain",
         parameters=(*map(query_parameter, PICTURE_PARAMETERS), *own, TIMEOUT_HEADER),
         body=_BODY,
-        answer={"description": "Of the one picture.", "content": content},
+        answer={"description": "The answer for this picture.", "content": content},
         bodies=(EncodedImage,),
         answers=(answer,),
     )
@@ -50,8 +50,8 @@ def _operation(
 _PREPROCESS = _operation(
     "/preprocess",
     "See what the network sees",
-    "The pixels that the network gets, and which part of the picture they are. As PNG or as uint8 [1, H, W, C], which "
-    "`/predict` takes as it is, where `Accept` asks for it.",
+    "The pixels that the network gets, and which part of the picture they are. With `Accept`, as PNG or as uint8 "
+    "[1, H, W, C], which `/predict` accepts as a body.",
     SeenInput,
     {"image/png": "The pixels.", NPY_MEDIA_TYPE: "uint8 [1, H, W, C]"},
 )
@@ -60,18 +60,18 @@ _PREPROCESS = _operation(
 _LABEL: dict[str, Any] = {
     "name": "label",
     "in": "query",
-    "description": "The class to explain; the most probable one where left out.",
+    "description": "The class to explain; the default is the most probable one.",
     "schema": {**TEXT, "maxLength": MOST_OWN_CHARACTERS},
 }
 _EXPLAIN = _operation(
     "/explain",
     "Ask why",
-    "Which pixels of the picture spoke for a class. Exact (`hirescam`) where the network ends in one dense layer after "
-    "its last feature map, and its file has that map as an output; otherwise `occlusion`: 64 parts of the picture are "
+    "Which pixels are evidence for a class. Exact (`hirescam`) where the network ends in one dense layer after its "
+    "last feature map, and its file has that map as an output; otherwise `occlusion`: 64 parts of the picture are "
     "hidden one after the other, while other requests go first. It counts as 64 requests in the rate of a key.",
     ExplanationAnswer,
     {
-        "image/png": "The map over the picture: orange spoke for the class, blue against it.",
+        "image/png": "The map over the picture: orange is evidence for the class, blue against it.",
         NPY_MEDIA_TYPE: "float32 [H, W]",
     },
     _LABEL,
@@ -81,9 +81,9 @@ _EXPLAIN = _operation(
 _LAYERS = _operation(
     "/layers",
     "See the network",
-    "The first layers of the network, with the shapes of what they take and make, the kernels of the first "
-    "convolution, and what each layer makes of the picture. What the graph does not allow is said in `notes`. It "
-    "counts as 8 requests in the rate of a key.",
+    "The first layers of the network, with their input and output shapes, the kernels of the first convolution, and "
+    "the output of each layer for the picture. `notes` says what this graph does not allow to show. It counts as 8 "
+    "requests in the rate of a key.",
     LayersAnswer,
     {},
 )
@@ -94,8 +94,8 @@ def picture_routes(limits: RequestLimits, budget: BodyBudget, work_thread: WorkT
 
     Args:
         limits: of a request.
-        budget: of the bytes that all bodies hold.
-        work_thread: for what would stop the event loop for too long.
+        budget: limits the bytes that all requests hold.
+        work_thread: does work that would block the event loop for too long.
     """
     return [
         OperationRoute(_PREPROCESS, PreprocessEndpoint(limits, budget, work_thread)),

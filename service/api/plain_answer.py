@@ -1,8 +1,7 @@
-"""The answer that most requests get: to one picture, with the probability of every label and nothing else.
+"""Writes the most frequent answer: one picture, with the probability of every label and no other members.
 
-It is written by filling in a form, which takes half the time of the dictionaries of
-:mod:`service.api.prediction_json` and 3 to 5 % less CPU time for the whole request. Those write every other answer; a
-test compares both.
+It fills in a prepared text. This takes half the time of the dictionaries of :mod:`service.api.prediction_json`, which
+write all other answers, and saves 3 to 5 % CPU time of the whole request. A test compares the two.
 """
 
 from functools import lru_cache
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from service.api.json_writing import write
 from service.decision import most_probable
 
-_PLACE: Final = b"\0"  # stands in no JSON
+_PLACE: Final = b"\0"  # never occurs in JSON
 _END: Final = b"}]}"
 
 
@@ -26,7 +25,7 @@ def write_plain(
 
     Args:
         name: of the model.
-        version: of it.
+        version: of the model.
         labels: in column order, each once.
         probabilities: float32 [1, K].
         filename: of the picture; None where it has none.
@@ -43,7 +42,7 @@ def write_plain(
 
 @lru_cache(maxsize=256)
 def _form(name: str, version: str, labels: tuple[str, ...]) -> tuple[bytes, tuple[bytes, ...]]:
-    """The answer up to its end, with places for a label, its index and the numbers; and the labels as JSON."""
+    """The answer without its end, with placeholders for a label, its index and the numbers; and the labels as JSON."""
     place = orjson.Fragment(_PLACE)
     probabilities = dict.fromkeys(labels, place)
     prediction = {"label": place, "index": place, "probability": place, "probabilities": probabilities}

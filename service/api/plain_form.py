@@ -1,4 +1,4 @@
-"""The form that most clients send most of the time: one picture, and nothing else. Read without the parser of forms.
+"""Reads the most frequent form, which has one picture and no other part, without the parser of forms.
 
 ::
 
@@ -7,8 +7,8 @@
     Content-Type: image/png CRLF                                           ─┘ the type may be missing
     CRLF picture CRLF --boundary-- [CRLF]
 
-The parser takes a tenth of the whole request for these 200 bytes. Whatever differs in a byte from the form above is
-left to it, names of files with other characters too (:mod:`service.api.forms`); a test compares both.
+For these 200 bytes the parser takes a tenth of the time of the whole request. It reads every form that differs from the
+one above, also in the characters of the file name (:mod:`service.api.forms`). A test compares the two.
 """
 
 import re
@@ -28,10 +28,10 @@ _HEAD: Final = re.compile(
 
 
 def read_plain_form(body: bytes, content_type: bytes) -> Upload | None:
-    """The picture of a form that has exactly the shape above; None of any other body.
+    """The picture of a form that has exactly the layout above; None for any other body.
 
     Args:
-        body: whole.
+        body: the whole body.
         content_type: the header's value, which names the boundary.
     """
     if len(body) > _MOST_BYTES or not content_type.startswith(_TYPE):

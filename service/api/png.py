@@ -1,4 +1,4 @@
-"""Pixels as PNG, and as a data URL for JSON."""
+"""Writes pixels as PNG, and PNG as a data URL for JSON."""
 
 import base64
 import io
@@ -22,5 +22,5 @@ def write_png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def data_url(png: bytes) -> str:
-    """The picture inside an address (RFC 2397)."""
+    """The picture as a data URL (RFC 2397)."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"

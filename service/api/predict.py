@@ -1,7 +1,7 @@
-"""``POST /predict``: one ASGI endpoint that stands before the FastAPI app.
+"""``POST /predict``: an ASGI endpoint that is called before the FastAPI app.
 
-Routing and the typed machinery cost a third of such a small request, so this endpoint is called first, and the app gets
-every other request. It is documented in the app's schema like any other route (`service/api/predict_operations.py`).
+FastAPI's routing and validation would take a third of the time of such a small request. The app gets all other
+requests. The endpoint is in the app's schema like any other route (`service/api/predict_operations.py`).
 """
 
 import time
@@ -79,7 +79,7 @@ class PredictEndpoint(ClassifyingEndpoint):
     def _ask(
         self, classifier: Classifier, connection: Connection, body: Body, parameters: Parameters, deadline: float
     ) -> Awaitable[Classification]:
-        # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
+        # Looked up only now, with no await before the request is admitted, so that a replaced model is never used.
         model = classifier.catalog.find(parameters.model, parameters.version)
         if parameters is not NO_PARAMETERS and parameters.ask_decisions():
             check_decisions(model.metadata, parameters)
@@ -95,7 +95,7 @@ class PredictEndpoint(ClassifyingEndpoint):
 
 
 def _reportable(body: Body, media_type: bytes) -> list[Upload]:
-    """The pictures of a request that wants bad ones reported; an array has no place for a report."""
+    """The pictures of a request with ``on_error=report``; an array is refused, since it has no place for a report."""
     if isinstance(body.uploads, bytes):
         raise MalformedRequestError("on_error=report needs pictures; the body is an array of pixels, used as a whole")
     if media_type != JSON:
@@ -117,7 +117,7 @@ def is_prediction(scope: Scope) -> bool:
 
 
 def _in_path(path: str) -> Parameters:
-    """Model and version in the path: /predict, /models/M/predict or /models/M/versions/V/predict."""
+    """Reads model and version from the path: /predict, /models/M/predict or /models/M/versions/V/predict."""
     steps = path.split("/")
     if len(steps) == 2:
         return NO_PARAMETERS

@@ -1,4 +1,4 @@
-"""How ``/predict`` stands in the OpenAPI document."""
+"""The description of ``/predict`` in the OpenAPI document."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from service.api.schemas import EncodedImages, PredictionAnswer
 from service.decoding import NPY_MEDIA_TYPE
 
 _ANSWER: dict[str, Any] = {
-    "description": "One prediction a picture, in the order sent.",
+    "description": "One prediction per picture, in the order sent.",
     "content": {
         "application/json": {"schema": reference(PredictionAnswer)},
         NPY_MEDIA_TYPE: {"schema": {**BINARY, "description": "float32 [N, K]"}},
@@ -17,12 +17,12 @@ _ANSWER: dict[str, Any] = {
 }
 _DESCRIPTION = """\
 Send one picture as the body, many as `file` parts of a form or as base64 in JSON, or a whole array of pixels. A body
-without a Content-Type is taken for a picture. The parameters may stand in the query, in fields of a form or in
-members of the JSON; where one stands in two places, it must be the same.
-Each picture gets its most probable label and, of models with up to 100 labels, every label's calibrated probability, in
-the order sent. With `on_error=report` a bad picture gets an error in its place.
-What was done to a picture that a person should know, or what may be wrong with it, stands in `warnings`, only where
-there is something to say.
+without a Content-Type is read as a picture. The parameters may be in the query, in fields of a form or in members of
+the JSON; a parameter that is given in two places must have the same value in both.
+Each picture gets, in the order sent, its most probable label and, from models with up to 100 labels, every label's
+calibrated probability. With `on_error=report` a bad picture gets an error instead.
+`warnings` says how a picture was changed before classification, or what may be wrong with it. It is left out where
+there is no warning.
 With `Accept: application/x-npy` the answer is the bare float32 [N, K] array."""
 
 
@@ -36,7 +36,7 @@ _FILES: dict[str, Any] = {
 
 
 def _body(names: tuple[str, ...]) -> dict[str, Any]:
-    """The four kinds of body; the fields of the form are those of the query, since what the path says is said."""
+    """The four kinds of body. The form has the fields of the query: a model in the path is not a field again."""
     return {
         "required": True,
         "description": "PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC of any size, or pixels as the model takes them.",

@@ -1,4 +1,4 @@
-"""A model's answers as JSON. A number is the shortest text that is the same float32."""
+"""Writes predictions as JSON. Each number is the shortest text that gives the same float32."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -12,11 +12,11 @@ from service.decision import likely, most_probable, rank
 
 
 class Picked(NamedTuple):
-    """What a prediction lists beside the most probable label.
+    """The optional members of a prediction.
 
     Attributes:
         top_k: how many labels ``top`` lists; None leaves it out.
-        has_probabilities: whether the probability of every label is there.
+        has_probabilities: whether it has the probability of every label.
     """
 
     top_k: int | None = None
@@ -40,18 +40,18 @@ def write_predictions(
 
     Args:
         name: of the model.
-        version: of it.
+        version: of the model.
         labels: in column order, each once.
         probabilities: float32 [N, K].
-        picked: what a prediction lists.
-        multi_label: each probability stands for itself, so that a picture may have several labels or none.
+        picked: the optional members of a prediction.
+        multi_label: whether the labels are independent, so that a picture may have several or none.
         filenames: of the N pictures; None where none has one.
-        warnings: of the N pictures, by their places among them; None where there are none.
-        decisions: members that each of the N predictions gets, or gets instead of its own; None where there are none.
-        failures: what stands in place of a prediction, by its place among all pictures; None where all N are good.
+        warnings: of the N pictures, by index; None where there are none.
+        decisions: members to add to each of the N predictions; those that it has already are replaced.
+        failures: objects that replace predictions, by index among all pictures; None where all pictures are good.
 
     Returns:
-        The JSON: model, version, and in the order sent a prediction for each row, or what stands in its place.
+        The JSON: model, version, and, in the order sent, a prediction or a failure for each picture.
     """
     step = max(1, STEP_NUMBERS // len(labels))
     predictions: list[dict[str, Any]] | orjson.Fragment
@@ -85,7 +85,7 @@ def _predictions(
 ) -> list[dict[str, Any]]:
     predictions: list[dict[str, Any]] = []
     top_k, has_probabilities = picked
-    # Written and read back, since Python's floats are then written in half the time of NumPy's numbers.
+    # Written and read back, since orjson then writes Python floats in half the time of NumPy numbers.
     rows = orjson.loads(write(probabilities)) if has_probabilities else probabilities
     for numbers, index in zip(rows, most_probable(probabilities).tolist(), strict=True):
         if has_probabilities:
@@ -117,7 +117,7 @@ def _predictions(
 def _name_several(
     predictions: list[dict[str, Any]], labels: tuple[str, ...], probabilities: NDArray[np.float32]
 ) -> None:
-    """Adds ``labels``, the most probable first; where there is none, no label is said to be the picture's."""
+    """Adds ``labels``, the most probable first; where there are none, ``label`` becomes null."""
     for row, prediction in zip(probabilities, predictions, strict=True):
         columns = likely(row)
         prediction["labels"] = [labels[index] for index in columns]
@@ -147,7 +147,7 @@ def _with_decisions(
 def _with_failures(
     lists: Iterable[list[dict[str, Any]]], failures: Mapping[int, dict[str, Any]]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Puts failures into their places among the predictions."""
+    """Inserts failures at their indices among the predictions."""
     place = 0
     for some in lists:
         merged = []

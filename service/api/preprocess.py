@@ -1,4 +1,4 @@
-"""``POST /preprocess``: what the network sees of a picture, pixel by pixel, and which part of the picture that is."""
+"""``POST /preprocess``: the exact pixels that the network gets, and the part of the picture that they show."""
 
 import io
 from typing import Any
@@ -40,7 +40,7 @@ def _npy(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def describe(picture: Picture, png: bytes) -> dict[str, Any]:
-    """What became of a picture, for JSON.
+    """Describes, for JSON, how a picture became the network's input.
 
     Args:
         picture: of the request.

@@ -37,11 +37,11 @@ LEAST_RETRY_AFTER_S = 1
 
 
 class Failure(NamedTuple):
-    """How HTTP tells of a kind of error.
+    """The HTTP answer to a kind of error.
 
     Attributes:
         status: of the answer.
-        when: when it is answered, for the documentation.
+        when: when it is sent, for the documentation.
     """
 
     status: HTTPStatus
@@ -94,11 +94,11 @@ _LONGEST_NAME = 255
 
 
 class Explanation(NamedTuple):
-    """An error as HTTP tells it, in whatever document.
+    """The HTTP answer to an error, in any document format.
 
     Attributes:
         status: of the answer.
-        detail: what was wrong and what would be right.
+        detail: what is wrong and what is allowed.
         headers: further headers.
     """
 
@@ -108,17 +108,17 @@ class Explanation(NamedTuple):
 
 
 def explain(error: Exception) -> Explanation:
-    """Finds the status and text for any exception. The text of an unexpected one stands in the log only.
+    """Finds the status and text for any exception. The text of an unexpected one is only in the log.
 
     Args:
         error: that ended a request.
 
     Returns:
-        What to tell the client.
+        The answer to the client.
     """
     failure = next((FAILURES[kind] for kind in type(error).__mro__ if kind in FAILURES), None)
     if failure is None:
-        return Explanation(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says how", [])
+        return Explanation(HTTPStatus.INTERNAL_SERVER_ERROR, "the service failed on this request; its log says why", [])
     headers: Headers = []
     if isinstance(error, UnauthenticatedError):
         headers.append((b"www-authenticate", b"Bearer"))
@@ -128,17 +128,17 @@ def explain(error: Exception) -> Explanation:
 
 
 def is_open_inference(path: str) -> bool:
-    """Whether a path is one of the Open Inference Protocol, which tells of errors in a document of its own."""
+    """Whether a path belongs to the Open Inference Protocol, which has its own error document."""
     return path == "/v2" or path.startswith("/v2/")
 
 
 def shorten(text: str, most: int) -> str:
-    """The text, or its first ``most`` characters: what a client sent is not repeated at any length."""
+    """The first ``most`` characters of a text, so that answers do not repeat long texts of clients."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def problem(error: Exception) -> Reply:
-    """Makes the answer for any exception. The text of an unexpected one stands in the log only.
+    """Makes the answer for any exception. The text of an unexpected one is only in the log.
 
     Args:
         error: that ended a request.
@@ -183,7 +183,7 @@ def reply(
 
 
 def picture_problem(fault: ImageFault) -> dict[str, Any]:
-    """The problem document of one picture, which stands in the place of its prediction."""
+    """The problem document of one picture, which replaces its prediction."""
     kind = TooLargeError if fault.is_too_large else InvalidImagesError
     return _document(FAILURES[kind].status, fault.reason)
 

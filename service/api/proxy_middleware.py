@@ -1,13 +1,13 @@
-"""The layer that puts right what a reverse proxy changed about a request, before anything else reads it.
+"""The middleware that undoes, before any other code, what a reverse proxy changed in a request.
 
 ::
 
     POST /classify/predict/ ─ proxy ─┬─ strips the prefix ──> /predict/ ──────────┬─ here ─> /predict
                                      └─ leaves it ──────────> /classify/predict/ ─┘
 
-From here on ``path`` is the service's own: without the prefix, and without a slash at its end, so that no route needs
-a redirect. A redirect would go to an address that this process cannot know, and a client that follows it would send its
-picture and its key again, perhaps in clear text.
+After it, ``path`` is the service's own path: without the prefix, and without a slash at its end, so that no route needs
+a redirect. This process cannot know the right address of a redirect, and a client that follows one would send its
+picture and its key again, perhaps without encryption.
 
 Source: ``X-Forwarded-*`` as nginx, Traefik and Envoy send them; uvicorn's ``ProxyHeadersMiddleware`` for the address of
 the client and the scheme.
@@ -36,12 +36,12 @@ class ProxyMiddleware:
     """Gives each request the path that the service knows, and the prefix that its client sees before it.
 
     Args:
-        app: what answers.
-        state: of the service, which each request gets with its context.
+        app: answers the requests.
+        state: of the service; each request's context gets it.
         root_path: the prefix under which a proxy publishes the service; empty where there is none.
         trusted_addresses: addresses and networks of the proxies whose ``X-Forwarded-*`` headers are believed,
             separated by commas; ``*`` is any.
-        own_steps: the first step of each path of the app.
+        own_steps: the first segment of each path of the app.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ProxyMiddleware:
         self._forwarded = ProxyHeadersMiddleware(cast("ASGI3Application", app), trusted_addresses)
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        """Passes a request on, with its context. No coroutine of its own: each one costs every request."""
+        """Passes a request on, with its context. It is not a coroutine, to save time in every request."""
         app, prefix = self._app, self._root_path
         for name, _ in scope["headers"]:
             if name.startswith(_FORWARDED):
@@ -77,7 +77,7 @@ class ProxyMiddleware:
         return app(scope, receive, send)
 
     def _is_from_proxy(self, scope: Scope) -> bool:
-        """Whether the request comes from a trusted address. IPv4 on a socket of IPv6 is written as IPv4."""
+        """Whether the request comes from a trusted address. An IPv4 address on an IPv6 socket is compared as IPv4."""
         client = scope.get("client")
         if client and client[0].startswith(_MAPPED_IPV4):
             scope["client"] = client = (client[0].removeprefix(_MAPPED_IPV4), client[1])
@@ -85,7 +85,7 @@ class ProxyMiddleware:
 
 
 def check_distinct(root_path: str, own_steps: frozenset[str]) -> None:
-    """Checks that a prefix can be told apart from the service's own paths.
+    """Checks that a prefix differs from the beginning of all paths of the service.
 
     Raises:
         SettingError: it begins like one of them.
@@ -95,14 +95,14 @@ def check_distinct(root_path: str, own_steps: frozenset[str]) -> None:
 
 
 def base_address(scope: Scope) -> str:
-    """How an answer refers to the root of the service; ends with a slash.
+    """The URL of the service's root, for links in answers; ends with a slash.
 
     Args:
         scope: of a request that came through :class:`ProxyMiddleware`.
 
     Returns:
-        ``/classify/`` where the prefix is known. Otherwise an address relative to that of the request, such as
-        ``./``, which is right under any prefix.
+        ``/classify/`` where the prefix is known. Otherwise a URL relative to that of the request, such as ``./``,
+        which is right under any prefix.
     """
     if root_path := context_of(scope).root_path:
         return f"{root_path}/"
@@ -110,7 +110,7 @@ def base_address(scope: Scope) -> str:
 
 
 def _read_headers(scope: Scope) -> str:
-    """Takes over ``X-Forwarded-Host``, and returns ``X-Forwarded-Prefix``; what is not well-formed is passed over."""
+    """Applies ``X-Forwarded-Host``, and returns ``X-Forwarded-Prefix``; headers that are not valid are ignored."""
     headers = dict(scope["headers"])
     host = headers.get(b"x-forwarded-host", b"")
     if _HOST.fullmatch(host):
@@ -121,5 +121,5 @@ def _read_headers(scope: Scope) -> str:
 
 
 def _is_own(prefix: str, own_steps: frozenset[str]) -> bool:
-    """Whether a prefix begins like a path of the app: then no path is taken for one that still has the prefix."""
+    """Whether a prefix begins like a path of the app; such a prefix is never stripped from a path."""
     return bool(prefix) and prefix.split("/", 2)[1] in own_steps

@@ -1,6 +1,7 @@
 """The request log: requests that ended with status 500 are always logged, all others where ``access_log`` is set.
 
-Only names, numbers and times are logged: no picture, no header but the request id, and no query, which may hold a key.
+Only names, numbers and times are logged: no pictures, no header except the request id, and no query, which may contain
+a key.
 """
 
 import logging
@@ -19,7 +20,7 @@ class RequestLog:
     """Writes a line for a request.
 
     Args:
-        every_request: log all, not only those with status 500.
+        every_request: whether to log all requests, instead of those with status 500 only.
     """
 
     def __init__(self, *, every_request: bool) -> None:
@@ -30,8 +31,8 @@ class RequestLog:
 
         Args:
             scope: of the request.
-            status: of the answer; 499 where the client left before there was one.
-            seconds: that it took.
+            status: of the answer; 499 where the client left before it.
+            seconds: duration of the request.
         """
         context = context_of(scope)
         failure, result = context.failure, context.result

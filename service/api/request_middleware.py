@@ -24,10 +24,10 @@ class RequestMiddleware:
     A client's own ``X-Request-ID`` is kept if its characters are safe in a header and in a log line.
 
     Args:
-        app: what answers.
-        metrics: where answers are counted.
-        log: where they are written down.
-        dialects: whose answers are counted by dialect too; None where none is on.
+        app: answers the requests.
+        metrics: counts the answers.
+        log: logs them.
+        dialects: those that are on; their answers are counted by dialect too. None where all are off.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, log: RequestLog, dialects: "Dialects | None") -> None:

@@ -1,4 +1,4 @@
-"""Reads a request off the wire: its body within limits, and its time limit."""
+"""Reads the body of a request within the limits, and its time limit."""
 
 import asyncio
 import io
@@ -31,21 +31,21 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
     """Reads and, where it is compressed, inflates a body, never holding more than its limit.
 
     Args:
-        connection: that it comes by.
+        connection: of the request.
         headers: of the request.
         max_bytes: longest body, before and after decompression.
         timeout_s: how long the client may take.
 
     Returns:
-        The body, whole.
+        The whole body.
 
     Raises:
-        TooLargeError: it is longer, whatever its Content-Length says.
+        TooLargeError: it is longer than ``max_bytes``, by its Content-Length or as received.
         SlowBodyError: it came too slowly.
         UnsupportedMediaTypeError: a Content-Encoding other than gzip, deflate or identity.
         MalformedRequestError: the compressed data is broken.
         OverloadedError: the bodies of all requests together would be too long.
-        ClientGoneError: the client went away.
+        ClientGoneError: the client has disconnected.
     """
     if int(headers.get(b"content-length", b"0")) > max_bytes:
         raise TooLargeError(
@@ -72,7 +72,7 @@ async def read_body(connection: Connection, headers: dict[bytes, bytes], max_byt
 
 
 async def _receive(connection: Connection) -> tuple[bytes, bool]:
-    """The next piece of a body, and whether more is to come."""
+    """The next piece of a body, and whether more will follow."""
     message = await connection.receive()
     if message["type"] == "http.disconnect":
         raise ClientGoneError
@@ -80,11 +80,11 @@ async def _receive(connection: Connection) -> tuple[bytes, bool]:
 
 
 class _Plain:
-    """A body that is sent as it is."""
+    """A body that is not compressed."""
 
     def __init__(self, hold: Callable[[int], None]) -> None:
         self._hold = hold
-        self._body = io.BytesIO()  # grows in place, and gives its bytes away without a copy
+        self._body = io.BytesIO()  # grows in place, and getvalue() copies nothing
 
     async def write(self, data: bytes) -> None:
         self._hold(len(data))

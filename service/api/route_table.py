@@ -1,4 +1,4 @@
-"""Every route of the service in one flat list, which is walked for the keys that they need and for the document."""
+"""Lists every route of the service in one flat list, from which key rules and the OpenAPI document are made."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def all_routes(
     """The routes, in the order in which they are tried.
 
     Args:
-        predict: answers ``/predict`` and its kind.
+        predict: answers ``/predict``, with and without a model in the path.
         inference: answers ``/v2/.../infer``.
         dialects: the routes of the dialects that are on.
         has_page: whether the page at ``/`` is served.
@@ -38,6 +38,6 @@ def all_routes(
 
 
 def first_steps(routes: list[BaseRoute]) -> frozenset[str]:
-    """The first step of each path, such as ``models``."""
+    """The first segment of each path, such as ``models``."""
     paths = (route.path for route in routes if isinstance(route, Route | Mount))
     return frozenset(path.split("/")[1] for path in paths) - {""}

@@ -1,4 +1,4 @@
-"""The ordinary routes: health, models, metrics."""
+"""The FastAPI routes for health, models and metrics."""
 
 import asyncio
 from typing import Annotated
@@ -38,7 +38,7 @@ async def live() -> Live:
 )
 @declare(key_scope=None)
 async def ready(request: Request, response: Response, catalog: Catalog) -> Ready:
-    """True while the models answer; false, with 503, from the moment that the process is told to stop."""
+    """True while the models answer; false, with status 503, once the process is told to stop."""
     is_ready = not context_of(request.scope).app.drain.is_set()
     response.status_code = 200 if is_ready else 503
     models = {f"{model.metadata.name}/{model.metadata.version}": model.provider for model in catalog}
@@ -71,7 +71,7 @@ async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
     collected = context_of(request.scope).app.metrics
     collected.fold()
-    # It takes milliseconds, and requests wait for the event loop.
+    # In a thread, because it takes milliseconds, during which the event loop would be blocked.
     return Response(await asyncio.to_thread(collected.page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 

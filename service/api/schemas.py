@@ -47,38 +47,38 @@ class PictureWarning(BaseModel):
     code: Literal[
         "blank", "inverted", "upscaled", "cropped", "stretched", "transparent", "turned", "color-profile", "unfamiliar"
     ]
-    detail: str = Field(description="What was seen, for people.")
+    detail: str = Field(description="What was found, as text for people.")
 
 
 class Receipt(BaseModel):
-    """All that makes a prediction again; `convoy verify` does it. One of the two hashes of what was sent is there."""
+    """Data with which `convoy verify` repeats a prediction. It has the hash of the picture's file or of its pixels."""
 
     receipt_version: int = Field(examples=[1])
     model: str
     version: str
-    model_sha256: str = Field(description="Of the model's file.")
-    picture_sha256: str | None = Field(None, description="Of the picture's file, without base64 or other encodings.")
+    model_sha256: str = Field(description="Hash of the model's file.")
+    picture_sha256: str | None = Field(None, description="Hash of the picture's file, after decoding of base64.")
     pixels_sha256: str | None = Field(
-        None, description="Of the uint8 [H, W, C] of the picture, where pixels were sent."
+        None, description="Hash of the picture's uint8 [H, W, C], where pixels were sent."
     )
     prepare: Literal["none", "digit"]
-    fit: dict[str, Any] = Field(description="The rule by which the picture became the input.")
-    temperature: float = Field(description="That the logits were divided by.")
-    contract_version: int = Field(description="Of the rules of model files.")
+    fit: dict[str, Any] = Field(description="How the picture was resized and cropped to the input.")
+    temperature: float = Field(description="The logits were divided by it.")
+    contract_version: int = Field(description="Version of the rules for model files.")
     provider: str = Field(examples=["cpu"])
     convoy: str = Field(description="Version of the service.")
     decoder: str = Field(examples=["pillow 13.0.0"])
     runtime: str = Field(examples=["onnxruntime 1.31.1"])
     batch_size: int = Field(description="Images in the largest run of the request.")
-    probabilities: list[float] = Field(description="Of every label, in label order.")
+    probabilities: list[float] = Field(description="Probability of every label, in label order.")
 
 
 class Prediction(BaseModel):
-    """What the model says about one picture."""
+    """The model's prediction for one picture."""
 
     label: str | None = Field(
-        description="The most probable label; null: a picture without any, of a model of several labels, or one whose "
-        "probability is below `min_confidence`.",
+        description="The most probable label; null where its probability is below `min_confidence`, or where a "
+        "multi-label model finds no label.",
         examples=["cat"],
     )
     index: int | None = Field(description="Its column, from 0.", examples=[3])
@@ -87,22 +87,22 @@ class Prediction(BaseModel):
     )
     probabilities: dict[str, float] | None = Field(
         None,
-        description="Every label's probability, in label order; they sum to 1 unless the model is of several labels. "
-        "Of models with more than 100 labels only where asked for.",
+        description="Every label's probability, in label order; they sum to 1 except for multi-label models. For "
+        "models with more than 100 labels only on request.",
     )
     top: list[RankedLabel] | None = Field(
-        None, description="The most probable labels; only where asked for, or where the model has more than 100 labels."
+        None, description="The most probable labels; on request, and for models with more than 100 labels."
     )
     labels: list[str] | None = Field(
         None,
-        description="Of a model of several labels: those with a probability of at least 0.5, the highest first.",
+        description="For multi-label models: the labels with a probability of at least 0.5, the highest first.",
     )
     file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["cat.jpg"])
-    warnings: list[PictureWarning] | None = Field(None, description="Only where there is something to say.")
-    reason: str | None = Field(None, description="With `min_confidence`: why there is no label, where there is none.")
+    warnings: list[PictureWarning] | None = Field(None, description="Left out where there are none.")
+    reason: str | None = Field(None, description="With `min_confidence`: why `label` is null.")
     label_set: list[str] | None = Field(
         None,
-        description="With `coverage`: the labels of which one is right as often as was asked, the most probable first.",
+        description="With `coverage`: labels that include the right one with that probability, most probable first.",
     )
     familiarity: Annotated[float, Field(ge=0, le=1)] | None = Field(
         None,
@@ -117,18 +117,18 @@ class PictureProblem(BaseModel):
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["Unprocessable Entity"])
     status: int = Field(examples=[422])
-    detail: str = Field(description="What was wrong and what would be right.")
+    detail: str = Field(description="What is wrong and what is allowed.")
 
 
 class FailedPrediction(BaseModel):
-    """Stands in the place of a bad picture's prediction, with `on_error=report`."""
+    """Replaces the prediction of a bad picture, with `on_error=report`."""
 
     file: str | None = Field(None, description="The file's name, where the form gives one.", examples=["notes.txt"])
     error: PictureProblem
 
 
 class PredictionAnswer(BaseModel):
-    """One prediction a picture, in the order sent."""
+    """One prediction per picture, in the order sent."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
 
@@ -148,22 +148,22 @@ EncodedImages = encoded_images(
 
 
 class InputDescription(BaseModel):
-    """What a picture becomes before the network sees it."""
+    """The network's input, and how a picture is changed to it."""
 
     height: int = Field(examples=[32])
     width: int = Field(examples=[32])
     channels: int = Field(examples=[3])
     color_mode: ColorMode
-    fit: Fit = Field(description="How other proportions become these.")
+    fit: Fit = Field(description="How pictures with another aspect ratio are fitted.")
     polarity: Polarity = Field(description="light-on-dark: pictures with a light border are inverted.")
     interpolation: Interpolation = Field(description="Filter of the resize.")
-    antialias: bool = Field(description="Whether the filter is widened where the picture shrinks.")
+    antialias: bool = Field(description="Whether the filter is widened when a picture is made smaller.")
     crop_fraction: float = Field(description="Share of the shorter side that the crop keeps.", examples=[1.0])
-    crop_rounding: CropRounding = Field(description="How half a pixel before the crop of shortest-edge is rounded.")
+    crop_rounding: CropRounding = Field(description="How the offset of the centre crop is rounded at half a pixel.")
     jpeg_decode: JpegDecode = Field(
         description="reduced: large pictures are reduced by a whole factor before the resize."
     )
-    exif: bool = Field(description="Whether pictures are turned as their EXIF orientation says.")
+    exif: bool = Field(description="Whether pictures are rotated by their EXIF orientation.")
     icc: bool = Field(description="Whether embedded colour profiles are converted to sRGB.")
 
 
@@ -171,15 +171,15 @@ class ModelVersion(BaseModel):
     """One served version of a model."""
 
     version: str = Field(examples=["1"])
-    labels: list[str] = Field(description="As answers name them; equal ones have their id in brackets.")
+    labels: list[str] = Field(description="The labels as in answers; equal ones have their id in brackets.")
     class_ids: list[str] | None = Field(description="An identifier for each label; null: the model has none.")
-    multi_label: bool = Field(description="Each probability stands for itself; they do not sum to 1.")
+    multi_label: bool = Field(description="Whether the labels are independent; then probabilities do not sum to 1.")
     input: InputDescription
     preprocessing_proof: str | None = Field(
-        description="How it is known that pictures are prepared as in training; null: not stated."
+        description="Evidence that pictures are prepared as in training; null: not stated."
     )
     provider: str = Field(
-        description="The execution provider that it really runs on, or is to run on once it is loaded.",
+        description="The execution provider on which it runs, or will run once it is loaded.",
         examples=["cpu"],
     )
     loaded: bool = Field(description="Whether it is in memory; if not, its first request waits until it is.")
@@ -187,20 +187,20 @@ class ModelVersion(BaseModel):
         description="Measured on the served file over the whole test set; null: not measured.", examples=[0.7425]
     )
     accuracy_interval: tuple[float, float] | None = Field(
-        description="95 % interval (Wilson) of the accuracy, from so many test images. null: not measured.",
+        description="95 % confidence interval (Wilson) of the accuracy, from `test_images` images; null: not measured.",
         examples=[(0.8276, 0.8421)],
     )
     expected_calibration_error: float | None = Field(description="null: not measured.", examples=[0.0061])
     test_images: int | None = Field(description="null: not measured.", examples=[10000])
     coverages: list[float] = Field(
-        description="Levels that `coverage` may ask for; empty: it has no thresholds.",
+        description="The allowed values of `coverage`; empty: the model has no thresholds.",
         examples=[[0.9, 0.95, 0.98, 0.99]],
     )
     familiarity: str | None = Field(
         description="What `familiarity` compares: `entropy` of the probabilities, or `features` of the network too; "
-        "null: it cannot be asked for."
+        "null: not available."
     )
-    data: str = Field(description="The data set that it learned from.", examples=["CIFAR-10"])
+    data: str = Field(description="The data set that it was trained on.", examples=["CIFAR-10"])
     licence: str
     citation: str
     created: str
@@ -213,11 +213,11 @@ class ModelDescription(BaseModel):
 
     name: str = Field(examples=["cifar10"])
     default_version: str | None = Field(
-        description="Answers where no version is named; null: the one that the repository says is not served.",
+        description="The version that answers where none is named; null: the repository's default is not served.",
         examples=["1"],
     )
     version_labels: dict[str, str] = Field(
-        description="The version that each label means, as the model's file `version_labels` says.",
+        description="The version of each label, from the model's file `version_labels`.",
         examples=[{"stable": "1"}],
     )
     versions: list[ModelVersion]
@@ -227,7 +227,7 @@ class ModelList(BaseModel):
     """Every served model."""
 
     default_model: str | None = Field(
-        description="Answers where no model is named; null: a request has to name one.", examples=["cifar10"]
+        description="The model that answers where none is named; null: requests must name one.", examples=["cifar10"]
     )
     models: list[ModelDescription]
 
@@ -239,7 +239,7 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether requests are welcome."""
+    """Whether the service accepts requests."""
 
     ready: bool
     models: dict[str, str] = Field(
@@ -250,7 +250,7 @@ class Ready(BaseModel):
 class ImageFault(BaseModel):
     """Why one picture cannot be used."""
 
-    index: int = Field(description="Its place in the request, from 0.", examples=[0])
+    index: int = Field(description="Its index in the request, from 0.", examples=[0])
     filename: str | None = Field(examples=["notes.txt"])
     detail: str = Field(
         examples=["it is not a picture in a known format; send PNG, JPEG, WebP, BMP, GIF, TIFF, AVIF or HEIC"]
@@ -263,5 +263,5 @@ class Problem(BaseModel):
     type: str = Field("about:blank")
     title: str = Field(examples=["Not Found"])
     status: int = Field(examples=[404])
-    detail: str = Field(description="What was wrong and what would be right.", examples=["no model 'cat' is served"])
-    errors: list[ImageFault] | None = Field(None, description="Each offending picture.")
+    detail: str = Field(description="What is wrong and what is allowed.", examples=["no model 'cat' is served"])
+    errors: list[ImageFault] | None = Field(None, description="One entry for each bad picture.")

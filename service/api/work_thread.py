@@ -1,7 +1,7 @@
-"""A thread for work that would stop the event loop for too long: reading long bodies, writing long answers.
+"""A thread for work that would block the event loop for too long: reading long bodies, writing long answers.
 
-One thread, not several: this work holds Python's global lock, so a second thread would gain nothing and would make the
-event loop wait twice as long for its turn. The work is made of short steps, between which the loop gets its turn.
+There is only one, because this work holds Python's global lock: a second thread would gain nothing, and the event loop
+would wait twice as long for the lock. The work is done in short steps, between which the event loop runs.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ class WorkThread:
 
         Args:
             work: no single step of it may hold Python's global lock for more than some 10 ms.
-            deadline: on the clock of ``time.perf_counter``, in seconds; work that has not begun by then never does.
-            is_abandoned: tells whether the client has gone; then the work is not begun.
+            deadline: on the clock of ``time.perf_counter``, in seconds; after it, waiting work is dropped.
+            is_abandoned: tells whether the client has disconnected; then waiting work is dropped.
 
         Returns:
             What the work returns.
 
         Raises:
-            DeadlineExceededError: the deadline passed first.
-            ClientGoneError: the client has gone.
+            DeadlineExceededError: the deadline passed before the work was done.
+            ClientGoneError: the client has disconnected.
         """
 
         def run() -> Result:

@@ -27,7 +27,7 @@ REPLY: Final = struct.Struct("<BI")
 BEGUN, DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(5)
 """The request was read; the file was decoded, or refused; the worker ended by its time limit, or otherwise."""
 
-_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # a process group can get these together; the parent still has to answer
+_IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # may come while the parent still answers
 _READ_BYTES: Final = 1 << 20
 
 

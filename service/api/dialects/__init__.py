@@ -1,4 +1,4 @@
-"""The dialects of other servers and hosts, for clients that people have. The setting ``dialects`` turns them on.
+"""Dialects: the APIs of other servers and hosts, for existing clients. The setting ``dialects`` turns them on.
 
 ::
 
@@ -6,5 +6,5 @@
       ┌──────────────────────────────────────────────────────────────────────────────────────┘
       └─> Classifier, as for /predict: same batcher, limits and keys ─> writer of the dialect ─> answer
 
-A file for each dialect, which only translates. They are ordinary routes of the app, so that no other route is slower.
+Each dialect is one file, which only translates. Dialects are ordinary routes of the app, so no other route is slower.
 """

@@ -1,4 +1,4 @@
-"""Which dialects the settings turn on."""
+"""Chooses the dialects that the settings turn on."""
 
 # ruff: noqa: PLC0415  # a dialect is imported only where one is on: together they take a tenth of the start
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def choose_dialects(settings: Settings) -> "Dialects | None":
-    """The dialects that are on; None where none is. Vertex AI's is the first, since it may have any path."""
+    """The dialects that are on; None where all are off. Vertex AI is the first, since its paths are free to choose."""
     if not settings.dialects:
         return None
     from service.api.dialects.chosen import Dialects

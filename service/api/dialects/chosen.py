@@ -1,4 +1,4 @@
-"""The dialects that are on, and to which of them a request belongs."""
+"""The dialects that are on; finds the one that a request belongs to."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,7 +16,7 @@ class Dialects:
     """The dialects that are on.
 
     Args:
-        dialects: where two answer the same request, the first does.
+        dialects: where two have the same route, the first one answers.
     """
 
     def __init__(self, dialects: Sequence[Dialect]) -> None:
@@ -27,22 +27,22 @@ class Dialects:
         return iter(self._dialects)
 
     def find(self, method: str, path: str) -> Dialect | None:
-        """The dialect that a request belongs to; None where it is of the service's own API.
+        """The dialect that a request belongs to; None where it belongs to the service's own API.
 
         Args:
-            method: of the request. HEAD belongs to where GET does.
+            method: of the request; HEAD is treated as GET.
             path: of the request, or of a route.
         """
         request = f"{'GET' if method == 'HEAD' else method} {path}"
         return next((dialect for dialect in self._dialects if dialect.own.fullmatch(request)), None)
 
     def routes(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> list[BaseRoute]:
-        """The routes of all. Those that classify come first, since they are the narrower ones.
+        """The routes of all dialects. Those that classify come first, since their paths are more specific.
 
         Args:
             limits: of a request.
-            budget: of the bytes that all bodies hold.
-            work_thread: for what would stop the event loop for too long.
+            budget: limits the bytes that all requests hold.
+            work_thread: does work that would block the event loop for too long.
         """
         others = {  # SageMaker and TorchServe share /ping
             getattr(route, "path", ""): route for dialect in reversed(self._dialects) for route in dialect.router.routes

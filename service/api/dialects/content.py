@@ -1,4 +1,4 @@
-"""What kind of body a request has, by its content type and, where that says nothing, by its first bytes."""
+"""Finds the kind of a request's body by its content type or, where there is none, by its first bytes."""
 
 from typing import Final, Literal
 
@@ -7,7 +7,7 @@ from service.errors import UnsupportedMediaTypeError
 
 Kind = Literal["form", "json", "picture"]
 
-_UNSAID: Final = ("", "application/x-www-form-urlencoded")  # the second is what curl says for anything
+_UNSAID: Final = ("", "application/x-www-form-urlencoded")  # the second is curl's default for every body
 _PICTURES: Final = ("application/octet-stream", "binary/octet-stream", "application/x-image", *_UNSAID)
 
 
@@ -15,8 +15,8 @@ def kind_of(request: DialectRequest, right: str) -> Kind:
     """The kind of a body.
 
     Args:
-        request: that it came with.
-        right: what would be right, for the message.
+        request: with its headers and body.
+        right: what is allowed, for the error message.
 
     Raises:
         UnsupportedMediaTypeError: another content type.

@@ -1,4 +1,4 @@
-"""What makes a dialect: how its requests are read, and how it tells of errors."""
+"""The parts of a dialect: readers of its requests, its routes, and its error document."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ from service.http.asgi import Reply
 
 
 class DialectRequest(NamedTuple):
-    """A request whose body is here.
+    """A request with its whole body.
 
     Attributes:
-        steps: the variable steps of its path, by name.
+        steps: the variable segments of its path, by name.
         headers: names in lower case.
-        body: whole.
+        body: the whole body.
         max_images: most pictures allowed.
     """
 
@@ -40,7 +40,7 @@ class PixelList(NamedTuple):
     """Pixels as a list of numbers.
 
     Attributes:
-        numbers: not yet read.
+        numbers: the text of the list, not parsed yet.
         is_batch: several pictures, [N, H, W, C]; otherwise one, [H, W, C].
     """
 
@@ -56,8 +56,8 @@ class Question(NamedTuple):
         write: makes the answer.
         model: name, or None for the default model.
         version: or None for its default version.
-        label: of a version, in the place of the version.
-        parameters: how the pictures are prepared, and what is decided by the probabilities.
+        label: the label of a version, instead of the version.
+        parameters: how the pictures are prepared, and which decisions the answer has.
     """
 
     pictures: list[Upload] | list[PixelList] | bytes
@@ -76,12 +76,12 @@ class Dialect:
     """One dialect.
 
     Attributes:
-        name: as the setting ``dialects`` says it.
+        name: its name in the setting ``dialects``.
         tag: its group in the OpenAPI document.
-        own: matches the requests that are of this dialect, whatever becomes of them, as ``POST /models/cifar10``.
+        own: matches the method and path of all requests of this dialect, such as ``POST /models/cifar10``.
         tell: makes its error document.
         error: the schema of that document.
-        operations: what classifies, with the reader of each.
+        operations: its classifying routes, with the reader of each.
         router: its other routes.
     """
 

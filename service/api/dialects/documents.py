@@ -27,10 +27,10 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
     """Parses a request.
 
     Args:
-        body: whole.
+        body: the whole body.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
-        right: what would be right, for messages, as ``send ...``.
-        numbers_keys: members whose lists of numbers are taken out before the parser sees them.
+        right: what is allowed, for error messages, such as ``send ...``.
+        numbers_keys: members whose lists of numbers are cut out before parsing.
 
     Returns:
         The object, with a :class:`service.decoding.LongText` or :class:`service.decoding.NumberList` in place of each
@@ -42,7 +42,7 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
     """
     bounded = BoundedJson(body, *numbers_keys)
     if bounded.has_more(b",[{", _ELEMENTS_A_PICTURE * max_images + _OTHER_ELEMENTS):
-        raise TooLargeError(f"the JSON has more elements than {max_images} images need, which are allowed; {right}")
+        raise TooLargeError(f"the JSON has more elements than the {max_images} images allowed would need; {right}")
     if bounded.is_long(max_images):
         raise TooLargeError("the JSON is longer than its images need; it holds too many blanks or digits")
     try:
@@ -57,7 +57,7 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
 
 
 def reject_others(document: Document, known: Sequence[str], what: str) -> None:
-    """Raises MalformedRequestError where an object has members that would be passed over."""
+    """Raises MalformedRequestError where an object has unknown members, which would otherwise be ignored."""
     if unknown := [name for name in document if name not in known]:
         raise MalformedRequestError(f"unknown {what} {unknown[0][:64]!r}; known: {', '.join(known)}")
 
@@ -78,7 +78,7 @@ def each(result: Classification, tell: Callable[[Ranked], Any], top_k: int) -> o
     Args:
         result: the classification.
         tell: makes the element from the labels with their probabilities, the highest first.
-        top_k: how many labels; all where there are no more.
+        top_k: how many labels; where the model has fewer, all.
     """
     labels, probabilities = result.model.metadata.class_names, result.probabilities
     step = max(1, STEP_NUMBERS // min(top_k, len(labels)))
@@ -113,6 +113,6 @@ def reply(document: Any) -> Reply:
 
 
 def tell_error(explanation: Explanation) -> Reply:
-    """``{"error": "..."}``, as most dialects tell of errors."""
+    """Makes ``{"error": "..."}``, the error document of most dialects."""
     status, detail, headers = explanation
     return Reply(status.value, orjson.dumps({"error": shorten(detail, LONGEST_DETAIL)}), JSON, headers)

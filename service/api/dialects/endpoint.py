@@ -1,4 +1,4 @@
-"""The endpoint of every dialect: the way of a request to the classifier and back, with the dialect's own words."""
+"""The endpoint of every dialect: reads a request of the dialect, classifies, and writes the dialect's answer."""
 
 import time
 from urllib.parse import parse_qsl
@@ -33,11 +33,11 @@ class DialectEndpoint(ClassifyingEndpoint):
     """Answers the classifying requests of one route.
 
     Args:
-        dialect: tells of errors.
+        dialect: makes the error document.
         read: reads a request.
         limits: of a request.
-        budget: of the bytes that all bodies hold.
-        work_thread: for what would stop the event loop for too long.
+        budget: limits the bytes that all requests hold.
+        work_thread: does work that would block the event loop for too long.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class DialectEndpoint(ClassifyingEndpoint):
 
         images = await self._do(take, connection, deadline) if is_long else take()
         if is_long:
-            # Looked up again, with no await before it is admitted, so that a model that was replaced is never used.
+            # Looked up again, with no await before the request is admitted, so that a replaced model is never used.
             model = _find(classifier.catalog, question)
             if model.target != target:
                 images = _images(question, model.target, max_images)
@@ -104,7 +104,7 @@ class DialectEndpoint(ClassifyingEndpoint):
 
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:
-    """The headers by name. The values of one that is there twice are one list (RFC 9110, section 5.3)."""
+    """The headers by name. Repeated headers are joined to one list (RFC 9110, section 5.3)."""
     headers: dict[bytes, bytes] = {}
     for name, value in scope["headers"]:
         headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
@@ -112,7 +112,7 @@ def _headers(scope: Scope) -> dict[bytes, bytes]:
 
 
 def _refuse_query(query: bytes) -> None:
-    """Raises MalformedRequestError where the address has parameters: none of these APIs has any there."""
+    """Raises MalformedRequestError where the URL has query parameters; none of these APIs has any."""
     if query:
         pairs = parse_qsl(query[:1024].decode("latin-1"), keep_blank_values=True)
         name = pairs[0][0] if pairs else query[:64].decode("latin-1")
@@ -126,7 +126,7 @@ def _find(catalog: ModelCatalog, question: Question) -> ServedModel:
 
 
 def _check(question: Question, model: ServedModel) -> bool:
-    """Checks before a model runs that it can do what is asked; says whether strokes are to be centred."""
+    """Checks, before a model runs, that it supports what a request asks for; returns whether to centre strokes."""
     parameters = question.parameters
     if parameters.ask_decisions():
         check_decisions(model.metadata, parameters)
@@ -153,7 +153,7 @@ def _pixels(pixels: PixelList, target: Target, max_images: int) -> NDArray[np.ui
     """Reads a list of numbers: uint8 [N, H, W, C]."""
     most = (max_images if pixels.is_batch else 1) * target.pixel_bytes
     if sum(step.count(b",") + 1 for step in pixels.numbers.steps()) > most:
-        raise TooLargeError(f"a list has more than the {most} numbers that it may have with this model")
+        raise TooLargeError(f"a list has more numbers than the {most} allowed for this model")
     wanted = ", ".join(map(str, ("N", *target.shape) if pixels.is_batch else target.shape))
     try:
         array = read_json_pixels(pixels.numbers, most, "the list of numbers")

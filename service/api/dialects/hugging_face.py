@@ -1,7 +1,7 @@
-"""Hugging Face's inference API for image classification, as its endpoints and its clients speak it.
+"""Hugging Face's inference API for image classification, as used by its endpoints and its clients.
 
 Source: https://huggingface.co/docs/inference-providers/tasks/image-classification; huggingface_hub 2.4 and
-@huggingface/inference 4.13 as seen on the wire: the file itself, or JSON where there are parameters.
+@huggingface/inference 4.13 as observed: they send the file itself, or JSON where there are parameters.
 """
 
 import re
@@ -53,7 +53,7 @@ def read_json(request: DialectRequest, model: str | None, version: str | None) -
     """Reads ``{"inputs": ..., "parameters": {...}}``."""
     document = read_document(request.body, request.max_images, _RIGHT)
     reject_others(document, _MEMBERS, "member")
-    read_object(document, "options")  # how Hugging Face's own service is to treat the request
+    read_object(document, "options")  # only Hugging Face's own service uses these options
     parameters = read_object(document, "parameters")
     reject_others(parameters, _PARAMETERS, "parameter")
     top_k = read_values({"top_k": parameters.get("top_k")}).top_k or _TOP_K
@@ -115,7 +115,7 @@ REQUEST: Document = {
                 "function_to_apply": {
                     "type": ["string", "null"],
                     "enum": ["softmax", "sigmoid", None],
-                    "description": "`sigmoid` is that of models of several labels, `softmax` that of the others.",
+                    "description": "`sigmoid` for multi-label models, `softmax` for all others.",
                 },
             },
         },
@@ -124,7 +124,7 @@ REQUEST: Document = {
 }
 _DESCRIPTION = """\
 The labels with their probabilities, the highest first: 5, or `top_k`. A list of `inputs` gets a list of such lists.
-`function_to_apply` may only be the one that the model has inside."""
+`function_to_apply` may only be the function that the model's graph contains."""
 
 
 def _operation(path: str, operation_id: str, summary: str) -> Operation:

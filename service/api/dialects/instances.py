@@ -1,9 +1,9 @@
-"""Pictures in lists of instances, as TF Serving, KServe and Vertex AI take them.
+"""Reads pictures in lists of instances, as TF Serving, KServe and Vertex AI accept them.
 
 ::
 
     {"instances": [{"b64": "..."}, ...]}             files
-    {"instances": [{"image": {"b64": "..."}}, ...]}  files, each under the name of an input, whatever it is
+    {"instances": [{"image": {"b64": "..."}}, ...]}  files, each under the name of an input; any name
     {"instances": [[[[0, 255, ...]]], ...]}          numbers, [N, H, W, C]
     {"instances": [{"image": [[[0, ...]]]}, ...]}    numbers, each [H, W, C]
 """
@@ -33,7 +33,7 @@ def _list_of(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(value: dict[str, Any]) -> dict[str, Any]:
-    """Under the name of an input, whatever it is."""
+    """Schema of an object that has the value under any name of an input."""
     return {"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": value}
 
 
@@ -48,19 +48,19 @@ _NAMED_PIXELS = _list_of(_named(_PIXELS))
 INSTANCES: dict[str, Any] = {"anyOf": [_FILES, _list_of(_PIXELS), _NAMED_PIXELS]}
 """OpenAPI's schema of a list of instances."""
 EXAMPLES: dict[str, Any] = {"anyOf": [_FILES, _NAMED_PIXELS]}
-"""The same of TF Serving's ``:classify``, where numbers need a name."""
+"""The same for TF Serving's ``:classify``, where numbers need a name."""
 ROWS: dict[str, Any] = {"type": "array", "items": {"type": "array", "items": {"type": "number"}}}
 """OpenAPI's schema of a row of probabilities for each instance."""
 PREDICTIONS: dict[str, Any] = {"type": "object", "required": ["predictions"], "properties": {"predictions": ROWS}}
 """OpenAPI's schema of the answer to ``instances``."""
 COLUMN: dict[str, Any] = {"anyOf": [INSTANCES, _named({"anyOf": [_FILES, _list_of(_PIXELS)]})]}
-"""The same of all pictures of an input."""
+"""The same for all pictures of an input."""
 
 Pictures = list[Upload] | list[PixelList]
 
 
 def numbers_keys(body: bytes) -> tuple[str, ...]:
-    """The members of a body that may hold lists of numbers, the name of the client's input among them."""
+    """The members of a body that may contain lists of numbers, including the client's name of the input."""
     found = _INPUT_NAME.search(body[:_FIRST_BYTES])
     named = () if found is None else (found[1].decode(errors="replace"),)
     return tuple(dict.fromkeys(("instances", "inputs", *named)))
@@ -75,7 +75,7 @@ def read_rows(value: Any, what: str, max_images: int) -> Pictures:
         max_images: most pictures allowed.
 
     Raises:
-        MalformedRequestError: another form; says what would be right.
+        MalformedRequestError: another form; the message says what is allowed.
         InvalidImagesError: some texts are not base64.
         TooLargeError: more than ``max_images``.
     """
@@ -103,7 +103,7 @@ def read_column(value: Any, what: str, max_images: int) -> Pictures:
         max_images: most pictures allowed.
 
     Raises:
-        MalformedRequestError: another form; says what would be right.
+        MalformedRequestError: another form; the message says what is allowed.
         InvalidImagesError: some texts are not base64.
         TooLargeError: more than ``max_images``.
     """
@@ -122,7 +122,7 @@ def _only_member(element: dict[str, Any], what: str) -> Any:
 
 
 def _open(element: Any, what: str) -> str | LongText | NumberList:
-    """What one element holds: base64 or numbers."""
+    """The content of one element: base64 or numbers."""
     if isinstance(element, dict):
         element = _only_member(element, what)
         if isinstance(element, dict):  # {"image": {"b64": "..."}}

@@ -1,4 +1,4 @@
-"""The bodies that ``/predict`` takes, for hosts that pass any body on: SageMaker, and Vertex AI's raw predictions."""
+"""Reads the bodies of ``/predict`` for hosts that pass on any body: SageMaker, and Vertex AI's raw predictions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,9 +22,9 @@ from service.http.asgi import Reply
 
 JSON_LINES = b"application/jsonlines"
 _JSON_LINES_TYPES = ("application/jsonlines", "application/jsonl", "application/x-jsonlines", "application/x-ndjson")
-_PICTURE_TYPES = ("application/x-image",)  # what SageMaker's own image classification calls any picture
+_PICTURE_TYPES = ("application/x-image",)  # for any picture, in SageMaker's own image classification
 OWN_JSON = {"allOf": [reference(EncodedImages), {"properties": {"on_error": {"type": "null"}}}]}
-"""OpenAPI's schema of the JSON that ``/predict`` takes, without what works there only."""
+"""OpenAPI's schema of the JSON that ``/predict`` takes, without ``on_error``, which works only there."""
 _OTHER_LINES = 16
 _NO_REPORT = "on_error works with /predict only; leave it out"
 _RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
@@ -34,8 +34,8 @@ def read_own(request: DialectRequest, parameters: Parameters) -> Question:
     """Reads a body as ``/predict`` does.
 
     Args:
-        request: that it came with.
-        parameters: from elsewhere in the request.
+        request: with its body.
+        parameters: from other parts of the request.
     """
     accepted = choose_media_type(request.headers.get(b"accept", b""), (*MEDIA_TYPES, JSON_LINES))
     content_type = request.headers.get(b"content-type", b"")
@@ -66,8 +66,8 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
     """Reads a picture in each line; the answer has a prediction in each line.
 
     Args:
-        request: that it came with.
-        parameters: from elsewhere in the request.
+        request: with its body.
+        parameters: from other parts of the request.
     """
     accepted = choose_media_type(request.headers.get(b"accept", b""), (JSON_LINES, JSON))
     lines = _lines(request.body.removeprefix(BYTE_ORDER_MARK), request.max_images)
@@ -96,7 +96,7 @@ def _lines(text: bytes, max_images: int) -> list[bytes]:
     """The lines that are not blank.
 
     Raises:
-        TooLargeError: there are more than pictures are allowed.
+        TooLargeError: there are more lines than pictures are allowed.
     """
     lines: list[bytes] = []
     if text.count(b"\n") <= 2 * max_images + _OTHER_LINES:  # a blank one may follow each

@@ -1,4 +1,4 @@
-"""``GET /ping``, by which TorchServe's users and SageMaker ask whether requests are welcome."""
+"""``GET /ping``, the health check of TorchServe and SageMaker."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,7 +17,7 @@ def ping_router(tag: str) -> APIRouter:
     @router.get("/ping", operation_id="ping", summary="Should requests be sent here?")
     @declare(key_scope=None)
     async def ping(request: Request, response: Response) -> dict[str, str]:
-        """Healthy; with 503 Unhealthy, from the moment that the process is told to stop."""
+        """Healthy; with status 503 Unhealthy, once the process is told to stop."""
         is_ready = context_of(request.scope).app.plane.is_ready()
         response.status_code = 200 if is_ready else 503
         return {"status": "Healthy" if is_ready else "Unhealthy"}

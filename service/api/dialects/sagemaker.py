@@ -1,7 +1,7 @@
 """Amazon SageMaker's contract with a container: ``/ping`` and ``/invocations``, for endpoints and for batch transform.
 
-What ``/invocations`` takes is the container's choice, so it takes what clients have: the bodies of ``/predict``, JSON
-as TF Serving's and Hugging Face's containers take it, and for batch transform a picture in each line.
+Each container chooses the bodies of ``/invocations``. This one accepts those of existing clients: the bodies of
+``/predict``, the JSON of TF Serving's and Hugging Face's containers, and for batch transform a picture in each line.
 
 Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.html
 """
@@ -30,7 +30,7 @@ _KNOWN = Parameters._fields
 _FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
 _FIRST_BYTES = 4096
 _RIGHT_JSON = "`images` as /predict takes them, `instances` as TF Serving or `inputs` as Hugging Face"
-_LIKE = 0.75  # topk is like top_k, trace-id is like none
+_LIKE = 0.75  # least similarity of a misspelt name: topk is similar to top_k, trace-id to none
 
 
 def read(request: DialectRequest) -> Question:
@@ -66,7 +66,7 @@ def _read(request: DialectRequest, parameters: Parameters) -> Question:
 
 
 def _read_own(request: DialectRequest, parameters: Parameters) -> Question:
-    """Reads JSON that has no member by which its kind is known."""
+    """Reads JSON in which no member shows whose format it is, as that of ``/predict``."""
     try:
         return read_own(request, parameters)
     except MalformedRequestError as error:
@@ -76,8 +76,8 @@ def _read_own(request: DialectRequest, parameters: Parameters) -> Question:
 def read_attributes(text: str) -> Parameters:
     """Reads ``model=NAME,version=2,top_k=3`` from the custom attributes.
 
-    SageMaker passes them on as they are, and a client may use them for ids of its own: text that names none of the
-    parameters is passed over.
+    SageMaker passes them on unchanged, and a client may use them for its own ids: text without the name of a parameter
+    is ignored.
 
     Raises:
         MalformedRequestError: a parameter is misspelt, given twice or invalid.
@@ -122,7 +122,7 @@ _BODY: Document = {
     },
 }
 _ANSWER: Document = {
-    "description": "As /predict answers; of JSON lines, a prediction a line.",
+    "description": "The answer of /predict; for JSON lines, one prediction per line.",
     "content": {
         "application/json": {"schema": {"anyOf": [reference(PredictionAnswer), PREDICTIONS, hugging_face.ANSWER]}},
         "application/jsonlines": {"schema": TEXT},

@@ -1,8 +1,8 @@
 """TensorFlow Serving's REST API, which is KServe's V1 protocol too.
 
 Sources: https://www.tensorflow.org/tfx/serving/api_rest; https://kserve.github.io/website/docs/concepts/architecture/
-data-plane/v1-protocol; the client of kserve 0.21 as seen on the wire. The content type is not looked at, since the
-examples of TensorFlow Serving send JSON as curl does, which says that it is a form.
+data-plane/v1-protocol; the client of kserve 0.21 as observed. The content type is ignored, since the examples of
+TensorFlow Serving send JSON with curl, whose default content type is that of a form.
 """
 
 import re
@@ -44,7 +44,7 @@ _CLASSIFY_RIGHT = 'send {"examples": [{"image": {"b64": "<base64>"}}, ...]}'
 
 
 class _ModelRoute(APIRoute):
-    """A route of GET. No name, version or label has a colon: what follows one is a verb, with a route of its own."""
+    """A GET route that matches no path with a colon: a verb such as ``:predict`` has its own route."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.NONE, {}) if ":" in scope["path"] else super().matches(scope)

@@ -1,4 +1,4 @@
-"""TorchServe's inference API, as its handler ``image_classifier`` answers it.
+"""TorchServe's inference API, with the answers of its handler ``image_classifier``.
 
 Sources: pytorch/serve, docs/inference_api.md, ts/torch_handler/vision_handler.py and image_classifier.py (the fields
 ``data`` and ``body``, the five most probable labels), request_envelope/json.py (``instances`` and ``predictions``).
@@ -57,7 +57,7 @@ def read(request: DialectRequest) -> Question:
     steps = request.steps
     model, version = steps["name"], steps.get("version")
     if version is not None and (archived := _VERSION_OF_ARCHIVE.fullmatch(version)) is not None:
-        version = archived[1]  # archives say 1.0 where Convoy says 1
+        version = archived[1]  # version 1.0 of an archive is version 1 here
     kind = kind_of(request, _RIGHT)
     if kind == "form":
         content_type = request.headers[b"content-type"]
@@ -98,11 +98,11 @@ def _tell(ranked: Ranked) -> dict[str, Any]:
 
 
 class TorchServeError(BaseModel):
-    """An error, as TorchServe tells it."""
+    """TorchServe's error document."""
 
     code: int = Field(examples=[404])
     type: str = Field(examples=["ModelNotFoundException"])
-    message: str = Field(description="What was wrong and what would be right.", examples=["no model 'cat' is served"])
+    message: str = Field(description="What is wrong and what is allowed.", examples=["no model 'cat' is served"])
 
 
 def _tell_error(explanation: Explanation) -> Reply:

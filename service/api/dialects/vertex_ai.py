@@ -1,7 +1,7 @@
-"""Vertex AI's contract with a container: a route for health, and one for predictions, which it names by variables.
+"""Vertex AI's contract with a container: a route for health and one for predictions; variables set their paths.
 
-``instances`` are answered as TF Serving's containers answer them, with rows of probabilities; those with ``content`` as
-AutoML's image classification does, with names and confidences. Raw predictions take any body of ``/predict``.
+``instances`` are answered with rows of probabilities, like TF Serving's containers; those with ``content`` with names
+and confidences, like AutoML's image classification. Raw predictions accept any body of ``/predict``.
 
 Sources: https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements,
 https://cloud.google.com/vertex-ai/docs/image-data/classification/get-predictions
@@ -43,7 +43,7 @@ _RIGHT = 'send {"instances": [{"b64": "<base64>"}, ...]} or {"instances": [{"con
 _CONTENT = ("content", "mimeType", "mime_type")
 _MOST = ("maxPredictions", "max_predictions")
 _LEAST = ("confidenceThreshold", "confidence_threshold")
-_MOST_PREDICTIONS = 10  # as AutoML, where none is given
+_MOST_PREDICTIONS = 10  # AutoML's default
 
 
 def read(request: DialectRequest) -> Question:
@@ -84,7 +84,7 @@ def _read_content(instances: list[Any], parameters: Document, max_images: int) -
     reject_others(parameters, (*_MOST, *_LEAST), "parameter")
     most, least = _value(parameters, _MOST, _MOST_PREDICTIONS), _value(parameters, _LEAST, 0.0)
     if type(most) is float and most.is_integer():
-        most = int(most)  # Vertex AI's client sends every number as one with a fraction
+        most = int(most)  # Vertex AI's client sends whole numbers as 3.0
     if type(most) is not int or most < 1:
         raise MalformedRequestError("maxPredictions must be a whole number from 1 up")
     if type(least) not in (int, float) or not 0 <= least <= 1:
@@ -164,7 +164,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
     """The dialect.
 
     Args:
-        health_route: path by which health is asked for.
+        health_route: path of the health check.
         predict_route: path of predictions.
     """
     router = APIRouter(tags=[_TAG])
@@ -172,7 +172,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
     @router.get(health_route, operation_id="vertex_health", summary="Should requests be sent here?")
     @declare(key_scope=None)
     async def health(request: Request, response: Response) -> dict[str, str]:
-        """Healthy; with 503 Unhealthy, from the moment that the process is told to stop."""
+        """Healthy; with status 503 Unhealthy, once the process is told to stop."""
         is_ready = context_of(request.scope).app.plane.is_ready()
         response.status_code = 200 if is_ready else 503
         return {"status": "Healthy" if is_ready else "Unhealthy"}
@@ -181,7 +181,7 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
         predict_route,
         "vertex_predict",
         "Classify pictures",
-        'A row of probabilities for each instance; for `{"content": ...}`, names and confidences as AutoML has them.',
+        'A row of probabilities for each instance; for `{"content": ...}`, names and confidences as in AutoML.',
         tag=_TAG,
         body={
             "required": True,

@@ -1,1 +1,1 @@
-"""The page at ``/``: plain HTML, CSS and modules in ``static/``, which ask the service's own routes only."""
+"""The page at ``/``: plain HTML, CSS and modules in ``static/``, which use only the service's own routes."""

@@ -1,7 +1,7 @@
-"""The figures that training put beside a model's file, for its card on the page.
+"""Serves the figures that training wrote beside a model's file, for the model's card on the page.
 
-Only the names below are looked for, only regular files of a bounded length are read, and only PNG is shown: whatever
-else lies in a model's folder, or behind a link there, is not given away. A repository without such figures has none.
+Only files with the names below are read, only regular files of limited length, and only PNG is served, so that no other
+file in a model's folder, or behind a link there, can be read. A repository without such figures has none.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ TITLES: Final = {
     "first_training_images": "The first training images.",
     "class_counts": "How many images of each class there are.",
 }
-"""What each figure shows; kernels and feature maps are left out, since the page draws them itself."""
+"""What each figure shows. Kernels and feature maps are not listed, since the page draws them itself."""
 _FOLDER: Final = "figures"
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _MOST_BYTES: Final = 2 * 1024 * 1024

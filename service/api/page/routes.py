@@ -1,6 +1,6 @@
-"""The page, its files, and the samples on it, which are the golden images of each model.
+"""The page, its files, and its sample pictures, which are the golden images of each model.
 
-The page is one document; its addresses begin with the prefix that the browser sees. Its content policy allows no inline
+The page is one document; its URLs begin with the prefix that the browser sees. Its content policy allows no inline
 script, no inline style and no other host.
 """
 
@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 
 @declare(key_scope=None)
 class PageFiles(StaticFiles):
-    """The files of the page. A browser asks each time whether they have changed, so that no two versions mix."""
+    """The files of the page. Browsers check each time whether they have changed, so that versions never mix."""
 
     def __init__(self) -> None:
         super().__init__(directory=_FOLDER / "static")
@@ -42,7 +42,7 @@ class PageFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Answers with one file, to be kept only as long as it is the newest."""
+        """Answers with one file, which the browser must check again before each use."""
         answer = super().file_response(full_path, stat_result, scope, status_code)
         answer.headers["Cache-Control"] = "no-cache"
         return answer
@@ -68,7 +68,7 @@ async def page(request: Request) -> Response:
 @router.get("/models/{name}/versions/{version}/samples/{number}")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def sample(request: Request, name: str, version: str, number: Annotated[int, Path(ge=0)]) -> Response:
-    """A golden image of a model, as its network sees it, in PNG."""
+    """A golden image of a model, as its network gets it, in PNG."""
     model = context_of(request.scope).app.classifier.catalog.find(name, version)
     golden = model.metadata.golden
     if number >= len(golden):

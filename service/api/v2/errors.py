@@ -1,4 +1,4 @@
-"""Errors as the protocol tells them: ``{"error": "..."}``, with the statuses of the service's one table."""
+"""The protocol's error document, ``{"error": "..."}``, with the statuses of the service's one table."""
 
 from http import HTTPStatus
 
@@ -9,7 +9,7 @@ from service.http.asgi import Headers, Reply
 
 
 def error_reply(error: Exception) -> Reply:
-    """Puts any exception into an answer.
+    """Makes the answer for any exception.
 
     Args:
         error: that ended a request.
@@ -25,7 +25,7 @@ def error_document(status: HTTPStatus, detail: str, headers: Headers) -> Reply:
 
     Args:
         status: of the answer.
-        detail: what was wrong and what would be right.
+        detail: what is wrong and what is allowed.
         headers: further headers.
 
     Returns:

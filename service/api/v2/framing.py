@@ -1,12 +1,12 @@
-"""Bodies of ``infer``: a JSON document, and behind it, where the client chose so, tensors as raw bytes.
+"""Reads and writes bodies of ``infer``: a JSON document which tensors as raw bytes may follow.
 
 ::
 
     { "inputs": [{ ..., "parameters": {"binary_data_size": n} }] } | n bytes | ...
       └── as long as Inference-Header-Content-Length says ───────┘
 
-Lists of numbers are taken out of the JSON before it is parsed, and what is left is counted, so that a request never
-makes more Python objects than an honest one needs.
+Lists of numbers are cut out of the JSON, and the elements of the rest are counted before it is parsed, so that no
+request makes more Python objects than a normal one needs.
 
 Source: Triton's binary tensor data extension of the Open Inference Protocol.
 """
@@ -30,7 +30,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
     """Reads a request.
 
     Args:
-        body: whole.
+        body: the whole body.
         json_length: the value of ``Inference-Header-Content-Length``; None where the body is JSON alone.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
 
@@ -38,7 +38,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
         The request; raw tensors are views into ``body``.
 
     Raises:
-        MalformedRequestError: not the JSON that it should be, or lengths that do not add up.
+        MalformedRequestError: the JSON is not valid, or the lengths do not match the body.
         TooLargeError: more elements than a request needs.
     """
     text, raw = _split(body, json_length)
@@ -80,9 +80,9 @@ def serialise(result: Classification, request: InferRequest, outputs: list[Outpu
     """Writes an answer.
 
     Args:
-        result: to be told.
-        request: as read.
-        outputs: one for each that the request wants.
+        result: the classification.
+        request: from :func:`parse`.
+        outputs: one for each output that the request asks for.
         headers: further headers.
 
     Returns:

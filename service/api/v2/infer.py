@@ -1,4 +1,4 @@
-"""``POST /v2/models/{name}/infer``: one ASGI endpoint that stands before the FastAPI app, as ``/predict`` does."""
+"""``POST /v2/models/{name}/infer``: an ASGI endpoint that is called before the FastAPI app, as ``/predict`` is."""
 
 import time
 
@@ -41,7 +41,7 @@ class InferEndpoint(ClassifyingEndpoint):
 
         is_long = len(body) > LOOP_BYTES
         request, images = await self._do(read, connection, deadline) if is_long else read()
-        # Looked up only now, with no await before it is admitted, so that a model that was replaced is never used.
+        # Looked up only now, with no await before the request is admitted, so that a replaced model is never used.
         model = _model(classifier, scope)
         if model.target != target:
             images = prepare(request, model.target, self._limits.max_images)

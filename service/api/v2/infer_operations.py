@@ -1,4 +1,4 @@
-"""How ``infer`` stands in the OpenAPI document."""
+"""The description of ``infer`` in the OpenAPI document."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ _BODY: dict[str, Any] = {
         "application/octet-stream": {
             "schema": {
                 **BINARY,
-                "description": "The JSON, of `Inference-Header-Content-Length` bytes, and raw tensors behind it.",
+                "description": "The JSON, of `Inference-Header-Content-Length` bytes, followed by raw tensors.",
             }
         },
     },
@@ -61,8 +61,8 @@ _JSON_LENGTH: dict[str, Any] = {
     "schema": NUMBER,
 }
 _DESCRIPTION = """\
-Send `image`, pixels as the model takes them, or `encoded`, picture files. The output is `probabilities`, or, where a
-`classification` is asked for, the most probable labels.
+Send `image`, pixels as the model takes them, or `encoded`, picture files. The output is `probabilities`, or the most
+probable labels where the output has the parameter `classification`.
 Raw tensors may follow the JSON; `Inference-Header-Content-Length` is then the length of the JSON."""
 
 

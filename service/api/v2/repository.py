@@ -1,4 +1,4 @@
-"""The model repository extension: which models there are, and, where it is allowed, loading and unloading them."""
+"""The model repository extension: lists the models and, where it is allowed, loads and unloads them."""
 
 from typing import Annotated, Any, TypeVar
 
@@ -39,10 +39,10 @@ router = APIRouter(prefix="/v2/repository", tags=["model repository"])
 
 
 def find_controlled_plane(plane: Plane) -> DataPlane:
-    """The data plane, where requests may load and unload models.
+    """Returns the data plane, if requests may load and unload models.
 
     Raises:
-        ModelControlOffError: they may not.
+        ModelControlOffError: requests may not do so.
     """
     plane.require_control()
     return plane
@@ -52,17 +52,17 @@ ControlledPlane = Annotated[DataPlane, Depends(find_controlled_plane)]
 
 
 async def read_document(request: Request, kind: type[Document]) -> Document:
-    """Reads a JSON body, whatever its Content-Type says: the protocol's clients send none.
+    """Reads a JSON body with any Content-Type, since clients of the protocol send none.
 
     Args:
-        request: whose body it is; an empty one is an empty document.
-        kind: of document.
+        request: an empty body counts as an empty document.
+        kind: the model of the document.
 
     Returns:
         The document.
 
     Raises:
-        MalformedRequestError: it is another.
+        MalformedRequestError: it is not such a document.
     """
     headers = dict(request.scope["headers"])
     body = await read_body(
@@ -112,7 +112,7 @@ async def repository_index(request: Request, plane: Plane) -> list[RepositoryEnt
     ),
 )
 async def load_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
-    """Checks the file, which replaces the loaded version in one step, and only if it passes. No request is lost."""
+    """Checks the file; only if it passes, it replaces the loaded version, in one step. No request is lost."""
     wanted = await read_document(request, ModelControlRequest)
     versions = await plane.load(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, load=True)
@@ -127,7 +127,7 @@ async def load_model(request: Request, name: Name, plane: ControlledPlane) -> Mo
 )
 @declare(key_scope="control", errors=(*_BODY_ERRORS, ModelControlOffError, ModelNotFoundError))
 async def unload_model(request: Request, name: Name, plane: ControlledPlane) -> ModelControlAnswer:
-    """Removes it; requests that it has admitted are still answered."""
+    """Removes the model; its admitted requests are still answered."""
     wanted = await read_document(request, ModelControlRequest)
     versions = await plane.unload(name, wanted.parameters.version)
     return ModelControlAnswer(name=name, versions=versions, unload=True)

@@ -1,4 +1,4 @@
-"""The protocol's questions about the server and its models, each a translation of a call of the data plane."""
+"""The protocol's routes about the server and its models; each calls one method of the data plane."""
 
 from typing import Annotated
 
@@ -53,7 +53,7 @@ async def server_live() -> ServerLive:
 )
 @declare(key_scope=None)
 async def server_ready(plane: Plane, response: Response) -> ServerReady:
-    """False, with 503, from the moment that the process is told to stop."""
+    """False, with status 503, once the process is told to stop."""
     ready = plane.is_ready()
     response.status_code = 200 if ready else 503
     return ServerReady(ready=ready)

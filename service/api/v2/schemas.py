@@ -8,7 +8,7 @@ Size = Annotated[int, Field(ge=0)]
 
 
 class InferenceError(BaseModel):
-    """An error, as the protocol tells it."""
+    """The protocol's error document."""
 
     error: str = Field(examples=["no model 'dog' is served; served: cifar10, mnist"])
 
@@ -20,7 +20,7 @@ class ServerLive(BaseModel):
 
 
 class ServerReady(BaseModel):
-    """Whether requests are welcome."""
+    """Whether the server accepts requests."""
 
     ready: bool = Field(examples=[True])
 
@@ -33,7 +33,7 @@ class ModelReady(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What the server is."""
+    """Name, version and extensions of the server."""
 
     name: str = Field(examples=["convoy"])
     version: str = Field(examples=["0.1.0"])
@@ -41,7 +41,7 @@ class ServerMetadata(BaseModel):
 
 
 class TensorMetadata(BaseModel):
-    """One input or output; a size of -1 varies."""
+    """One input or output; -1 in its shape is a variable size."""
 
     name: str = Field(examples=["image"])
     datatype: str = Field(examples=["UINT8"])
@@ -49,7 +49,7 @@ class TensorMetadata(BaseModel):
 
 
 class ModelMetadataDocument(BaseModel):
-    """What a model takes and gives. A request sends one of the inputs."""
+    """Inputs and outputs of a model. A request sends one of the inputs."""
 
     name: str = Field(examples=["cifar10"])
     versions: list[str] = Field(examples=[["1"]])
@@ -83,7 +83,7 @@ class ModelConfiguration(BaseModel):
 
 
 class Duration(BaseModel):
-    """A count, and nanoseconds summed over it."""
+    """A count, and the sum of the durations in nanoseconds."""
 
     count: int = Field(examples=[20])
     ns: int = Field(examples=[1_900_000])
@@ -138,7 +138,7 @@ class ModelControlParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: str | None = Field(default=None, description="One version; all of them where left out.", examples=["1"])
-    unload_dependents: bool = Field(default=False, description="Means nothing here: no model depends on another.")
+    unload_dependents: bool = Field(default=False, description="Has no effect: no model depends on another.")
 
 
 class ModelControlRequest(BaseModel):
@@ -157,9 +157,9 @@ class ModelControlAnswer(BaseModel):
 
 
 class TensorParameters(BaseModel):
-    """How an input's elements come."""
+    """How the elements of an input are sent."""
 
-    binary_data_size: Size | None = Field(default=None, description="As this many raw bytes behind the JSON.")
+    binary_data_size: Size | None = Field(default=None, description="As so many raw bytes after the JSON.")
 
 
 class ImageInput(BaseModel):
@@ -183,16 +183,16 @@ class EncodedInput(BaseModel):
 
 
 class OutputParameters(BaseModel):
-    """How an output is wanted."""
+    """The wanted form of an output."""
 
     classification: Size | None = Field(
         default=None, description="As the k most probable labels, each `value:index:label`.", examples=[3]
     )
-    binary_data: bool | None = Field(default=None, description="As raw bytes behind the JSON.")
+    binary_data: bool | None = Field(default=None, description="As raw bytes after the JSON.")
 
 
 class InferenceOutputWish(BaseModel):
-    """One output that is asked for."""
+    """One requested output."""
 
     name: Literal["probabilities"]
     parameters: OutputParameters | None = None
@@ -202,13 +202,13 @@ class InferenceParameters(BaseModel):
     """Parameters of a request; others are ignored."""
 
     timeout: Size | None = Field(default=None, description="Time limit, in microseconds.")
-    binary_data_output: bool | None = Field(default=None, description="Outputs as raw bytes behind the JSON.")
+    binary_data_output: bool | None = Field(default=None, description="Outputs as raw bytes after the JSON.")
 
 
 class InferenceRequest(BaseModel):
     """A request of the protocol."""
 
-    id: str | None = Field(default=None, description="Given back in the answer.", examples=["42"])
+    id: str | None = Field(default=None, description="Repeated in the answer.", examples=["42"])
     parameters: InferenceParameters | None = None
     inputs: list[ImageInput | EncodedInput] = Field(min_length=1, max_length=1)
     outputs: list[InferenceOutputWish] | None = Field(default=None, max_length=1)
