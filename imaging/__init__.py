@@ -1,4 +1,4 @@
-"""How the bytes of a picture become the pixels that a network takes: the only copy, for serving and training alike.
+"""Decodes the bytes of a picture to the pixels that a network takes; serving and training both use this package.
 
 ::
 
@@ -6,8 +6,8 @@
           -> formats: decode -> orientation -> picture.plain -> fit.resize -> color_profile -> picture.flatten
           -> fit.pad -> uint8 [H, W, C]
 
-:func:`read` is the front: a pure function of bytes and a :class:`Target`. Which thread runs it, and what a request may
-cost, is decided by the caller (``service/decoding`` for requests).
+:func:`read` is the main function, a pure function of bytes and a :class:`Target`. The caller chooses the thread and the
+limits (``service/decoding`` for requests).
 """
 
 from imaging.errors import PictureError, TooManyPixelsError, TooSlowError, UnreadableError

@@ -1,7 +1,7 @@
-"""Colour code points (ITU-T H.273): the two numbers by which AVIF, HEIC and PNG say what an ICC profile says at length.
+"""Colour code points (ITU-T H.273): two numbers with which AVIF, HEIC and PNG declare a colour space without a profile.
 
-Only what differs from sRGB to the eye is converted. High dynamic range (PQ, HLG) has no profile: how much of its light
-a screen shows is the screen's choice, so its numbers are taken as they are.
+Only colour spaces that differ visibly from sRGB are converted. High dynamic range (PQ, HLG) is not converted, because
+each screen chooses how much of the range it shows.
 """
 
 import struct
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PRIMARIES = {9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)), 12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))}
-"""x and y of red, green and blue: BT.2020 and Display P3, both under D65. The others come close to sRGB's."""
+"""x and y of red, green and blue: BT.2020 and Display P3, both under D65. Other primaries are close to sRGB's."""
 
 _SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
@@ -25,14 +25,14 @@ _HEADER_BYTES, _ENTRY_BYTES = 128, 12
 
 @lru_cache(maxsize=64)
 def profile_of(primaries: int, transfer: int) -> bytes:
-    """A profile (ICC.1) that says what two code points mean.
+    """Makes a profile (ICC.1) with the meaning of two code points.
 
     Args:
         primaries: ``ColourPrimaries``.
-        transfer: ``TransferCharacteristics``; what is not linear or a gamma is taken for sRGB's curve.
+        transfer: ``TransferCharacteristics``; if it is neither linear nor a gamma, sRGB's curve is used.
 
     Returns:
-        The profile; empty where the numbers are as good as sRGB's, or of high dynamic range.
+        The profile; empty where the colours are nearly those of sRGB, or of high dynamic range.
     """
     gamma = _GAMMAS.get(transfer)
     if transfer in _HIGH_DYNAMIC_RANGE or (primaries not in _PRIMARIES and gamma is None):

@@ -1,8 +1,8 @@
-"""Embedded colour profiles (ICC.1): what a picture's numbers mean, where it is not what screens take them for.
+"""Converts pictures with an embedded colour profile (ICC.1) to sRGB.
 
-Networks learn from sRGB, or from pictures whose profiles nobody looked at, most of which are sRGB too. A picture from a
-phone is often Display P3, and one from a camera Adobe RGB: its numbers make paler colours than were photographed. Its
-profile is applied after resizing, to as many pixels as the network takes.
+Networks are trained on sRGB, or on pictures whose profiles were ignored, most of which are sRGB too. Phones often write
+Display P3, and cameras Adobe RGB: read as sRGB, such pixels have paler colours than the photographed ones. The profile
+is applied after resizing, so only to as many pixels as the network takes.
 """
 
 from collections import OrderedDict
@@ -12,30 +12,30 @@ from io import BytesIO
 import numpy as np
 from PIL import Image, ImageCms
 
-_MOST_BYTES = 2 << 20  # printers' profiles have half of it
+_MOST_BYTES = 2 << 20  # printers' profiles have half as many
 _KEPT = 16
-_SAME = 2  # levels of 255 by which a profile may differ from sRGB and count as it
-_SPACE = slice(16, 20)  # of a profile's header
+_SAME = 2  # levels of 255; a profile that differs less from sRGB counts as sRGB
+_SPACE = slice(16, 20)  # the colour space in a profile's header
 _MODES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
-_DIRECTORY_BYTES = 1024  # more than the header and the tags' places of any usual profile
-_TABLE_TAG = b"A2B0"  # of a profile that is more than a matrix and curves
-_BUILD_S = {"RGB": 4e-3, "L": 1e-3, "CMYK": 40e-3}  # of a transform; LittleCMS computes a table of its own
-_BUILD_TABLE_S = 20e-3  # the same of an RGB profile with a table
+_DIRECTORY_BYTES = 1024  # longer than the header and tag table of any usual profile
+_TABLE_TAG = b"A2B0"  # in profiles that have a lookup table beside a matrix and curves
+_BUILD_S = {"RGB": 4e-3, "L": 1e-3, "CMYK": 40e-3}  # to make a transform; LittleCMS computes a table for it
+_BUILD_TABLE_S = 20e-3  # the same for an RGB profile with a table
 _GREY_MODES = frozenset(("1", "L", "LA", "La", "I;16", "I;16B"))
 _SRGB = ImageCms.createProfile("sRGB")
 
 ColorTransform = ImageCms.ImageCmsTransform
-"""From a picture's numbers to sRGB's."""
+"""Converts a picture's pixels to sRGB."""
 
 
 def transform_of(picture: Image.Image) -> ColorTransform | None:
-    """What a picture's profile does to its colours.
+    """The transform from a picture's colour profile to sRGB.
 
     Args:
-        picture: in any mode, with what its file says in ``info``.
+        picture: in any mode; its profile is in ``info``.
 
     Returns:
-        The transform; None where there is no profile, a broken one, one of another kind of picture, or one of sRGB.
+        The transform; None where the profile is missing, broken, for another kind of picture, or sRGB.
     """
     profile = picture.info.get("icc_profile")
     if not isinstance(profile, bytes) or len(profile) > _MOST_BYTES:
@@ -51,7 +51,7 @@ def build_s(profile: bytes) -> float:
     """CPU time, in seconds, of making a profile's transform for the first time.
 
     Args:
-        profile: that a file has; empty where it has none.
+        profile: of a file; empty where it has none.
     """
     mode = _MODES.get(profile[_SPACE])
     if mode is None or len(profile) > _MOST_BYTES:
@@ -88,7 +88,7 @@ def changes_nothing(profile: bytes) -> bool:
 
 
 class _Transforms:
-    """The transforms of the profiles that came last. Each operation on the mapping is whole, whatever other threads do.
+    """The transforms of the latest profiles. Each operation on the mapping is atomic, so threads need no lock.
 
     Args:
         most: how many are kept.
@@ -102,7 +102,7 @@ class _Transforms:
         return profile in self._kept
 
     def changes_nothing(self, profile: bytes) -> bool:
-        """Whether a profile was tried and has no transform."""
+        """Whether a profile is known and has no transform."""
         return self._kept.get(profile, False) is None
 
     def of(self, profile: bytes, mode: str) -> ColorTransform | None:
@@ -123,7 +123,7 @@ def _build(profile: bytes, mode: str) -> ColorTransform | None:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         transform = ImageCms.buildTransform(source, _SRGB, mode, "RGB")
         return None if _is_srgb(transform) else transform
-    except (ImageCms.PyCMSError, OSError, ValueError):  # it is broken; the pixels are sound
+    except (ImageCms.PyCMSError, OSError, ValueError):  # the profile is broken, but the pixels are valid
         return None
 
 

@@ -1,16 +1,16 @@
-"""Why a picture cannot be used. Each message says what would be right, and is written for whoever sent the picture."""
+"""Errors of pictures that cannot be used. Each message is for the client, and says what is allowed."""
 
 
 class PictureError(ValueError):
-    """These bytes cannot become pixels."""
+    """A file cannot be decoded to pixels."""
 
 
 class UnreadableError(PictureError):
-    """They are not a picture in a known format, or a damaged one, or one whose pixels have no declared meaning."""
+    """It is not a picture in a known format, or it is damaged, or the range of its pixels is not declared."""
 
 
 class TooSlowError(UnreadableError):
-    """They compute many times longer than others of their format and size, and were given up."""
+    """Decoding took many times longer than for others of this format and size, and was ended."""
 
     def __init__(self) -> None:
         super().__init__("it takes many times longer to decode than a picture of its format and size; save it anew")

@@ -1,7 +1,7 @@
-"""The short way for the commonest picture: a PNG that already is what the model takes.
+"""The fast decoder for the most frequent picture: a PNG that has the size and mode of the model's input.
 
-kornia-rs decodes such a file to the very pixels that Pillow makes, at a third of the time. It is optional, and whatever
-it does not take, or refuses, goes the long way, where Pillow decides.
+kornia-rs decodes such a file to exactly the pixels that Pillow makes, in a third of the time. It is optional. Pillow
+decodes all other files, and those that kornia-rs refuses.
 """
 
 import struct
@@ -28,24 +28,24 @@ _COLOR_TYPES = {"RGB": 2, "L": 0}
 _KORNIA_MODES = {"RGB": "rgb", "L": "mono"}
 _FIRST_CHUNK = len(_SIGNATURE) + _IHDR.size + 4
 _CHUNK = struct.Struct(">I4s")
-# Chunks that leave the pixels as they are. Others (transparency, orientation, text that may hold one) go the long way.
+# Chunks that do not change the pixels. Files with others (transparency, orientation, also in text) go to Pillow.
 _PLAIN_CHUNKS = {b"IDAT", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"bKGD", b"sBIT"}
 _CHUNK_OVERHEAD = 12
-_UNMETERED_BYTES = 1 << 14  # of pixels, whose slowest stream of deflate takes 2 ms
+_UNMETERED_BYTES = 1 << 14  # of pixels; the slowest deflate stream of so many takes 2 ms
 _BLANK_SPARE_BYTES = 200
 _NEAR = [bytes(range(max(0, level - 16), min(256, level + 17))) for level in range(256)]
 _OPEN_S, _RAW_BYTE_S = 10e-6, 6e-9
 
 
 class FastPng:
-    """The short way for one model's input.
+    """The fast decoder for the input of one model.
 
     Args:
-        target: what the model wants.
+        target: the input that the model needs.
 
     Attributes:
-        estimate_s: CPU time, in seconds, of decoding what it takes, on the core that :func:`imaging.meter.slowness`
-            knows.
+        estimate_s: CPU time, in seconds, of decoding such a file, on the reference core of
+            :func:`imaging.meter.slowness`.
     """
 
     def __init__(self, target: Target) -> None:
@@ -59,13 +59,13 @@ class FastPng:
         self.estimate_s = _OPEN_S + self._raw_bytes * _RAW_BYTE_S
         self._blank_bytes = self._raw_bytes // 2 + _BLANK_SPARE_BYTES
         self._most_bytes = self._raw_bytes + (self._raw_bytes >> 6) + PNG_SPARE_BYTES
-        # A picture that is resized or cropped even at its target's size has no short way.
+        # A picture that is resized or cropped even at its target's size cannot be decoded here.
         self._is_open = decode_png is not None and target.is_met_by(width, height)
 
     def takes(self, data: bytes) -> bool:
         """Whether a file is such a picture: of this size and colour mode, with no chunk that changes its meaning.
 
-        What it takes is so short that its headers bound it.
+        Such files are so short that their headers limit the decoding time.
         """
         return self._is_open and data.startswith(self._prefix) and len(data) <= self._most_bytes and _is_plain(data)
 
@@ -74,13 +74,13 @@ class FastPng:
 
         Args:
             data: the whole file.
-            seen: gets what was found out, where there is something to say.
+            seen: an observation is added to it where there is one.
 
         Returns:
-            uint8 [H, W, C], or None for the long way to try.
+            uint8 [H, W, C], or None where Pillow has to decode it.
 
         Raises:
-            TooSlowError: its pixels take far longer to inflate than so many bytes do.
+            TooSlowError: its pixels take far longer to inflate than usual for their number of bytes.
         """
         if self._raw_bytes > _UNMETERED_BYTES and not self._is_quick(data):
             return None
@@ -88,10 +88,10 @@ class FastPng:
             pixels: NDArray[np.uint8] = decode_png(data, self._size, self._mode)
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # noqa: BLE001  a panic in Rust is not an Exception; Pillow says what is wrong, or forgives
+        except BaseException:  # noqa: BLE001  a panic in Rust is not an Exception; Pillow then decodes or raises
             return None
         if not self._target.light_on_dark:
-            # Pixels within 16 levels take half a byte at most, unless they are stored as they are.
+            # Pixels within 16 levels compress to half a byte at most, unless they are stored uncompressed.
             if not self._blank_bytes < len(data) <= self._raw_bytes and seen is not None and is_blank(pixels):
                 seen.append(observe_small(self._target, is_blank=True))
             return pixels
@@ -105,7 +105,7 @@ class FastPng:
         return light
 
     def _is_quick(self, data: bytes) -> bool:
-        """Inflates the pixels once before, which can be ended: kornia-rs takes the whole file at once."""
+        """Inflates the pixels first in a way that can be ended, because kornia-rs cannot be interrupted."""
         pixels, offset = [], _FIRST_CHUNK
         while offset + _CHUNK.size <= len(data):
             length, kind = _CHUNK.unpack_from(data, offset)
@@ -123,7 +123,7 @@ class FastPng:
 
 @lru_cache(maxsize=64)
 def fast_png(target: Target) -> FastPng:
-    """The short way for a model's input; the same one for the same input."""
+    """The fast decoder for a model's input; cached by input."""
     return FastPng(target)
 
 

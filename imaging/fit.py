@@ -1,4 +1,4 @@
-"""The resize rules of the contract: how a picture of any shape becomes the one that the network takes."""
+"""The resize rules of the contract: from a picture of any size to the size of the network's input."""
 
 import math
 
@@ -17,10 +17,10 @@ _FILTERS = {
 }
 _REDUCING_GAP = 2.0
 _MOST_PROPORTION = (
-    8  # of the longer side to the shorter one, up to which a picture is resized whole before it is cropped
+    8  # ratio of the longer side to the shorter one; up to it, a picture is resized whole before it is cropped
 )
 _MOST_SUPPORT = 3
-"""Pixels on each side that a filter looks at, where it does not shrink: those of lanczos."""
+"""Pixels on each side that the widest filter, lanczos, uses where the picture does not shrink."""
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
 
@@ -33,7 +33,7 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
 
     Args:
         picture: of any size, in mode RGB, RGBA, RGBa, L, LA or CMYK.
-        target: what the model wants.
+        target: the input that the model needs.
 
     Returns:
         The picture at the target's size; with ``contain``, at most that size.
@@ -59,7 +59,7 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
 
 
 def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
-    """To whole pixels, and then a crop of whole pixels.
+    """Resizes to a size in whole pixels, and then crops whole pixels.
 
     Sources: torchvision/transforms/functional.py (``_compute_resized_output_size``, ``center_crop``);
     transformers/image_transforms.py (``get_resize_output_image_size``, ``center_crop``).
@@ -68,7 +68,7 @@ def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
     longer = int(target.edge * max(width, height) / min(width, height))
     size = (target.edge, longer) if width <= height else (longer, target.edge)
     left, top = _offset(size, target)
-    if longer > _MOST_PROPORTION * target.edge:  # the whole of a long strip would have billions of pixels
+    if longer > _MOST_PROPORTION * target.edge:  # resized as a whole, a long strip could have billions of pixels
         return _part_of_strip(picture, size, (left, top), target)
     if size != picture.size:
         picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
@@ -76,10 +76,10 @@ def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
 
 
 def _part_of_strip(picture: Image.Image, size: tuple[int, int], offset: tuple[int, int], target: Target) -> Image.Image:
-    """The crop alone, at ``offset`` of the whole that would have ``size``.
+    """Makes only the crop, at ``offset`` of a picture resized to ``size``, without making that picture.
 
-    Pillow rounds to 8 bits between its passes over rows and columns; done one after the other, on the part that counts,
-    they round as they do for the whole.
+    Pillow rounds to 8 bits between its passes over rows and columns. Here the passes are made one after the other, on
+    the needed part only, so they round as they would for the whole picture.
     """
     (left, top), across, down = offset, picture.width / size[0], picture.height / size[1]
     box = left * across, top * down, (left + target.width) * across, (top + target.height) * down
@@ -104,7 +104,7 @@ def _centre(picture: Image.Image, target: Target) -> Image.Image:
 
 
 def _offset(size: tuple[int, int], target: Target) -> tuple[int, int]:
-    """Where the crop of the centre begins: (left, top), in whole pixels."""
+    """The position of the centre crop: (left, top), in whole pixels."""
     spare_width, spare_height = size[0] - target.width, size[1] - target.height
     if target.crop_rounding == "floor":
         return spare_width // 2, spare_height // 2
@@ -119,7 +119,7 @@ def _scale(picture: Image.Image, size: tuple[int, int], box: Box, target: Target
 
 
 def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
-    """Resizes without antialiasing, as tensors are resized: each pixel from the 2 or 4 nearest ones along each axis.
+    """Resizes without antialiasing, as tensors are resized: each pixel from the nearest 2 or 4 pixels along each axis.
 
     Source: tensorflow/core/kernels/image/scale_and_translate_op.cc and image_resizer_state.h (half-pixel centres).
     """
@@ -141,7 +141,7 @@ def _sampled_axis(
     weights = [(_keys if is_cubic else _triangle)(np.abs(centres - (first + tap))) for tap in taps]
     if (
         is_cubic
-    ):  # beyond the border there is nothing, and what is left is scaled up; the linear filter repeats the border
+    ):  # the cubic filter ignores pixels beyond the border and scales up the other weights; linear repeats the border
         inside = [(first + tap >= 0) & (first + tap < length) for tap in taps]
         weights = [weight * is_in for weight, is_in in zip(weights, inside, strict=True)]
         whole = np.sum(weights, axis=0)
@@ -167,14 +167,14 @@ def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def invert_if_light(pixels: bytes, width: int) -> bytes:
-    """Inverts dark strokes on a light ground: where more than half of the border is lighter than mid-grey.
+    """Inverts a picture of dark strokes on a light ground, that is, if over half of its border is light.
 
     Args:
         pixels: grey, 8 bits, row by row.
         width: of a row.
 
     Returns:
-        As many pixels, on a dark ground.
+        The pixels, on a dark ground.
     """
     border = pixels[:width] + pixels[-width:] + pixels[::width] + pixels[width - 1 :: width]
     light = border.translate(None, _DARK)
@@ -186,7 +186,7 @@ def pad(pixels: NDArray[np.uint8], target: Target) -> NDArray[np.uint8]:
 
     Args:
         pixels: uint8 [h, w, C], no larger than the target.
-        target: what the model wants.
+        target: the input that the model needs.
 
     Returns:
         uint8 [H, W, C].

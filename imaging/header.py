@@ -1,4 +1,4 @@
-"""What a picture's header says, known before any pixel is decoded, and how large a picture may be."""
+"""The header of a picture, read before any pixel is decoded, and the limits of a picture's size."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,24 +8,24 @@ from imaging.meter import Meter
 from imaging.target import Target
 
 _REDUCTIONS = (8, 4, 2)
-_REDUCING_GAP = 2  # a JPEG is decoded no smaller than twice the target, so that the resize after it stays smooth
+_REDUCING_GAP = 2  # a JPEG is decoded to at least twice the target's size, so that the resize after it stays smooth
 
 
 class Header(NamedTuple):
-    """What is known of a picture before any pixel is decoded.
+    """The properties of a picture that are known before any pixel is decoded.
 
     Attributes:
         kind: format: ``PNG``, ``JPEG``, ``WEBP``, ``BMP``, ``GIF``, ``TIFF``, ``AVIF`` or ``HEIF``.
-        width: in pixels, as stored: before EXIF turns the picture.
+        width: in pixels, as stored, that is, before rotation by EXIF.
         height: in pixels, as stored.
-        is_reducible: a JPEG in one sequential scan: its codec can make 1/2, 1/4 or 1/8 of its size without ever holding
-            the rest.
-        codec_bytes: what is held whatever size is decoded: coefficients of a JPEG of several scans, a copy of the file.
+        is_reducible: whether it is a JPEG in one sequential scan, which its codec can decode at 1/2, 1/4 or 1/8 of its
+            size without holding the full size.
+        codec_bytes: bytes held at any decoded size: coefficients of a JPEG of several scans, a copy of the file.
         pixel_bytes: most bytes that one decoded pixel takes, in the codec and in the copies made of it before the
             resize. Measured as the peak of a process (`tests/imaging/test_memory.py`).
-        plain_mode: of a JPEG in one sequential scan, of which only the pixels matter (no EXIF, no colour profile,
-            no inks): RGB or L, as Pillow names it. Empty for all others.
-        meter: ends codecs that compute too long; None where the picture is only looked at.
+        plain_mode: Pillow's mode, RGB or L, of a JPEG in one sequential scan without EXIF, colour profile or inks.
+            Empty for all others.
+        meter: ends codecs that compute too long; None where only the header is read.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class Header(NamedTuple):
         return self.width * self.height
 
     def reduction(self, target: Target) -> int:
-        """By how much each side is divided while decoding: 1, 2, 4 or 8. Only JPEG's codec can."""
+        """The divisor of each side while decoding: 1, 2, 4 or 8. Only JPEG's codec can divide."""
         if self.kind != "JPEG" or not target.is_reduced:
             return 1
         side = _REDUCING_GAP * max(target.height, target.width, target.edge)
@@ -51,13 +51,13 @@ class Header(NamedTuple):
         return next((reduction for reduction in _REDUCTIONS if times >= reduction), 1)
 
     def decoded_pixels(self, target: Target) -> int:
-        """Pixels of the picture as it is decoded for a target."""
+        """Number of pixels that are decoded for a target."""
         reduction = self.reduction(target)
         return -(-self.width // reduction) * -(-self.height // reduction)
 
 
 def decoded_bytes(header: Header, target: Target) -> int:
-    """Most bytes that decoding a picture will hold at once, the file itself not counted."""
+    """Most bytes that decoding a picture holds at once, without the file itself."""
     return header.codec_bytes + header.pixel_bytes * header.decoded_pixels(target)
 
 
@@ -67,15 +67,15 @@ class Limits:
 
     Attributes:
         max_pixels: most pixels (width x height) of one picture.
-        max_reducible_pixels: the same of a JPEG that is decoded at a reduced size, which itself is within
-            ``max_pixels``; for the 48 and 50 megapixels of today's phones.
+        max_reducible_pixels: the same for a JPEG that is decoded at a reduced size, which must be within
+            ``max_pixels``; it allows the 48 and 50 megapixels of today's phones.
     """
 
     max_pixels: int = 25_000_000
     max_reducible_pixels: int = 52_000_000
 
     def check(self, header: Header, target: Target) -> None:
-        """Passes a picture that is within the limits.
+        """Checks that a picture is within the limits.
 
         Raises:
             TooManyPixelsError: it is not.

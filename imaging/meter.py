@@ -1,8 +1,8 @@
-"""Ends a decoder that computes longer than files of its kind do.
+"""Ends a decoder that takes much longer than others of its format and size.
 
-What a file costs is estimated from its headers, and what they say is counted. What is left, such as a million empty
-blocks in a stream of deflate, only shows while decoding. Pillow feeds most of its decoders block by block: between two
-blocks the CPU time of the thread is looked at.
+The cost of a file is estimated from its headers, and its parts are counted. Other costs, such as a million empty blocks
+in a deflate stream, are found only while decoding. Pillow feeds most of its decoders block by block, so the CPU time of
+the thread is checked between two blocks.
 """
 
 import gc
@@ -17,19 +17,19 @@ from imaging.errors import TooSlowError
 from imaging.limits import LEAST_CHILD_S, LEAST_METERED_S, MAX_SLOWDOWN
 
 METERED_BYTES = 1 << 14
-"""What Pillow is let read at once: the slowest stream of deflate takes 2 ms for it."""
+"""Block size for Pillow: the slowest deflate stream of this length takes 2 ms."""
 
-_BLOCK_BYTES = 4096  # a read of less is one of the header's
+_BLOCK_BYTES = 4096  # shorter reads are those of the header
 _SAMPLE = zlib.compress((np.arange(1 << 16, dtype=np.uint32) ** 2 >> 7).astype(np.uint8).tobytes(), 6)
 _SAMPLE_S = 7e-5  # on the core that the estimates were measured on
 _SAMPLES, _SAMPLES_AGAIN = 15, 5
-_COLLECTION_S = 0.2  # of garbage, all of it, in a process with many objects
+_COLLECTION_S = 0.2  # of a full garbage collection in a process with many objects
 _LEAST_SLOWNESS, _MOST_SLOWNESS = 1.0, 20.0
 
 
 @cache
 def slowness() -> float:
-    """How many times longer than the core of the estimates this machine's takes, measured once."""
+    """How many times slower this machine's core is than the reference core of the estimates; measured once."""
     return _measure_slowness(_SAMPLES)
 
 
@@ -37,8 +37,8 @@ class Meter:
     """Watches the CPU time of the calling thread.
 
     Args:
-        work_s: that the thread is about to do by estimate, in seconds.
-        least_s: that it may take whatever the estimate.
+        work_s: estimated CPU time of the work that the thread begins, in seconds.
+        least_s: least limit, for small estimates.
     """
 
     def __init__(self, work_s: float, least_s: float = LEAST_METERED_S) -> None:
@@ -49,11 +49,11 @@ class Meter:
         self._young_collections = _young_collections()
 
     def check(self) -> None:
-        """Does nothing while there is time.
+        """Checks the time since the start.
 
         Raises:
-            TooSlowError: it is spent, and neither because the machine has become slow meanwhile nor because the thread
-                has collected garbage.
+            TooSlowError: the limit is exceeded, even after the machine's speed was measured again and time for a full
+                garbage collection was allowed for.
         """
         now_s = time.thread_time()
         if now_s <= self._end_s:
@@ -70,7 +70,7 @@ class MeteredFile(io.BytesIO):
 
     Args:
         data: the whole file.
-        meter: asked before each block.
+        meter: checked before each block.
     """
 
     def __init__(self, data: bytes, meter: Meter) -> None:
@@ -78,10 +78,10 @@ class MeteredFile(io.BytesIO):
         self._meter = meter
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Reads as ever.
+        """Reads like ``io.BytesIO``.
 
         Raises:
-            TooSlowError: the time is spent.
+            TooSlowError: the time limit is exceeded.
         """
         if size is not None and size >= _BLOCK_BYTES:
             self._meter.check()
@@ -89,7 +89,7 @@ class MeteredFile(io.BytesIO):
 
 
 def most_cpu_s(work_s: float) -> float:
-    """CPU time, in seconds, after which a process is ended that was estimated to compute for ``work_s``."""
+    """Limit of CPU time, in seconds, of a process whose estimated work is ``work_s``."""
     return max(LEAST_CHILD_S, MAX_SLOWDOWN * work_s) * slowness()
 
 
@@ -103,5 +103,5 @@ def _measure_slowness(samples: int) -> float:
 
 
 def _young_collections() -> int:
-    """How often younger garbage has been collected since all of it was; falls when all of it is."""
+    """Number of younger collections since the last full garbage collection; a full one resets it."""
     return gc.get_count()[2]

@@ -1,4 +1,4 @@
-"""What was found out about a picture on its way to a network's pixels, beside the pixels themselves."""
+"""Observations about a picture that are made while it is decoded and resized, such as a rotation by EXIF."""
 
 from typing import NamedTuple
 
@@ -9,26 +9,26 @@ from PIL import Image
 from imaging.target import Target
 
 Box = tuple[float, float, float, float]
-"""(left, top, right, bottom) in pixels of the upright picture."""
+"""(left, top, right, bottom) in pixels of the picture after rotation by EXIF."""
 
 _BLANK_LEVELS = 16
 _FEW_PIXELS = 32
 
 
 class Observation(NamedTuple):
-    """What happened to one picture.
+    """What was done to one picture, and what was found in it.
 
     Attributes:
-        target: what the model wants.
-        width: of the upright picture in the file, in pixels.
+        target: the input that the model needs.
+        width: of the picture after rotation by EXIF, in pixels.
         height: likewise.
         box: the part of it that the network gets.
-        orientation: by EXIF; 1 where the picture was not turned.
-        has_profile: an embedded colour profile was applied.
-        is_transparent: a part was transparent, and was laid on white.
-        is_inverted: dark strokes on a light ground were inverted.
-        is_blank: in each channel, no two pixels that the network gets differ by more than 16 of 255 levels.
-        place: its place in its request.
+        orientation: by EXIF; 1 where the picture was not rotated.
+        has_profile: whether an embedded colour profile was applied.
+        is_transparent: whether a part was transparent, and was put on white.
+        is_inverted: whether dark strokes on a light ground were inverted.
+        is_blank: whether, in each channel, no two pixels of the network's input differ by more than 16 of 255 levels.
+        place: its index in its request.
     """
 
     target: Target
@@ -44,14 +44,14 @@ class Observation(NamedTuple):
 
 
 def observe_small(target: Target, *, is_inverted: bool = False, is_blank: bool = False) -> Observation:
-    """What is said of a picture that already had the size and mode that the model wants."""
+    """The observation about a picture that has the size and mode of the model's input."""
     height, width, _ = target.shape
     box = (0.0, 0.0, float(width), float(height))
     return Observation(target, width, height, box, is_inverted=is_inverted, is_blank=is_blank)
 
 
 def is_blank(pixels: NDArray[np.uint8]) -> bool:
-    """Whether there is nearly nothing to see; a single pixel is never blank.
+    """Whether a picture is almost uniform; a single pixel never counts as blank.
 
     Args:
         pixels: uint8 [h, w, C], before it is padded.
@@ -60,15 +60,15 @@ def is_blank(pixels: NDArray[np.uint8]) -> bool:
     if channel.size <= 1:
         return False
     some = channel[:: -(-channel.size // _FEW_PIXELS)].tobytes()
-    if max(some) - min(some) > _BLANK_LEVELS:  # as of nearly every picture
+    if max(some) - min(some) > _BLANK_LEVELS:  # this is so for nearly every picture
         return False
-    # Over one axis after the other, which takes a fortieth of the time of both at once.
+    # One axis after the other takes a fortieth of the time of both at once.
     levels = pixels.max(axis=0).max(axis=0) - pixels.min(axis=0).min(axis=0)
     return bool((levels <= _BLANK_LEVELS).all())
 
 
 def is_transparent(picture: Image.Image) -> bool:
-    """Whether some pixel of a picture lets its ground through.
+    """Whether some pixel of a picture is not opaque.
 
     Args:
         picture: in mode RGB, RGBA, RGBa, L or LA.
@@ -83,9 +83,9 @@ def seen_box(width: int, height: int, target: Target) -> Box:
     """The part of a picture that :func:`imaging.fit.resize` keeps.
 
     Args:
-        width: of the upright picture, in pixels.
+        width: of the picture after rotation by EXIF, in pixels.
         height: likewise.
-        target: what the model wants.
+        target: the input that the model needs.
     """
     if target.fit == "stretch":
         share = target.crop_fraction

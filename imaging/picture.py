@@ -1,7 +1,7 @@
-"""One picture in any of Pillow's modes made plain: RGB or grey, 8 bits, no palette, and at the end no alpha.
+"""Converts a picture in any of Pillow's modes to RGB or grey in 8 bits, without palette and, at the end, without alpha.
 
-Alpha is multiplied into the colours before the resize, and the white ground is added after it: the same as laying the
-picture on white first, without a second picture of full size.
+Alpha is multiplied into the colours before the resize, and the white background is added after it. The result is the
+same as putting the picture on white first, but needs no second picture of full size.
 """
 
 import numpy as np
@@ -18,14 +18,15 @@ def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -
 
     Args:
         picture: decoded, in any mode.
-        target: what the model wants.
-        keeps_colors: a colour profile will be applied, so grey, colour and CMYK stay what they are, and alpha apart.
+        target: the input that the model needs.
+        keeps_colors: whether a colour profile will be applied, so that grey, colour and CMYK are not converted, and
+            alpha stays a separate channel.
 
     Returns:
-        The picture in mode RGB, L, RGBA, or, before a resize, RGBa; where colours are kept, RGB, RGBA, L, LA or CMYK.
+        The picture in mode RGB, L, RGBA, or, before a resize, RGBa; with ``keeps_colors``, RGB, RGBA, L, LA or CMYK.
 
     Raises:
-        UnreadableError: its pixels are numbers whose range nobody declares.
+        UnreadableError: the range of its pixel values is not declared.
     """
     mode = picture.mode
     if mode == target.color_mode and "transparency" not in picture.info:
@@ -34,7 +35,7 @@ def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -
         raise UnreadableError("its pixels have no declared range; send 8 or 16 bits a channel")
     if mode in _DEEP:
         picture = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    elif mode == "LAB":  # which Pillow turns into RGB only
+    elif mode == "LAB":  # Pillow converts it to RGB only
         picture = picture.convert("RGB")
     return _kept(picture) if keeps_colors else _plain(picture, target)
 
@@ -56,11 +57,11 @@ def _kept(picture: Image.Image) -> Image.Image:
 
 
 def flatten(picture: Image.Image, target: Target) -> Image.Image:
-    """Lays a transparent picture on white, the ground that browsers and paper give it.
+    """Puts a transparent picture on white, the usual background of browsers and paper.
 
     Args:
         picture: in mode RGB, RGBA, RGBa, L or LA.
-        target: what the model wants.
+        target: the input that the model needs.
 
     Returns:
         The picture in the target's mode.

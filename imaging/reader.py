@@ -1,4 +1,4 @@
-"""The front of the package: the bytes of one picture file in, the pixels that a model takes out."""
+"""The main functions of the package: from the bytes of one picture file to the pixels that a model takes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -23,30 +23,30 @@ from imaging.strokes import center_strokes
 from imaging.target import Target
 
 Admit = Callable[[Header, Target], None]
-"""Decides, by what its header says, whether a picture is decoded for a target; raises where it is not."""
+"""Decides from a picture's header whether it is decoded for a target; raises an error where it is not."""
 
 _DEFAULT_LIMITS = Limits()
 _ON_ITS_SIDE = 5
-"""From this EXIF orientation on, width and height change places."""
+"""For this EXIF orientation and higher ones, width and height are exchanged."""
 
 
 class Examined(NamedTuple):
     """A picture file whose headers were read.
 
     Attributes:
-        header: what they say.
-        cost: of decoding it.
+        header: the content of the headers.
+        cost: the cost of decoding it.
     """
 
     header: Header
     cost: Cost
 
     def estimate_s(self, target: Target, *, is_apart: bool = False) -> float:
-        """CPU time, in seconds, of :func:`decode`, on the core that :func:`imaging.meter.slowness` knows.
+        """CPU time, in seconds, of :func:`decode`, on the reference core of :func:`imaging.meter.slowness`.
 
         Args:
-            target: what the model wants.
-            is_apart: in another process, which may not know the picture's colour profile.
+            target: the input that the model needs.
+            is_apart: whether it runs in another process, which may have to build the colour profile's transform.
         """
         short_way = fast_png(target)
         if short_way.takes(self.cost.data):
@@ -58,11 +58,11 @@ class Examined(NamedTuple):
 
 
 def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:
-    """Reads a picture of any size and format as a model takes it.
+    """Decodes a picture of any size and format to the input of a model.
 
     Args:
         data: the whole file.
-        target: what the model wants.
+        target: the input that the model needs.
         admit: called before any pixel is decoded.
 
     Returns:
@@ -70,7 +70,7 @@ def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> N
 
     Raises:
         UnreadableError: it is not a picture in a known format, or a damaged one.
-        TooManyPixelsError: it has more pixels than the default of ``admit`` allows.
+        TooManyPixelsError: it has more pixels than the default ``admit`` allows.
     """
     examined = examine(data)
     admit(examined.header, target)
@@ -78,7 +78,7 @@ def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> N
 
 
 def examine(data: bytes) -> Examined:
-    """Reads a picture file's headers, and decodes nothing.
+    """Reads a picture file's headers, without decoding any pixel.
 
     Args:
         data: the whole file.
@@ -96,24 +96,24 @@ def examine(data: bytes) -> Examined:
 
 
 def decode(examined: Examined, target: Target, seen: list[Observation] | None = None) -> NDArray[np.uint8]:
-    """Decodes a picture whose headers were read, and makes it what a model takes.
+    """Decodes a picture whose headers were read to the input of a model.
 
     Args:
         examined: from :func:`examine`.
-        target: what the model wants.
-        seen: gets what was found out on the way. Nothing where the short way was taken and there is nothing to say.
+        target: the input that the model needs.
+        seen: an observation is added to it; the fast PNG decoder adds none where there is nothing to report.
 
     Returns:
         uint8 [H, W, C].
 
     Raises:
-        UnreadableError: it is damaged, or decoding it took far longer than its headers let expect.
+        UnreadableError: it is damaged, or decoding took far longer than its headers let expect.
     """
     header, cost = examined
     short_way = fast_png(target)
     if short_way.takes(cost.data) and (known := short_way.decode(cost.data, seen)) is not None:
         return known
-    if header.kind != "JPEG":  # whose codec gets the file at once, and whose scans are counted
+    if header.kind != "JPEG":  # JPEG's codec gets the whole file at once, and its scans are counted
         header = header._replace(meter=Meter(cost.estimate_s(header, target)))
     with Reading("its pixels cannot be used"):
         return _read(cost.data, header, target, seen)

@@ -1,4 +1,4 @@
-"""Which format a file is in, told from its first bytes; and the names of those that are not read."""
+"""Finds the format of a file from its first bytes, and names known formats that are not supported."""
 
 import re
 
@@ -19,7 +19,7 @@ _KINDS = {
     b"MM\x00+": "TIFF",
 }
 
-# (first bytes, name with its article) of what people send by mistake.
+# (first bytes, name with its article) of files that are often sent by mistake.
 _OTHERS: tuple[tuple[bytes, str], ...] = (
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
@@ -73,7 +73,7 @@ def kind_of(data: bytes) -> str:
     """The format of a file, as :attr:`imaging.Header.kind` names it.
 
     Raises:
-        UnreadableError: it is none that is read; names the one that it seems to be.
+        UnreadableError: the format is not supported; the message names it where it is known.
     """
     return _KINDS.get(data[:4]) or _by_other_signs(data)
 

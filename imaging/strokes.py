@@ -1,7 +1,7 @@
-"""Brings a drawn or photographed digit to the convention of its data set, as MNIST's digits were made.
+"""Scales and centres a drawn or photographed digit as the digits of MNIST were.
 
-Its strokes are scaled, with their proportions, into a square of 20 of 28 pixels, and put so that their centre of mass
-is the centre of the input. Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/.
+Its strokes are scaled, without distortion, to fit a square of 20/28 of the input, and are moved so that their centre of
+mass is the centre of the input. Source: LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist/.
 
 ::
 
@@ -28,7 +28,7 @@ def center_strokes(picture: Image.Image, target: Target) -> tuple[NDArray[np.uin
 
     Args:
         picture: in mode L, of any size.
-        target: whose strokes are light on dark.
+        target: the input of a model for light strokes on dark.
 
     Returns:
         uint8 [H, W, 1]; the box of the strokes in the picture, None where there are none; whether they were dark.
@@ -55,7 +55,7 @@ def center_strokes(picture: Image.Image, target: Target) -> tuple[NDArray[np.uin
 
 
 def _ink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The strokes alone: without the level of their ground, and as strong as can be."""
+    """The strokes with the background level subtracted, scaled to full contrast."""
     border = np.concatenate((grey[0], grey[-1], grey[:, 0], grey[:, -1]))
     ground = float(np.median(border))
     strength = float(grey.max()) - ground
@@ -74,7 +74,7 @@ def _box(ink: NDArray[np.uint8]) -> tuple[slice, slice] | None:
 
 
 def _is_plate(cut: NDArray[np.uint8]) -> bool:
-    """Whether a box is a light frame around something dark. No stroke fills the whole border of its box."""
+    """Whether a box is a light frame around a dark part. Strokes never fill the whole border of their box."""
     light = cut > 127
     border = np.concatenate((light[0], light[-1], light[:, 0], light[:, -1]))
     return bool(border.mean() >= _FRAME and (~light).mean() >= _DARK_INSIDE)

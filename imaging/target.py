@@ -1,4 +1,4 @@
-"""What a model wants a picture to become."""
+"""The input of a model, to which pictures are decoded."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -10,23 +10,22 @@ from contract import ColorMode, CropRounding, Fit, Interpolation, ModelMetadata
 
 @dataclass(frozen=True)
 class Target:
-    """The input of one model, as far as decoding is concerned; the words are those of :class:`contract.ModelMetadata`.
+    """The input of one model, as decoding needs it; most names are those of :class:`contract.ModelMetadata`.
 
     Attributes:
         height: in pixels.
         width: in pixels.
         color_mode: ``RGB`` or ``L``, as Pillow names them.
-        fit: how other proportions become these.
+        fit: how a picture with another aspect ratio is fitted.
         light_on_dark: whether a picture with a light border must be inverted.
         interpolation: filter of the resize.
         antialias: whether the filter is widened where the picture shrinks.
         crop_fraction: share of the shorter side that a crop keeps.
-        crop_rounding: where the crop of ``shortest-edge`` begins.
-        is_reduced: large pictures are decoded, or reduced, at a whole fraction of their size before the resize.
-        exif: whether a picture is turned as its EXIF orientation says.
+        crop_rounding: how the position of the crop of ``shortest-edge`` is rounded.
+        is_reduced: whether large pictures are decoded at, or reduced to, 1/n of their size before the resize.
+        exif: whether a picture is rotated by its EXIF orientation.
         icc: whether an embedded colour profile is converted to sRGB.
-        centers_strokes: whether light or dark strokes are brought to the convention of digits, see
-            :mod:`imaging.strokes`; grey only.
+        centers_strokes: whether strokes are scaled and centred as digits, see :mod:`imaging.strokes`; grey only.
     """
 
     height: int
@@ -62,7 +61,7 @@ class Target:
         )
 
     def __hash__(self) -> int:
-        """Computed once: each request looks something up by its target."""
+        """Computed once, because each request uses its target as a key."""
         return self._hash
 
     @cached_property
@@ -71,7 +70,7 @@ class Target:
 
     @cached_property
     def shape(self) -> tuple[int, int, int]:
-        """(H, W, C) of the array that a picture becomes."""
+        """(H, W, C) of the decoded array."""
         return self.height, self.width, 3 if self.color_mode == "RGB" else 1
 
     @cached_property
@@ -81,16 +80,16 @@ class Target:
 
     @cached_property
     def of_strokes(self) -> Self:
-        """The same for a drawn digit: a part of the picture can be all that matters, so it is decoded in full."""
+        """The same target for drawn digits; decoded at full size, since a digit can be a small part of the picture."""
         return replace(self, centers_strokes=True, is_reduced=False)
 
     @property
     def edge(self) -> int:
-        """What the shorter side is scaled to before a crop, in pixels."""
+        """Length of the shorter side after the resize and before the crop, in pixels."""
         return round(min(self.height, self.width) / self.crop_fraction)
 
     def is_met_by(self, width: int, height: int) -> bool:
-        """Whether a picture of this size is taken as it is: no resize, no crop."""
+        """Whether a picture of this size needs no resize and no crop."""
         if (width, height) != (self.width, self.height) or self.centers_strokes:
             return False
         return self.crop_fraction == 1 and (self.fit != "shortest-edge" or width == height)

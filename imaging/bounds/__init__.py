@@ -1,13 +1,13 @@
-"""What decoding a file takes, known from its headers before a pixel is decoded, and bounds on it.
+"""Estimates the cost of decoding a file from its headers, before a pixel is decoded, and limits it.
 
 ::
 
     bytes -> measure(kind) -> Cost(the bytes that a decoder needs, CPU time) -> the caller's limits -> decoding
-               │ counts scans, segments, chunks, strips ...                              └ ended by the meter where
-               └ UnreadableError: more of them than any encoder writes                     it computes far too long
+               │ counts scans, segments, chunks, strips ...                              └ ended by the meter if
+               └ UnreadableError: more of them than any encoder writes                     it takes far too long
 
-One small scanner for each format. None of them trusts a number before it has compared it with the length of the file,
-none takes longer than decoding, and the numbers that they compare with all stand in :mod:`imaging.limits`.
+Each format has a small scanner. It uses no number of a file before it has compared it with the length of the file, and
+takes no longer than decoding. All limits are in :mod:`imaging.limits`.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,9 +46,9 @@ def measure(kind: str, data: bytes) -> Cost:
         data: the whole file.
 
     Returns:
-        What decoding it takes.
+        The cost of decoding it.
 
     Raises:
-        UnreadableError: its headers are broken, or they ask for more work than any encoder of the format does.
+        UnreadableError: its headers are broken, or cause more work than those of any encoder of the format.
     """
     return _SCANNERS[kind](data)

@@ -1,4 +1,4 @@
-"""What decoding a BMP takes: as much as it has pixels, and runs."""
+"""The cost of decoding a BMP, which depends on its pixels and runs."""
 
 from imaging.bounds.cost import Cost
 from imaging.formats.bmp import layout_of, profile_of
@@ -9,13 +9,13 @@ _RUNS_S, _PAIR_S, _ESCAPE_S = 150e-6, 60e-9, 700e-9
 
 
 def measure_bmp(data: bytes) -> Cost:
-    """Counts what decoding a BMP takes.
+    """Estimates the cost of decoding a BMP.
 
     Args:
         data: the whole file.
 
     Raises:
-        UnreadableError: the header is broken, or its runs are broken off more often than any encoder does.
+        UnreadableError: the header is broken, or its runs are interrupted more often than any encoder does.
     """
     layout = layout_of(data)
     if layout.has_runs and layout.width * layout.height:

@@ -1,26 +1,26 @@
-"""What decoding an AVIF or HEIC takes: their codecs, AV1 and HEVC, tell by no header how much a block costs.
+"""The cost of decoding an AVIF or HEIC; no header of their codecs, AV1 and HEVC, shows how much a block costs.
 
-The estimate is that of a photograph, whose bytes take longer than its pixels. A file of more bytes than photographs
-have is not expected to take longer: it would be noise.
+The estimate is that of a photograph, whose bytes take longer than its pixels. More bytes than photographs have do not
+raise the estimate, because such a file would be noise.
 """
 
 from imaging.bounds.cost import Cost
 from imaging.formats.boxes import read_container
 
 _OPEN_S = 300e-6
-_AV1_BYTE_S, _AV1_MOST_BYTES = 60e-9, 0.35  # bytes of a pixel
+_AV1_BYTE_S, _AV1_MOST_BYTES = 60e-9, 0.35  # the second is in bytes per pixel
 _AV1_PIXEL_S, _AV1_FULL_PIXEL_S, _AV1_DEEP = (
     12e-9,
     18e-9,
     1.8,
-)  # with colours at half and at full size; of 10 or 12 bits
+)  # with colours at half and at full size; factor for 10 or 12 bits
 _HEVC_BYTE_S, _HEVC_MOST_BYTES, _HEVC_PIXEL_S = 90e-9, 0.9, 20e-9
 _CONFIGURATION, _SEARCHED_BYTES = b"av1C", 1 << 16
 _DEEP, _HALF_SIZE = 0x40, 0x08  # flags in AV1's configuration
 
 
 def measure_avif(data: bytes) -> Cost:
-    """Estimates what decoding the pictures of an AVIF takes.
+    """Estimates the cost of decoding the pictures of an AVIF.
 
     Args:
         data: the whole file.
@@ -36,7 +36,7 @@ def measure_avif(data: bytes) -> Cost:
 
 
 def measure_heif(data: bytes) -> Cost:
-    """Estimates what decoding the pictures of a HEIC takes.
+    """Estimates the cost of decoding the pictures of a HEIC.
 
     Args:
         data: the whole file.

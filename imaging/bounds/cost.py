@@ -1,4 +1,4 @@
-"""What decoding one file takes, known before a pixel is decoded."""
+"""The estimated cost of decoding one file, known before a pixel is decoded."""
 
 from typing import NamedTuple
 
@@ -9,15 +9,15 @@ _TARGET_PIXEL_S = 12e-9
 
 
 class Cost(NamedTuple):
-    """What a format's scanner finds out. Times are those of the core that :func:`imaging.meter.slowness` knows.
+    """The result of a format's scanner. Times are those of the reference core of :func:`imaging.meter.slowness`.
 
     Attributes:
-        data: the file, without what no decoder needs.
-        work_s: estimated CPU time, in seconds, of what has to be decoded whatever size the picture is wanted at.
-        pixel_s: estimated CPU time of a pixel that is decoded, converted and resized.
-        is_bounded: whether decoding takes no more than some times the estimate, whatever the file holds: its codec
-            works as the headers say, or is ended by a meter, and lets other threads run. If not, it has to be decoded
-            where it can be ended.
+        data: the file, without the parts that no decoder needs.
+        work_s: estimated CPU time, in seconds, of the work that does not depend on the decoded size.
+        pixel_s: estimated CPU time, in seconds, for each pixel that is decoded, converted and resized.
+        is_bounded: whether decoding takes at most a few times the estimate, for any content of the file: the headers
+            limit the work of the codec, or a meter ends it, and it lets other threads run. If not, the file has to be
+            decoded in a process that can be ended.
         profile: its colour profile (ICC.1); empty where it has none.
     """
 
@@ -28,6 +28,6 @@ class Cost(NamedTuple):
     profile: bytes = b""
 
     def estimate_s(self, header: Header, target: Target) -> float:
-        """CPU time, in seconds, of making the picture what a model takes, its colour profile left out."""
+        """CPU time, in seconds, of decoding the picture to a model's input, without applying its colour profile."""
         pixels = header.decoded_pixels(target)
         return self.work_s + pixels * self.pixel_s + target.height * target.width * _TARGET_PIXEL_S

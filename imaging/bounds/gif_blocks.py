@@ -1,4 +1,4 @@
-"""What decoding a GIF takes, from its blocks (CompuServe, GIF89a, chapters 18 to 26).
+"""The cost of decoding a GIF, from its blocks (CompuServe, GIF89a, chapters 18 to 26).
 
 ::
 
@@ -6,8 +6,8 @@
                       └ Pillow reads each of their blocks     └ at most 12 bits a pixel
                         in Python
 
-The decoder gets the header, the last control extension before the first frame, and as much of the frame as its pixels
-can take.
+The decoder gets the header, the last control extension before the first frame, and at most so much of the frame as its
+pixels can need.
 """
 
 import struct
@@ -25,16 +25,16 @@ _OPEN_S, _PIXEL_S = 90e-6, 14e-9
 
 
 def measure_gif(data: bytes) -> Cost:
-    """Counts what decoding a GIF's first frame takes.
+    """Estimates the cost of decoding a GIF's first frame.
 
     Args:
         data: the whole file.
 
     Returns:
-        What it takes, and the part of the file that a decoder needs.
+        The cost, with the part of the file that a decoder needs.
 
     Raises:
-        UnreadableError: there is no frame, or more stands before it than any encoder writes.
+        UnreadableError: there is no frame, or more data before it than any encoder writes.
     """
     if len(data) < _SCREEN_BYTES:
         raise UnreadableError("its header is broken (the file ends inside it)")
@@ -56,7 +56,7 @@ def _palette_bytes(flags: int) -> int:
 
 
 def _first_frame(data: bytes, at: int) -> tuple[bytes, int]:
-    """The last control extension before the first frame, and the frame's place."""
+    """The last control extension before the first frame, and the frame's offset."""
     control = b""
     most = limits.GIF_BLOCKS + (len(data) >> 10)
     try:

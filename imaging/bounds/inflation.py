@@ -1,4 +1,4 @@
-"""Inflates what lies compressed beside the pixels, bounded in bytes and in time."""
+"""Inflates compressed data other than pixels, within limits of bytes and time."""
 
 import zlib
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _BYTE_S, _LEAST_S = 15e-9, 5e-4
 
 
 class DamagedError(UnreadableError):
-    """The stream is not one of zlib's, or breaks off in one of its blocks."""
+    """The stream is not a zlib stream, or ends inside a block."""
 
 
 def inflate(data: bytes, most: int) -> bytes:
@@ -20,12 +20,12 @@ def inflate(data: bytes, most: int) -> bytes:
 
     Args:
         data: the stream.
-        most: bytes that it may hold.
+        most: most bytes of the result.
 
     Raises:
-        UnreadableError: it holds more.
-        DamagedError: it is broken.
-        TooSlowError: it takes many times longer than its bytes let expect.
+        UnreadableError: the result is longer.
+        DamagedError: the stream is broken.
+        TooSlowError: inflating takes many times longer than usual for its length.
     """
     content = b"".join(_pieces(data, most + 1))
     if len(content) > most:
@@ -34,7 +34,7 @@ def inflate(data: bytes, most: int) -> bytes:
 
 
 def inflate_head(data: bytes, most: int) -> bytes:
-    """Inflates what is whole of a zlib stream, and at most so many bytes of it.
+    """Inflates the undamaged beginning of a zlib stream, at most ``most`` bytes.
 
     Raises:
         TooSlowError: as :func:`inflate`.

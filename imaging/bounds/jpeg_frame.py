@@ -1,4 +1,4 @@
-"""What a JPEG's frame header declares, what scans send of it, and how long that takes (ITU-T T.81, B.2.2, G.1)."""
+"""The frame header of a JPEG, the coefficients that scans send, and their decoding time (ITU-T T.81, B.2.2, G.1)."""
 
 import struct
 
@@ -12,16 +12,16 @@ FRAMES = {_BASELINE, _EXTENDED, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSI
 _SAMPLE_BITS = 8
 _ALL_COEFFICIENTS = (1 << 64) - 1
 
-# Seconds on the core that `imaging.meter.slowness` knows; bench/reliability/slowest_pictures.py checks them.
-_VISIT_S = {False: 25e-9, True: 20e-9}  # of a block by a scan; by a progressive one
-_DENSE_BYTES = 16  # of a block in a progressive file; what it has beyond costs less
+# Seconds on the reference core of `imaging.meter.slowness`; bench/reliability/slowest_pictures.py checks them.
+_VISIT_S = {False: 25e-9, True: 20e-9}  # of one block in one scan: sequential, progressive
+_DENSE_BYTES = 16  # of a block in a progressive file; further bytes take less time
 _SPARSE_BYTE_S, _BYTE_S = 30e-9, 14e-9
 _SEQUENTIAL_BYTE_S = 7e-9
 _ARITHMETIC_BYTE_S = 110e-9
 
 
 class Frame:
-    """What SOF declares, and how much of it the scans have sent so far.
+    """The content of SOF, and the coefficients that the scans have sent so far.
 
     Args:
         kind: the marker's code, one of :data:`FRAMES`.
@@ -31,11 +31,11 @@ class Frame:
         width: in pixels.
         height: in pixels.
         components: 1 for grey, 3 for colour, 4 for CMYK.
-        is_progressive: whether each coefficient may come in several scans.
+        is_progressive: whether several scans may send each coefficient.
         block_bytes: most bytes that a scan may have for each of its blocks.
 
     Raises:
-        UnreadableError: it is cut short, declares no pixels or sampling factors that do not exist.
+        UnreadableError: it is truncated, or declares no pixels or invalid sampling factors.
     """
 
     def __init__(self, kind: int, payload: bytes) -> None:
@@ -73,10 +73,10 @@ class Frame:
             payload: of its marker, SOS.
 
         Returns:
-            The blocks that it visits.
+            The number of blocks that it visits.
 
         Raises:
-            UnreadableError: its header is broken, or it sends again what was sent often enough.
+            UnreadableError: its header is broken, or it sends a coefficient more often than allowed.
         """
         count = payload[0] if payload else 0
         if not 1 <= count <= 4 or len(payload) < 4 + 2 * count:
@@ -114,7 +114,7 @@ class Frame:
 
 
 def _add_pass(passes: list[int], band: int, most: int) -> bool:
-    """Counts a band of coefficients (bits) into what was sent; whether none is sent more than ``most`` times."""
+    """Counts a band of sent coefficients (bits); returns whether none was sent more than ``most`` times."""
     for index, sent in enumerate(passes):
         passes[index], band = sent | band, sent & band
         if not band:

@@ -1,13 +1,13 @@
-"""What decoding a JPEG takes, from its markers (ITU-T T.81, annexes B and G).
+"""The cost of decoding a JPEG, from its markers (ITU-T T.81, annexes B and G).
 
 ::
 
     SOI ... SOF ... SOS entropy-coded data  [DHT SOS entropy-coded data] ...  EOI
-             │       └── one for all components, or several: then they are counted
-             └── the blocks, and so the most bytes of a scan
+             │       └── one for all components, or several, which are counted
+             └── the number of blocks, which limits the bytes of a scan
 
-A decoder visits every block once for each scan, whether the scan holds data or not: scans are what makes a small file
-slow. Only a file that may have several is searched for them.
+A decoder visits every block once for each scan, even if the scan has no data, so many scans make a small file slow.
+Only a file that can have several scans is searched for them.
 """
 
 import re
@@ -20,21 +20,21 @@ from imaging.errors import UnreadableError
 
 _EOI = 0xD9
 _ENDS_ENTROPY = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_SEARCH_BYTES = 1 << 20  # what is searched at once, while no other thread runs
+_SEARCH_BYTES = 1 << 20  # searched in one call, during which no other thread runs
 _OPEN_S, _PIXEL_S = 90e-6, 7e-9  # a pixel is transformed, upsampled, converted and resized
 
 
 def measure_jpeg(data: bytes) -> Cost:
-    """Counts what decoding a JPEG takes.
+    """Estimates the cost of decoding a JPEG.
 
     Args:
         data: the whole file, beginning with SOI.
 
     Returns:
-        What it takes, and the part of the file that a decoder needs.
+        The cost, with the part of the file that a decoder needs.
 
     Raises:
-        UnreadableError: the header is broken, or there is more of something than any encoder writes.
+        UnreadableError: the header is broken, or it has more parts of a kind than any encoder writes.
     """
     segments = HeaderSegments(data)
     needed = segments.needed(_stop(data, segments))
@@ -42,7 +42,7 @@ def measure_jpeg(data: bytes) -> Cost:
 
 
 def _stop(data: bytes, segments: HeaderSegments) -> int:
-    """Counts the scans; returns where the last byte that matters ends.
+    """Counts the scans; returns the end of the data that a decoder needs.
 
     Raises:
         UnreadableError: there are too many, or one is longer than its blocks can make it.
@@ -63,7 +63,7 @@ def _stop(data: bytes, segments: HeaderSegments) -> int:
             return found + 2
         try:
             start, marker, end = find_segment(data, found, 0)
-        except UnreadableError:  # cut short: what is there may be enough
+        except UnreadableError:  # truncated; the scans before may still make the whole picture
             return len(data)
         if marker == SOS:
             most = _most_bytes(frame, data[start + HEAD : end])
@@ -85,7 +85,7 @@ def _most_bytes(frame: Frame, scan_header: bytes) -> int:
 
 
 def _end_of_entropy(data: bytes, offset: int, last: int) -> int | None:
-    """Where the next marker that ends entropy-coded data stands, if it begins before ``last``."""
+    """The offset of the next marker that ends entropy-coded data, if it begins before ``last``."""
     while offset < min(last, len(data)):
         if found := _ENDS_ENTROPY.search(data, offset, min(last, offset + _SEARCH_BYTES) + 1):
             return found.start()

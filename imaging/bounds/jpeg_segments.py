@@ -5,8 +5,8 @@
     SOI  APP0 APP1 ... DQT  SOF  DHT DHT  SOS
          └── counted, since Pillow reads each of them in Python
 
-What is not needed to decode is left out of the file that the decoder gets, and the orientation stands there instead of
-the whole EXIF.
+The decoder gets the file without the segments that it does not need, and with the orientation in place of the whole
+EXIF.
 """
 
 import struct
@@ -37,7 +37,7 @@ HEAD = _SEGMENT.size
 """Bytes of a marker and its segment's length, before the content."""
 
 LONGEST = {_DQT: 4 * 129, _DHT: 8 * (17 + 256)}
-"""Most bytes of a segment of tables: as many as there are places for."""
+"""Most bytes of a segment of tables: with as many tables as a decoder can hold."""
 
 
 class HeaderSegments:
@@ -47,12 +47,12 @@ class HeaderSegments:
         data: the whole file, beginning with SOI.
 
     Attributes:
-        frame: what SOF declares.
-        start: where the marker of the first scan stands.
-        end: where that scan's header ends.
+        frame: the content of SOF.
+        start: offset of the marker of the first scan.
+        end: offset of the end of that scan's header.
 
     Raises:
-        UnreadableError: the header is broken, or there is more of something than any encoder writes.
+        UnreadableError: the header is broken, or it has more parts of a kind than any encoder writes.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -83,7 +83,7 @@ class HeaderSegments:
         self.frame = frame
 
     def _take(self, marker: int, start: int, end: int) -> None:
-        """Keeps a segment, or what matters of it."""
+        """Keeps a segment, or the part of it that is needed."""
         content = start + HEAD
         if marker in _KEPT:
             self._tables += marker in LONGEST
@@ -108,14 +108,14 @@ class HeaderSegments:
             raise UnreadableError(f"its header is broken (marker {marker:#04x} before the first scan)")
 
     def profile(self) -> bytes:
-        """The colour profile, whose pieces each begin with their number and how many there are; empty without one."""
+        """The colour profile, joined from its numbered pieces; empty where there is none."""
         return b"".join(piece[2:] for piece in sorted(self._profile))
 
     def needed(self, stop: int) -> bytes:
-        """The file without what no decoder needs.
+        """The file without the parts that no decoder needs.
 
         Args:
-            stop: where the last byte of its scans ends.
+            stop: offset of the end of its scans.
         """
         if stop == len(self._data) and sum(map(len, self._kept)) == self.start:
             return self._data
@@ -132,10 +132,10 @@ def find_segment(data: bytes, offset: int, padding: int) -> tuple[int, int, int]
     Args:
         data: the whole file.
         offset: where it should begin.
-        padding: most bytes that may stand before it and belong to none.
+        padding: most bytes before it that belong to no segment.
 
     Returns:
-        Where its marker begins, the marker's code, and where the segment ends.
+        The offset of its marker, the marker's code, and the offset of the segment's end.
 
     Raises:
         UnreadableError: the file ends first, or there is more padding.

@@ -1,13 +1,13 @@
-"""What decoding a PNG takes, from its chunks (PNG specification, third edition, chapters 5 and 11).
+"""The cost of decoding a PNG, from its chunks (PNG specification, third edition, chapters 5 and 11).
 
 ::
 
     signature IHDR [PLTE tRNS iCCP ... text] IDAT IDAT ... [acTL fcTL fdAT ... text] IEND
-              │                              └ one stream of deflate: no more bytes than the pixels have
-              └ the pixels, and so the bytes of the stream
+              │                              └ one deflate stream: no more bytes than the pixels have
+              └ the size, which limits the bytes of the stream
 
-Pillow reads every chunk in Python, inflates every text and begins to read an animation's further frames. The decoder
-gets the chunks that its pixels depend on, and the orientation in the place of texts and EXIF.
+Pillow reads every chunk in Python, inflates every text and begins to read further frames of an animation. So the
+decoder gets only the chunks that the pixels depend on, with the orientation in place of texts and EXIF.
 """
 
 import struct
@@ -28,22 +28,22 @@ _CHUNK = struct.Struct(">I4s")
 _OVERHEAD = 12
 _FIRST = len(_SIGNATURE) + _IHDR.size + 4
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# Once each. Most of them change no pixel, but are small, and the quick decoder looks for what it does not know.
+# Kept once each. Most of them change no pixel, but they are small, and `fast_png` takes files with them.
 _KEPT = {b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"tIME", b"bKGD", b"sBIT"}
 _TEXTS = {b"tEXt", b"zTXt", b"iTXt"}
 _EXIF_TEXT, _XMP_KEY = "Raw profile type exif", b"XML:com.adobe.xmp"
-_KEY_BYTES = 80  # of a text, at most
+_KEY_BYTES = 80  # longest key of a text
 _PROFILE_NAME = b"icc"
 # (first column, first row, columns apart, rows apart) of each pass of Adam7.
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-_SHORT_CHUNK_BYTES = 1024  # such chunks of pixels are joined: Pillow takes longer over a chunk than over its bytes
+_SHORT_CHUNK_BYTES = 1024  # shorter chunks of pixels are joined: Pillow takes longer for a chunk than for its bytes
 
-_PROFILE_BYTE_S = 100e-9  # compressed, at worst
+_PROFILE_BYTE_S = 100e-9  # for a compressed byte, in the worst case
 _OPEN_S, _BYTE_S, _RAW_BYTE_S, _PIXEL_S = 60e-6, 8e-9, 5.5e-9, 4e-9
 
 
 class _Chunks:
-    """The chunks of one file that matter.
+    """The chunks of one file that a decoder needs.
 
     Args:
         data: the whole file.
@@ -92,12 +92,12 @@ class _Chunks:
         self._is_needed_whole = is_tidy and not left_out and offset == size
 
     def _look_at(self, kind: bytes, data: bytes, start: int, end: int) -> None:
-        """Takes from a chunk that is left out what a picture's meaning depends on."""
+        """Takes orientation or colour profile from a chunk that is left out."""
         if kind == b"iCCP" and not self.profile_bytes:
             self.profile_bytes = end - start
             profile = self.profile or _profile(data[start:end])
             self.profile = b"" if changes_nothing(profile) else profile
-        elif kind == b"cICP" and (profile := profile_of(*data[start:end][:2])):  # which outranks iCCP
+        elif kind == b"cICP" and (profile := profile_of(*data[start:end][:2])):  # has priority over iCCP
             self.profile = profile
         elif kind == b"eXIf" and end - start <= limits.MAX_EXIF_BYTES:
             self._exif = data[start:end]
@@ -109,11 +109,11 @@ class _Chunks:
                 self._exif_text = _text(kind, data[start + len(key) + 1 : end]).decode("latin-1")
 
     def needed(self) -> bytes:
-        """The file without what no decoder needs."""
+        """The file without the parts that no decoder needs."""
         if self._is_needed_whole:
             return self._data
         parts = [self._data[:_FIRST]]
-        if self.profile:  # so that it takes no time to inflate
+        if self.profile:  # stored uncompressed, so that Pillow inflates it in no time
             parts.append(_chunk(b"iCCP", b"\0\0".join((_PROFILE_NAME, zlib.compress(self.profile, 0)))))
         orientation = orientation_of({"exif": self._exif, _EXIF_TEXT: self._exif_text, "xmp": self._xmp})
         if orientation != 1:
@@ -127,16 +127,16 @@ class _Chunks:
 
 
 def measure_png(data: bytes) -> Cost:
-    """Counts what decoding a PNG takes.
+    """Estimates the cost of decoding a PNG.
 
     Args:
         data: the whole file, beginning with its signature.
 
     Returns:
-        What it takes, and the part of the file that a decoder needs.
+        The cost, with the part of the file that a decoder needs.
 
     Raises:
-        UnreadableError: the header is broken, or there is more of something than any encoder writes.
+        UnreadableError: the header is broken, or it has more parts of a kind than any encoder writes.
     """
     raw_bytes = _raw_bytes(data)
     chunks = _Chunks(data)
@@ -149,7 +149,7 @@ def measure_png(data: bytes) -> Cost:
 
 
 def _raw_bytes(data: bytes) -> int:
-    """Bytes of the filtered rows, which is what the chunks of pixels inflate to."""
+    """Number of bytes of the filtered rows, to which the chunks of pixels inflate."""
     if len(data) < _FIRST:
         raise UnreadableError("its header is broken (the file ends inside it)")
     length, kind, width, height, depth, color, _, _, interlace = _IHDR.unpack_from(data, len(_SIGNATURE))
@@ -186,7 +186,7 @@ def _profile(content: bytes) -> bytes:
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:
-    """The head of a text, from what follows its key."""
+    """The beginning of a text; ``rest`` is the chunk's content after its key."""
     is_compressed = kind == b"zTXt"
     if kind == b"zTXt":
         rest = rest[1:]

@@ -1,12 +1,12 @@
-"""What decoding a TIFF takes, from the directory of its first picture (TIFF 6.0, chapters 2, 8 and 15).
+"""The cost of decoding a TIFF, from the directory of its first picture (TIFF 6.0, chapters 2, 8 and 15).
 
 ::
 
     width, height, rows a strip | tile width and length, planes ──> how many strips or tiles there are
-    their offsets and lengths   ───────────────────────────────────> as many, and no more bytes than the file has
+    their offsets and lengths   ───────────────────────────────────> the same number, and no more bytes than the file
 
-Pillow makes objects of every offset, and a decoder for every uncompressed strip: those are put together. A compressed
-one can be read as often as an offset names it.
+Pillow makes objects for every offset, and a decoder for every uncompressed strip, so uncompressed strips are joined. A
+compressed strip would be decoded as often as an offset points to it, so overlapping strips are refused.
 """
 
 import math
@@ -23,13 +23,13 @@ _NONE, _LZW, _PACK_BITS, _ZSTD, _LZMA = 1, 5, 32773, 50000, 34925
 _FAX = {2, 3, 4}
 _YCBCR, _LAB = 6, {8, 9, 10}
 _LAB_S = 8e-3  # Pillow makes a transform for each picture
-_BYTE_S = {_NONE: 1.5e-9, _LZW: 5e-9, _PACK_BITS: 2e-9, _ZSTD: 3e-9, _LZMA: 30e-9}  # of the samples
+_BYTE_S = {_NONE: 1.5e-9, _LZW: 5e-9, _PACK_BITS: 2e-9, _ZSTD: 3e-9, _LZMA: 30e-9}  # for a byte of the samples
 _OTHER_BYTE_S, _FAX_PIXEL_S = 4.5e-9, 12e-9
-_BOUNDED = {_NONE, _LZW, _PACK_BITS}  # the others inflate, or are coded in scans and tables
+_BOUNDED = {_NONE, _LZW, _PACK_BITS}  # the others use deflate and the like, or scans and tables
 _OPEN_S, _PIXEL_S = 250e-6, 4e-9
-_PART_S = {True: 6e-6, False: 3e-6}  # of a strip or tile; of a compressed one
-_JOINED = 16  # so many uncompressed strips and more are put together
-_HEAD = bytes(8)  # of a file, which the directory replaces
+_PART_S = {True: 6e-6, False: 3e-6}  # of a strip or tile: uncompressed, compressed
+_JOINED = 16  # from this number on, uncompressed strips are joined
+_HEAD = bytes(8)  # placeholder for the file's header, which the directory writes
 
 
 class _Layout(NamedTuple):
@@ -74,17 +74,16 @@ class _Layout(NamedTuple):
 
 
 def measure_tiff(data: bytes) -> Cost:
-    """Counts what decoding a TIFF's first picture takes.
+    """Estimates the cost of decoding a TIFF's first picture.
 
     Args:
         data: the whole file.
 
     Returns:
-        What it takes, and the file with a directory of no more strips than its picture has.
+        The cost, with the file and a directory of no more strips than its picture has.
 
     Raises:
-        UnreadableError: the directory is broken, or has other strips than its picture, or they are longer than the
-            file.
+        UnreadableError: the directory is broken, or its strips do not match its picture, overlap or are too long.
     """
     directory = Directory.of(data)
     layout = _Layout.of(directory)
@@ -129,7 +128,7 @@ def _with_its_parts_only(directory: Directory, layout: _Layout) -> Directory:
 
 
 def _joined(data: bytes, directory: Directory, layout: _Layout) -> bytes:
-    """The file with its uncompressed strips one behind the other, as one a plane.
+    """The file with its uncompressed strips joined to one for each plane.
 
     Raises:
         UnreadableError: they overlap.

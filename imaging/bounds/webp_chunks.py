@@ -1,13 +1,13 @@
-"""What decoding a WebP takes, from its chunks (RFC 9649, chapter 2).
+"""The cost of decoding a WebP, from its chunks (RFC 9649, chapter 2).
 
 ::
 
-    RIFF  VP8                                              lossy, one frame: bounded by its pixels
+    RIFF  VP8                                              lossy, one frame: limited by its pixels
     RIFF  VP8L                                             lossless: a small file can have 65,536 sets of tables
     RIFF  VP8X [ICCP] [ANIM] [ALPH VP8 | VP8L | ANMF ...] [EXIF] [XMP]
 
-An alpha channel is coded like lossless pictures. The decoder gets the first frame, the colour profile, and the
-orientation in the place of EXIF and XMP.
+An alpha channel is coded like a lossless picture. The decoder gets the first frame, the colour profile, and the
+orientation in place of EXIF and XMP.
 """
 
 import struct
@@ -27,12 +27,12 @@ _LOSSLESS_ALPHA, _ALPHA_METHOD = 1, 3
 _FLAGS_AT, _HAS_EXIF, _HAS_XMP = 20, 0x08, 0x04
 _KEPT = {b"ICCP", b"ANIM", b"ALPH"}
 _OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 30e-9, 12e-9
-_MOST_ALONE_S = 5e-3  # this codec lets no other thread run meanwhile
-_LOSSLESS_BYTE_S, _LOSSLESS_MOST_BYTES, _LOSSLESS_PIXEL_S = 4e-9, 2, 20e-9  # bytes of a pixel
+_MOST_ALONE_S = 5e-3  # most time in this codec, during which no other thread runs
+_LOSSLESS_BYTE_S, _LOSSLESS_MOST_BYTES, _LOSSLESS_PIXEL_S = 4e-9, 2, 20e-9  # the second is in bytes per pixel
 
 
 class _Chunk(NamedTuple):
-    """Where a chunk stands, its padding included."""
+    """The position of a chunk, including its padding."""
 
     kind: bytes
     start: int
@@ -40,16 +40,16 @@ class _Chunk(NamedTuple):
 
 
 def measure_webp(data: bytes) -> Cost:
-    """Counts what decoding a WebP takes.
+    """Estimates the cost of decoding a WebP.
 
     Args:
         data: the whole file.
 
     Returns:
-        What it takes, and the part of the file that a decoder needs.
+        The cost, with the part of the file that a decoder needs.
 
     Raises:
-        UnreadableError: the header is broken, or more stands before the first frame than any encoder writes.
+        UnreadableError: the header is broken, or more data is before the first frame than any encoder writes.
     """
     if len(data) < _VP8X_END:
         raise UnreadableError("its header is broken (the file ends inside it)")
@@ -86,7 +86,7 @@ def measure_webp(data: bytes) -> Cost:
 
 
 def _chunks(data: bytes, end: int) -> list[_Chunk]:
-    """The chunks behind VP8X, as far as they are looked at."""
+    """The chunks after VP8X, up to the limit of chunks."""
     (length,) = struct.unpack_from("<I", data, _HEAD + 4)
     at, found = _HEAD + _CHUNK.size + length + length % 2, []
     for _ in range(limits.WEBP_CHUNKS + (len(data) >> 14)):
@@ -99,7 +99,7 @@ def _chunks(data: bytes, end: int) -> list[_Chunk]:
 
 
 def _is_lossless(data: bytes, chunk: _Chunk) -> bool:
-    """Whether a chunk's pixels, or their alpha, are coded without loss."""
+    """Whether a chunk's pixels, or their alpha, use the lossless coding."""
     content = chunk.start + _CHUNK.size
     if chunk.kind == b"ALPH":
         return content < len(data) and data[content] & _ALPHA_METHOD == _LOSSLESS_ALPHA

@@ -1,14 +1,14 @@
-"""The picture formats that are read, one module each, and nothing else that Pillow knows.
+"""The supported picture formats, one module each; Pillow's other formats are never used.
 
-A picture is opened by the module that its first bytes name (``signature``), never by Pillow's search through
-everything it knows: no other decoder is reachable, whatever is sent, and the common case is spared the search.
+A picture is opened by the module that its first bytes select (``signature``), and not by Pillow's search through all
+of its formats. So no file can reach another decoder, and no time is spent on the search.
 
 ::
 
     bytes -> signature.kind_of -> FORMATS[kind].read_header -> limits -> FORMATS[kind].decode -> Pillow image
 
-``read_header`` touches no codec. ``decode`` yields the first frame in any of Pillow's modes, as stored; what makes a
-pixel transparent is in its alpha channel or its palette, whatever the file says it with.
+``read_header`` uses no codec. ``decode`` returns the first frame in any of Pillow's modes, not rotated; transparency is
+in its alpha channel or its palette, in whichever way the file declares it.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,12 +26,12 @@ silence_codecs()
 
 
 class Format(NamedTuple):
-    """How one format is read.
+    """The functions that read one format.
 
     Attributes:
-        read_header: of a whole file; raises ``UnreadableError`` where it is broken.
-        decode: the file, what its header says, and the target that the picture is for; raises ``UnreadableError``
-            where the pixel data is truncated or broken.
+        read_header: takes a whole file; raises ``UnreadableError`` where its header is broken.
+        decode: takes the file, its header, and the target of the picture; raises ``UnreadableError`` where the pixel
+            data is truncated or broken.
     """
 
     read_header: Callable[[bytes], Header]

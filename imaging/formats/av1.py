@@ -1,4 +1,4 @@
-"""The frame size in an AV1 bitstream's sequence header (AV1 Bitstream & Decoding Process Specification, 5.5)."""
+"""Reads the frame size in an AV1 bitstream's sequence header (AV1 Bitstream & Decoding Process Specification, 5.5)."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ _HEADER_BYTES = 128  # more than the longest part before the frame size
 
 
 def frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """(width, height) that each sequence header of a bitstream allows at most.
+    """The largest (width, height) that each sequence header of a bitstream allows.
 
     Args:
-        stream: open bitstream units (OBUs), as they stand in a file's items.
+        stream: open bitstream units (OBUs), as in a file's items.
 
     Raises:
         UnreadableError: the units are broken.
@@ -35,7 +35,7 @@ def frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _leb128(stream: bytes, at: int) -> tuple[int, int]:
-    """(number, the place after it)."""
+    """(number, the offset after it)."""
     value = 0
     for index in range(8):
         if at + index >= len(stream):

@@ -1,4 +1,4 @@
-"""AVIF (Alliance for Open Media, "AV1 Image File Format"): the still picture, not the film beside it."""
+"""AVIF (Alliance for Open Media, "AV1 Image File Format"): the still picture, not an image sequence in the file."""
 
 from PIL import AvifImagePlugin, Image
 
@@ -9,7 +9,7 @@ from imaging.header import Header
 from imaging.target import Target
 
 BRANDS = frozenset({b"avif", b"avis"})
-# The codec would start a thread a core for each picture; who calls has threads of his own.
+# By default the codec starts one thread per core for each picture; here the caller has its own threads.
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
@@ -35,10 +35,10 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
-    if brands(data)[0] != b"avif":  # by another major brand, the codec might take the film
+    if brands(data)[0] != b"avif":  # with another major brand, the codec might decode the image sequence
         data = b"".join([data[:8], b"avif", memoryview(data)[12:]])
     picture = open_with(AvifImagePlugin.AvifImageFile, data, header)
     load(picture)
     if "icc_profile" not in picture.info and (profile := read_container(data).profile):
-        picture.info["icc_profile"] = profile  # of its code points, which Pillow does not tell
+        picture.info["icc_profile"] = profile  # made of the code points, which Pillow does not report
     return picture

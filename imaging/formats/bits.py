@@ -1,4 +1,4 @@
-"""Reads the fields of a bitstream's header, which begin at any bit."""
+"""Reads the fields of a bitstream's header, which can begin at any bit."""
 
 from imaging.errors import UnreadableError
 
@@ -6,10 +6,10 @@ _MOST_ZEROS = 32
 
 
 class Bits:
-    """A place in a string of bits, most significant bit first.
+    """A position in a string of bits, most significant bit first.
 
     Args:
-        data: the bytes; more than the header needs do no harm.
+        data: the bytes of the header; further bytes may follow.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -20,7 +20,7 @@ class Bits:
         """The next bits, as an unsigned number.
 
         Raises:
-            UnreadableError: there are not so many.
+            UnreadableError: fewer bits are left.
         """
         self._left -= count
         if self._left < 0:

@@ -1,7 +1,7 @@
 """BMP: Windows' device-independent bitmaps, and OS/2's.
 
-Pillow knows some layouts of bit fields only, so all of them are decoded here. What Pillow does not tell: an alpha
-channel that is 0 everywhere is one that its program never filled, and the picture is opaque; the colour profile.
+Pillow supports only some layouts of bit fields, so all of them are decoded here. An alpha channel that is 0 everywhere
+is ignored, because its program never filled it. Pillow does not read the colour profile, so it is read here too.
 """
 
 import struct
@@ -23,9 +23,9 @@ from imaging.target import Target
 _FILE_HEADER = 14
 _CORE, _OS2 = 12, 64  # header sizes of OS/2, versions 1 and 2
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
-_MASKS = 54  # where they stand: behind a header of 40 bytes, or within a longer one
-_HAS_ALPHA_MASK = 56  # least size of a header that holds one
-_EMBEDDED = b"DEBM"  # color space of a header of version 5 that has a profile
+_MASKS = 54  # offset of the masks: after a header of 40 bytes, or inside a longer one
+_HAS_ALPHA_MASK = 56  # least size of a header with an alpha mask
+_EMBEDDED = b"DEBM"  # color space in a header of version 5 with a profile
 _CHUNK_PIXELS = 1 << 20
 _PALETTE_ENTRY = 4
 RUN_BITS: Mapping[int, int] = MappingProxyType({1: 8, 2: 4})
@@ -33,7 +33,7 @@ RUN_BITS: Mapping[int, int] = MappingProxyType({1: 8, 2: 4})
 
 
 class Layout(NamedTuple):
-    """What the header says."""
+    """The content of the header."""
 
     header_size: int
     width: int
@@ -45,7 +45,7 @@ class Layout(NamedTuple):
 
     @property
     def has_bit_fields(self) -> bool:
-        """Whether each channel has a mask of its own."""
+        """Whether each channel has its own mask."""
         return self.compression in {_BIT_FIELDS, _ALPHA_BIT_FIELDS} and self.header_size != _OS2
 
     @property
@@ -110,7 +110,7 @@ def profile_of(data: bytes, layout: Layout) -> bytes:
 
 
 def _decode_runs(data: bytes, layout: Layout) -> Image.Image:
-    """Lays runs of palette indices out."""
+    """Decodes runs of palette indices."""
     start = _FILE_HEADER + layout.header_size
     colors = min(1 << layout.bits, max(0, layout.offset - start) // _PALETTE_ENTRY)
     entries = np.frombuffer(data[start:].ljust(_PALETTE_ENTRY * colors, b"\0"), np.uint8, _PALETTE_ENTRY * colors)
@@ -122,7 +122,7 @@ def _decode_runs(data: bytes, layout: Layout) -> Image.Image:
 
 
 def _decode_bit_fields(data: bytes, layout: Layout) -> Image.Image:
-    """Takes each channel out of words of 16 or 32 bits, by its mask."""
+    """Extracts each channel from words of 16 or 32 bits, by its mask."""
     width, height, bits = layout.width, layout.height, layout.bits
     if bits not in {16, 32} or not width or not height:
         raise UnreadableError(f"its bit fields are in words of {bits} bits; 16 or 32 are possible")
@@ -162,6 +162,6 @@ def _channel(words: NDArray[np.unsignedinteger], mask: int) -> NDArray[np.uint8]
     scale = np.round(np.arange(most + 1) * (255 / most)).astype(np.uint8)
     channel = np.empty(words.shape, np.uint8)
     rows = max(1, _CHUNK_PIXELS // words.shape[1])
-    for top in range(0, len(words), rows):  # a few rows at a time, so that no second picture of whole words is made
+    for top in range(0, len(words), rows):  # a few rows at a time, so that no second array of all words is made
         channel[top : top + rows] = scale[words[top : top + rows] >> shift & most]
     return channel

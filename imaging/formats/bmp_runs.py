@@ -1,12 +1,12 @@
 """BMP's run-length encodings of 8 and 4 bits a pixel (Microsoft, "Bitmap Compression").
 
-Pillow decodes them byte by byte in Python, which takes seconds for millions of codes, whatever the picture's size.
+Pillow decodes them byte by byte in Python, which takes seconds for millions of codes, even in a small picture.
 Codes are pairs of bytes::
 
     count value   a run            0 0   end of a line       0 2 right up   a jump
-                                   0 1   end of the picture  0 n ...        n pixels as they are, padded to a pair
+                                   0 1   end of the picture  0 n ...        n uncompressed pixels, padded to a pair
 
-Only the pairs that begin with 0 are walked through; NumPy lays out the runs between them.
+Only the pairs that begin with 0 are read one by one; NumPy decodes the runs between them.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from imaging import limits
 from imaging.errors import UnreadableError
 
 _END_OF_LINE, _END, _JUMP = 0, 1, 2
-_CHUNK = 1 << 18  # pixels and pairs that are laid out at once
+_CHUNK = 1 << 18  # pixels and pairs that are decoded at once
 _Numbers = NDArray[np.int64]
 
 
@@ -26,14 +26,14 @@ class Codes:
     """The pairs of a file.
 
     Args:
-        data: from the first pair on.
+        data: the file from the first pair on.
         width: of the picture.
         height: of the picture.
-        bits: of a pixel, 4 or 8.
+        bits: per pixel, 4 or 8.
 
     Attributes:
-        count: of the pairs that may be read.
-        escapes: places of those that begin with 0, among them some that are pixels as they are.
+        count: number of pairs that may be read.
+        escapes: indices of the pairs that begin with 0; some of them are uncompressed pixels.
 
     Raises:
         UnreadableError: there are more escapes than any encoder writes.
@@ -60,7 +60,7 @@ class Codes:
         Raises:
             UnreadableError: the codes end before the picture does.
         """
-        before = np.zeros(self.count + 1, np.uint32)  # pixels of runs before each pair: at most 255 of each
+        before = np.zeros(self.count + 1, np.uint32)  # pixels of the runs before each pair
         np.cumsum(self._counts, out=before[1:])
         runs, literals = self._spans(before)
         canvas = np.zeros(self._height * self._width, np.uint8)
@@ -72,11 +72,11 @@ class Codes:
         return canvas.reshape(self._height, self._width)
 
     def _spans(self, before: NDArray[np.uint32]) -> tuple[_Numbers, _Numbers]:
-        """Walks through the escapes.
+        """Reads the escapes one by one.
 
         Returns:
-            What lies side by side, first the runs, then the pixels as they are. For each: where it goes, how many
-            pixels are left of the line, its first pair, and how many pairs or pixels it has.
+            The spans of runs, and the spans of uncompressed pixels. For each span: its first pixel, how many pixels are
+            left in the line, its first pair, and how many pairs or pixels it has.
         """
         width, height = self._width, self._height
         runs: list[tuple[int, int, int, int]] = []
@@ -105,7 +105,7 @@ class Codes:
         return _table(runs), _table(literals)
 
     def _escapes(self, before: NDArray[np.uint32]) -> Iterator[tuple[int, ...]]:
-        """Each escape's place and value, the pair after it, pixels of runs before both, and the two bytes behind."""
+        """Each escape's index and value, the pair after it, the run pixels before both, and the two bytes after it."""
         places, values = self.escapes, self._values[self.escapes].astype(np.int64)
         words = (values * self._bits + 15) // 16
         following = np.minimum(places + 1 + np.where(values > _JUMP, words, values == _JUMP), self.count)
@@ -144,12 +144,12 @@ def _table(spans: list[tuple[int, int, int, int]]) -> _Numbers:
 
 
 def _chunks(spans: _Numbers, sizes: _Numbers) -> Iterator[_Numbers]:
-    """Spans, as many at once as fit into memory that is small."""
+    """Splits spans into groups that need little memory."""
     chunk = np.cumsum(sizes) // _CHUNK
     bounds = np.flatnonzero(np.diff(chunk)) + 1
     return (part for part in np.split(spans, bounds) if len(part))
 
 
 def _ranges(starts: NDArray[np.integer], lengths: _Numbers) -> _Numbers:
-    """The numbers of all ranges, one behind the other."""
+    """The numbers of all ranges, concatenated."""
     return np.repeat(starts - (np.cumsum(lengths) - lengths), lengths) + np.arange(lengths.sum())

@@ -1,7 +1,7 @@
-"""The boxes of AVIF and HEIC files (ISO/IEC 14496-12 and 23008-12): which pictures they hold, how large, and where.
+"""The boxes of AVIF and HEIC files (ISO/IEC 14496-12 and 23008-12): which pictures they contain, how large, and where.
 
-Both codecs make room for what their bitstream says, whatever the boxes around it promise. So the headers of the
-bitstreams are looked for here, and read by ``av1`` and ``hevc``.
+Both codecs allocate memory for the size in the bitstream, even if the boxes around it declare another size. So this
+module finds the headers of the bitstreams, and ``av1`` and ``hevc`` read them.
 """
 
 import struct
@@ -28,14 +28,14 @@ class Box(NamedTuple):
 
 
 class Container(NamedTuple):
-    """What the boxes say of the pictures in a file.
+    """The description of a file's pictures in its boxes.
 
     Attributes:
-        sizes: (width, height) of each picture and part of one.
+        sizes: (width, height) of each picture and each part of a picture.
         configurations: contents of the ``hvcC`` boxes, which set up HEVC's codec.
-        items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``, as far as it is stored in one piece
-            or several.
-        profile: the colour profile of the primary picture, or one of what its code points mean; empty without either.
+        items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``; the bitstream is joined from its
+            pieces.
+        profile: the colour profile of the primary picture, or one made of its code points; empty without either.
     """
 
     sizes: list[tuple[int, int]]
@@ -82,7 +82,7 @@ def read_container(data: bytes) -> Container:
 
 
 def walk(view: memoryview) -> Iterator[Box]:
-    """The boxes that stand one behind the other."""
+    """The consecutive boxes of a part of the file."""
     at = 0
     for _ in range(_MOST_BOXES):
         if at + 8 > len(view):
@@ -102,7 +102,7 @@ def walk(view: memoryview) -> Iterator[Box]:
 
 
 def _places_of_primary(content: memoryview, properties: list[Box]) -> list[int]:
-    """Which properties belong to the primary picture, counted from 1, from ``pitm`` and ``ipma``."""
+    """The indices, counted from 1, of the primary picture's properties, from ``pitm`` and ``ipma``."""
     if not content:
         return []
     primary = _Cursor(content[4:]).number(2 if content[0] == 0 else 4)
@@ -121,7 +121,7 @@ def _places_of_primary(content: memoryview, properties: list[Box]) -> list[int]:
 
 
 def _profile(properties: list[Box]) -> bytes:
-    """The ICC profile among a picture's properties, or else the one that its code points mean."""
+    """The ICC profile among a picture's properties, or else one made of its code points."""
     colors = [bytes(entry.content) for entry in properties if entry.kind == b"colr"]
     profiles = [color[4:] for color in colors if color[:4] in {b"prof", b"rICC"}]
     codes = [struct.unpack_from(">HH", color, 4) for color in colors if color[:4] == b"nclx"]

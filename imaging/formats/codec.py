@@ -1,4 +1,4 @@
-"""Pillow's codecs, asked in one way: whatever they raise becomes one error that says what is wrong."""
+"""Opens and decodes pictures with Pillow; any exception of its codecs becomes an error that says what is wrong."""
 
 import io
 
@@ -12,10 +12,10 @@ _MOST_REASON = 120  # characters of a codec's own message
 
 
 class Reading:
-    """Turns whatever a parser or codec raises within a ``with`` into an :class:`UnreadableError`.
+    """Turns any exception of a parser or codec inside a ``with`` into an :class:`UnreadableError`.
 
     Args:
-        part: what is being read, as the message names it: "its header is broken".
+        part: beginning of the message: "its header is broken".
     """
 
     __slots__ = ("_part",)
@@ -32,18 +32,18 @@ class Reading:
 
 
 def _reason(error: Exception) -> str:
-    """What Pillow says on purpose; what Python says of a parser's stumbling would help nobody."""
+    """Pillow's own message; messages of Python errors inside a parser are left out, because they help no client."""
     said = error.args[0] if isinstance(error, OSError | SyntaxError | ValueError) and error.args else ""
     lines = said.splitlines() if isinstance(said, str) else []
     return f" ({lines[0][:_MOST_REASON]})" if lines else ""
 
 
 def open_with(plugin: type[ImageFile], data: bytes, header: Header) -> ImageFile:
-    """Opens a file with one of Pillow's plugins; its first frame is loaded lazily.
+    """Opens a file with one of Pillow's plugins; its first frame is decoded later, by :func:`load`.
 
     Raises:
-        UnreadableError: the header is broken, or the codec reads a larger size from it, so that the limits were checked
-            in vain. Later, while it is loaded: the header's meter ends it.
+        UnreadableError: the header is broken, or the codec reads a larger size from it than the size that was checked
+            against the limits. Later, while it is decoded: the header's meter ends it.
     """
     with Reading("its header is broken"):
         picture = plugin(io.BytesIO(data) if header.meter is None else MeteredFile(data, header.meter))

@@ -1,6 +1,6 @@
 """GIF (CompuServe, GIF89a): the first frame, as a browser shows it.
 
-Pillow paints what the first frame does not cover in the colour of index 0. It is transparent.
+Pillow fills the part of the canvas outside the first frame with the colour of index 0. Here it is transparent.
 """
 
 import struct
@@ -17,7 +17,7 @@ from imaging.target import Target
 _SCREEN = struct.Struct("<HHB")  # width, height, flags; from byte 6
 _FRAME = struct.Struct("<HHHHB")  # left, top, width, height, flags
 _PALETTE_FLAG = 0x80
-_MOST_BLOCKS = 20_000  # of comments and extensions before the first frame; 5 MB of them, where they are full
+_MOST_BLOCKS = 20_000  # of comments and extensions before the first frame; full ones together have 5 MB
 
 
 class _Layout(NamedTuple):
@@ -27,7 +27,7 @@ class _Layout(NamedTuple):
 
 
 def read_header(data: bytes) -> Header:
-    """Reads the canvas and the first frame's place on it; a frame that stands out of the canvas enlarges it.
+    """Reads the canvas and the first frame's position; a frame that extends beyond the canvas enlarges it.
 
     Raises:
         UnreadableError: there is no frame.
@@ -37,7 +37,7 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
-    """Decodes the first frame, on a transparent canvas where it does not cover it.
+    """Decodes the first frame; the rest of the canvas is transparent.
 
     Raises:
         UnreadableError: it is truncated or broken.

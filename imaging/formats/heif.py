@@ -1,7 +1,7 @@
-"""HEIC (ISO/IEC 23008-12 with HEVC), as phones write it: with the optional package ``pi-heif``, which only decodes.
+"""HEIC (ISO/IEC 23008-12 with HEVC), the format of phones; needs the optional package ``pi-heif``, which only decodes.
 
-The package is loaded for the first picture that is decoded, which takes 40 ms. The service decodes HEIC in processes of
-their own, so its own process never loads it.
+The package is imported when the first picture is decoded, which takes 40 ms. The service decodes HEIC in child
+processes, so its main process never imports it.
 """
 
 import io
@@ -46,7 +46,7 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
-    """Decodes the primary picture, turned as its boxes say.
+    """Decodes the primary picture, rotated as its boxes declare.
 
     Raises:
         UnreadableError: it is truncated or broken.
@@ -62,10 +62,10 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
 
 @cache
 def _decoder() -> Any:
-    """The package: no thread of its own for each picture, and nothing made of what is not asked for.
+    """Imports the package, and turns off its threads and its decoding of thumbnails and other extra images.
 
     Raises:
-        UnreadableError: it is installed, and cannot be loaded.
+        UnreadableError: it is installed, but cannot be imported.
     """
     try:
         import pi_heif  # noqa: PLC0415  see above

@@ -1,4 +1,4 @@
-"""The frame size in an HEVC bitstream's sequence parameter sets (ITU-T H.265, 7.3.2.2)."""
+"""Reads the frame size in an HEVC bitstream's sequence parameter sets (ITU-T H.265, 7.3.2.2)."""
 
 import struct
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def frame_sizes_of_configuration(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """(width, height) of each sequence parameter set within an item, of which each unit has its length before it."""
+    """(width, height) of each sequence parameter set in an item; each unit of the item begins with its length."""
     at = 0
     for _ in range(_MOST_UNITS):
         if at + 4 > len(stream):
@@ -40,20 +40,20 @@ def _size_of_unit(unit: bytes) -> Iterator[tuple[int, int]]:
     if len(unit) < 2:
         return
     kind, layer = unit[0] >> 1 & 63, (unit[0] & 1) << 5 | unit[1] >> 3
-    if kind == _SEQUENCE_PARAMETERS and layer == 0:  # the codec leaves other layers alone
+    if kind == _SEQUENCE_PARAMETERS and layer == 0:  # the codec ignores other layers
         yield _frame_size(Bits(unit[2:_HEADER_BYTES].replace(b"\0\0\3", b"\0\0")))
 
 
 def _frame_size(bits: Bits) -> tuple[int, int]:
     bits.take(4)
-    sub_layers = bits.take(3)  # less one
+    sub_layers = bits.take(3)  # their number minus 1
     bits.take(1 + 96)  # nesting; profile, tier and level
     flags = [(bits.take(1), bits.take(1)) for _ in range(sub_layers)]
     if sub_layers:
         bits.take(2 * (8 - sub_layers))
     for flag in flags:
         bits.take(_LEVEL_BITS[flag])
-    bits.take_exp_golomb()  # its number
+    bits.take_exp_golomb()  # id of the parameter set
     if bits.take_exp_golomb() == 3:  # chroma format 4:4:4
         bits.take(1)
     return bits.take_exp_golomb(), bits.take_exp_golomb()

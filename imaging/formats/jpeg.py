@@ -1,7 +1,7 @@
 """JPEG (ITU-T T.81), read at a reduced size where the picture is many times larger than its target.
 
-Two kinds that Pillow refuses are whole: arithmetic coding over more than the 64 KB that Pillow feeds at a time, and a
-file that lacks nothing but its last marker.
+Two kinds of valid files that Pillow refuses are decoded too: arithmetic coding of more than the 64 KB that Pillow feeds
+at a time, and a complete file without its last marker.
 """
 
 import contextlib
@@ -26,22 +26,22 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SEQUENTIAL = {0xC0, 0xC1}  # baseline and extended, with Huffman's code
 _ARITHMETIC = range(0xC9, 0xD0)
 _START_OF_SCAN = 0xDA
-# Segments that leave the pixels what they are: tables, restarts, what JFIF and Adobe say of the colour space.
+# Segments that need no further processing: tables, restarts, and the colour space of JFIF and Adobe.
 _PLAIN = {0xC4, 0xCC, _START_OF_SCAN, 0xDB, 0xDD, 0xE0, 0xEE}
 _PLAIN_MODES: Mapping[int, str] = MappingProxyType({1: "L", 3: "RGB"})
 _FILL, _NO_MARKERS = 0xFF, {0x00, 0xFF}
 _BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
-_SEARCHED_BYTES = 1 << 20  # at once, while no other thread runs
+_SEARCHED_BYTES = 1 << 20  # in one call, during which no other thread runs
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed byte nor a restart
 _SIZE = struct.Struct(">HH")
 _END, _SCAN, _RESTART_INTERVAL = b"\xff\xd9", b"\xff\xda", b"\xff\xdd"
-_FILLINGS = b"\xaa" * 64, b"\xd5\x2b" * 32  # of 4,013 files cut short, both decoded alike in none
+_FILLINGS = b"\xaa" * 64, b"\xd5\x2b" * 32  # with none of 4,013 truncated files did the two give the same picture
 _COMPARED_PIXELS = 1 << 18
 _READ_AHEAD_BYTES = 16  # the codec reads up to 8
 _COEFFICIENT_BYTES = 2
 _MOST_SCANS = 1000
-_MOST_PIXEL_BYTES, _SMALL_BYTES = 1.5, 16_384  # of a file without its end marker; quality 95 makes 0.7 bytes a pixel
-_MOST_PROGRESSIVE_PIXELS = 4_000_000  # of such a file of several scans, which is decoded at full size
+_MOST_PIXEL_BYTES, _SMALL_BYTES = 1.5, 16_384  # of a file without end marker; quality 95 has 0.7 bytes per pixel
+_MOST_PROGRESSIVE_PIXELS = 4_000_000  # of such a file with several scans, which is decoded at full size
 
 
 def read_header(data: bytes) -> Header:
@@ -63,7 +63,7 @@ def read_header(data: bytes) -> Header:
                 components = data[place + 7]
                 is_single = kind in _SEQUENTIAL and data[at + 2] == components
                 held = 0 if is_single else _coefficients(data[place + 8 : place + 8 + 3 * components], width * height)
-                # Colour takes 4 bytes in Pillow, and so does a copy, turned or converted.
+                # A colour pixel takes 4 bytes in Pillow, and 4 in a rotated or converted copy.
                 return Header(
                     "JPEG",
                     width,
@@ -98,10 +98,11 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
 
 
 def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Image | None:
-    """Decodes a file that lacks its end marker, or returns None where it lacks more, or would take too long.
+    """Decodes a file without its end marker; returns None where more is missing, or it would take too long.
 
-    The codec makes up what is missing. So different bytes are filled in at the end: they are looked at where something
-    is missing, and make different pictures. The file is decoded twice, so it has to be an ordinary one.
+    The codec invents missing pixels instead of raising an error. So the file is decoded twice, with different bytes
+    added at its end: if pixels are missing, the codec reads these bytes, and the two pictures differ. This takes twice
+    the time, so it is done for ordinary files only.
     """
     whole = data.rstrip(b"\xff")
     first, second = _FILLINGS
@@ -110,7 +111,7 @@ def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Im
         fillings = first[:_READ_AHEAD_BYTES], second[:_READ_AHEAD_BYTES]
         pictures += (_decode_rows(whole + filling, header, target) for filling in fillings)
     elif header.pixels <= _MOST_PROGRESSIVE_PIXELS:
-        # After a restart marker comes what nothing else reads; without it, what stands before one is passed over.
+        # A codec that waits for a restart marker skips all bytes before it, so one of the fillings begins with it.
         fillings = first, _next_restart(whole) + second
         pictures += (_decode_whole(whole + filling + _END, header, target) for filling in fillings)
     if not pictures or pictures[0] is None or pictures[1] is None:
@@ -119,7 +120,7 @@ def _decode_without_end(data: bytes, header: Header, target: Target) -> Image.Im
 
 
 def _are_alike(first: Image.Image, second: Image.Image) -> bool:
-    """Whether two pictures of one size are the same; some lines at a time, since no other thread runs meanwhile."""
+    """Whether two pictures of one size are equal; compared in bands, since a comparison blocks other threads."""
     lines = max(1, _COMPARED_PIXELS // first.width)
     bands = ((0, top, first.width, min(top + lines, first.height)) for top in range(0, first.height, lines))
     return all(first.crop(band) == second.crop(band) for band in bands)
@@ -128,7 +129,7 @@ def _are_alike(first: Image.Image, second: Image.Image) -> bool:
 def _decode_rows(data: bytes, header: Header, target: Target) -> Image.Image | None:
     """Decodes a file of one scan that has no end marker; None where the data does not reach the last row.
 
-    The codec hands on a row of blocks when it has all of it; otherwise what was in the picture before is still there.
+    The codec writes a row of blocks only when it has the whole row, so the last row is first filled with random pixels.
     """
     codec = _open(data, header, target)
     picture = Image.new(codec.mode, codec.size)
@@ -136,21 +137,21 @@ def _decode_rows(data: bytes, header: Header, target: Target) -> Image.Image | N
     row = Image.frombytes(codec.mode, (picture.width, 1), os.urandom(picture.width * len(codec.getbands())))
     picture.paste(row, last)
     codec.im = picture.im
-    with contextlib.suppress(UnreadableError):  # of the missing marker
+    with contextlib.suppress(UnreadableError):  # because the end marker is missing
         load(codec)
     picture.info = codec.info
     return None if picture.crop(last) == row else picture
 
 
 def _decode_whole(data: bytes, header: Header, target: Target) -> Image.Image:
-    """Decodes a file at its full size, where every coefficient is seen."""
+    """Decodes a file at its full size, which uses every coefficient."""
     picture = _open(data, header._replace(kind=""), target)
     load(picture)
     return picture
 
 
 def _next_restart(data: bytes) -> bytes:
-    """The marker that the next interval would begin with; nothing where no intervals are defined (T.81, B.2.4.4)."""
+    """The restart marker that would come next; empty where the file has no restart intervals (T.81, B.2.4.4)."""
     if _RESTART_INTERVAL not in data:
         return b""
     scan = data.rfind(_SCAN)
@@ -161,7 +162,7 @@ def _next_restart(data: bytes) -> bytes:
 
 def _open(data: bytes, header: Header, target: Target) -> ImageFile:
     picture = open_with(JpegImageFile, data, header)
-    picture.decodermaxblock = max(len(data), 1)  # at once: arithmetic decoding cannot pause for more
+    picture.decodermaxblock = max(len(data), 1)  # the whole file, since arithmetic decoding cannot wait for more data
     reduction = header.reduction(target)
     if reduction > 1:
         keeps_colors = target.icc and transform_of(picture) is not None
@@ -171,7 +172,7 @@ def _open(data: bytes, header: Header, target: Target) -> ImageFile:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, the place of its segment) of the whole file; what stands between segments is passed over."""
+    """(marker, the offset of its segment) of the whole file; bytes between segments are skipped."""
     at, end = 2, len(data)
     while at + 3 < end:
         marker = data[at + 1]
@@ -189,14 +190,14 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _coefficients(components: bytes, pixels: int) -> int:
-    """How many coefficients a codec keeps that has to see several scans before it makes a pixel."""
+    """How many coefficients a codec keeps in memory if it needs several scans to make pixels."""
     factors = [(byte >> 4) * (byte & 15) for byte in components[1::3]]
     most = max(factors, default=1) or 1
     return pixels * sum(factors) // most
 
 
 def _lacks_its_end_only(data: bytes) -> bool:
-    """Whether a file without an end marker has all of its scans, as far as their headers tell."""
+    """Whether a file without an end marker has all of its scans, according to their headers."""
     if data.rstrip(b"\0").endswith(_END):
         return False
     bits_left: dict[tuple[int, int], int] = {}
@@ -213,6 +214,6 @@ def _lacks_its_end_only(data: bytes) -> bool:
             first, last, low = scan[2 * count], scan[2 * count + 1], scan[2 * count + 2] & 15
             for component in scan[: 2 * count : 2]:
                 bits_left |= {(component, index): low for index in range(first, min(last, 63) + 1)}
-    if not frame or frame in _ARITHMETIC:  # whose code may end before its last bits, if they are zeros
+    if not frame or frame in _ARITHMETIC:  # an arithmetic code may leave out final zeros, so its end cannot be checked
         return False
     return all(bits_left.get((component, index)) == 0 for component in components for index in range(64))

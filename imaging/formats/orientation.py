@@ -1,4 +1,4 @@
-"""Which way up a picture is: EXIF's orientation (CIPA DC-008, tag 274), from the four places where files keep it."""
+"""Reads a picture's EXIF orientation (CIPA DC-008, tag 274) from the four places where files store it."""
 
 import re
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ _MOST_XMP = 1 << 20
 
 
 def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture turned and mirrored as an orientation says; the same one for 1 and for what is no orientation."""
+    """The picture rotated and mirrored by an orientation; unchanged for 1 and for invalid orientations."""
     turn = _TURNS.get(orientation)
     if turn is None:
         return picture
@@ -72,5 +72,5 @@ def _in_exif(exif: bytes) -> int | None:
         exif = exif[len(_EXIF_START) :]
     try:
         return Directory.of(exif).value(ORIENTATION, 0) or None
-    except UnreadableError:  # the pixels are sound
+    except UnreadableError:  # the EXIF is broken, but the pixels are valid
         return None

@@ -1,7 +1,7 @@
 """PNG (W3C, Portable Network Graphics, third edition).
 
-Pillow makes 8 bits of most pictures, and compares them with a transparent colour that is still written in the file's
-own bits. So the colour is compared here, in the bits that the file has.
+Pillow converts most pictures to 8 bits, but compares them with the transparent colour in the file's own bit depth. So
+the colour is compared here, in the bit depth of the file.
 """
 
 import struct
@@ -33,7 +33,7 @@ def read_header(data: bytes) -> Header:
     kind, width, height, _bits, _colour = _ihdr(data)
     if kind != b"IHDR" or not data.startswith(SIGNATURE):
         raise UnreadableError("its header is broken (a PNG begins with its signature and IHDR)")
-    # Pixels in 8 bits and a copy, turned or premultiplied; masks where a colour is transparent.
+    # 8-bit pixels and a copy, rotated or premultiplied; masks where a colour is transparent.
     return Header("PNG", width, height, pixel_bytes=14 if data.find(b"tRNS", 0, _SEARCHED_BYTES) > 0 else 9)
 
 
@@ -66,7 +66,7 @@ def _ihdr(data: bytes) -> tuple[bytes, int, int, int, int]:
 
 
 def _transparent_color(data: bytes, channels: int) -> tuple[int, ...]:
-    """The samples in tRNS, which Pillow has found before the pixels."""
+    """The samples in tRNS, which exists: Pillow has read it before the pixels."""
     at = len(SIGNATURE)
     while True:
         length, kind = _CHUNK.unpack_from(data, at)
@@ -76,10 +76,10 @@ def _transparent_color(data: bytes, channels: int) -> tuple[int, ...]:
 
 
 def _differs_grey(picture: Image.Image, value: int, bits: int) -> NDArray[np.bool_]:
-    """Where pixels are not of the transparent grey."""
+    """A mask of the pixels that do not have the transparent grey."""
     pixels = np.asarray(picture if bits == 16 else picture.convert("L"))
     if bits < 16:
-        most = (1 << bits) - 1  # of the two bytes that hold the value, these bits count
+        most = (1 << bits) - 1  # only these bits of the two bytes of the value are used
         value = (value & most) * 255 // most
     differs: NDArray[np.bool_] = pixels != value
     return differs
@@ -88,11 +88,11 @@ def _differs_grey(picture: Image.Image, value: int, bits: int) -> NDArray[np.boo
 def _differs_colour(
     data: bytes, header: Header, picture: Image.Image, color: tuple[int, ...], bits: int
 ) -> NDArray[np.bool_]:
-    """Where pixels are not of the transparent colour."""
+    """A mask of the pixels that do not have the transparent colour."""
     if bits == 16:
         differs = _differs(picture, [value >> 8 for value in color])
         lower = open_with(PngImageFile, data, header)
-        # Pillow keeps the upper byte of each sample. Read as the other byte order, it keeps the lower one.
+        # Pillow keeps the upper byte of each sample. With the other byte order it keeps the lower one.
         lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
         load(lower)
         return differs | _differs(lower, [value & 0xFF for value in color])

@@ -1,11 +1,11 @@
 """TIFF (Adobe, TIFF 6.0) and BigTIFF: the first picture of the file.
 
-Pillow knows a table of layouts, and shows some others wrongly. Here the layout is read first, what has no declared
-range is refused, and Pillow gets the file with a directory that says what it reads rightly (``tiff_directory``).
+Pillow supports a list of layouts, and decodes some others wrongly. Here the layout is read first, and samples without a
+declared range are refused. Pillow gets the file with a new directory that it reads correctly (``tiff_directory``).
 
 ::
 
-    layout that Pillow knows ──────────────────────> Pillow ──> alpha, polarity as declared
+    layout that Pillow supports ───────────────────> Pillow ──> alpha, polarity as declared
     other samples of up to 16 bits ──> tiff_samples ──> the upper 8 bits of each sample
 """
 
@@ -25,7 +25,7 @@ from imaging.target import Target
 
 _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
 _MOST_SAMPLES = 16
-_NOT_FOR_CODECS = tags.SAMPLE_FORMAT, tags.ORIENTATION, tags.XMP, tags.PROFILE  # what is done with them is done here
+_NOT_FOR_CODECS = tags.SAMPLE_FORMAT, tags.ORIENTATION, tags.XMP, tags.PROFILE  # they are handled here
 
 
 def read_header(data: bytes) -> Header:
@@ -39,15 +39,15 @@ def read_header(data: bytes) -> Header:
     if not width or not height:
         raise UnreadableError("its header is broken (it declares no size)")
     sample_bytes = min(_MOST_SAMPLES, directory.value(tags.SAMPLES, 1)) * min(64, directory.value(tags.BITS, 1)) // 8
-    copies = 1 if Layout.of(directory).is_for_pillow else 3  # of the samples, when they leave Pillow's picture
+    copies = 1 if Layout.of(directory).is_for_pillow else 3  # of the samples, when `tiff_samples` converts them
     return Header("TIFF", width, height, codec_bytes=len(data), pixel_bytes=12 + copies * sample_bytes)
 
 
 def decode(data: bytes, header: Header, target: Target) -> Image.Image:
-    """Decodes the first picture, upright.
+    """Decodes the first picture, rotated by its orientation.
 
     Raises:
-        UnreadableError: it is truncated or broken, or its samples have no declared range, or a layout that is not read.
+        UnreadableError: it is truncated or broken, its samples have no declared range, or its layout is not supported.
     """
     directory = Directory.of(data)
     layout = Layout.of(directory)
@@ -72,7 +72,7 @@ def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header:
     try:
         picture = open_with(TiffImageFile, directory.write(data), header)
     except UnreadableError as error:
-        if isinstance(error.__cause__, SyntaxError):  # by which Pillow says that it has no name for the layout
+        if isinstance(error.__cause__, SyntaxError):  # Pillow's error for a layout that it does not support
             raise layout.is_not_read() from None
         raise
     load(picture)
@@ -82,12 +82,12 @@ def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header:
     if picture.mode == "La":
         return picture.convert("LA")
     if picture.mode == "RGBA" and not layout.extra and picture.getchannel("A").getextrema() == (0, 0):
-        return picture.convert("RGB")  # nobody said that it is alpha, nor filled it
+        return picture.convert("RGB")  # not declared as alpha, and 0 everywhere
     return picture
 
 
 def _refuse_undeclared(directory: Directory, layout: Layout) -> None:
-    """Refuses numbers of which the file does not say which one is white.
+    """Refuses samples for which the file does not declare the value of white.
 
     Raises:
         UnreadableError: they are floats, signed, or wider than 16 bits.

@@ -1,7 +1,7 @@
-"""The directory of a TIFF's first picture (TIFF 6.0, Adobe 1992; BigTIFF, AWare Systems): read, changed, written anew.
+"""Reads, changes and writes the directory of a TIFF's first picture (TIFF 6.0, Adobe 1992; BigTIFF, AWare Systems).
 
-Only the tags that decide about pixels are kept. A file that is handed to a codec with a directory written here has
-nothing else in it: no vendor's tags, no second picture, and always the classic layout, whatever it came in.
+Only the tags that pixels depend on are kept. A codec that gets a file with such a directory sees no vendor's tags and
+no second picture, and always the classic layout, also for a BigTIFF.
 """
 
 import struct
@@ -31,10 +31,10 @@ _BIG = 43  # BigTIFF's version; 42 is the classic one
 
 
 class Field(NamedTuple):
-    """One tag's value, as it stands in the file.
+    """One tag's value, as stored in the file.
 
     Attributes:
-        type: as the specification numbers them.
+        type: its number in the specification.
         length: in elements.
         raw: in the file's byte order.
     """
@@ -48,7 +48,7 @@ class Directory:
     """The tags of one picture.
 
     Args:
-        order: ``<`` or ``>``, of the file's bytes.
+        order: byte order of the file, ``<`` or ``>``.
         fields: by tag.
     """
 
@@ -77,7 +77,7 @@ class Directory:
             entry_bytes = struct.calcsize(order + entry)
             count = min(count, (len(data) - place) // entry_bytes)
             fields: dict[int, Field] = {}
-            room = len(data)  # tags whose values overlap could hold many times the file
+            room = len(data)  # limits the sum of the values, since overlapping values could have many times the file
             for tag, kind, length, inline in struct.iter_unpack(
                 order + entry, data[place : place + count * entry_bytes]
             ):
@@ -95,7 +95,7 @@ class Directory:
             return cls(order, fields)
 
     def values(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """A tag's unsigned integers, or the default where the tag is missing or holds something else."""
+        """A tag's unsigned integers, or the default where the tag is missing or has another type."""
         field = self.fields.get(tag)
         if field is None or field.type not in _CODES or not field.length:
             return default
@@ -110,7 +110,7 @@ class Directory:
         return int(value)
 
     def changed(self, changes: dict[int, tuple[int, ...]]) -> "Directory":
-        """A copy with other values for some tags; none removes a tag."""
+        """A copy with other values for some tags; an empty tuple removes a tag."""
         fields = dict(self.fields)
         for tag, values in changes.items():
             fields.pop(tag, None)
@@ -124,13 +124,13 @@ class Directory:
         """The file with this directory in place of its own.
 
         Args:
-            data: the whole file, whose strips or tiles stay where they are.
+            data: the whole file; its strips or tiles keep their offsets.
 
         Returns:
             A classic TIFF of one picture.
 
         Raises:
-            UnreadableError: an offset is beyond what a classic TIFF can say.
+            UnreadableError: an offset is too large for a classic TIFF.
         """
         place = len(data) + len(data) % 2
         blobs_at = place + 2 + 12 * len(self.fields) + 4
@@ -146,7 +146,7 @@ class Directory:
         return b"".join([head, memoryview(data)[len(head) :], bytes(len(data) % 2), table, blobs])
 
     def _classic(self) -> dict[int, Field]:
-        """The fields, their integers of 64 bits as ones of 32."""
+        """The fields, with 64-bit integers converted to 32 bits."""
         fields = {}
         for tag, field in self.fields.items():
             if field.type in {16, 18}:

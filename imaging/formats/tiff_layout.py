@@ -1,4 +1,4 @@
-"""How the samples of a TIFF lie in its file (TIFF 6.0, chapters 8, 14, 15 and 18), and who can read them so."""
+"""The layout of the samples in a TIFF (TIFF 6.0, chapters 8, 14, 15 and 18), and which decoder can read it."""
 
 from typing import NamedTuple, Self
 
@@ -12,7 +12,7 @@ DIFFERENCES = 2
 """The predictor that stores each sample's difference from the one before."""
 
 _CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
-# Of bytes, whatever they mean: none, LZW, Deflate, PackBits, LZMA, Zstandard.
+# They compress any bytes: none, LZW, Deflate, PackBits, LZMA, Zstandard.
 _PLAIN_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
 _OTHER_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))  # fax machines' codes, and JPEG
 _UNREAD_COMPRESSIONS = {
@@ -28,7 +28,7 @@ _LEAST_BITS_FIRST = 2
 
 
 class Layout(NamedTuple):
-    """What the directory says of the samples."""
+    """The properties of the samples, from the directory."""
 
     width: int
     height: int
@@ -44,7 +44,7 @@ class Layout(NamedTuple):
 
     @classmethod
     def of(cls, directory: Directory) -> Self:
-        """Reads it.
+        """Reads the layout from a directory.
 
         Raises:
             UnreadableError: there are too many samples, or they differ in size, or their compression is not read.
@@ -75,12 +75,12 @@ class Layout(NamedTuple):
 
     @property
     def is_grey(self) -> bool:
-        """Whether there is one sample of light, beside alpha and what means nothing."""
+        """Whether there is one grey sample, apart from alpha and samples without a meaning."""
         return self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO}
 
     @property
     def is_for_pillow(self) -> bool:
-        """Whether Pillow shows such pixels as they are meant."""
+        """Whether Pillow decodes such pixels correctly."""
         if self.photometric not in _CHANNELS or (self.is_grey and self.samples == 1 and self.bits in {1, 2, 4, 8, 16}):
             return True
         if self.bits not in {8, 16} or (self.samples > len("CMYK") and not self.is_tiled):
@@ -93,21 +93,21 @@ class Layout(NamedTuple):
 
     @property
     def is_for_samples(self) -> bool:
-        """Whether ``tiff_samples`` can decode them: their compression does not know what the bytes mean."""
+        """Whether ``tiff_samples`` can decode them: their compression does not depend on the layout."""
         if self.photometric not in _CHANNELS or self.compression not in _PLAIN_COMPRESSIONS:
             return False
-        if self.is_grey and self.bits == 1:  # beside alpha, ImageMagick writes black as 1, against what the file says
+        if self.is_grey and self.bits == 1:  # ImageMagick writes black and white with alpha inverted
             return False
         return self.predictor == 1 or (self.predictor == DIFFERENCES and self.bits in {8, 16})
 
     @property
     def channels(self) -> int:
-        """Of the picture: samples without those that mean nothing, but for an alpha channel."""
+        """Number of channels of the picture: colour samples, and alpha where it is declared."""
         colours = _CHANNELS[self.photometric]
         return colours + (self.photometric != CMYK and self.extra[:1] in {(PREMULTIPLIED,), (_ALPHA,)})
 
     def is_not_read(self) -> UnreadableError:
-        """The error of a layout that is not decoded here."""
+        """Makes the error for a layout that is not supported."""
         return UnreadableError(
             f"its layout is not read ({self.samples} samples of {self.bits} bits, compression {self.compression}, "
             f"photometric interpretation {self.photometric}); send 8 bits a channel, in RGB or grey"

@@ -1,4 +1,4 @@
-"""Samples of a TIFF that Pillow has no name for: any number of bits, in one plane or several, in strips or tiles.
+"""Decodes layouts of TIFF samples that Pillow does not support: any bit depth, one plane or several, strips or tiles.
 
 ::
 
@@ -24,14 +24,14 @@ def decode_samples(data: bytes, directory: Directory, layout: Layout, _header: H
 
     Args:
         data: the whole file.
-        directory: of its pixels.
-        layout: of them.
+        directory: of the picture.
+        layout: of its samples.
 
     Returns:
         The picture in mode L, LA, RGB, RGBA or CMYK.
 
     Raises:
-        UnreadableError: it is truncated or broken, or compressed by what has to know the layout.
+        UnreadableError: it is truncated or broken, or its compression depends on the layout.
     """
     if not layout.is_for_samples:
         raise layout.is_not_read()
@@ -70,7 +70,7 @@ def _samples(data: bytes, directory: Directory, layout: Layout, samples: int, ke
     if layout.is_tiled:
         columns = directory.value(tags.TILE_WIDTH, 0)
         if columns * samples * layout.bits % 8:
-            raise layout.is_not_read()  # a tile's rows would end within a byte
+            raise layout.is_not_read()  # a row of a tile would end inside a byte
         changes[tags.TILE_WIDTH] = (columns * samples * layout.bits // 8,)
     as_bytes = directory.changed(changes).write(data)
     picture = open_with(TiffImageFile, as_bytes, Header("TIFF", row_bytes, layout.height))
@@ -79,7 +79,7 @@ def _samples(data: bytes, directory: Directory, layout: Layout, samples: int, ke
     del picture, as_bytes
     upper = np.empty((layout.height, layout.width, kept), np.uint8)
     step = max(1, _CHUNK_BYTES // row_bytes)
-    for top in range(0, layout.height, step):  # a few rows at a time, so that little is held beside them
+    for top in range(0, layout.height, step):  # a few rows at a time, to save memory
         whole = _upper(rows[top : top + step], layout, samples, columns, directory.order)
         upper[top : top + step] = whole[..., :kept]
     return upper
@@ -98,14 +98,14 @@ def _upper(rows: NDArray[np.uint8], layout: Layout, samples: int, columns: int, 
 
 
 def _summed(differences: NDArray[np.unsignedinteger], columns: int) -> NDArray[np.unsignedinteger]:
-    """Samples [H, W, C] from their differences, which begin anew in each strip's or tile's row of so many columns."""
+    """Samples [H, W, C] from their differences, which restart every ``columns`` columns, at each strip or tile."""
     kind = differences.dtype.newbyteorder("=")
     parts = range(0, differences.shape[1], columns)
     return np.concatenate([np.cumsum(differences[:, at : at + columns], axis=1, dtype=kind) for at in parts], axis=1)
 
 
 def _upper_bits(rows: NDArray[np.uint8], samples: int, bits: int) -> NDArray[np.uint8]:
-    """Samples that are packed without gaps, in 8 bits, uint8 [H, samples] from rows of bytes."""
+    """The upper 8 bits of samples that are packed without gaps, uint8 [H, samples], from rows of bytes."""
     loose = np.unpackbits(rows, axis=1, count=samples * bits)
     upper = np.packbits(loose.reshape(-1, samples, bits)[..., :8], axis=2)[..., 0]
     if bits >= 8:

@@ -1,6 +1,6 @@
 """WebP (Google, "WebP Container Specification" and RFC 9649).
 
-Its codec makes room for the whole canvas when a file is opened, so the canvas is read here first.
+Its codec allocates the whole canvas when a file is opened, so the canvas size is read here first.
 """
 
 import struct
@@ -24,7 +24,7 @@ def read_header(data: bytes) -> Header:
     """Reads the canvas's size from the first chunk.
 
     Raises:
-        UnreadableError: it is none of the three kinds.
+        UnreadableError: the chunk is none of the three kinds.
     """
     with Reading("its header is broken"):
         width, height = _canvas(data)
@@ -47,7 +47,7 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     frame = _first_frame(data)
     if frame is None or picture.mode != "RGB" or frame == (0, 0, *picture.size):
         return picture
-    # Without an alpha channel, the codec leaves black what the frame does not cover.
+    # Without an alpha channel, the codec makes the canvas outside the frame black.
     canvas = Image.new("RGB", picture.size, "white")
     canvas.paste(picture.crop(frame), frame)
     canvas.info = picture.info

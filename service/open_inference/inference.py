@@ -81,7 +81,7 @@ def prepare(request: InferRequest, target: Target, max_images: int) -> Images:
 
     Args:
         request: what is asked.
-        target: what the model wants.
+        target: the input that the model needs.
         max_images: most pictures in one request.
 
     Returns:

@@ -71,7 +71,7 @@ def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
 
     Args:
         tensor: ``image`` (UINT8 [N, H, W, C]) or ``encoded`` (BYTES [N]).
-        target: what the model wants.
+        target: the input that the model needs.
         max_images: most pictures allowed.
 
     Returns:
