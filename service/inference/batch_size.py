@@ -1,10 +1,10 @@
-"""How many images one run on the CPU should have, found by measuring the model.
+"""Finds the largest useful number of images in one run on the CPU, by measuring the model.
 
-A batch saves what each run costs beside its images: on a small network that is most of the time. A large network gains
+A batch saves the constant cost of each run, which for a small network is most of the time. A large network gains
 nothing, and its requests only wait for each other: 32 images of ResNet-50 take 1.2 s on two cores, 36 ms each, and one
-alone takes 39 ms. So batches grow while they are short or while each image still gets faster::
+image alone takes 39 ms. So the batch size grows while runs are short or the time per image still falls::
 
-    1 image ─> 2 ─> 4 ─> ... until a run is longer than 20 ms and an image in it not a fifth faster than in the last one
+    1 image ─> 2 ─> 4 ─> ... until a run takes over 20 ms and its time per image is not 1/5 less than in the last one
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _LEAST_GAIN: Final = 0.2
 
 
 def useful_batch_size(seconds_of: Callable[[int], float], most: int) -> int:
-    """The largest number of images that is worth a run of its own.
+    """The largest number of images for which one run is faster per image than smaller runs.
 
     Args:
         seconds_of: measures a run of so many images.
@@ -26,7 +26,7 @@ def useful_batch_size(seconds_of: Callable[[int], float], most: int) -> int:
     """
     size, seconds = 1, seconds_of(1)
     if seconds * most <= _SHORT_RUN_S:
-        return most  # longer than that it can hardly be: nothing needs to be measured
+        return most  # even the largest run is short, so nothing more needs to be measured
     while size < most:
         larger = min(2 * size, most)
         larger_s = seconds_of(larger)

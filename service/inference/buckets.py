@@ -1,4 +1,4 @@
-"""Batch sizes that a GPU is prepared for, called buckets.
+"""The batch sizes for which a GPU is prepared, called buckets.
 
 A captured CUDA graph, a tuned convolution and a device buffer can each be used for one batch size only. So a batch is
 padded to the next larger of a few sizes: powers of two, and the largest batch. At most half of a run is padding, and on

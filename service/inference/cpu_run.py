@@ -10,7 +10,7 @@ from contract import FAMILIARITY_NAME, INPUT_NAME, OUTPUT_NAME
 from service.errors import InferenceFailedError
 from service.inference.runtime import onnxruntime
 
-_NO_MESSAGES: Final = 4  # ONNX Runtime's severity "fatal": an interrupted run is no error, and other errors are raised
+_NO_MESSAGES: Final = 4  # severity "fatal": interrupted runs are not logged; errors are still raised
 
 
 class CpuRun:
@@ -43,7 +43,7 @@ class CpuRun:
         Raises:
             TimeoutError: :meth:`interrupt` was called.
             InferenceFailedError: the model gave an array of another shape.
-            Exception: whatever ONNX Runtime raises; its exceptions share no base class of their own.
+            Exception: any error of ONNX Runtime; its exceptions have no common base class.
         """
         images = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if len(images) <= self._images_at_once:
@@ -52,7 +52,7 @@ class CpuRun:
         return np.concatenate([self._run_piece(images[start : start + self._images_at_once]) for start in starts])
 
     def interrupt(self) -> None:
-        """Ends this run, and those that follow, before the next node; a node that has begun is run to its end."""
+        """Ends this run, and all later ones, before the next node; a node that has begun is finished."""
         self._options.terminate = True
 
     def reset(self) -> None:

@@ -1,7 +1,7 @@
 """Reads from NVIDIA's driver which CUDA version it can run and which GPUs there are.
 
-The functions of ``libcuda.so.1`` are called directly. It is the library that comes with the driver; ``nvidia-smi`` is
-missing in many containers in which the GPU works. The driver itself obeys ``CUDA_VISIBLE_DEVICES``.
+The functions of ``libcuda.so.1``, which comes with the driver, are called directly, because ``nvidia-smi`` is missing
+in many containers in which the GPU works. The driver respects ``CUDA_VISIBLE_DEVICES``.
 
 Source: CUDA Driver API, https://docs.nvidia.com/cuda/cuda-driver-api/.
 """
@@ -35,7 +35,7 @@ class Driver:
     """The driver and its GPUs.
 
     Attributes:
-        cuda_version: (major, minor) of the newest CUDA whose programs the driver can run.
+        cuda_version: (major, minor) of the newest CUDA that the driver supports.
         gpus: in the order of their device ids.
     """
 

@@ -1,7 +1,7 @@
-"""Files in a model repository that another program made, and the command that takes them in.
+"""Finds files of other programs in a model repository, and gives the command that imports them.
 
-A person who has trained a model puts its file where the others are. It cannot be served as it is: nothing in it says
-what its labels are and how a picture becomes its input. So it is named, together with what to do.
+A person who has trained a model may put its file into the repository. It cannot be served as it is, because it has no
+labels and no description of its preprocessing. So the service names the file, together with the command.
 """
 
 import os
@@ -16,13 +16,13 @@ _MOST_NAMED: Final = 8
 
 
 def import_command(path: Path, root: Path, name: str | None = None, version: str | None = None) -> str:
-    """The command that makes a served model of a file or folder; words in capitals are the user's to fill in.
+    """The command that imports a file or folder as a model; the user replaces the words in capitals.
 
     Args:
-        path: of what another program made.
-        root: the repository that the model goes to.
-        name: of the model; None leaves it to the user.
-        version: whose file is replaced; None makes a new one.
+        path: of the file or folder of another program.
+        root: the repository to which the model is added.
+        name: of the model; None: the user chooses it.
+        version: the version to replace; None: a new version.
     """
     place = f"--name {name or 'NAME'}" + (f" --version {version}" if version else "")
     options = f"--out {shlex.quote(str(root))} --labels LABELS.txt --preprocessing RULE"
@@ -30,7 +30,7 @@ def import_command(path: Path, root: Path, name: str | None = None, version: str
 
 
 def foreign_files(folder: Path) -> list[Path]:
-    """Files and SavedModel folders that lie in a folder of the repository and are no part of it.
+    """Files and SavedModel folders of other programs in a folder of the repository.
 
     Args:
         folder: the repository, the folder of a model, or that of a version without a model file.

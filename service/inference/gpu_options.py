@@ -18,10 +18,10 @@ class GpuPolicy:
     """How much of a GPU one session may use, and how.
 
     Attributes:
-        memory_limit_bytes: most memory in the arena of one session. Weights, activations and the buffers of all buckets
-            are in it; the CUDA context is not, which takes about half a GiB for each process.
+        memory_limit_bytes: most memory in the arena of one session, which has weights, activations and the buffers of
+            all buckets. The CUDA context, about half a GiB for each process, is not included.
         cuda_graphs: whether the kernel launches of each bucket are captured and replayed as one.
-        tensorrt_cache_dir: where TensorRT keeps its engines for the next start; None keeps them nowhere.
+        tensorrt_cache_dir: folder in which TensorRT keeps its engines for the next start; None: they are not kept.
     """
 
     memory_limit_bytes: int
@@ -56,7 +56,7 @@ def _cuda(provider: Provider, memory_limit_bytes: int, *, cuda_graphs: bool) -> 
     return {
         "device_id": str(provider.device_id),
         "gpu_mem_limit": str(memory_limit_bytes),
-        # Workers share the GPU: allocate as much as is needed, not the next power of two.
+        # Workers share the GPU, so only the needed memory is allocated, not the next power of two.
         "arena_extend_strategy": "kSameAsRequested",
         # The exhaustive search tries every algorithm for each new shape; cuDNN's heuristic choice is nearly as fast.
         "cudnn_conv_algo_search": "HEURISTIC",

@@ -1,12 +1,12 @@
-"""Several batches in flight on one GPU: while one computes, the next is copied to it.
+"""Runs several batches at once on one GPU: while one is computed, the next is copied to the GPU.
 
 ::
 
     start(parts) ─> a free thread with its stream: stage, padded to a bucket ─> copy in, compute, copy out ─> rows
-    start(parts) ─> another thread with a stream of its own: the same, at the same time
+    start(parts) ─> another thread with its own stream: the same, at the same time
 
-What is particular to a device is behind :class:`GpuStream`. So the code of this module also runs over a CPU session and
-over a simulated device, which is how it is tested where there is no GPU.
+Code for the device is behind :class:`GpuStream`. So this module also runs with a CPU session or a simulated device,
+with which it is tested where there is no GPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,19 +19,19 @@ from numpy.typing import NDArray
 from service.inference.buckets import bucket_of, bucket_sizes
 from service.inference.inference_threads import InferenceThreads
 
-_WARM_UP_RUNS = 3  # ONNX Runtime allocates in the first, may still allocate in the second, and then captures
+_WARM_UP_RUNS = 3  # ONNX Runtime allocates memory in the first two, and captures the graph in the third
 
 
 class GpuStream(Protocol):
-    """A CUDA stream with a session and buffers of its own. Made and used in one thread only.
+    """A CUDA stream with its own session and buffers. Made and used in one thread only.
 
-    ONNX Runtime keeps a captured CUDA graph with the thread that captured it: a run in another thread would capture
-    again, while a request waits.
+    ONNX Runtime stores a captured CUDA graph for the thread that captured it. A run in another thread would capture it
+    again while a request waits.
     """
 
     @property
     def staging(self) -> NDArray[np.uint8]:
-        """Where images are put for their copy to the GPU, uint8 [largest bucket, H, W, C]; always the same memory."""
+        """The buffer for images before their copy to the GPU, uint8 [largest bucket, H, W, C]; never reallocated."""
         ...
 
     def compute(self, batch_size: int) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ class GpuStream(Protocol):
             batch_size: a bucket.
 
         Returns:
-            float32 [batch_size, K], or [batch_size, K + 1] with familiarity; memory that the caller may keep.
+            float32 [batch_size, K], or [batch_size, K + 1] with familiarity; the caller may keep it.
         """
         ...
 
@@ -49,14 +49,14 @@ class GpuStream(Protocol):
 class StreamRun:
     """Runs batches on one stream, padded to a bucket; see :class:`service.inference.inference_threads.BatchRun`.
 
-    Making it runs every bucket, so that no request waits for memory to be allocated or a graph to be captured.
+    The constructor runs every bucket, so that no request waits for memory allocation or graph capture.
 
     Args:
         make_stream: called once.
         max_batch_size: most images in one run.
 
     Raises:
-        Exception: what making or running the stream raises.
+        Exception: any error of making or running the stream.
     """
 
     def __init__(self, make_stream: Callable[[], GpuStream], max_batch_size: int) -> None:
@@ -76,13 +76,13 @@ class StreamRun:
             float32 [N, K].
 
         Raises:
-            Exception: whatever the device raises; the stream can still be used.
+            Exception: any error of the device; the stream can still be used.
         """
         staging, count = self._stream.staging, 0
         for part in parts:
             staging[count : count + len(part)] = part
             count += len(part)
-        # The padding is what an earlier batch left there. Its rows are computed and dropped.
+        # The padding has images of an earlier batch. Its rows are computed and dropped.
         return self._stream.compute(bucket_of(count, self._buckets))[:count]
 
     def interrupt(self) -> None:
@@ -95,11 +95,11 @@ class StreamRun:
 def open_streams(
     make_stream: Callable[[], GpuStream], *, count: int, max_batch_size: int, name: str
 ) -> InferenceThreads:
-    """Makes streams, each in a thread of its own, and warms them up.
+    """Makes streams, each in its own thread, and warms them up.
 
     Args:
         make_stream: makes one stream.
-        count: of streams: batches that may be in flight at once.
+        count: number of streams, that is, of batches in flight at once.
         max_batch_size: most images in one run.
         name: of the threads, as debuggers show it.
 
@@ -107,6 +107,6 @@ def open_streams(
         The threads, ready to run batches of up to ``max_batch_size`` images.
 
     Raises:
-        Exception: what making or running a stream raises.
+        Exception: any error of making or running a stream.
     """
     return InferenceThreads(partial(StreamRun, make_stream, max_batch_size), count=count, name=name)

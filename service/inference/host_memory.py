@@ -1,4 +1,4 @@
-"""Page-locked memory of the host, which a GPU reads directly: the driver need not copy it to a buffer of its own first.
+"""Page-locked memory of the host, which a GPU reads directly, without a copy to a buffer of the driver.
 
 Source: ``cudaHostRegister``, https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__MEMORY.html.
 """
@@ -29,11 +29,11 @@ def page_locked(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Page-locked memory for copies to a GPU, or ordinary memory, which is slower, where it cannot be locked.
 
     Returns:
-        uint8 zeros of the shape. The memory is unlocked when nothing refers to the array any more.
+        uint8 zeros of the shape. The memory is unlocked when the array is freed.
     """
     array = page_aligned(shape)
     try:
-        # The CUDA provider has loaded this library into the process already.
+        # The CUDA provider has already loaded this library into the process.
         cuda = ctypes.CDLL(f"libcudart.so.{str(onnxruntime.cuda_version).partition('.')[0]}")
         status = cuda.cudaHostRegister(ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes), _PORTABLE)
     except (OSError, AttributeError) as error:

@@ -5,7 +5,7 @@
     start(parts, done) ──> queue ──> the first free thread: run ──> done(rows or error, seconds), in that thread
 
 Each thread makes its own :class:`BatchRun` and is the only one that uses it. On a GPU this is necessary: ONNX Runtime
-keeps a captured CUDA graph with the thread that captured it.
+stores a captured CUDA graph for the thread that captured it.
 """
 
 import threading
@@ -42,7 +42,7 @@ class BatchRun(Protocol):
         ...
 
     def interrupt(self) -> None:
-        """Ends this run early, and those that follow, where the device can do that. Called from another thread."""
+        """Ends this run and all later ones early, where the device can do that. Called from another thread."""
         ...
 
     def reset(self) -> None:
@@ -51,7 +51,7 @@ class BatchRun(Protocol):
 
 
 class InferenceThreads:
-    """Runs batches in the order in which they were started. The threads end when nothing refers to this object.
+    """Runs batches in the order in which they were started. The threads end when this object is freed.
 
     Args:
         make_run: called once in each thread, before it runs anything.
@@ -68,7 +68,7 @@ class InferenceThreads:
         weakref.finalize(self, _end, self._jobs, count)
         ready: list[Future[None]] = [Future() for _ in range(count)]
         for index, future in enumerate(ready):
-            # The thread must not refer to this object, or neither would ever be freed.
+            # The thread must not refer to this object; otherwise this object would never be freed.
             arguments = (make_run, future, self._jobs)
             threading.Thread(target=_work, args=arguments, name=f"{name}-{index}", daemon=True).start()
             future.result()
@@ -77,11 +77,11 @@ class InferenceThreads:
         """Queues one batch and returns at once.
 
         Args:
-            parts: uint8 arrays [n, H, W, C], which together are the batch; not to be changed before it is done.
+            parts: uint8 arrays [n, H, W, C], which together are the batch; must not be changed before ``done``.
             done: called in the thread with the rows, float32 [N, K], or the error, and the seconds that the run took.
 
         Returns:
-            A function that stops the run, for a batch that is not needed any more; the error is then TimeoutError.
+            A function that stops the run when its batch is not needed any more; ``done`` then gets a TimeoutError.
         """
         job = _Job(parts, done)
         self._jobs.put(job)
@@ -91,7 +91,7 @@ class InferenceThreads:
         """Computes one batch in a free thread, and waits for it.
 
         Raises:
-            Exception: what the run raised.
+            Exception: any error of the run.
         """
         future: Future[NDArray[np.float32]] = Future()
 
@@ -106,7 +106,7 @@ class InferenceThreads:
 
 
 class _Job:
-    """One batch on its way through a thread."""
+    """One batch that is queued or run."""
 
     def __init__(self, parts: Parts, done: Done) -> None:
         self._parts = parts
@@ -130,11 +130,11 @@ class _Job:
         outcome: Outcome
         try:
             outcome = TimeoutError("stopped before it began") if is_stopped else run.run(self._parts)
-        except Exception as error:  # noqa: BLE001  the caller decides what a failed run means
+        except Exception as error:  # noqa: BLE001  the caller handles failed runs
             outcome = error
         seconds = time.perf_counter() - started
         with self._lock:
-            self._run = None  # from here on, stop() cannot reach the run of the next batch
+            self._run = None  # after this, stop() cannot interrupt the run of the next batch
         self._done(outcome, seconds)
 
 
@@ -147,7 +147,7 @@ def _work(make_run: Callable[[], BatchRun], ready: "Future[None]", jobs: "Simple
     ready.set_result(None)
     while (job := jobs.get()) is not None:
         job.do(run)
-        del job  # or its images would stay in memory until the next batch
+        del job  # otherwise its images would stay in memory until the next batch
 
 
 def _end(jobs: "SimpleQueue[_Job | None]", count: int) -> None:

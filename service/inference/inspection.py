@@ -1,7 +1,7 @@
-"""A second look at a served model's file: its graph, and the tensors inside it for one picture, on the CPU.
+"""Reads a served model's file again: its graph, and its inner tensors for one picture, computed on the CPU.
 
-The file is read again when somebody asks first, and must still be the one that is served. The session stays until the
-model is let go; it has one thread, so that it takes no more than a core from those that predict.
+The file is read at the first request for it, and must still be the one that is served. The session is kept until the
+model is unloaded; it has one thread, so that it takes at most one core from predictions.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from service.errors import UnavailableError
 from service.inference.providers import ONNX_RUNTIME_NAMES, session_options
 from service.inference.runtime import onnxruntime
 
-_KEPT: Final = 2  # sessions: one for each set of outputs
+_KEPT: Final = 2  # most sessions; each has another set of outputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ModelSource:
 
     Attributes:
         path: of the file.
-        sha256: of its content then, in hexadecimal digits.
+        sha256: of its content at that time, in hexadecimal digits.
     """
 
     path: Path
@@ -36,12 +36,12 @@ class ModelSource:
 
     @classmethod
     def of(cls, path: Path, content: bytes) -> "ModelSource":
-        """Remembers a file."""
+        """The source of a model that is loaded from this file."""
         return cls(path, hashlib.sha256(content).hexdigest())
 
 
 class Inspection:
-    """Looks into one served model. Its methods block, and may be called in any thread.
+    """Computes inner tensors of one served model. Its methods block, and may be called in any thread.
 
     Args:
         source: the file that is served.
@@ -55,15 +55,15 @@ class Inspection:
 
     @property
     def path(self) -> Path:
-        """Of the file, which may have gone since."""
+        """Path of the file, which may have been removed since."""
         return self._source.path
 
     def graph(self) -> Graph:
         """The model's graph.
 
         Raises:
-            UnavailableError: the file is not there any more, or has changed.
-            GraphError: it cannot be read here.
+            UnavailableError: the file was removed, or has changed.
+            GraphError: the graph cannot be read here.
         """
         with self._lock:
             if self._graph is None:
@@ -76,13 +76,13 @@ class Inspection:
         Args:
             image: uint8 [1, H, W, C].
             names: of the tensors.
-            added: those of them that are no outputs of the file.
+            added: those of them that are not outputs of the graph.
 
         Returns:
             An array for each name.
 
         Raises:
-            UnavailableError: the file is not there any more, or has changed.
+            UnavailableError: the file was removed, or has changed.
             GraphError: ONNX Runtime cannot compute them.
         """
         with self._lock:
@@ -110,9 +110,7 @@ class Inspection:
         try:
             content = self._source.path.read_bytes()
         except OSError:
-            raise UnavailableError(
-                "the file of this model is not there any more, so it cannot be looked into"
-            ) from None
+            raise UnavailableError("the file of this model was removed, so the model cannot be explained") from None
         if hashlib.sha256(content).hexdigest() != self._source.sha256:
-            raise UnavailableError("this model's file has changed since it was loaded, so it cannot be looked into")
+            raise UnavailableError("the file of this model has changed since, so the model cannot be explained")
         return content

@@ -1,8 +1,8 @@
 """Remembers which model files have passed their trial, so that a start with known files does not try them again.
 
-A file is known by a hash of its content, together with what else decides its trial: the version of ONNX Runtime and
-the batch size. In the folder, a file of that name holds the last outcome. It is also the lock that lets one process try
-a model while the others wait for the outcome.
+A file is identified by a hash of its content and of all other facts that its trial depends on: the version of ONNX
+Runtime and the batch size. In the folder, a file of that name contains the last outcome. It is also a lock, so that one
+process tries a model while the others wait for the outcome.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ logger = logging.getLogger(__name__)
 
 
 class Outcome(NamedTuple):
-    """What became of a trial.
+    """The outcome of a trial.
 
     Attributes:
         refusal: why the model may not be loaded; empty where it may.
-        may_pass: whether another trial of the same file may end otherwise.
+        may_pass: whether the reason is temporary, so that another trial of the same file may succeed.
     """
 
     refusal: str
@@ -37,24 +37,24 @@ _WRITABLE_BY_OTHERS: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 def fingerprint(model: bytes, *facts: object) -> str:
-    """Names a model file and what else decides its trial.
+    """Makes a name for a model file and the facts that its trial depends on.
 
     Args:
         model: the file's content.
-        facts: whatever else the outcome depends on.
+        facts: all other facts that the outcome depends on.
 
     Returns:
-        Letters, digits, ``-`` and ``.``: a file's name.
+        A file name of letters, digits, ``-`` and ``.``.
     """
     return "-".join((hashlib.sha256(model).hexdigest(), *map(str, facts)))
 
 
 class KnownModels:
-    """The models that have passed. Its methods may be called in any thread.
+    """The models that have passed their trial. Its methods may be called in any thread.
 
     Args:
-        folder: where outcomes are kept; it is made, for this user alone, where it is not there. None keeps them in
-            memory only. A folder that others may write to is not believed, and one that cannot be written to is read.
+        folder: folder of the outcomes; if it is missing, it is made, for this user only. None: they are kept in memory
+            only. A folder that other users may write to is not used; one that cannot be written to is only read.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -71,18 +71,18 @@ class KnownModels:
         return True
 
     def outcome(self, name: str, limits: str, try_out: Callable[[], Outcome]) -> Outcome:
-        """Tries a model, unless another process is just doing so: then its outcome is waited for and taken.
+        """Tries a model; if another process is trying it, waits for that outcome and returns it instead.
 
         Args:
-            name: of the model and its circumstances, as :func:`fingerprint` gives it.
-            limits: of the trial; a refusal under other limits is not taken.
-            try_out: tries it, and returns the outcome.
+            name: from :func:`fingerprint`.
+            limits: of the trial; a refusal under other limits is not used.
+            try_out: tries the model, and returns the outcome.
 
         Returns:
             The outcome.
 
         Raises:
-            Exception: whatever ``try_out`` raises.
+            Exception: any error of ``try_out``.
         """
         outcome = self._shared_outcome(name, limits, try_out)
         if outcome == PASSED:
@@ -132,7 +132,7 @@ def _read(path: Path) -> Outcome | None:
 
 
 def _parse(content: bytes) -> Outcome | None:
-    """The outcome in a file; None where there is none, as while the first trial runs."""
+    """The outcome in a file; None where there is none, for example during the first trial."""
     try:
         values = json.loads(content)
         return Outcome(str(values["refusal"]), bool(values["may_pass"]))
@@ -150,7 +150,7 @@ def _write(file: int, outcome: Outcome, limits: str) -> None:
 
 
 def _lock(file: int) -> bool:
-    """Takes the lock; False where it had to be waited for."""
+    """Takes the lock; returns False if another process held it first."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

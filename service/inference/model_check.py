@@ -1,4 +1,4 @@
-"""Checks that a model answers as its file says before any request may ask it."""
+"""Checks, before a model gets any request, that its answers are those that its file declares."""
 
 import math
 from typing import Final
@@ -10,7 +10,7 @@ from service.errors import ModelRefusedError
 from service.inference.reasons import first_line
 from service.inference.session import ModelSession
 
-_LARGEST_PROBABILITY: Final = 1.001  # rounding in few bits can lift a probability a little above 1
+_LARGEST_PROBABILITY: Final = 1.001  # with low precision, rounding can make a probability slightly larger than 1
 
 
 def check_answers(session: ModelSession, origin: str) -> None:
@@ -21,7 +21,7 @@ def check_answers(session: ModelSession, origin: str) -> None:
         origin: names the file in messages.
 
     Raises:
-        ModelRefusedError: a run fails, an answer is not finite or not what the file says.
+        ModelRefusedError: a run fails, or an answer is not finite or differs from the file's.
     """
     try:
         _check_golden_images(session, origin)
@@ -33,7 +33,7 @@ def check_answers(session: ModelSession, origin: str) -> None:
 
 
 def _check_golden_images(session: ModelSession, origin: str) -> None:
-    """Asks for the answers that the file itself expects: all images together, and the first one alone."""
+    """Compares answers with those in the file, for all images together and for the first one alone."""
     metadata = session.metadata
     images = np.stack(
         [np.frombuffer(image.pixels, np.uint8).reshape(metadata.input_shape) for image in metadata.golden]
@@ -56,9 +56,9 @@ def _compare(off: NDArray[np.float32], tolerance: float, origin: str) -> None:
 
 
 def _check_noise(session: ModelSession, origin: str) -> None:
-    """Runs the largest batch over noise, black and white, which reach more of a network's range than most pictures."""
+    """Runs the largest batch on noise, black and white, which use more of a network's range than most pictures."""
     shape = session.max_batch_size, *session.metadata.input_shape
-    # A multiplicative hash of the place: as good as random here, and numpy.random takes 10 ms to import.
+    # A multiplicative hash of the index is random enough here; numpy.random takes 10 ms to import.
     places = np.arange(math.prod(shape), dtype=np.uint32)
     images = (places * np.uint32(2_654_435_761) >> np.uint32(24)).astype(np.uint8).reshape(shape)
     images[0], images[-1] = 0, 255

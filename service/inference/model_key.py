@@ -1,7 +1,7 @@
-"""The name and version that a model file gives itself, read from its bytes without loading it.
+"""Reads the name and version in a model file's metadata, without loading the model.
 
-A model that lies directly in the repository's folder, as KServe puts it to ``/mnt/models``, has no folders that name
-it. Sources: onnx/onnx.proto3 (``metadata_props`` is field 14, its key 1 and its value 2);
+They are needed for a model file directly in the repository's folder, without folders for name and version, such as
+KServe's ``/mnt/models``. Sources: onnx/onnx.proto3 (``metadata_props`` is field 14, its key 1 and its value 2);
 https://protobuf.dev/programming-guides/encoding/.
 """
 
@@ -19,10 +19,10 @@ _MOST_VARINT_BYTES: Final = 10
 
 
 def read_model_key(path: Path) -> tuple[str, str] | None:
-    """The name and version that stand in a file of the contract; None where there are none.
+    """The name and version in a model file of the contract; None where it has none.
 
     Args:
-        path: of the file, of which only the heads of its fields are read.
+        path: of the file; only the beginnings of its fields are read.
     """
     said: dict[str, str] = {}
     try:
@@ -42,10 +42,10 @@ def read_model_key(path: Path) -> tuple[str, str] | None:
 
 
 def _read_field(file: BinaryIO, said: dict[str, str]) -> None:
-    """Reads or skips one field; keeps what is said of name and version.
+    """Reads or skips one field; keeps name and version.
 
     Raises:
-        ValueError: it is no such file.
+        ValueError: it is not an ONNX file.
     """
     tag = _varint(file)
     match tag & 7:

@@ -1,10 +1,10 @@
-"""A GPU stream over an ONNX Runtime session: for each bucket, buffers bound once and a captured CUDA graph.
+"""A GPU stream with an ONNX Runtime session; each bucket has buffers, which are bound once, and a captured CUDA graph.
 
 ::
 
     staging (page-locked) ── uint8 over the bus ──> device buffer ── graph ──> device buffer ── float32 ──> rows
 
-Over a session on the CPU it is the same code with the buffers in host memory and no captured graph.
+For a session on the CPU, the same code has its buffers in host memory, and no captured graph.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class OnnxStream:
     """One session with its buffers; see :class:`service.inference.gpu_streams.GpuStream`.
 
     Args:
-        session: ONNX Runtime's, used by no other stream.
+        session: of ONNX Runtime; no other stream uses it.
         input_shape: (H, W, C).
         classes: K.
         scores_familiarity: whether the graph has the output ``familiarity``, which becomes one more column.
@@ -45,7 +45,7 @@ class OnnxStream:
         device_id: of the GPU; not used on the CPU.
 
     Attributes:
-        staging: as :class:`service.inference.gpu_streams.GpuStream` says.
+        staging: see :class:`service.inference.gpu_streams.GpuStream`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A model of one node, y = max(x, 0) for one float: an execution provider that computes it works."""
+"""A model of one node, y = max(x, 0) for one float, with which an execution provider is tested."""
 
 from typing import Final
 

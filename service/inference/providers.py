@@ -7,9 +7,9 @@
                                                        ├── auto: the CPU, and a warning that says why
                                                        └── cuda, tensorrt: ProviderUnavailableError that says why
 
-Where the GPU that was asked for cannot be used, ONNX Runtime writes a line to stderr, makes the session on the CPU and
-still lists the GPU as available. So a provider counts as usable only after a session that was not allowed to use the
-CPU has computed something on it.
+If a requested GPU cannot be used, ONNX Runtime writes a line to stderr, makes the session on the CPU and still lists
+the GPU as available. So a provider counts as usable only after a session that may not use the CPU has computed
+something on it.
 """
 
 import contextlib
@@ -52,8 +52,8 @@ class Provider:
     Attributes:
         name: cpu, cuda or tensorrt.
         device_id: of the GPU; 0 on the CPU.
-        is_required: whether a model that cannot run on this provider is refused, and not run on the CPU instead.
-        fallback_reason: why the CPU is used although the machine seems to be made for a GPU; else empty.
+        is_required: whether a model that cannot run on this provider is refused; otherwise it is run on the CPU.
+        fallback_reason: why the CPU is used although a GPU or a GPU build was found; otherwise empty.
     """
 
     name: ProviderName
@@ -96,7 +96,7 @@ def choose_provider(choice: ProviderChoice, worker_slot: int = 0) -> Provider:
 
 
 def check_usable(name: ProviderName) -> Driver:
-    """Checks everything that a GPU provider needs, one thing after the other, and computes something on it.
+    """Checks, step by step, everything that a GPU provider needs, and computes something on it.
 
     Args:
         name: cuda or tensorrt.
@@ -142,7 +142,7 @@ def session_options(name: ProviderName, intra_op_threads: int = 1) -> Any:
     options.intra_op_num_threads = intra_op_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads that wait for each other by spinning take the cores from those that decode, even within a run.
+    # Threads that spin while they wait for each other would take CPU time from decoding, even within a run.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     if name != "cpu":
@@ -159,7 +159,7 @@ def placement(session: Any) -> dict[str, int]:
 
 
 def _compute_something(name: ProviderName) -> None:
-    with contextlib.redirect_stdout(io.StringIO()):  # the function prints what the error below says more clearly
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints a problem that the error below explains better
         onnxruntime.preload_dlls()
     options = session_options(name)
     options.log_severity_level = _FATAL
@@ -169,7 +169,7 @@ def _compute_something(name: ProviderName) -> None:
             PROBE_MODEL, options, providers=[ONNX_RUNTIME_NAMES[name]], enable_fallback=False
         )
         session.run(None, {"x": np.ones(1, np.float32)})
-    except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base class
         missing = _missing_library(name)
         reason = missing or f"ONNX Runtime cannot compute on the GPU: {first_line(error)}"
         raise ProviderUnavailableError(reason) from error
@@ -180,10 +180,10 @@ def _compute_something(name: ProviderName) -> None:
 
 
 def _missing_library(name: ProviderName) -> str:
-    """Describes the first library that a provider needs and that cannot be loaded; empty where all can be.
+    """Describes the first library of a provider that cannot be loaded; empty where all can be loaded.
 
-    Must be called only after ONNX Runtime has tried to load its providers: they look for ONNX Runtime once, while they
-    are loaded, and do not find it where they are loaded before it.
+    It must be called after ONNX Runtime has tried to load its providers: they search for ONNX Runtime once, when they
+    are loaded, and would not find it before.
     """
     folder = Path(onnxruntime.__file__).parent / "capi"
     try:

@@ -1,10 +1,10 @@
-"""The model repository, and how a file of it becomes a model that may serve.
+"""The model repository: checks the files in it, and loads them as models.
 
 ::
 
-    file ─ examine ─> bytes ─ known? ─ no ─> tried in a child process ─ refused: named, and the others go on
+    file ─ examine ─> bytes ─ known? ─ no ─> tried in a child process ─ refused: an error; other models are loaded
                                 └─ yes ──────────────┬─> open: session, golden images, warm-up ─> LoadedModel
-                                                     └─> describe: nothing but metadata ────────> KnownModel
+                                                     └─> describe: metadata only ───────────────> KnownModel
 """
 
 import logging
@@ -38,11 +38,11 @@ from service.inference.trial import DEFAULT_LIMITS, LoadLimits, TrialImpossibleE
 logger = logging.getLogger(__name__)
 
 CPU_BATCH_SIZE: Final = 32
-"""Most images in one run on a CPU, where nothing is gained above it (measured); fewer of a large model."""
+"""Most images in one run on a CPU; more do not help (measured). Large models have fewer."""
 GPU_BATCH_SIZE: Final = 256
 """The same on a GPU, which has thousands of cores to fill (not measured yet, see docs/gpu.md)."""
 LONG_RUN_S: Final = 5e-3
-"""A longer run of one image is made by more threads: it costs the core that decodes less than the request gains."""
+"""A longer run of one image gets one more thread: the request gains more than decoding loses by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ class ModelFile:
     """A model file that may be opened.
 
     Attributes:
-        name: of the model, as its folder says.
-        version: likewise.
+        name: of the model, from its folder.
+        version: of the model, from its folder.
         content: of the file.
-        has_passed: whether it has passed its trial, so that nothing but the execution provider can still refuse it.
+        has_passed: whether it has passed its trial; then only the execution provider can still refuse it.
     """
 
     name: str
@@ -72,9 +72,9 @@ class KnownModel:
     """A model whose file has passed its trial and is not opened yet.
 
     Attributes:
-        metadata: what it says about itself.
+        metadata: of the file.
         source: the file.
-        provider: the execution provider that it is to be opened on.
+        provider: the execution provider on which it will be opened.
     """
 
     metadata: ModelMetadata
@@ -98,7 +98,7 @@ class LoadedModel:
 
     @property
     def metadata(self) -> ModelMetadata:
-        """What the model says about itself."""
+        """The metadata of the model's file."""
         return self.session.metadata
 
     @property
@@ -114,11 +114,11 @@ class ModelRepository:
         root: the repository's folder.
         provider: to run all models on.
         intra_op_threads: threads of one run on the CPU.
-        long_run_threads: the same of models whose runs of one image take more than 5 ms; None: no others.
-        max_batch_size: most images in one run; None takes what suits the provider and the model.
-        gpu: what one session may take of a GPU.
+        long_run_threads: the same for models whose runs of one image take more than 5 ms; None: the same number.
+        max_batch_size: most images in one run; None: the best number for the provider and the model.
+        gpu: how much of a GPU one session may use.
         limits: of loading one model.
-        known: the files that need no trial; None: none is tried, and a file can then end or block this process.
+        known: the files that need no trial; None: no file is tried, so a bad file can end or block this process.
 
     Attributes:
         root: the repository's folder.
@@ -150,15 +150,15 @@ class ModelRepository:
         self._refused: dict[ModelKey, tuple[str, str]] = {}
 
     def survey(self) -> Survey:
-        """As :func:`service.inference.repository_files.survey`, of this repository."""
+        """Lists this repository; see :func:`service.inference.repository_files.survey`."""
         return survey(self.root)
 
     def load(self, name: str, version: str) -> LoadedModel:
-        """Examines and opens one model; raises what these two raise."""
+        """Examines and opens one model; raises the errors of these two methods."""
         return self.open(self.examine(name, version))
 
     def examine(self, name: str, version: str) -> ModelFile:
-        """Reads a model's file, and tries it in a child process where it is not known yet.
+        """Reads a model's file, and tries it in a child process unless it has passed a trial before.
 
         Raises:
             ModelNotFoundError: there is no such file.
@@ -179,10 +179,10 @@ class ModelRepository:
             raise self._explained(file, error) from None
 
     def describe(self, file: ModelFile) -> KnownModel:
-        """Reads what a file that has passed its trial says about itself, and makes no session of it.
+        """Reads the metadata of a file that has passed its trial, without making a session.
 
         Raises:
-            ModelRefusedError: it says that it is another model.
+            ModelRefusedError: its metadata has another name or version.
         """
         try:
             metadata = ModelMetadata.from_props(read_metadata(file.content))
@@ -192,11 +192,11 @@ class ModelRepository:
         return KnownModel(metadata, self._source(file), self._provider.name)
 
     def open(self, file: ModelFile) -> LoadedModel:
-        """Makes a session of a file, checks and warms it.
+        """Makes a session of a file, checks it and warms it up.
 
         Raises:
             ModelRefusedError: the file fails a check.
-            ProviderUnavailableError: the model cannot run on the provider, and must.
+            ProviderUnavailableError: the model cannot run on the provider, which is required.
         """
         try:
             return self._open_checked(file)
@@ -207,11 +207,11 @@ class ModelRepository:
         except MemoryError as error:
             raise ModelLoadFailedError(f"{file.origin}: there is not enough memory to load it") from error
         except Exception as error:
-            logger.exception("%s: loading it failed in a way that is not foreseen", file.origin)
+            logger.exception("%s: loading it failed with an unexpected error", file.origin)
             raise ModelRefusedError(f"{file.origin}: it cannot be loaded; the service's log says why") from error
 
     def _explained(self, file: ModelFile, error: ModelRefusedError) -> ModelRefusedError:
-        """Adds the command that takes a file in, where another program made it."""
+        """Adds the import command to the error, if another program made the file."""
         if NoMetadataError.MESSAGE not in str(error):
             return error
         path = self.root / file.name / file.version / MODEL_FILE
@@ -236,7 +236,7 @@ class ModelRepository:
             )
 
     def _try(self, file: ModelFile, known: KnownModels) -> bool:
-        """Whether it has passed; False where no trial is possible."""
+        """Tries a file; returns True if it has passed, False if no trial is possible."""
         key, batch_size = (file.name, file.version), self._max_batch_size
         name = fingerprint(file.content, onnxruntime.__version__, batch_size)
         if name in known:

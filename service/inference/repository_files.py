@@ -1,4 +1,4 @@
-"""What lies in a model repository: folders and files as they are, whatever somebody may have put there.
+"""Lists and reads the folders and files of a model repository, which may have any content.
 
 ::
 
@@ -6,8 +6,8 @@
     <name>/default_version         optional: the version that answers where none is named
     <name>/version_labels          optional: names of versions, a line each, as stable=2
 
-    *.onnx                         directly in the folder, as KServe puts a file or one model's versions there:
-    <version>/model.onnx           under the name and version that the file gives itself
+    *.onnx                         directly in the folder, as KServe stores a file or the versions of one model;
+    <version>/model.onnx           name and version are then those in the file's metadata
 """
 
 import os
@@ -33,17 +33,17 @@ _MOST_VERSION_LABELS_BYTES: Final = 4096
 ModelKey = tuple[str, str]
 """Name and version of a model."""
 FileState = tuple[int, ...]
-"""What tells a file from the one that was there before: inode, size in bytes, time of change in nanoseconds."""
+"""Shows whether a file was replaced or changed: inode, size in bytes, time of change in nanoseconds."""
 
 
 class Survey(NamedTuple):
-    """What one look at the repository found.
+    """One listing of the repository.
 
     Attributes:
         files: each model file with its state, sorted by name and number of version.
-        default_versions: what the file ``default_version`` of a model says, for those models that have one.
-        foreign: what another program made and lies beside the models.
-        version_labels: what the file ``version_labels`` of a model says, for those models that have one.
+        default_versions: the content of the file ``default_version``, of each model that has one.
+        foreign: files of other programs beside the models.
+        version_labels: the content of the file ``version_labels``, of each model that has one.
     """
 
     files: dict[ModelKey, FileState]
@@ -52,15 +52,15 @@ class Survey(NamedTuple):
     version_labels: Mapping[str, str] = MappingProxyType({})
 
     def defaults(self) -> set[ModelKey]:
-        """The version of each model that answers where none is named, if its file is there and can be loaded."""
-        newest = dict(self.files.keys())  # sorted: of each name, the newest version is the last
+        """The version of each model that answers where none is named, if its file exists and can be loaded."""
+        newest = dict(self.files.keys())  # they are sorted, so the newest version of each name is kept
         return {(name, self.default_versions.get(name, version)) for name, version in newest.items()}
 
 
 def survey(root: Path) -> Survey:
-    """Looks at the whole repository. A folder in it that cannot be read is left out, and so are hidden ones.
+    """Lists the whole repository. Hidden folders, and folders that cannot be read, are left out.
 
-    Names that are not UTF-8 are shown with escapes; no model of such a name can be loaded.
+    Names that are not UTF-8 are shown with escapes; a model with such a name cannot be loaded.
 
     Raises:
         OSError: the repository's own folder cannot be read.
@@ -96,9 +96,9 @@ def _number(version: str) -> int:
 
 
 def _alone(root: Path) -> dict[ModelKey, Path]:
-    """The models that lie in no folders that name them.
+    """The models without folders for name and version.
 
-    Of several that give themselves one name and version, the first counts.
+    If several have the same name and version in their metadata, the first is used.
 
     Raises:
         OSError: the folder cannot be read.
@@ -115,7 +115,7 @@ def _alone(root: Path) -> dict[ModelKey, Path]:
 
 
 def model_path(root: Path, name: str, version: str) -> Path:
-    """Where the file of a model lies: in its folders, or directly in the repository's."""
+    """The path of a model's file: in folders for name and version, or directly in the repository's folder."""
     path = root / name / version / MODEL_FILE
     return path if path.exists() else _find_alone(root, name, version) or path
 
@@ -133,12 +133,12 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
     Args:
         path: of the file.
         origin: names it in messages.
-        most_bytes: that it may have.
+        most_bytes: longest file allowed.
 
     Raises:
         ModelNotFoundError: there is no such file.
         ModelLoadFailedError: it cannot be read.
-        ModelRefusedError: it is no regular file, or too long.
+        ModelRefusedError: it is not a regular file, or too long.
     """
     try:
         return read_regular(path, most_bytes)
@@ -155,7 +155,7 @@ def read_model(path: Path, origin: str, most_bytes: int) -> bytes:
 
 
 def _read_said(folder: Path, name: str, default_versions: dict[str, str], version_labels: dict[str, str]) -> None:
-    """Keeps what the files beside a model's versions say, unless those of its own folder have said it."""
+    """Adds the content of the files beside a model's versions; those in the model's own folder have priority."""
     for file, most_bytes, told in (
         (DEFAULT_VERSION_FILE, _MOST_DEFAULT_VERSION_BYTES, default_versions),
         (VERSION_LABELS_FILE, _MOST_VERSION_LABELS_BYTES, version_labels),
@@ -165,7 +165,7 @@ def _read_said(folder: Path, name: str, default_versions: dict[str, str], versio
 
 
 def _said(path: Path, most_bytes: int) -> str | None:
-    """What a small file beside a model's versions says; None where there is none."""
+    """The content of a small file beside a model's versions; None where there is none."""
     try:
         content = read_regular(path, most_bytes)
     except FileNotFoundError:
@@ -176,11 +176,11 @@ def _said(path: Path, most_bytes: int) -> str | None:
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
-    """Reads a file, but no pipe or device, which could be without an end.
+    """Reads a regular file; a pipe or device, which might never end, is refused.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no regular file.
+        ValueError: it is not a regular file.
         OverflowError: it is too long.
     """
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -197,7 +197,7 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
 
 
 def _folders(path: Path) -> list[os.DirEntry[str]]:
-    """The folders in a folder, links to folders included, without hidden ones."""
+    """The folders in a folder, including links to folders, without hidden ones."""
     with os.scandir(path) as entries:
         return [entry for entry in entries if not entry.name.startswith(".") and _is_folder(entry)]
 

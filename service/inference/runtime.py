@@ -2,7 +2,7 @@
 
 import os
 
-# From 1.29 on, ONNX Runtime reports usage by default on Linux. It reads this variable when it is imported.
+# Since 1.29, ONNX Runtime reports usage by default on Linux. It reads this variable when it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime

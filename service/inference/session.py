@@ -3,7 +3,7 @@
 ::
 
     file ─> a session on the CPU: metadata, graph ─┬─ provider is the CPU: this session runs the batches
-                                                   └─ a GPU: streams, each with a session of its own
+                                                   └─ a GPU: streams, each with its own session
 """
 
 import os
@@ -30,8 +30,8 @@ from service.inference.runtime import onnxruntime
 from service.inference.watched_run import WatchedRun
 
 _WARM_UP_RUNS: Final = 3
-_IMAGES_AT_ONCE: Final = 16  # for each core: as fast per image as 32, with 3 MiB less memory for activations
-_COPIED_BYTES: Final = 32 << 20  # of a file that ONNX Runtime gets as bytes, see `_as_file`
+_IMAGES_AT_ONCE: Final = 16  # per core: as fast per image as 32, with 3 MiB less memory for activations
+_COPIED_BYTES: Final = 32 << 20  # largest file that ONNX Runtime gets as bytes, see `_as_file`
 _GPU_STREAMS: Final = 2  # one computes while the other copies
 
 
@@ -41,13 +41,13 @@ class ModelSession:
     Args:
         model: the bytes of the ONNX file.
         origin: names the file in error messages.
-        provider: to run on, and on no other.
+        provider: the only provider that the model may run on.
         intra_op_threads: threads of one run on the CPU.
         max_batch_size: most images in one run.
         gpu: how much of a GPU the session may use.
 
     Attributes:
-        metadata: what the file says about itself.
+        metadata: of the file.
         provider: the provider that all nodes of the session were placed on.
         scores_familiarity: whether rows have one more column, the graph's output ``familiarity``.
         intra_op_threads: threads of one run on the CPU.
@@ -109,9 +109,9 @@ class ModelSession:
         self.batches_in_flight = self._threads.count
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Computes one batch in a thread of the session and waits for it, however long it takes.
+        """Computes one batch in a thread of the session and waits for it without a time limit.
 
-        As many threads as there are ``batches_in_flight`` may call it at once without waiting for each other.
+        Up to ``batches_in_flight`` threads may call it at once without waiting for each other.
 
         Args:
             images: uint8 [N, H, W, C], N at most ``max_batch_size``.
@@ -133,7 +133,7 @@ class ModelSession:
         Raises:
             TimeoutError: the run was interrupted.
             InferenceFailedError: the model gave an array of another shape.
-            Exception: whatever ONNX Runtime raises.
+            Exception: any error of ONNX Runtime.
         """
         if self._watched is None:
             return self._threads.run(parts)
@@ -149,11 +149,11 @@ class ModelSession:
         return np.ascontiguousarray(rows[:, :-1]), rows[:, -1]
 
     def fit_batch_size(self) -> None:
-        """Lowers ``max_batch_size`` to what is worth a run on the CPU; see :mod:`service.inference.batch_size`."""
+        """Lowers ``max_batch_size`` to the useful size on the CPU; see :mod:`service.inference.batch_size`."""
         self.max_batch_size = useful_batch_size(self.seconds_of, self.max_batch_size)
 
     def warm_up(self) -> float:
-        """Runs the smallest batch and the largest one, so that no request pays for a first run.
+        """Runs the smallest and the largest batch, so that no request has the longer time of a first run.
 
         Returns:
             Seconds per image of a run of the largest batch.
@@ -162,7 +162,7 @@ class ModelSession:
         return self.seconds_of(self.max_batch_size) / self.max_batch_size
 
     def seconds_of(self, size: int) -> float:
-        """The least seconds of a few runs of ``size`` black images."""
+        """The shortest time, in seconds, of a few runs of ``size`` black images."""
         images = np.zeros((size, *self.metadata.input_shape), np.uint8)
         fastest_s = float("inf")
         for _ in range(_WARM_UP_RUNS):
@@ -172,7 +172,7 @@ class ModelSession:
         return fastest_s
 
     def close(self) -> None:
-        """Frees what ONNX Runtime holds for this model, even while others refer to this object. It runs no more."""
+        """Frees ONNX Runtime's memory for this model, also while this object is referenced. It cannot run again."""
         del self._threads, self._watched
 
     def _open_streams(self, model: bytes, origin: str, provider: Provider, gpu: GpuPolicy) -> InferenceThreads:
@@ -233,10 +233,10 @@ class ModelSession:
 
 @contextmanager
 def _as_file(model: bytes) -> Iterator[bytes | str]:
-    """What ONNX Runtime reads a model from: a large one from a file in memory.
+    """Gives ONNX Runtime a small model as bytes, and a large one as a file in memory.
 
-    It copies bytes while no other thread of the process can run, which takes 0.6 s for 1 GB. The path of a file in
-    memory has no canonical form, so that ONNX Runtime refuses data outside the file as it does for bytes.
+    ONNX Runtime copies bytes while no other thread of the process can run, which takes 0.6 s for 1 GB. The path of a
+    file in memory has no canonical form, so ONNX Runtime refuses references to external data, as it does for bytes.
     """
     if len(model) <= _COPIED_BYTES or not hasattr(os, "memfd_create"):
         yield model
@@ -249,7 +249,7 @@ def _as_file(model: bytes) -> Iterator[bytes | str]:
 
 
 def _forget_file(session: Any) -> None:
-    """Lets go of the file's bytes, which ONNX Runtime's Python class keeps for a reset that is not used here."""
+    """Frees the file's bytes, which ONNX Runtime's Python class keeps for a reset that is not used here."""
     session._model_bytes = None  # noqa: SLF001
 
 
@@ -258,7 +258,7 @@ def check_placement(session: Any, provider: Provider) -> None:
 
     Raises:
         ProviderUnavailableError: the session has another provider, or none of its nodes are on it, or some are on the
-            CPU instead of the GPU.
+            CPU and not on the GPU.
     """
     wanted, nodes = ONNX_RUNTIME_NAMES[provider.name], placement(session)
     on_cpu = nodes.get(ONNX_RUNTIME_NAMES["cpu"], 0)

@@ -1,11 +1,11 @@
-"""Tries a model file that is not known yet in a process of its own, before it is loaded here.
+"""Tries a new model file in a child process, before it is loaded in this process.
 
 ONNX Runtime has no limit of time or memory for loading and running a model, and an error in its native code ends the
 process. So a new file is first loaded, checked, and run at the largest batch size in a child process::
 
     file ─> child: limits of memory and time ─> load ─> golden images ─> largest batch ─> outcome, or the child's end
 
-Whatever happens to the child, there is an outcome: the model may be loaded, or why it may not.
+There is always an outcome, even if the child is killed: the model may be loaded, or the reason why not.
 """
 
 import json
@@ -23,15 +23,15 @@ from service.inference.known_models import Outcome
 
 logger = logging.getLogger(__name__)
 
-_GRACE_S: Final = 5.0  # the child ends itself at its time limit; this is for a child that does not
+_GRACE_S: Final = 5.0  # the child ends itself at its time limit; if it does not, it is killed so much later
 _RUN_CHILD: Final = "from service.inference.trial_process import main; main()"
-# NumPy's library of linear algebra would make a thread for each core, whose stacks count as memory.
+# NumPy's linear algebra library would start a thread for each core, whose stacks count as memory.
 _CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
 class LoadLimits:
-    """What loading one model may take.
+    """Limits of loading one model.
 
     Attributes:
         timeout_s: seconds, for the trial and for the loading itself.
@@ -47,14 +47,14 @@ DEFAULT_LIMITS: Final = LoadLimits(timeout_s=120.0, memory_bytes=4 << 30)
 
 @dataclass(frozen=True, slots=True)
 class TrialTask:
-    """What the child is told.
+    """The parameters of the child process.
 
     Attributes:
         intra_op_threads: threads of one run.
         max_batch_size: images in the run that is tried.
-        timeout_s: after which the child ends itself.
-        memory_bytes: that it may take.
-        parent: process id of the one that waits for it.
+        timeout_s: seconds after which the child ends itself.
+        memory_bytes: limit of its memory.
+        parent: process id of the parent.
     """
 
     intra_op_threads: int
@@ -92,7 +92,7 @@ def try_out(model: bytes, *, intra_op_threads: int, max_batch_size: int, limits:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | _CHILD_VARIABLES | {"PYTHONPATH": os.pathsep.join(folders)},
-            start_new_session=True,  # a signal to this process's group is not for the child
+            start_new_session=True,  # so that a signal to this process's group does not reach the child
         )
     except OSError as error:
         raise TrialImpossibleError(str(error)) from error

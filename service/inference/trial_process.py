@@ -21,18 +21,18 @@ from service.workers.parent import end_with_parent
 _NICENESS: Final = 5
 _ORIGIN: Final = "the model"
 _SHORT_OF_MEMORY: Final = ("allocate memory", "bad_alloc")
-"""What the messages of ONNX Runtime and of the C++ library have in common where memory cannot be had."""
+"""Part of the messages of ONNX Runtime and of the C++ library when memory cannot be allocated."""
 
 
 def main() -> NoReturn:
     """Reads the model from standard input, tries it, and writes the outcome to standard output."""
     answer = os.dup(1)
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # so that text that libraries print is not read as the outcome
     task = TrialTask(**json.loads(sys.argv[1]))
     _limit(task)
     refusal = _try(sys.stdin.buffer.read(), task)
     os.write(answer, json.dumps({"refusal": refusal}).encode())
-    os._exit(0)  # no destructor of a half-made session gets to run
+    os._exit(0)  # so that no destructor of an incomplete session runs
 
 
 def _try(model: bytes, task: TrialTask) -> str:
@@ -50,7 +50,7 @@ def _try(model: bytes, task: TrialTask) -> str:
         refusal = str(error).removeprefix(f"{_ORIGIN}: ")
     except MemoryError:
         refusal = _SHORT_OF_MEMORY[0]
-    except Exception as error:  # noqa: BLE001  whatever a model does to the code that reads it is the model's fault
+    except Exception as error:  # noqa: BLE001  any error while reading a model is a reason to refuse the model
         refusal = f"it cannot be loaded: {first_line(error)}"
     else:
         return ""
@@ -63,13 +63,13 @@ def _try(model: bytes, task: TrialTask) -> str:
 
 
 def _limit(task: TrialTask) -> None:
-    """Sets the limits of this process. Those that this system does not have are left out."""
+    """Sets the limits of this process, except those that this system does not have."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, task.timeout_s)  # ends the process, native code or not
+    signal.setitimer(signal.ITIMER_REAL, task.timeout_s)  # ends the process, also while native code runs
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         os.nice(_NICENESS)
-    with suppress(OSError):  # where memory is short, the kernel shall end this process and not the service
+    with suppress(OSError):  # when memory is short, the kernel should end this process instead of the service
         Path("/proc/self/oom_score_adj").write_text("1000")
     end_with_parent(task.parent)
     with suppress(OSError, ValueError):
@@ -78,11 +78,11 @@ def _limit(task: TrialTask) -> None:
 
 
 def _data_bytes() -> int:
-    """Memory of this process that the limit counts already: private and writable.
+    """The memory of this process that RLIMIT_DATA counts, in bytes.
 
     Raises:
         OSError: this is not Linux.
-        ValueError: the kernel does not tell.
+        ValueError: the kernel does not report it.
     """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmData:"):

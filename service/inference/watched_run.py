@@ -1,9 +1,9 @@
 """Interrupts a run in the event loop that takes far longer than expected.
 
 Only runs that are expected to take a few milliseconds are made in the event loop. But the time of a run can depend on
-what is in the images, so no measurement of earlier runs is a bound. A thread looks every 16 ms at which run is in
-progress, and interrupts it if it was the same one before. ONNX Runtime releases the GIL while it computes, so the
-thread is not held up by the run. While there are no runs, the thread sleeps.
+the content of the images, so earlier measurements do not limit it. A thread checks every 16 ms which run is in
+progress, and interrupts it if it is the same as at the last check. ONNX Runtime releases the GIL while it computes, so
+the run does not delay the thread. While there are no runs, the thread sleeps.
 """
 
 import threading
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from service.inference.inference_threads import BatchRun, Parts
 
-_INTERVAL_S: Final = 16e-3  # a look interrupts the event loop as well: 125 of them in a second took 2 % of its time
-_SLEEP_AFTER_LOOKS: Final = 60  # a second without runs
+_INTERVAL_S: Final = 16e-3  # each check interrupts the event loop: 125 checks a second took 2 % of its time
+_SLEEP_AFTER_LOOKS: Final = 60  # checks: about a second without runs
 
 
 class WatchedRun:
-    """Runs batches in the event loop. The watching thread ends when nothing refers to this object.
+    """Runs batches in the event loop. The watching thread ends when this object is freed.
 
     Args:
         run: computes the batches; used by this object only.
@@ -32,7 +32,7 @@ class WatchedRun:
         self._run = run
         self._state = _State()
         weakref.finalize(self, self._state.close)
-        # The thread must not refer to this object, or neither would ever be freed.
+        # The thread must not refer to this object; otherwise this object would never be freed.
         arguments = (self._state, run.interrupt)
         threading.Thread(target=_watch, args=arguments, name="run-watch", daemon=True).start()
 
@@ -47,7 +47,7 @@ class WatchedRun:
 
         Raises:
             TimeoutError: the run took longer than 16 to 32 ms.
-            Exception: what the run raises.
+            Exception: any error of the run.
         """
         state = self._state
         self._run.reset()
@@ -63,7 +63,7 @@ class WatchedRun:
 
 
 class _State:
-    """What the watched thread tells the watching one."""
+    """State that the event loop shares with the watching thread."""
 
     def __init__(self) -> None:
         self.run_number = 0
@@ -89,10 +89,10 @@ def _watch(state: _State, interrupt: Callable[[], None]) -> None:
             if state.run_number != number:
                 number, quiet_looks = state.run_number, 0
             elif state.is_running:
-                interrupt()  # the second look at the same run: it has lasted 16 to 32 ms
+                interrupt()  # the second check finds the same run, so it has taken 16 to 32 ms
             else:
                 quiet_looks += 1
         state.is_asleep = True
-        if state.run_number != number:  # a run began that did not see that this thread was about to sleep
+        if state.run_number != number:  # a run began before it could see that this thread is asleep
             state.is_asleep = False
             state.wake.set()

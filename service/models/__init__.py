@@ -1,1 +1,1 @@
-"""The models that answer: the catalog, what loads and watches them, and the doctor that explains the machine."""
+"""The served models: the catalog, loading, watching the repository, and ``convoy doctor``."""

@@ -1,10 +1,10 @@
-"""The models that answer now, and which of them answers where a request does not name one, or no version.
+"""The served models, and the default model and version for requests that name none.
 
 ::
 
-    name: as the request says, or the default model, or the only one
-    version: as the request says, or as the model's file `default_version` says, or the newest
-    label of a version: as the model's file `version_labels` says
+    name: that of the request, or the default model, or the only one
+    version: that of the request, or of the model's file `default_version`, or the newest
+    label of a version: from the model's file `version_labels`
 """
 
 import asyncio
@@ -26,11 +26,11 @@ USUAL_DEFAULT: Final = "cifar10"
 
 
 class Engine(NamedTuple):
-    """What computes a model's answers.
+    """The session and the batcher of an open model.
 
     Attributes:
         session: runs its batches.
-        batcher: shares the session among requests.
+        batcher: forms batches of its requests.
     """
 
     session: ModelSession
@@ -42,14 +42,14 @@ class ServedModel:
     """One version of one model, which answers requests.
 
     Attributes:
-        metadata: what its file says about itself.
-        target: what its pictures become.
+        metadata: of its file.
+        target: the input to which its pictures are decoded.
         metrics: counts its requests.
         sha256: of its file, in hexadecimal digits.
-        inspection: looks into its file.
-        provider: the execution provider that it runs on; that it is to be opened on, where it has no engine yet.
-        engine: None until the first request of a version that is opened only then.
-        inspecting: held by the request that looks inside it, whose turn it is.
+        inspection: computes its inner tensors.
+        provider: the execution provider on which it runs, or will run once it has an engine.
+        engine: None until the first request, if the version is opened only then.
+        inspecting: lock for requests that compute inner tensors; one at a time.
     """
 
     metadata: ModelMetadata
@@ -63,14 +63,14 @@ class ServedModel:
 
 
 class ModelCatalog:
-    """Finds the model that a request means.
+    """Finds the model of a request.
 
-    A request keeps the model that it was given, so that a change of the catalog never mixes versions in an answer.
+    A request uses one model until its answer, so a change of the catalog never mixes versions in an answer.
 
     Args:
-        default_name: the model that answers where none is named. None: the only model that there is, or, where there
-            are several, :data:`USUAL_DEFAULT` if it is one of them.
-        alias: a further name of that model, unless a model has this name itself.
+        default_name: the model that answers where none is named. None: the only model, or, where there are several,
+            :data:`USUAL_DEFAULT` if it is one of them.
+        alias: a second name of that model, unless another model has this name.
     """
 
     def __init__(self, default_name: str | None = None, alias: str | None = None) -> None:
@@ -83,7 +83,7 @@ class ModelCatalog:
         self._subscribers: list[Callable[[], None]] = []
 
     def subscribe(self, told: Callable[[], None]) -> None:
-        """Calls this after each change, in the event loop."""
+        """Registers a function that is called in the event loop after each change."""
         self._subscribers.append(told)
 
     def __iter__(self) -> Iterator[ServedModel]:
@@ -96,10 +96,10 @@ class ModelCatalog:
 
         Args:
             name: of the model; None is the default model.
-            version: of it; None is its default version.
+            version: of the model; None is its default version.
 
         Raises:
-            ModelNotFoundError: it is not served, or it is not said which one is meant; says what is served.
+            ModelNotFoundError: it is not served, or there is no default; the message says what is served.
         """
         model = self._found.get((name, version))
         if model is None:
@@ -107,7 +107,7 @@ class ModelCatalog:
         return model
 
     def find_labelled(self, name: str, label: str) -> ServedModel:
-        """Finds the version of a model that a label means.
+        """Finds the version of a model that has a label.
 
         Raises:
             ModelNotFoundError: there is no such model or label, or its version is not served.
@@ -119,7 +119,7 @@ class ModelCatalog:
         return self._models[name][version]
 
     def version_labels(self, name: str) -> Mapping[str, str]:
-        """The version that each label of a model means, served or not."""
+        """The version of each label of a model, served or not."""
         return self._labels.of(self.versions(name)[0].metadata.name)
 
     def versions(self, name: str) -> list[ServedModel]:
@@ -135,11 +135,11 @@ class ModelCatalog:
         return [self._models[name][version] for version in sorted(self._models[name], key=int)]
 
     def has_default(self) -> bool:
-        """Whether the default model is served, or none was asked for by name."""
+        """Whether the default model is served, or the settings name none."""
         return self._default_name is None or (None, None) in self._found
 
     def check_default(self) -> None:
-        """Checks that the default model is served, where one was asked for by name.
+        """Checks that the default model is served, if the settings name one.
 
         Raises:
             ModelNotFoundError: it is not.
@@ -149,26 +149,26 @@ class ModelCatalog:
 
     @property
     def default_model(self) -> str | None:
-        """The model that answers where none is named; None where none does."""
+        """The model that answers where none is named, or None."""
         model = self._found.get((None, None))
         return None if model is None else model.metadata.name
 
     def default_version(self, name: str) -> str | None:
-        """The version of a model that answers where none is named; None where no version does."""
+        """The version of a model that answers where none is named, or None."""
         model = self._found.get((name, None))
         return None if model is None else model.metadata.version
 
     def set_versions(self, default_versions: Mapping[str, str], version_labels: Mapping[str, str]) -> list[str]:
-        """Sets which version answers where none is named, and what the labels of versions mean.
+        """Sets the default version and the version labels of each model.
 
-        Where a model's default version is not served, or that of a label, no version answers in its place.
+        If a model's default version, or the version of a label, is not served, no other version answers instead.
 
         Args:
-            default_versions: of each model that has one of its own; the newest version is that of the others.
-            version_labels: what the file says of each model that has one.
+            default_versions: of each model with a file ``default_version``; for others it is the newest version.
+            version_labels: the content of each model's file ``version_labels``.
 
         Returns:
-            What does not answer as is said, for the log, of what has changed.
+            Messages for the log: changed default versions and labels whose version is not served.
         """
         faults: list[str] = []
         if default_versions != self._default_versions:
@@ -186,10 +186,10 @@ class ModelCatalog:
         return faults
 
     def publish(self, model: ServedModel) -> ServedModel | None:
-        """Lets a model answer from the next request on.
+        """Adds a model, which answers from the next request on.
 
         Returns:
-            The one whose place it took, for the caller to close, or None.
+            The model that it replaces, for the caller to close, or None.
         """
         versions = self._models.setdefault(model.metadata.name, {})
         replaced = versions.get(model.metadata.version)
@@ -198,7 +198,7 @@ class ModelCatalog:
         return replaced
 
     def withdraw(self, name: str, version: str) -> ServedModel:
-        """Takes a model out; requests that hold it are still answered.
+        """Removes a model; its admitted requests are still answered.
 
         Returns:
             The model, for the caller to close.
@@ -215,7 +215,7 @@ class ModelCatalog:
         return model
 
     def _index(self) -> None:
-        """Rebuilds the map from what a request may say to the model that it means."""
+        """Rebuilds the map from all names and versions in requests to models."""
         found: dict[tuple[str | None, str | None], ServedModel] = {}
         for name, versions in self._models.items():
             found |= {(name, version): model for version, model in versions.items()}

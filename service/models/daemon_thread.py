@@ -1,7 +1,7 @@
-"""Work that may never end, done in a thread that nothing waits for.
+"""Runs work that may never end in a daemon thread.
 
-asyncio's own threads are waited for when the loop and the process end. A model that never finishes loading, or a
-network file system that does not answer, would then keep the process from ending.
+At its end, a process waits for the threads of asyncio. A model that never finishes loading, or a network file system
+that does not answer, would then keep the process from ending.
 """
 
 import asyncio
@@ -14,25 +14,25 @@ T = TypeVar("T")
 
 
 async def run_in_daemon_thread(work: Callable[[], T], *, name: str, timeout_s: float) -> T:
-    """Does work in a thread of its own.
+    """Runs work in a new thread.
 
     Args:
-        work: to be done.
+        work: called in the thread.
         name: of the thread, as debuggers show it.
         timeout_s: how long to wait for it.
 
     Returns:
-        Its result.
+        The result of the work.
 
     Raises:
-        TimeoutError: it has not ended in time. It goes on, and its result is dropped.
-        Exception: whatever it raises; RuntimeError where no thread can be started.
+        TimeoutError: the work has not ended in time. It goes on, and its result is dropped.
+        Exception: any error of the work; RuntimeError where no thread can be started.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():  # nobody waits for it any more
+        if future.done():  # the wait has ended already
             return
         if error is not None:
             future.set_exception(error)
@@ -43,9 +43,9 @@ async def run_in_daemon_thread(work: Callable[[], T], *, name: str, timeout_s: f
         result, failure = None, None
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  it is raised again where the result is waited for
+        except BaseException as error:  # noqa: BLE001  it is raised in the coroutine that waits
             failure = error
-        with suppress(RuntimeError):  # the loop has been closed meanwhile
+        with suppress(RuntimeError):  # the event loop was closed
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name=name, daemon=True).start()

@@ -1,4 +1,4 @@
-"""``convoy doctor``: what this machine can serve, and what to do where it cannot, in about ten lines."""
+"""``convoy doctor``: reports what this machine can serve, and how to solve problems, in about ten lines."""
 
 import platform
 from collections.abc import Iterator
@@ -20,13 +20,13 @@ _GIBIBYTE = 1 << 30
 
 
 def doctor(settings: Settings) -> int:
-    """Prints what it finds.
+    """Prints the report.
 
     Args:
-        settings: as the service would be started with.
+        settings: with which the service would be started.
 
     Returns:
-        0 where the service could start, 1 where it could not.
+        0 if the service could start, otherwise 1.
     """
     for topic, finding in _machine():
         print(f"{topic:12}{finding}")
@@ -48,7 +48,7 @@ def doctor(settings: Settings) -> int:
 
 
 def _load_models(settings: Settings, provider: Provider) -> tuple[int, list[str], tuple[Path, ...]]:
-    """Loads each model as the service would; returns how many there are, refusals, and what another program made."""
+    """Loads each model as the service would; returns their number, the refusals, and files of other programs."""
     repository = make_repository(settings, provider)
     try:
         found = repository.survey()

@@ -1,9 +1,9 @@
-"""Opens a served version that has no engine yet: at its first request, or before it becomes the default.
+"""Opens a served version without an engine at its first request, or before it becomes the default.
 
 ::
 
-    first request ─┬─> file ─> engine ─> it answers, and so do all who came meanwhile
-    further ones ──┘     └─ fails, or is another file than at the start: all get an error that says so
+    first request ──┬─> file ─> engine ─> all waiting requests are answered
+    later requests ─┘     └─ fails, or the file has changed since the start: all of them get an error that says so
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from service.models.publisher import ModelPublisher
 
 
 class EngineOpener:
-    """Opens versions in the background, each once however many ask for it.
+    """Opens versions in the background, each once for any number of requests.
 
     Args:
-        opener: of their files.
+        opener: opens their files.
         publisher: makes their engines.
-        catalog: where they are found.
-        failures: where it is kept why one could not be opened.
+        catalog: the served models.
+        failures: records why a version could not be opened.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class EngineOpener:
         self._tasks: dict[ServedModel, asyncio.Task[Engine]] = {}
 
     async def open(self, model: ServedModel) -> Engine:
-        """Opens a version. If the caller is cancelled, that goes on for the others.
+        """Opens a version. If the caller is cancelled, the opening goes on for the other requests.
 
         Raises:
-            UnavailableError: it cannot be opened now, or its file is not the one that was found before.
+            UnavailableError: it cannot be opened now, or its file has changed since the start.
         """
         if model.engine is not None:
             return model.engine
@@ -49,7 +49,7 @@ class EngineOpener:
         return await asyncio.shield(self._tasks[model])
 
     async def open_each(self, models: Iterable[ServedModel]) -> None:
-        """Opens versions; it is logged where one cannot be."""
+        """Opens versions; failures are logged."""
         await asyncio.gather(*map(self.open, models), return_exceptions=True)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Gives memory that was freed back to the system."""
+"""Returns freed memory to the system."""
 
 import ctypes
 from contextlib import suppress
@@ -11,27 +11,27 @@ _MOST_KEPT_BYTES: Final = 16 << 20
 
 
 def return_large_blocks() -> None:
-    """Asks the C library to give back each block from 1 MiB on as soon as it is freed; nothing where it cannot.
+    """Makes the C library return each block of at least 1 MiB as soon as it is freed; does nothing where it cannot.
 
-    glibc does so from 128 KiB on at first. But whenever such a block is freed, it raises this threshold to its size, up
-    to 32 MiB, and puts later blocks into the heap, where those of bodies leave gaps that others do not fit into: 2,600
-    requests of 3 MB that ended with 504 took the heap to 99 MB, and with this to 25. Predictions cost the same.
-    To be called before other threads are started.
+    At first, glibc does so from 128 KiB on. But whenever such a block is freed, it raises this threshold to its size,
+    up to 32 MiB. Smaller blocks are then put into the heap, where freed bodies leave gaps that later blocks do not fit
+    into: 2,600 requests of 3 MB that ended with 504 left a heap of 99 MB, and with this call 25 MB. Predictions cost
+    the same. It must be called before other threads are started.
 
     Source: mallopt(3).
     """
-    with suppress(OSError, AttributeError):  # another C library, or none that can be asked
+    with suppress(OSError, AttributeError):  # another C library, or one without this function
         library = ctypes.CDLL(None)
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
         library.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
 
 
 def return_freed_memory() -> None:
-    """Asks the C library to give back what it keeps of freed memory; nothing where it cannot.
+    """Makes the C library return the freed memory that it keeps; does nothing where it cannot.
 
-    A model is many small pieces of memory and some large ones. glibc keeps freed pieces for later, in as many arenas as
-    there were threads, and the pieces of the next model do not fill the same gaps: 300 reloads of a model of 2 MB took
-    110 MB to 370. It takes 2 to 10 ms, and may run in any thread.
+    A model has many small blocks of memory and some large ones. glibc keeps freed blocks, in one arena for each thread,
+    and the blocks of the next model do not fit into the same gaps: after 300 reloads of a model of 2 MB, the process
+    had grown from 110 MB to 370 MB. The call takes 2 to 10 ms, and may be made in any thread.
     """
-    with suppress(OSError, AttributeError):  # another C library, or none that can be asked
+    with suppress(OSError, AttributeError):  # another C library, or one without this function
         ctypes.CDLL(None).malloc_trim(0)

@@ -1,4 +1,4 @@
-"""Why models could not be loaded at the last attempt."""
+"""Records why models could not be loaded at the last attempt."""
 
 import logging
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ logger = logging.getLogger(__name__)
 
 
 class LoadFailures:
-    """The last failure of each model that could not be loaded; each is logged when it is news."""
+    """The last failure of each model that could not be loaded; a new failure is logged."""
 
     def __init__(self) -> None:
         self._errors: dict[ModelKey, ConvoyError] = {}
@@ -21,8 +21,8 @@ class LoadFailures:
         return key in self._errors
 
     def add(self, key: ModelKey, error: ConvoyError) -> ConvoyError:
-        """Remembers and logs why a model could not be loaded; returns the error, without what it holds in memory."""
-        release_frames(error)  # they hold the file's content
+        """Records and logs why a model could not be loaded; returns the error, without the frames of its traceback."""
+        release_frames(error)  # they refer to the file's content
         error.__traceback__ = error.__cause__ = error.__context__ = None
         is_news = str(self._errors.get(key)) != str(error)
         self._errors[key] = error
@@ -34,7 +34,7 @@ class LoadFailures:
         self._errors.pop(key, None)
 
     def keep(self, keys: Iterable[ModelKey]) -> None:
-        """Forgets those of all other models: their files are gone."""
+        """Forgets the failures of all other models, whose files were removed."""
         self._errors = {key: self._errors[key] for key in self._errors.keys() & set(keys)}
 
     def keys(self) -> set[ModelKey]:
@@ -47,9 +47,9 @@ class LoadFailures:
         return None if error is None else str(error)
 
     def reasons(self) -> list[str]:
-        """All that is known, in the order in which it came."""
+        """All reasons, the oldest first."""
         return [str(error) for error in self._errors.values()]
 
     def may_pass(self, key: ModelKey) -> bool:
-        """Whether the last attempt to load a model failed for a reason that may pass."""
+        """Whether the last attempt to load a model failed for a temporary reason."""
         return isinstance(self._errors.get(key), ModelLoadFailedError | ModelNotFoundError)

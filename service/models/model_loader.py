@@ -1,13 +1,13 @@
-"""Brings models from the repository into the catalog, and takes them out again, while requests go on.
+"""Loads models from the repository into the catalog, and unloads them, while requests are answered.
 
 ::
 
     file of a default version, or one that is loaded later ─> open ─────> publish: answers from the next request on
     file of another version ────────────────────────────────> describe ─> publish: opened at its first request
-                                                                └─ fails: named, and what answered before goes on
+                                                                └─ fails: logged; the version before still answers
 
-Whatever goes wrong with a model is that model's failure: it stands in the log and in the index, and nothing else
-stops. Files are read and opened in threads that nothing waits for beyond a time limit.
+Every error while loading a model counts as a failure of that model: it is in the log and in the index, and does not
+affect other models. Files are read and opened in daemon threads, with a time limit.
 """
 
 import asyncio
@@ -55,13 +55,13 @@ class ModelLoader:
     """Loads and unloads models. Changes of one model are made one after the other; requests do not wait for them.
 
     Args:
-        repository: where they come from.
-        catalog: where they answer.
-        policy: of their batchers.
-        metrics: where they are counted.
-        observe: puts an observer of its own around that of a model, given the model's name and version.
-        opens_all: whether the start opens every version; else only default versions, and others at their first request.
-        start_patience_s: how long the start waits for files while others could serve.
+        repository: of the files.
+        catalog: of the served models.
+        policy: configures their batchers.
+        metrics: counts their requests and runs.
+        observe: wraps a model's observer of batches, given the model's name and version.
+        opens_all: whether every version is opened at start; if not, default versions are, and others on first request.
+        start_patience_s: how long the start waits for slow files if other models are ready.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class ModelLoader:
         self._foreign: set[Path] = set()
 
     async def load_all(self) -> Survey:
-        """Loads the versions of every model; those that fail are logged by name and the others serve.
+        """Loads the versions of every model; failures are logged by name, and the other models are served.
 
-        After ``start_patience_s`` no more files are waited for, if there is a model to serve, and the default model
-        that was asked for; what is left is then loaded beside them.
+        After ``start_patience_s`` the start does not wait for further files if at least one model is ready, including
+        the default model if the settings name one; the other files are loaded later.
 
         Returns:
-            The repository, as it was before its files were read.
+            The listing of the repository from before its files were read.
 
         Raises:
-            ModelNotFoundError: none is left to serve, or the default model that was asked for by name is not.
+            ModelNotFoundError: no model can be served, or the default model of the settings cannot.
         """
         try:
             found = await self.survey()
@@ -116,7 +116,7 @@ class ModelLoader:
         return found
 
     async def _await_enough(self) -> None:
-        """Waits for all loads, or for those that the service cannot start without."""
+        """Waits for all loads, or, if that takes too long, for those that the service cannot start without."""
         waiting = set(self._pending.values())
         if waiting:
             _, waiting = await asyncio.wait(waiting, timeout=self._start_patience_s)
@@ -128,18 +128,18 @@ class ModelLoader:
             task.add_done_callback(lambda _task, key=key: self._pending.pop(key, None))  # type: ignore[misc]
 
     async def load(self, name: str, version: str | None = None) -> list[str]:
-        """Loads a model, or loads it anew: its file is checked beside what answers, and takes over only if it passes.
+        """Loads a model, or loads it again: the version before is replaced only if the file passes its checks.
 
         Args:
             name: of the model.
-            version: of it; None is every version in the repository.
+            version: of the model; None is every version in the repository.
 
         Returns:
             The versions loaded.
 
         Raises:
             ModelNotFoundError: the repository has no such file.
-            ModelRefusedError: a file fails a check; what answered before goes on, and so do the versions that passed.
+            ModelRefusedError: a file fails a check; its version before, and versions that passed, still answer.
         """
         found = await self.survey()
         versions = [there for model, there in found.files if model == name and version in (None, there)]
@@ -155,19 +155,19 @@ class ModelLoader:
         return versions
 
     async def unload(self, name: str, version: str | None = None) -> list[str]:
-        """Takes a model out. Requests that it has admitted are still answered.
+        """Unloads a model. Its admitted requests are still answered.
 
         Args:
             name: of the model.
-            version: of it; None is every version that answers.
+            version: of the model; None is every served version.
 
         Returns:
-            The versions taken out.
+            The unloaded versions.
 
         Raises:
             ModelNotFoundError: it is not served.
         """
-        self._catalog.versions(name)  # it is not served: known before a lock is made for its name
+        self._catalog.versions(name)  # raises for unknown names, so that no lock is made for them
         async with self._changing[name]:
             if version is None:
                 versions = [model.metadata.version for model in self._catalog.versions(name)]
@@ -181,11 +181,11 @@ class ModelLoader:
             return versions
 
     async def open_engine(self, model: ServedModel) -> Engine:
-        """Opens a served version that has no engine yet; see :meth:`service.models.engine_opener.EngineOpener.open`."""
+        """Opens a served version without an engine; see :meth:`service.models.engine_opener.EngineOpener.open`."""
         return await self._engines.open(model)
 
     async def survey(self) -> Survey:
-        """Looks at the repository.
+        """Lists the repository.
 
         Raises:
             ModelNotFoundError: it cannot be read.
@@ -202,7 +202,7 @@ class ModelLoader:
         raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
 
     def _name_foreign(self, files: tuple[Path, ...]) -> None:
-        """Says once of each file that another program made how it is taken in."""
+        """Logs once, for each file of another program, the command that imports it."""
         for file in files:
             if file not in self._foreign:
                 logger.warning(
@@ -211,12 +211,12 @@ class ModelLoader:
         self._foreign = set(files)
 
     async def index(self) -> list[IndexEntry]:
-        """Every version that answers or lies in the repository, sorted."""
+        """Every version that is served or in the repository, sorted."""
         served = {(model.metadata.name, model.metadata.version): model for model in self._catalog}
         ready = {key for key, model in served.items() if model.engine is not None or key not in self._failures}
         try:
             found = set((await self.survey()).files)
-        except ModelNotFoundError:  # what is served goes on, and what failed is still known
+        except ModelNotFoundError:  # served models and failures are still listed
             found = self._failures.keys()
         self._failures.keep(found)
         self._unloaded &= found
@@ -226,9 +226,9 @@ class ModelLoader:
         ]
 
     async def take_versions(self, found: Survey) -> None:
-        """Takes over which version of each model answers where none is named, and what the labels of versions mean.
+        """Applies the default versions and version labels of a listing.
 
-        A version that becomes the default is opened before it does, so that no request waits for that.
+        A version is opened before it becomes the default, so that no request waits for it.
         """
         defaults = found.defaults()
         await self._engines.open_each(
@@ -240,7 +240,7 @@ class ModelLoader:
         self._set_versions(found)
 
     async def _open_successor(self, name: str, withdrawn: list[str]) -> None:
-        """Opens the version that becomes the default when others are taken out, before they are."""
+        """Before versions are unloaded, opens the one that becomes the default."""
         left = [model for model in self._catalog.versions(name) if model.metadata.version not in withdrawn]
         if left and self._catalog.default_version(name) in withdrawn:
             await self._engines.open_each(left[-1:])
@@ -250,15 +250,15 @@ class ModelLoader:
             logger.error("%s", fault)
 
     def may_pass(self, key: ModelKey) -> bool:
-        """Whether the last attempt to load a model failed for a reason that may pass."""
+        """Whether the last attempt to load a model failed for a temporary reason."""
         return self._failures.may_pass(key)
 
     async def let_go(self) -> None:
-        """Returns when every model that was replaced or unloaded has answered what it had admitted, and is freed."""
+        """Waits until every replaced or unloaded model has answered its admitted requests and is freed."""
         await self._publisher.let_go()
 
     async def close(self) -> None:
-        """Returns when every model has answered what it had admitted; nothing more is admitted."""
+        """Admits no more requests, and waits until every model has answered its admitted requests."""
         for task in list(self._pending.values()):
             task.cancel()
         self._engines.close()
@@ -274,14 +274,14 @@ class ModelLoader:
         return self._failures.reason((name, version)) or "not loaded"
 
     async def _load_one(self, name: str, version: str, *, opens: bool = True) -> ConvoyError | None:
-        """Loads one version; returns why that failed, or None."""
+        """Loads one version; returns the error, or None."""
         failure: ConvoyError | None
         try:
             self._publisher.publish(await (self._opener.open if opens else self._opener.describe)(name, version))
         except ConvoyError as error:
             failure = error
-        except Exception as error:  # no failure of one model may reach the others
-            logger.exception("loading %s version %s failed in a way that is not foreseen", name, version)
+        except Exception as error:  # an error of one model must not affect the others
+            logger.exception("loading %s version %s failed with an unexpected error", name, version)
             failure = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
             failure.__cause__ = error
         else:

@@ -1,9 +1,9 @@
-"""Reads, tries and opens model files in threads: so many at once, and none for longer than its limit.
+"""Reads, tries and opens model files in threads; the number at once and the time of each are limited.
 
 ::
 
     file ─ examine, four at once ─┬─> open, one at a time ─> LoadedModel
-                                  └─> describe ────────────> KnownModel: nothing of it is in memory but its metadata
+                                  └─> describe ────────────> KnownModel: only its metadata is kept in memory
 """
 
 import asyncio
@@ -16,9 +16,7 @@ from service.models.daemon_thread import run_in_daemon_thread
 
 T = TypeVar("T")
 
-_EXAMINED_AT_ONCE: Final = (
-    4  # so many files are held in memory, and so many that do not end hold up the others until their limit
-)
+_EXAMINED_AT_ONCE: Final = 4  # files in memory at once; so many slow files delay all others until their time limit
 _EXAMINE_GRACE_S: Final = 10.0
 
 
@@ -26,20 +24,20 @@ class ModelOpener:
     """Opens the files of a repository.
 
     Args:
-        repository: that they lie in.
+        repository: of the files.
     """
 
     def __init__(self, repository: ModelRepository) -> None:
         self._repository = repository
         self._examining = asyncio.Semaphore(_EXAMINED_AT_ONCE)
-        # One at a time: the speed of a model is measured while it is opened.
+        # One at a time, since a model's speed is measured while it is opened.
         self._opening = asyncio.Lock()
 
     async def open(self, name: str, version: str) -> LoadedModel:
         """Examines and opens a file.
 
         Raises:
-            ConvoyError: it may not serve, or that cannot be found out within the time limit.
+            ConvoyError: it cannot be served, or opening it takes longer than the time limit.
         """
         try:
             async with self._examining:
@@ -48,10 +46,10 @@ class ModelOpener:
             raise self._took_too_long(name, version) from None
 
     async def describe(self, name: str, version: str) -> LoadedModel | KnownModel:
-        """Examines a file, and opens it only where it could not be tried in a process of its own.
+        """Examines a file, and opens it only if it could not be tried in a child process.
 
         Raises:
-            ConvoyError: as :meth:`open`.
+            ConvoyError: as for :meth:`open`.
         """
         try:
             async with self._examining:
@@ -67,7 +65,7 @@ class ModelOpener:
         return self._repository.limits.timeout_s
 
     async def _examine(self, name: str, version: str) -> ModelFile:
-        # Another process may just be trying the same file: then its trial is waited for, and then the own one.
+        # Another process may be trying the same file; its trial comes first, and then the own one.
         patience_s = 2 * self._timeout_s + _EXAMINE_GRACE_S
         return await self._in_thread(lambda: self._repository.examine(name, version), name, patience_s)
 

@@ -1,10 +1,10 @@
-"""Lets loaded models answer, and lets models go that answer no more.
+"""Adds loaded models to the catalog, and frees models that were removed from it.
 
 ::
 
     LoadedModel ─ metrics, batcher ─> catalog: answers from the next request on
-    KnownModel ─ metrics ───────────> catalog: the first request waits until it is opened, and `start` makes its batcher
-    the one that it replaces, or that is withdrawn ─> admits nothing, answers what it had ─> its memory is freed
+    KnownModel ─ metrics ───────────> catalog: its first request waits until `start` has made its batcher
+    a replaced or withdrawn model ──> admits no requests, answers those that it has ─> its memory is freed
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _TRIM_TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class BatchingPolicy:
-    """How each model's batcher is set up, beyond what its session says; see :class:`service.batching.Batcher`."""
+    """The parameters of batchers that do not depend on the session; see :class:`service.batching.Batcher`."""
 
     max_queue_delay_s: float
     queue_capacity: int
@@ -39,13 +39,13 @@ class BatchingPolicy:
 
 
 class ModelPublisher:
-    """Puts models into the catalog and takes them out.
+    """Adds models to the catalog and removes them.
 
     Args:
-        catalog: where they answer.
-        policy: of their batchers.
-        metrics: where they are counted.
-        observe: puts an observer of its own around that of a model, given the model's name and version.
+        catalog: of the served models.
+        policy: configures their batchers.
+        metrics: counts their requests and runs.
+        observe: wraps a model's observer of batches, given the model's name and version.
     """
 
     def __init__(self, catalog: ModelCatalog, policy: BatchingPolicy, metrics: Metrics, observe: Observe) -> None:
@@ -56,7 +56,7 @@ class ModelPublisher:
         self._draining: set[asyncio.Task[None]] = set()
 
     def publish(self, found: LoadedModel | KnownModel) -> None:
-        """Lets a model answer from the next request on, in the place of one of its name and version."""
+        """Adds a model, which answers from the next request on; replaces one of the same name and version."""
         metadata, source, provider = found.metadata, found.source, found.provider
         metrics = self._metrics.add_model(metadata, provider)
         model = ServedModel(metadata, Target.of(metadata), metrics, source.sha256, Inspection(source), provider)
@@ -70,12 +70,12 @@ class ModelPublisher:
             self._drain(replaced)
 
     def start(self, model: ServedModel, loaded: LoadedModel) -> Engine:
-        """Gives a model the engine that it has been opened to."""
+        """Makes the engine of a model that was opened."""
         model.engine = self._make_engine(model, loaded)
         return model.engine
 
     def withdraw(self, name: str, version: str) -> None:
-        """Takes a model out. Requests that it has admitted are still answered.
+        """Removes a model. Its admitted requests are still answered.
 
         Raises:
             ModelNotFoundError: it is not served.
@@ -83,11 +83,11 @@ class ModelPublisher:
         self._drain(self._catalog.withdraw(name, version))
 
     async def let_go(self) -> None:
-        """Returns when every model that was replaced or withdrawn has answered what it had admitted, and is freed."""
+        """Waits until every replaced or withdrawn model has answered its admitted requests and is freed."""
         await asyncio.gather(*self._draining)
 
     async def close(self) -> None:
-        """Returns when every model has answered what it had admitted; nothing more is admitted."""
+        """Admits no more requests, and waits until every model has answered its admitted requests."""
         engines = [model.engine for model in self._catalog if model.engine is not None]
         await asyncio.gather(*(engine.batcher.close() for engine in engines), self.let_go())
 
@@ -118,7 +118,7 @@ class ModelPublisher:
             max_queue_delay_s=self._policy.max_queue_delay_s,
             queue_capacity=self._policy.queue_capacity,
             seconds_per_image=loaded.seconds_per_image,
-            # The time of a run on a GPU does not shrink with its batch: none may hold up the event loop.
+            # On a GPU a small batch takes as long as a large one, so no run may block the event loop.
             loop_budget_s=self._policy.loop_budget_s if loaded.session.provider == "cpu" else 0.0,
             batches_in_flight=loaded.session.batches_in_flight,
             observer=self._observe(metrics, metadata.name, metadata.version),

@@ -1,6 +1,6 @@
-"""A receipt: all that makes a prediction again, and what shows whether the same was made.
+"""Writes receipts: the data with which a prediction can be repeated and compared.
 
-A receipt is not signed: it shows what was computed from what, not who computed it.
+A receipt is not signed. It shows from which data a prediction was computed, but not who computed it.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ RECEIPT_VERSION = 1
 
 
 class Asked(NamedTuple):
-    """What was classified.
+    """The classified picture.
 
     Attributes:
         kind: ``picture``, a file; or ``pixels``, one image of an array.
-        data: the bytes of the file as they were sent, without any transfer encoding; or uint8 [H, W, C], row-major.
-        prepare: the parameter of the request.
+        data: the bytes of the sent file, without base64 and other encodings; or uint8 [H, W, C], row-major.
+        prepare: the parameter ``prepare`` of the request.
     """
 
     kind: Literal["picture", "pixels"]
@@ -41,8 +41,8 @@ def write_receipt(
     """Writes one picture's receipt, for JSON.
 
     Args:
-        model: that answered.
-        asked: what was classified.
+        model: the model that answered.
+        asked: the classified picture.
         probabilities: the answer, float32 [K].
         batch_size: images in the largest run of its request.
     """
@@ -65,7 +65,7 @@ def write_receipt(
 
 
 def describe_fit(target: Target) -> dict[str, Any]:
-    """The rule by which a picture becomes the input of a model."""
+    """The parameters by which a picture is resized and converted to the input of a model."""
     return {
         "height": target.height,
         "width": target.width,
@@ -84,7 +84,7 @@ def describe_fit(target: Target) -> dict[str, Any]:
 
 @cache
 def software() -> tuple[tuple[str, str], ...]:
-    """The versions of the programs that turn a picture into probabilities here, by their names in a receipt."""
+    """The versions of the programs that compute predictions here, by their names in a receipt."""
     decoders = [f"{package} {found}" for package in ("pillow", "kornia-rs") if (found := _version(package))]
     return (
         ("convoy", __version__),

@@ -1,4 +1,4 @@
-"""The model repository as the settings describe it: the same one for serving and for the doctor."""
+"""Makes the model repository from the settings, for serving and for ``convoy doctor``."""
 
 from service.inference import GpuPolicy, KnownModels, LoadLimits, ModelRepository, Provider
 from service.settings import Settings, user_cache_dir
@@ -11,7 +11,7 @@ def make_repository(settings: Settings, provider: Provider) -> ModelRepository:
     """Makes the repository.
 
     Args:
-        settings: how the service runs.
+        settings: of the service.
         provider: to run all models on.
     """
     cores = max(1, available_cores() // settings.workers)

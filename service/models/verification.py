@@ -1,4 +1,4 @@
-"""``convoy verify RECEIPT PICTURE``: makes a prediction again, and says whether it is what its receipt says.
+"""``convoy verify RECEIPT PICTURE``: repeats a prediction, and compares it with its receipt.
 
 ::
 
@@ -25,9 +25,9 @@ from service.inference.repository_files import model_path, read_model
 from service.models.receipt import RECEIPT_VERSION, describe_fit, software
 
 TOLERANCE: Final = 1e-6
-"""A picture's probabilities differ by less between any two batches on one kind of provider."""
+"""Between batches on one kind of provider, a picture's probabilities differ by less than this."""
 OTHER_PROVIDER_TOLERANCE: Final = 1e-3
-"""The same between a GPU, which a receipt may name, and the CPU, which makes its prediction again."""
+"""The same between a GPU, on which the receipt's prediction may have been made, and the CPU, which repeats it."""
 
 _MOST_RECEIPT_BYTES: Final = 256 << 20
 _MOST_PICTURE_BYTES: Final = 256 << 20
@@ -36,7 +36,7 @@ _SAME, _DIFFERENT, _WRONG_USE = 0, 1, 2
 
 
 class _VerificationError(Exception):
-    """Nothing can be made again from these files; the message says why."""
+    """The prediction cannot be repeated from these files; the message says why."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,12 +46,12 @@ def main(arguments: Sequence[str]) -> int:
         arguments: without the program's name.
 
     Returns:
-        0 where the prediction was made again; 1 where something differs; 2 where the files cannot be used.
+        0 if the repeated prediction is the same; 1 if something differs; 2 if the files cannot be used.
     """
     parser = argparse.ArgumentParser(
-        prog="convoy verify", description="Makes a prediction again from its receipt, and says whether it is the same."
+        prog="convoy verify", description="Repeats a prediction from its receipt, and says whether it is the same."
     )
-    parser.add_argument("receipt", type=Path, metavar="RECEIPT", help="JSON: a receipt, or the answer that has it")
+    parser.add_argument("receipt", type=Path, metavar="RECEIPT", help="JSON: a receipt, or an answer that contains it")
     parser.add_argument("picture", type=Path, metavar="PICTURE", help="the file as it was sent, or an .npy of pixels")
     parser.add_argument(
         "--models-dir", type=Path, default=Path("models"), help="the model repository (default: %(default)s)"
@@ -126,7 +126,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _open(receipt: Mapping[str, Any], models_dir: Path) -> ModelSession | None:
-    """Opens the model that the receipt names, on the CPU; None where its file is another."""
+    """Opens the model that the receipt names, on the CPU; None where its file differs."""
     name, version = receipt.get("model"), receipt.get("version")
     if not (isinstance(name, str) and is_model_name(name) and isinstance(version, str) and is_version(version)):
         raise _VerificationError("the receipt names no model and version")
@@ -150,7 +150,7 @@ def _decode(data: bytes, target: Target) -> NDArray[np.uint8]:
 
 
 def _admit(header: Header, target: Target) -> None:
-    """Any picture that the service took may be large, by its settings."""
+    """Allows pictures of any size, because the service's settings may have allowed them."""
 
 
 def _receipts(document: Any) -> Iterator[dict[str, Any]]:
@@ -172,7 +172,7 @@ def _receipts(document: Any) -> Iterator[dict[str, Any]]:
 def _of_this_picture(
     receipts: Sequence[dict[str, Any]], data: bytes
 ) -> tuple[dict[str, Any], NDArray[np.uint8] | None] | None:
-    """The receipt of a file, and the pixels that it is of where it is of pixels; None where it is of neither."""
+    """The receipt that belongs to a file, and its pixels if it is a receipt of pixels; None if no receipt does."""
     digest = hashlib.sha256(data).hexdigest()
     for receipt in receipts:
         if receipt.get("picture_sha256") == digest:

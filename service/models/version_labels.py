@@ -1,11 +1,11 @@
-"""Names of versions such as ``stable`` and ``canary``, by which TF Serving's clients ask for a version.
+"""Labels of versions such as ``stable`` and ``canary``, with which clients of TF Serving choose a version.
 
 ::
 
     models/<name>/version_labels       stable=1
                                        canary=2
 
-A label means the version that the file says, and no other: there is none that is always there.
+Only the labels in the file exist; there are no built-in labels.
 
 Source: https://www.tensorflow.org/tfx/serving/serving_config, "Assigning String Labels to Model Versions".
 """
@@ -22,7 +22,7 @@ _RIGHT: Final = "a label of letters, digits and '_', not of digits only, and a v
 
 
 class VersionLabels:
-    """What the labels of each model mean."""
+    """The version labels of each model."""
 
     def __init__(self) -> None:
         self._said: Mapping[str, str] = {}
@@ -30,10 +30,10 @@ class VersionLabels:
         self._faults: dict[str, str] = {}
 
     def read(self, said: Mapping[str, str]) -> bool:
-        """Reads what the file ``version_labels`` of each model says; no label of a file with a fault is used.
+        """Reads the content of each model's file ``version_labels``; of a file with a fault, no label is used.
 
         Returns:
-            Whether that is a change.
+            Whether anything has changed.
         """
         if said == self._said:
             return False
@@ -46,18 +46,18 @@ class VersionLabels:
         return True
 
     def of(self, name: str) -> Mapping[str, str]:
-        """The version that each label of a model means."""
+        """The version of each label of a model."""
         return self._versions.get(name, {})
 
     def faults(self) -> list[str]:
-        """Why files cannot be used."""
+        """One message for each file that cannot be used."""
         return list(self._faults.values())
 
     def version(self, name: str, label: str) -> str:
-        """The version that a label means, served or not.
+        """The version of a label, served or not.
 
         Raises:
-            ModelNotFoundError: the model has no such label; says which it has.
+            ModelNotFoundError: the model has no such label; the message says which it has.
         """
         labels = self.of(name)
         if label in labels:
@@ -73,10 +73,10 @@ def _read(text: str) -> dict[str, str]:
     """Reads the file's text.
 
     Raises:
-        ValueError: a line that is no label and version, or a label that is given twice.
+        ValueError: a line is not a label and a version, or a label is given twice.
     """
     labels: dict[str, str] = {}
-    if text.startswith("unreadable: "):  # what is said of a file that cannot be read
+    if text.startswith("unreadable: "):  # written by `repository_files` for a file that cannot be read
         raise ValueError(text)
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():

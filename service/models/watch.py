@@ -1,13 +1,13 @@
-"""Keeps the models in step with the repository's folder.
+"""Watches the repository's folder, and loads and unloads models when their files change.
 
-The folder is looked at again and again: that works on every file system, network ones and mounted volumes included.
+The folder is listed at intervals, which works on every file system, including network file systems and mounted volumes.
 
 ::
 
-    each look ─┬─ a file that came or changed, and looks the same as at the last look ─> load
-               ├─ a file that could not be opened, for a reason that may pass ─────────> load again, later each time
-               ├─ a file that is gone, for two looks and some seconds ─────────────────> unload
-               └─ a repository that cannot be read, or in which there is no model ─────> nothing: what serves goes on
+    each check ─┬─ a file that is new or has changed, and is as at the last check ─> load
+                ├─ a file that could not be opened, for a temporary reason ────────> load again, with growing delays
+                ├─ a file that is missing for two checks and some seconds ─────────> unload
+                └─ a repository that cannot be read, or that has no model ─────────> no change: served models stay
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from service.models.model_loader import ModelLoader
 logger = logging.getLogger(__name__)
 
 GONE_AFTER_S: Final = 2.0
-"""How long a file must be gone before its model is unloaded: a volume that is mounted anew is away for a moment."""
+"""How long a file must be missing before its model is unloaded; a volume that is mounted again is briefly missing."""
 
 _FIRST_RETRY_S: Final = 1.0
 _LAST_RETRY_S: Final = 3600.0
 
 
 class Changes(NamedTuple):
-    """What one look calls for."""
+    """The models to load and to unload after one check."""
 
     load: list[ModelKey]
     unload: list[ModelKey]
@@ -40,7 +40,7 @@ class _Retry(NamedTuple):
 
     Attributes:
         at: on the monotonic clock, in seconds.
-        delay_s: how long that was to wait.
+        delay_s: the delay before this attempt, in seconds.
     """
 
     at: float
@@ -48,11 +48,11 @@ class _Retry(NamedTuple):
 
 
 class Watch:
-    """What is known of the repository from one look to the next.
+    """Compares each listing of the repository with the one before.
 
     Args:
-        loader: of the models.
-        first: the look that was taken before the models were loaded: what changed while they were is then seen.
+        loader: loads and unloads the models.
+        first: the listing from before the models were loaded, so that changes while they were loaded are found.
     """
 
     def __init__(self, loader: ModelLoader, first: Survey) -> None:
@@ -66,10 +66,10 @@ class Watch:
         self._taking: asyncio.Task[None] | None = None
 
     async def run(self, interval_s: float) -> None:
-        """Loads what comes or changes and unloads what goes, until cancelled.
+        """Loads new and changed models and unloads removed ones, until cancelled.
 
         Args:
-            interval_s: between two looks, in seconds.
+            interval_s: seconds between two checks.
         """
         async with asyncio.TaskGroup() as changing:
             while True:
@@ -78,22 +78,22 @@ class Watch:
                     await self._look(changing)
                 except ConvoyError as error:
                     if not self._is_away:
-                        logger.warning("%s; what is served goes on", error)
+                        logger.warning("%s; the served models still answer", error)
                     self._is_away = True
                 except Exception:
-                    logger.exception("looking at the model repository failed; what is served goes on")
+                    logger.exception("checking the model repository failed; the served models still answer")
 
     def changes(self, files: dict[ModelKey, FileState], now: float) -> Changes:
-        """Compares a look with the last one.
+        """Compares a listing with the last one.
 
         Args:
-            files: that were found.
+            files: the listed files.
             now: on the monotonic clock, in seconds.
 
         Returns:
-            What is to be done about it.
+            The models to load and to unload.
         """
-        if not files:  # a mount point whose volume is away is an empty folder
+        if not files:  # a mount point without its volume is an empty folder
             return Changes([], [])
         load = [key for key, state in files.items() if self._attempted.get(key) != state == self._seen.get(key)]
         self._retries = {
@@ -113,7 +113,7 @@ class Watch:
             self._taking = changing.create_task(self._take_versions(found))
         now = asyncio.get_running_loop().time()
         for key in self._attempted.keys() - self._retries.keys() - self._busy:
-            self._plan_retry(key, now)  # it was loaded by the start, or by a request
+            self._plan_retry(key, now)  # this attempt was made by the start or by a request
         load, unload = self.changes(found.files, now)
         for key in load:
             if key not in self._busy:
@@ -124,18 +124,18 @@ class Watch:
             changing.create_task(self._change(self._loader.unload, key))
 
     async def _take_versions(self, found: Survey) -> None:
-        """Takes over default versions and labels. One at a time, since a version may have to be opened for it."""
+        """Applies default versions and labels. Never twice at once, since a version may have to be opened for it."""
         try:
             await self._loader.take_versions(found)
         except Exception:
-            logger.exception("taking over default versions and labels failed; what answers goes on")
+            logger.exception("taking over default versions and labels failed; the served models still answer")
 
     async def _change(self, change: Callable[[str, str], Awaitable[object]], key: ModelKey) -> None:
-        """Loads or unloads one version. A load that takes long delays no other."""
+        """Loads or unloads one version. A slow load does not delay the others."""
         self._busy.add(key)
         try:
             await change(*key)
-        except ConvoyError as error:  # the loader has logged what is news
+        except ConvoyError as error:  # the loader has logged it if it is new
             logger.debug("%s version %s: %s", *key, error)
         except Exception:
             logger.exception("changing %s version %s failed", *key)
@@ -144,7 +144,7 @@ class Watch:
             self._plan_retry(key, asyncio.get_running_loop().time())
 
     def _plan_retry(self, key: ModelKey, now: float) -> None:
-        """Plans the next attempt after a failure that may pass, twice as late as the one before."""
+        """Plans the next attempt after a temporary failure, with twice the delay of the last one."""
         if not self._loader.may_pass(key):
             self._retries.pop(key, None)
             return
