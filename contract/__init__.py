@@ -1,4 +1,4 @@
-"""What a model file says about itself: the one thing that training and serving share. Standard library only.
+"""The metadata of model files, which training writes and serving reads. Needs the standard library only.
 
 An exported classifier is one ONNX file. Everything that turns pixels into probabilities is inside its graph::
 
@@ -6,8 +6,8 @@ An exported classifier is one ONNX file. Everything that turns pixels into proba
                                       ├─ the last feature map, optional  ->  features  float32 [N, C, H, W]
                                       └─ a score of it, optional         ->  familiarity  float32 [N]
 
-What a graph cannot say (labels, how a picture of another size becomes an input, how good the model is, whose data it
-learned from) stands in the file's ``metadata_props``, which :mod:`contract.props` reads and writes.
+Other facts (labels, how a picture of another size becomes an input, how good the model is, which data it was trained
+on) are in the file's ``metadata_props``, which :mod:`contract.props` reads and writes.
 """
 
 from contract.errors import ContractError, NoMetadataError

@@ -1,4 +1,4 @@
-"""What is wrong with a model file's metadata."""
+"""Errors of a model file's metadata."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ class ContractError(ValueError):
 
 
 class NoMetadataError(ContractError):
-    """A file has no metadata at all: another program made it."""
+    """A file has no metadata, so another program made it."""
 
     MESSAGE: Final = "it has no metadata that says what its labels are and how a picture becomes its input"
 

@@ -1,8 +1,8 @@
 """Strict readers of JSON values.
 
-A model file may come from anywhere, so nothing in its metadata is taken for what it should be. Each reader returns the
-value with the type that the field has, or raises :class:`ContractError` with the field's name, what is needed there and
-what is there instead. Numbers are never texts or booleans, and every text and list has a greatest length.
+A model file may come from any source, so all of its metadata is checked. Each reader returns the value with the type of
+the field, or raises :class:`ContractError` with the field's name, the value that is needed and the value that was
+found. Texts and booleans are never accepted as numbers, and every text and list has a greatest length.
 """
 
 import json
@@ -22,7 +22,7 @@ _CONTROL_OR_NEW_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 T = TypeVar("T")
 Reader = Callable[[Any, str], T]
-"""Takes a JSON value and the field's name, and returns the value as the field holds it."""
+"""Takes a JSON value and the field's name, and returns the value in the type of the field."""
 
 
 def parse(text: str, field: str) -> Any:
@@ -44,13 +44,13 @@ def parse(text: str, field: str) -> Any:
 def text(
     *, most: int, may_break: bool = False, fits: Callable[[str], bool] | None = None, rule: str = ""
 ) -> Reader[str]:
-    """A text of 1 to ``most`` characters, which UTF-8 can write and which has no control characters.
+    """A text of 1 to ``most`` characters, valid in UTF-8 and without control characters.
 
     Args:
-        most: characters.
+        most: most characters.
         may_break: whether it may have tabs and several lines.
         fits: a further rule.
-        rule: that rule in words, for the message.
+        rule: description of that rule, for the message.
     """
     forbidden = _CONTROL if may_break else _CONTROL_OR_NEW_LINE
     needed = rule or f"a text of 1 to {most} characters, without control characters"
@@ -86,7 +86,7 @@ def number(least: float, most: float, *, is_open: bool = False) -> Reader[float]
     Args:
         least: smallest value.
         most: largest value.
-        is_open: whether ``least`` itself is left out.
+        is_open: whether ``least`` itself is not allowed.
     """
     needed = f"a number {'above' if is_open else 'from'} {least:g}, at most {most:g}"
 
@@ -143,7 +143,7 @@ def shares(*, least: int, most: int) -> Reader[tuple[float, ...]]:
 
 
 def optional(reader: Reader[T]) -> Reader[T | None]:
-    """What ``reader`` reads, or null."""
+    """A value for ``reader``, or null."""
     return lambda value, field: None if value is None else reader(value, field)
 
 
@@ -159,7 +159,7 @@ def members(readers: Mapping[str, Reader[Any]]) -> Reader[dict[str, Any]]:
 
 
 def free_form(value: Any, field: str) -> Mapping[str, Any]:
-    """A JSON object with any members, without texts that UTF-8 cannot write."""
+    """A JSON object with any members; its texts must be valid in UTF-8."""
     if not isinstance(value, dict):
         refuse(value, field, "an object")
     try:
@@ -172,7 +172,7 @@ def free_form(value: Any, field: str) -> Mapping[str, Any]:
 
 
 def refuse(value: Any, field: str, needed: str) -> NoReturn:
-    """Says that a field does not hold what it should.
+    """Raises the error for a field with a wrong value.
 
     Raises:
         ContractError: always.
@@ -181,7 +181,7 @@ def refuse(value: Any, field: str, needed: str) -> NoReturn:
 
 
 def _shown(value: Any) -> str:
-    """A value in a few words: what a stranger wrote is not repeated at length."""
+    """A value, shortened, so that messages do not repeat long texts from a file."""
     if isinstance(value, dict):
         return f"an object with the members {', '.join(map(str, value))[:_SHOWN_CHARACTERS]!a}"
     if isinstance(value, list):
@@ -191,7 +191,7 @@ def _shown(value: Any) -> str:
 
 
 def _is_unicode(value: str) -> bool:
-    """Whether UTF-8 can write a text: JSON may have one half of a surrogate pair."""
+    """Whether a text is valid in UTF-8; in JSON it may have one half of a surrogate pair."""
     try:
         value.encode()
     except UnicodeEncodeError:

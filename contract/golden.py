@@ -1,4 +1,4 @@
-"""Golden images: inputs whose answers are known."""
+"""Golden images: inputs with known answers."""
 
 import base64
 import binascii
@@ -14,19 +14,19 @@ MOST_GOLDEN_IMAGES = 100
 MOST_GOLDEN_BYTES = 1 << 24
 """Most bytes of pixels of all golden images together, where there is more than one."""
 
-# Rounding in few bits can lift a probability a little above 1, and the sum of many.
+# With low precision, rounding can make a probability, or a sum of probabilities, slightly larger than 1.
 _LARGEST_PROBABILITY = 1.001
 _SUM_TOLERANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenImage:
-    """One input whose answer is known: proof that this file, on this machine, still is the model that was exported.
+    """One input with a known answer, to check that this file, on this machine, computes as when it was exported.
 
     Attributes:
         pixels: uint8 pixels, row-major [H, W, C], exactly as the graph takes them.
         label: the true label of the picture; None where it is not known.
-        probabilities: what the exported file, or the model that it was made from, answers, float32 [K].
+        probabilities: the answer of the exported file, or of the model that it was made from, float32 [K].
     """
 
     pixels: bytes
@@ -35,7 +35,7 @@ class GoldenImage:
 
 
 def write_golden(image: GoldenImage) -> dict[str, Any]:
-    """The JSON form: the pixels are deflated and in base64."""
+    """The JSON form; the pixels are deflated and in base64."""
     pixels = base64.b64encode(zlib.compress(image.pixels, 9)).decode("ascii")
     return {"pixels": pixels, "label": image.label, "probabilities": list(image.probabilities)}
 
@@ -43,7 +43,7 @@ def write_golden(image: GoldenImage) -> dict[str, Any]:
 def read_golden(
     value: Any, field: str, *, pixel_bytes: int, labels: tuple[str, ...], multi_label: bool
 ) -> tuple[GoldenImage, ...]:
-    """Reads all golden images from their JSON form. No more is inflated than the pixels of an input.
+    """Reads all golden images from their JSON form. At most the bytes of one input are inflated for each.
 
     Args:
         value: the list.

@@ -1,4 +1,4 @@
-"""What was fitted on held-out pictures, which the network did not learn from, for decisions by probabilities.
+"""Values for decisions that were fitted on held-out pictures, on which the network was not trained.
 
 Sources: split conformal prediction, sets by the least ambiguous rule (LAC): Sadinle, Lei and Wasserman, 2019
 (arXiv 1609.00451), and by class as there; Angelopoulos and Bates (arXiv 2107.07511) for the quantile.
@@ -11,17 +11,17 @@ from contract import fields
 from contract.errors import ContractError
 
 COVERAGES = (0.90, 0.95, 0.98, 0.99)
-"""The levels that are fitted, where there are enough held-out pictures."""
+"""The levels that are fitted, if there are enough held-out pictures."""
 FAMILIARITY_STEPS = 100
 _MOST_IMAGES = 10**9
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageLevel:
-    """The rule of one level: a set has every label that is at least so probable, and always the most probable one.
+    """The rule of one level: a set has every label whose probability reaches its threshold, and the most probable one.
 
     Attributes:
-        coverage: share of pictures whose set holds the truth, 0 to 1.
+        coverage: share of pictures whose set contains the right label, 0 to 1.
         thresholds: least probability of each label, [K], in label order; or of every label, [1].
     """
 
@@ -31,11 +31,11 @@ class CoverageLevel:
 
 @dataclass(frozen=True, slots=True)
 class Conformal:
-    """Sets of labels with a promise.
+    """Thresholds for label sets with a guaranteed coverage (conformal prediction).
 
     Attributes:
-        images: held-out pictures that the thresholds were fitted on.
-        levels: that can be asked for, rising.
+        images: number of held-out pictures on which the thresholds were fitted.
+        levels: the levels that requests may ask for, in rising order.
     """
 
     images: int
@@ -44,12 +44,12 @@ class Conformal:
 
 @dataclass(frozen=True, slots=True)
 class Familiarity:
-    """How familiar held-out pictures look to the model.
+    """The distribution of the familiarity score over held-out pictures.
 
     Attributes:
-        images: how many.
-        score: what is compared: ``entropy`` is the negative entropy of the probabilities, in nats; ``features`` the
-            graph's output ``familiarity``, which is made of the last feature map as well.
+        images: number of these pictures.
+        score: ``entropy``: the negative entropy of the probabilities, in nats; ``features``: the graph's output
+            ``familiarity``, which uses the last feature map too.
         quantiles: of the score over these pictures, at 0, 1, ... 100 %: [101], rising.
     """
 

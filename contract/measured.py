@@ -1,4 +1,4 @@
-"""What was measured on a model: scores over a test set, and how its predictions were distributed there."""
+"""Measurements of a model: scores over a test set, and the distribution of its predictions there."""
 
 import math
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from contract import fields
 
 CONFIDENCE_BINS = 10
 _MOST_IMAGES = 10**12
-_Z = 1.959964  # of a normal distribution's middle 95 %
+_Z = 1.959964  # quantile of the normal distribution for a 95 % interval
 
 
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
-    """Between what the true share lies in 95 of 100 cases, where ``share`` was found among ``count``.
+    """The 95 % confidence interval of a share that was found among ``count`` cases.
 
     Source: Wilson, Journal of the American Statistical Association 22 (1927), 209-212.
     """
@@ -23,10 +23,10 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What was measured with ONNX Runtime on the exported file, over a whole test set of ``images`` pictures.
+    """Measured with ONNX Runtime on the exported file, over a whole test set.
 
     Attributes:
-        images: how many test images.
+        images: number of test images.
         accuracy: share of them whose most probable label is the true one, 0 to 1.
         log_loss: mean negative log-likelihood of the true label, in nats.
         brier_score: mean squared distance between the probabilities and the one-hot truth, 0 to 2.
@@ -41,17 +41,17 @@ class Evaluation:
 
     @property
     def accuracy_interval(self) -> tuple[float, float]:
-        """Between what the accuracy on all pictures like these lies in 95 of 100 cases (Wilson, 1927): 0 to 1 each."""
+        """The 95 % confidence interval of the accuracy (Wilson, 1927): two numbers from 0 to 1."""
         return wilson_interval(self.accuracy, self.images)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How predictions were distributed over the test set: what live traffic's drift is measured against.
+    """The distribution of predictions over the test set, with which live traffic is compared to find drift.
 
     Attributes:
         predicted_classes: share of images predicted as each label, in label order, [K], sums to 1.
-        confidences: share of images whose highest probability falls into each tenth of 0 to 1, [10], sums to 1.
+        confidences: share of images whose highest probability is in each tenth of 0 to 1, [10], sums to 1.
     """
 
     predicted_classes: tuple[float, ...]

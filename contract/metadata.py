@@ -1,8 +1,8 @@
-"""What a served model says about itself beside its graph.
+"""The metadata of a model file.
 
-Training writes it into the file with :meth:`ModelMetadata.to_props`; serving reads it back with
+Training writes it into the file with :meth:`ModelMetadata.to_props`. Serving reads it with
 :meth:`ModelMetadata.from_props`, checks it against the graph, and checks the golden images against the session, before
-the model may answer.
+the model gets any request.
 """
 
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, Jp
 from contract.props import read_props, write_props
 
 GOLDEN_TOLERANCE = 1e-3
-"""How far a probability may be from the expected one: more than a GPU differs by, far less than a wrong model."""
+"""Largest difference from the expected probability: more than a GPU differs by, far less than a wrong model does."""
 
 
 @dataclass(frozen=True, slots=True)
 class DataSource:
-    """The data set that a model learned from.
+    """The data set on which a model was trained.
 
     Attributes:
-        name: as its publishers call it.
-        licence: what is known of it, or that nothing is declared.
-        citation: how its publishers ask to be cited.
+        name: the name that its publishers use.
+        licence: its licence, or a note that none is declared.
+        citation: the citation that its publishers ask for.
     """
 
     name: str
@@ -37,9 +37,9 @@ class DataSource:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """Everything that a served model says about itself beside its graph.
+    """The metadata of a model file.
 
-    What is None was not measured, or is not known; it is absent from the file. Fields with a default may be missing in
+    None means not measured or not known; such a field is absent from the file. Fields with a default may be missing in
     a file and then have that default.
 
     Attributes:
@@ -49,35 +49,35 @@ class ModelMetadata:
         height: of the input, in pixels.
         width: of the input, in pixels.
         color_mode: RGB (C = 3) or grey (C = 1).
-        fit: how a picture of another shape becomes [height, width].
+        fit: how a picture of another size is fitted to [height, width].
         polarity: whether a picture with a light border must be inverted first; grey only.
-        temperature: that the logits were divided by inside the graph; 1.0 is uncalibrated.
-        data: what it learned from.
+        temperature: the graph divides the logits by it; 1.0 is uncalibrated.
+        data: the data set on which it was trained.
         training: how it was trained: recipe, epochs, seed, optimiser and so on. Free-form, JSON values.
-        golden: a few inputs with the answers expected of them.
+        golden: a few inputs with their expected answers.
         commit: of the code that trained it, or "unknown".
         created: UTC, ISO 8601.
         evaluation: of the file itself, calibrated as served.
         uncalibrated: the same with temperature 1.0.
         reference: distribution of its predictions on the test set.
-        golden_tolerance: how far an answer to a golden image may be off. Larger for a graph in fewer bits, which a CPU
-            and a GPU round differently.
+        golden_tolerance: largest difference of an answer to a golden image. Larger for a graph of lower precision,
+            which a CPU and a GPU round differently.
         class_ids: an identifier for each label, such as a WordNet id; all different.
-        multi_label: each probability stands for itself (sigmoid); they do not sum to 1.
+        multi_label: whether the labels are independent (sigmoid), so that probabilities do not sum to 1.
         interpolation: filter of the resize.
         antialias: whether the filter is widened where the picture shrinks, as Pillow does it.
         crop_fraction: with ``cover`` and ``shortest-edge``, the share of the shorter side that the crop keeps: 0.875 is
             a resize to 256 and a crop of 224 (timm's ``crop_pct``).
-        crop_rounding: where the crop of ``shortest-edge`` begins.
+        crop_rounding: how the position of the crop of ``shortest-edge`` is rounded.
         jpeg_decode: whether large pictures may be reduced before the resize.
-        exif: whether a picture is turned as its EXIF orientation says.
+        exif: whether a picture is rotated by its EXIF orientation.
         icc: whether an embedded colour profile is converted to sRGB.
-        preprocessing_proof: how it is known that the pixels are prepared as the network was trained, in a few words.
-        conformal: thresholds of sets of labels, fitted on held-out pictures; None where there were none.
-        familiarity: how familiar held-out pictures look; likewise.
+        preprocessing_proof: short note of the evidence that pictures are prepared as in training.
+        conformal: thresholds of label sets, fitted on held-out pictures; None where there were none.
+        familiarity: distribution of the familiarity score over held-out pictures; None where there were none.
         features: (C, H, W) of the last feature map, where the graph has it as a second output; else None.
-        class_names: what answers call each class, all different: its label, with the id in brackets where other classes
-            have the same label. Derived.
+        class_names: the name of each class in answers, all different: its label, followed by its id in brackets where
+            other classes have the same label. Derived.
     """
 
     name: str
@@ -127,13 +127,13 @@ class ModelMetadata:
         return self.height, self.width, self.channels
 
     def to_props(self) -> dict[str, str]:
-        """Writes the metadata as ONNX ``metadata_props``: one JSON value a field, and the schema version.
+        """Writes the metadata as ONNX ``metadata_props``: one JSON value per field, and the schema version.
 
         Raises:
             ContractError: the metadata contradicts itself.
         """
         props = write_props(self)
-        self.from_props(props)  # it is never written what could not be read
+        self.from_props(props)  # checks that what is written can be read
         return props
 
     @classmethod
@@ -141,10 +141,10 @@ class ModelMetadata:
         """Reads the metadata back from ONNX ``metadata_props``.
 
         Args:
-            props: all of the file's properties; those of others are ignored.
+            props: all of the file's properties; those of other programs are ignored.
 
         Returns:
-            The metadata, every field of the type that it has here, checked against itself.
+            The metadata; the type of every field and the fields together were checked.
 
         Raises:
             ContractError: a field is missing, malformed, or contradicts another.

@@ -1,4 +1,4 @@
-"""How models and versions may be called, which are folders and parts of URLs, and what answers call their classes."""
+"""Rules for the names of models and versions, which are folders and parts of URLs, and the names of classes."""
 
 import re
 from collections import Counter
@@ -11,17 +11,17 @@ VERSION_RULE = "a whole number from 1 to 999999999, without leading zeros"
 
 
 def is_model_name(name: str) -> bool:
-    """Whether a model may be called ``name``: see :data:`NAME_RULE`."""
+    """Whether a name is valid for a model, see :data:`NAME_RULE`."""
     return _NAME.fullmatch(name) is not None
 
 
 def is_version(version: str) -> bool:
-    """Whether a version may be called ``version``: see :data:`VERSION_RULE`."""
+    """Whether a version is valid, see :data:`VERSION_RULE`."""
     return _VERSION.fullmatch(version) is not None
 
 
 def name_classes(labels: tuple[str, ...], class_ids: tuple[str, ...] | None) -> tuple[str, ...]:
-    """What answers call each class: its label, with its id in brackets where other classes have the same label."""
+    """The name of each class in answers: its label, followed by its id in brackets where labels are equal."""
     if class_ids is None:
         return labels
     times = Counter(labels)

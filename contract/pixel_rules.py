@@ -1,4 +1,4 @@
-"""The choices a model has of how a picture becomes its input. `imaging/` carries them out, for serving and training."""
+"""The preprocessing options of a model. `imaging/` implements them, for serving and training."""
 
 from typing import Literal
 
@@ -6,16 +6,16 @@ ColorMode = Literal["RGB", "L"]
 """``RGB`` has three channels, ``L`` is grey with one, as Pillow names them."""
 
 Fit = Literal["cover", "contain", "stretch", "shortest-edge"]
-"""What happens to a picture of other proportions.
+"""How a picture with another aspect ratio is fitted to the input.
 
-``cover`` scales it until it fills the input and crops the centre, in one step. ``contain`` scales it until it fits and
-pads it with black. ``stretch`` ignores its proportions. ``shortest-edge`` works in two steps, as torchvision's
-``Resize(256), CenterCrop(224)`` does: to whole pixels, the shorter side being the input's divided by ``crop_fraction``,
-and then a crop of the centre. ``stretch`` with a ``crop_fraction`` below 1 does it as ``Resize((256, 256))`` does.
+``cover`` scales it to fill the input and crops the centre, in one step. ``contain`` scales it to fit inside and pads
+with black. ``stretch`` ignores its aspect ratio. ``shortest-edge`` has two steps, like torchvision's ``Resize(256),
+CenterCrop(224)``: it resizes to whole pixels, with the shorter side that of the input divided by ``crop_fraction``, and
+then crops the centre. ``stretch`` with a ``crop_fraction`` below 1 resizes like ``Resize((256, 256))``, then crops.
 """
 
 CropRounding = Literal["round", "floor"]
-"""How half a pixel before such a crop is rounded: ``round`` as in torchvision, ``floor`` as in
+"""How the offset of such a crop is rounded at half a pixel: ``round`` as in torchvision, ``floor`` as in
 transformers."""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
@@ -25,8 +25,8 @@ JpegDecode = Literal["full", "reduced"]
 """``full`` decodes every pixel of a file before the resize, as training code does.
 
 ``reduced`` decodes a JPEG that is many times larger than the input at 1/2, 1/4 or 1/8 of its size, and reduces other
-large pictures by a whole factor before the resize: several times faster, and nearly the same pixels.
+large pictures by a whole factor before the resize. This is several times faster, with nearly the same pixels.
 """
 
 Polarity = Literal["light-on-dark", "any"]
-"""``light-on-dark`` inverts a picture with a light border first, for networks of digits that saw no others."""
+"""``light-on-dark`` inverts a picture with a light border first, for networks trained on light digits only."""

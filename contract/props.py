@@ -1,12 +1,12 @@
-"""The form that metadata has inside an ONNX file: ``metadata_props``, one JSON value a field, as ``convoy.<field>``.
+"""Reads and writes metadata in an ONNX file: ``metadata_props``, one JSON value per field, as ``convoy.<field>``.
 
 ::
 
-    props -> schema version -> each field, strictly typed -> the fields against each other -> values
+    props -> schema version -> each field, strictly typed -> checks between fields -> values
 
-Version 1 of the schema had accuracy, calibration and reference in every file, and rules for the size and polarity of a
-picture only. Version 2 lets absent what was not measured, and adds the rules that decide pixels, class ids and the
-output ``features``. Files of both are read; version 2 is written.
+In version 1 of the schema, every file had accuracy, calibration and reference, and the only preprocessing options were
+size and polarity. In version 2, measurements may be missing, and further preprocessing options, class ids and the
+output ``features`` were added. Both versions are read; version 2 is written.
 """
 
 import dataclasses
@@ -65,7 +65,7 @@ _GOLDEN_TOLERANCE = fields.number(0, MOST_GOLDEN_TOLERANCE, is_open=True)
 
 
 def write_props(metadata: Any) -> dict[str, str]:
-    """The props of a :class:`contract.ModelMetadata`; what is None is left out. Not checked."""
+    """The props of a :class:`contract.ModelMetadata`, unchecked; fields that are None are left out."""
     values = {item.name: _plain(getattr(metadata, item.name)) for item in dataclasses.fields(metadata) if item.init}
     written = {name: value for name, value in values.items() if value is not None} | {"schema_version": SCHEMA_VERSION}
     return {_KEY_PREFIX + name: _json(value, name) for name, value in written.items()}
@@ -81,7 +81,7 @@ def read_props(props: Mapping[str, str]) -> dict[str, Any]:
         The arguments of :class:`contract.ModelMetadata`; ``data`` still as a dictionary.
 
     Raises:
-        NoMetadataError: there is none.
+        NoMetadataError: there is no metadata.
         ContractError: a field is missing, malformed, or contradicts another.
     """
     if not any(name.startswith(_KEY_PREFIX) for name in props):

@@ -1,4 +1,4 @@
-"""What a network is made of, read from an ONNX file's bytes, and what its layers make of a picture. NumPy only.
+"""Reads the layers of a network from an ONNX file, and their outputs for a picture. Needs NumPy only.
 
-``POST /layers`` of the service shows it, and so do the figures of training and ``convoy describe``: both read it here.
+It is used by ``POST /layers`` of the service, by the figures of training and by ``convoy describe``.
 """

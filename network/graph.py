@@ -1,8 +1,8 @@
-"""What an ONNX file's graph is made of, read from its bytes: nodes, attributes, constants. No package beside NumPy.
+"""Reads the graph of an ONNX file from its bytes: nodes, attributes, constants. Needs no package except NumPy.
 
-Only what explanations need is read; the file has been accepted by ONNX Runtime before. Sources: onnx/onnx.proto3 (field
-numbers); https://protobuf.dev/programming-guides/encoding/ (the wire format, and that messages which are written one
-after the other are merged).
+Only the parts that explanations need are read; ONNX Runtime has accepted the file before. Sources: onnx/onnx.proto3
+(field numbers); https://protobuf.dev/programming-guides/encoding/ (the wire format, and that concatenated messages are
+merged).
 """
 
 import struct
@@ -20,7 +20,7 @@ _DTYPES: Final[Mapping[int, str]] = {1: "<f4", 2: "u1", 3: "i1", 6: "<i4", 7: "<
 
 
 class GraphError(Exception):
-    """The bytes are not a graph that can be read here."""
+    """The file has no graph that this module can read."""
 
 
 class Node(NamedTuple):
@@ -28,8 +28,8 @@ class Node(NamedTuple):
 
     Attributes:
         kind: such as ``Conv``.
-        inputs: names of the tensors that it takes.
-        outputs: names of the tensors that it makes.
+        inputs: names of its input tensors.
+        outputs: names of its output tensors.
         attributes: whole numbers, lists of them and floats, by name; others are left out.
     """
 
@@ -45,8 +45,8 @@ class Graph:
 
     Attributes:
         nodes: the operations.
-        outputs: names of the tensors that the file gives.
-        constants: the weights, by name; as views of the file where they can be.
+        outputs: names of the graph's outputs.
+        constants: the weights, by name; where possible, as views of the file.
     """
 
     nodes: tuple[Node, ...]
@@ -54,15 +54,15 @@ class Graph:
     constants: dict[str, NDArray[np.generic]]
 
     def consumers(self, name: str) -> list[Node]:
-        """The operations that take a tensor."""
+        """The operations that have a tensor as an input."""
         return [node for node in self.nodes if name in node.inputs]
 
     def maker(self, name: str) -> Node | None:
-        """The operation that makes a tensor; None of inputs and constants."""
+        """The operation that has a tensor as an output; None for inputs and constants."""
         return next((node for node in self.nodes if name in node.outputs), None)
 
     def needed_for(self, name: str) -> set[str]:
-        """The tensors that a tensor is computed from, with itself."""
+        """All tensors from which a tensor is computed, and the tensor itself."""
         needed = {name}
         for node in reversed(self.nodes):
             if not needed.isdisjoint(node.outputs):
@@ -99,7 +99,7 @@ def read_graph(model: bytes) -> Graph:
 
 
 def read_metadata(model: bytes) -> dict[str, str]:
-    """The file's ``metadata_props``. The graph is passed over, so that this takes microseconds.
+    """The file's ``metadata_props``. The graph is skipped, so this takes microseconds.
 
     Args:
         model: the whole file.
@@ -119,11 +119,11 @@ def read_metadata(model: bytes) -> dict[str, str]:
 
 
 def with_outputs(model: bytes, names: list[str]) -> bytes:
-    """Adds tensors to the outputs of a graph: a second message is merged into the first.
+    """Adds tensors to the outputs of a graph, by a second message that is merged into the first.
 
     Args:
         model: the whole file.
-        names: of tensors that are not outputs yet.
+        names: names of tensors that are not outputs yet.
     """
     values = b"".join(_message(_OUTPUT, _message(1, name.encode())) for name in names)
     return model + _message(_GRAPH, values)
@@ -228,7 +228,7 @@ def _tensor(data: memoryview) -> tuple[str, NDArray[np.generic]]:
         parts.setdefault(number, []).append(value)
     name = "".join(_text(value) for value in parts.get(8, ()))
     kind = parts.get(2, [0])[0]
-    if not isinstance(kind, int) or kind not in _DTYPES:  # text, numbers of few bits: no weights of a dense layer
+    if not isinstance(kind, int) or kind not in _DTYPES:  # text or low precision: no weights of a dense layer
         return name, np.empty(0, np.float32)
     if 9 in parts:
         tensor: NDArray[np.generic] = np.frombuffer(_view(parts[9][0]), _DTYPES[kind])

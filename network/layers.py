@@ -1,7 +1,7 @@
-"""What a network does, layer by layer: output volumes by (W - F + 2P) / S + 1, and what each makes of a picture.
+"""Describes a network layer by layer: output sizes by (W - F + 2P) / S + 1, and each layer's output for a picture.
 
-A stage is a convolution, a pooling or a dense layer with what follows it, up to the next one. Shapes are those of the
-tensors that were computed, so a formula that does not give them is not shown.
+A stage is a convolution, a pooling or a dense layer, with the operations up to the next one. Shapes are those of the
+computed tensors; a formula with another result is not shown.
 """
 
 from typing import Any, Final, NamedTuple, Protocol
@@ -25,7 +25,7 @@ _ACTIVATIONS: Final = {
     "Clip": "HardSwish",
     "Tanh": "Mish",
 }
-"""What an activation that is written as several operations is called, by the one that tells it."""
+"""Names of activations that consist of several operations, by the operation that identifies them."""
 _WORDS: Final = {
     "Conv": "convolution",
     "MaxPool": "maximum pooling",
@@ -38,26 +38,26 @@ _WORDS: Final = {
 
 
 class Inspection(Protocol):
-    """A network that can be looked into; the service's and training's sessions are each one."""
+    """A network whose inner tensors can be computed; the sessions of the service and of training implement it."""
 
     def graph(self) -> Graph:
         """Its operations."""
 
     def run(self, image: NDArray[np.uint8], names: tuple[str, ...], added: tuple[str, ...] = ()) -> list[Any]:
-        """Computes tensors for one picture, uint8 [1, H, W, C]; those in ``added`` are no outputs of the file."""
+        """Computes tensors for one picture, uint8 [1, H, W, C]; those in ``added`` are not outputs of the graph."""
 
 
 class Layer(NamedTuple):
     """One stage of a network.
 
     Attributes:
-        kind: in words.
-        then: the operations after it that leave the shape as it is.
-        input: shape of what it takes, without N.
-        output: shape of what it makes, without N.
-        formula: how the output's side follows, or None.
-        parameters: weights and biases.
-        activation: what it made of the picture, float32, without N.
+        kind: its name as text.
+        then: the operations after it that keep the shape.
+        input: shape of its input, without N.
+        output: shape of its output, without N.
+        formula: computation of the output's width, or None.
+        parameters: number of weights and biases.
+        activation: its output for the picture, float32, without N.
     """
 
     kind: str
@@ -70,7 +70,7 @@ class Layer(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What was seen inside a network.
+    """The first stages of a network, with their outputs for one picture.
 
     Attributes:
         layers: the first stages, in the order in which they are computed.
@@ -84,19 +84,19 @@ class Look(NamedTuple):
 
 
 def look_inside(inspection: Inspection, image: NDArray[np.uint8], most: int = MOST_STAGES) -> Look:
-    """Looks at every stage of a network with one picture.
+    """Computes the stages of a network for one picture.
 
     Args:
-        inspection: of the model; what its methods raise is raised here.
+        inspection: of the model; errors of its methods are raised here too.
         image: uint8 [1, H, W, C].
-        most: stages to look at.
+        most: most stages.
 
     Raises:
-        GraphError: the file cannot be read here, or its tensors not be computed.
+        GraphError: the file cannot be read here, or its tensors cannot be computed.
     """
     graph = inspection.graph()
     found = [node for node in graph.nodes if node.kind in _SLIDING | _POOLED | _DENSE]
-    if OUTPUT_NAME in graph.outputs:  # what scores familiarity is no layer of the classifier
+    if OUTPUT_NAME in graph.outputs:  # nodes that compute familiarity are no layers of the classifier
         needed = graph.needed_for(OUTPUT_NAME)
         found = [node for node in found if node.outputs[0] in needed]
     notes = []
@@ -122,7 +122,7 @@ def _compute(inspection: Inspection, image: NDArray[np.uint8], names: list[str])
 
 
 def _following(graph: Graph, node: Node) -> tuple[tuple[str, ...], str]:
-    """The operations that belong to a stage, and the tensor that it ends with."""
+    """The operations that belong to a stage, and the last tensor of the stage."""
     then, name = [], node.outputs[0]
     while True:
         followers = graph.consumers(name)
@@ -143,7 +143,7 @@ def _following(graph: Graph, node: Node) -> tuple[tuple[str, ...], str]:
 
 
 def _activation(graph: Graph, name: str) -> tuple[str, str] | None:
-    """What x becomes where several operations make one activation of it, such as x * sigmoid(x): (kind, tensor)."""
+    """Finds an activation of x that consists of several operations, such as x * sigmoid(x): (kind, last tensor)."""
     made, kinds = {name}, []
     end: tuple[str, str] | None = None
     for node in graph.nodes:
@@ -155,7 +155,7 @@ def _activation(graph: Graph, name: str) -> tuple[str, str] | None:
         made.add(node.outputs[0])
         kinds.append(node.kind)
         kind = next((_ACTIVATIONS[kind] for kind in kinds if kind in _ACTIVATIONS), None)
-        # It ends where all that was made of x has come together again, and nothing else takes x; a factor may follow.
+        # It ends where all tensors made of x are joined again, and nothing else uses x; a factor may follow.
         inner = made - {node.outputs[0]}
         if kind is not None and all(
             set(follower.outputs) <= made for part in inner for follower in graph.consumers(part)
@@ -181,7 +181,7 @@ def _has_bias(graph: Graph, node: Node) -> bool:
 
 
 def _formula(graph: Graph, node: Node, source: tuple[int, ...], target: tuple[int, ...]) -> str | None:
-    """(W - F + 2P) / S + 1 of the width, where it gives what was computed."""
+    """(W - F + 2P) / S + 1 for the width, if its result is the computed width."""
     if len(source) != 3 or len(target) != 3:
         return None
     weights = graph.constants.get(node.inputs[1]) if node.kind == "Conv" else None
@@ -192,7 +192,7 @@ def _formula(graph: Graph, node: Node, source: tuple[int, ...], target: tuple[in
         return None
     side, width = source[2], dilations[1] * (kernel[1] - 1) + 1
     result = (side - width + pads[1] + pads[3]) // strides[1] + 1
-    if result != target[2]:  # padded by name, or rounded up
+    if result != target[2]:  # with auto_pad, or rounded up
         return None
     padding = f"2 x {pads[1]}" if pads[1] == pads[3] else f"{pads[1]} + {pads[3]}"
     return f"({side} - {width} + {padding}) / {strides[1]} + 1 = {result}"

@@ -1,4 +1,4 @@
-"""Protobuf's wire format, as far as messages are looked at without being parsed.
+"""The part of protobuf's wire format that is needed to read messages without parsing them.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -10,7 +10,7 @@ FIXED_64: Final = 1
 BYTES: Final = 2
 FIXED_32: Final = 5
 FIXED_SIZES: Final = {FIXED_64: 8, FIXED_32: 4}
-"""Bytes of the values that have always as many, by their wire type."""
+"""Length of values of fixed length, in bytes, by wire type."""
 
 _MOST_BITS: Final = 64
 
@@ -19,15 +19,15 @@ def read_varint(data: bytes | memoryview, place: int, end: int) -> tuple[int, in
     """Reads a whole number.
 
     Args:
-        data: that holds it.
-        place: of its first byte.
-        end: before which it ends.
+        data: bytes that contain it.
+        place: offset of its first byte.
+        end: offset at which the data ends.
 
     Returns:
-        The number, and the place after it.
+        The number, and the offset after it.
 
     Raises:
-        ValueError: it is cut short, or longer than a number can be.
+        ValueError: it is truncated, or longer than a number can be.
     """
     value = shift = 0
     while place < end and shift < _MOST_BITS:

@@ -1,12 +1,12 @@
-"""Who may do what, where keys are set: API keys with scopes and rates, from a file that may change while serving.
+"""Access control: API keys with scopes and rates, from a file that may change while the service runs.
 
 ::
 
-    key of a request -> KeyFile (read anew when it has changed) -> hash compared -> scope -> rate -> ApiKey
+    key of a request -> KeyFile (read again after a change) ─────> hash compared -> scope -> rate -> ApiKey
                                                                       │              │        │
                                                         UnauthenticatedError  ForbiddenError  RateLimitedError
 
-Knows no HTTP and no gRPC: both give it the key that came with a request, and the scope that the request needs.
+It does not depend on HTTP or gRPC: both give it the key of a request and the scope that the request needs.
 """
 
 from service.access.access_control import AccessControl

@@ -1,4 +1,4 @@
-"""Decides whether a key lets a request in."""
+"""Decides whether the key of a request allows the request."""
 
 import math
 import time
@@ -17,11 +17,11 @@ _SEND_ONE = "send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
 
 
 class AccessControl:
-    """Lets requests in by their keys.
+    """Checks requests by their keys.
 
     Args:
-        keys: that are known.
-        rates: where requests are counted; None counts those of this process.
+        keys: the known keys.
+        rates: counts requests over all workers; None: they are counted in this process only.
     """
 
     def __init__(self, keys: KeyFile, rates: SharedRates | None = None) -> None:
@@ -31,20 +31,20 @@ class AccessControl:
         _, self._nobody = make_key("nobody", frozenset(("predict",)), None)
 
     async def admit(self, key: str | None, scope: KeyScope, cost: int = 1) -> ApiKey:
-        """Lets a request in, or says why not.
+        """Checks the key of a request, and counts the request in its rate.
 
         Args:
-            key: that came with it, or None.
-            scope: that it needs.
+            key: of the request, or None.
+            scope: the scope that the request needs.
             cost: how many requests it counts as in the rate of its key.
 
         Returns:
-            What is known of the key.
+            The entry of the key.
 
         Raises:
             UnauthenticatedError: there is no key, or none that is known.
-            ForbiddenError: it is for something else.
-            RateLimitedError: it has been used too often; says when to come back.
+            ForbiddenError: the key does not have the scope.
+            RateLimitedError: the key has been used too often; the error says when to try again.
         """
         if key is None:
             raise UnauthenticatedError(f"this needs a key; {_SEND_ONE}")

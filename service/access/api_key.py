@@ -1,7 +1,8 @@
-"""One API key: a random secret that its owner keeps, and what the service keeps of it.
+"""One API key: a random secret for its owner, and an entry with its hash for the service.
 
-A key is ``convoy_<id>_<secret>``. The id finds its entry and may be logged. The secret is 256 random bits, so that its
-plain SHA-256 cannot be turned back: a slow hash protects guessable passwords, and would cost every request.
+A key is ``convoy_<id>_<secret>``. The id identifies its entry and may be logged. The secret has 256 random bits, so its
+plain SHA-256 cannot be inverted. A slow hash is needed only for passwords that can be guessed, and would slow down
+every request.
 """
 
 import hashlib
@@ -28,14 +29,14 @@ RateLimit = Annotated[str, AfterValidator(_is_rate)]
 
 
 class ApiKey(BaseModel):
-    """What the service keeps of a key.
+    """The service's entry of a key.
 
     Attributes:
-        id: names the key in logs.
-        name: whose it is, for people.
+        id: identifies the key, also in logs.
+        name: the owner of the key.
         sha256: of the whole key, in hexadecimal.
-        scopes: what it is for.
-        rate_limit: most requests, as ``100/second`` or ``5000 per hour``; None is no limit.
+        scopes: what the key allows.
+        rate_limit: most requests, such as ``100/second`` or ``5000 per hour``; None is no limit.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,7 +48,7 @@ class ApiKey(BaseModel):
     rate_limit: RateLimit | None = None
 
     def matches(self, key: str) -> bool:
-        """Whether a key is this one, in a time that does not depend on where they differ."""
+        """Whether a key belongs to this entry; compared in constant time."""
         return hmac.compare_digest(_digest(key), self.sha256)
 
     def rate(self) -> RateLimitItem | None:
@@ -56,7 +57,7 @@ class ApiKey(BaseModel):
 
 
 def key_id(key: str) -> str | None:
-    """The id inside a key; None where the text is no key at all."""
+    """The id inside a key; None where the text is not a key."""
     found = _KEY.fullmatch(key)
     return found and found[1]
 
@@ -65,12 +66,12 @@ def make_key(name: str, scopes: frozenset[KeyScope], rate_limit: str | None) -> 
     """Makes a new key.
 
     Args:
-        name: whose it is.
-        scopes: what it is for.
+        name: the owner of the key.
+        scopes: what the key allows.
         rate_limit: most requests, or None.
 
     Returns:
-        The key, which nobody can tell again, and what the service keeps of it.
+        The key, which cannot be shown again later, and its entry.
     """
     identity = secrets.token_hex(6)
     key = f"convoy_{identity}_{secrets.token_urlsafe(_SECRET_BYTES)}"

@@ -1,4 +1,4 @@
-"""``convoy keys new``: makes a key, shows it once, and keeps its hash."""
+"""``convoy keys new``: makes a key, prints it once, and writes its entry, which has only a hash."""
 
 import os
 import sys
@@ -17,12 +17,12 @@ _ONLY_FOR_ITS_OWNER = 0o600
 
 
 class NewKey(BaseModel):
-    """Makes a key and prints it, the only time that anybody sees it; its entry is appended to the key file."""
+    """Makes a key and prints it; it is shown only this once. Its entry is appended to the key file."""
 
-    name: str = Field(min_length=1, max_length=100, description="Whose key it is.")
-    scope: list[KeyScope] = Field(min_length=1, description="What it is for; may be given several times.")
+    name: str = Field(min_length=1, max_length=100, description="Owner of the key.")
+    scope: list[KeyScope] = Field(min_length=1, description="What the key allows; may be given several times.")
     rate_limit: RateLimit | None = Field(None, description="Most requests, as 100/second or 5000/hour; none: no limit.")
-    keys_file: Path | None = Field(None, description="Where its entry goes; not given: to standard error.")
+    keys_file: Path | None = Field(None, description="File for its entry; by default it is printed on standard error.")
 
     def cli_cmd(self) -> None:
         """Makes the key."""
@@ -42,12 +42,12 @@ class NewKey(BaseModel):
                 print(warning, file=sys.stderr)
         descriptor = os.open(self.keys_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, _ONLY_FOR_ITS_OWNER)
         with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            print(key, flush=True)  # first: without the key its entry is of no use
+            print(key, flush=True)  # before the entry, which is useless if the key cannot be printed
             file.write(entry)
 
 
 class KeysCommand(BaseSettings):
-    """Keys that let clients in, where the setting keys_file names a file of them."""
+    """API keys, which clients need if the setting keys_file names a file of keys."""
 
     model_config = SettingsConfigDict(cli_kebab_case=True, cli_prog_name="convoy keys")
 

@@ -1,8 +1,8 @@
 """The file of keys: TOML, one ``[[keys]]`` table for each key, without any secret.
 
 It is read again when it has changed, so that keys can be added, changed and revoked while the service runs. There is no
-timer: a request that shows a key makes the service look at the file, at most once a second. While the file is invalid
-or missing, the keys stay as they were, and the log says so.
+timer: the service checks the file when a request has a key, at most once a second. While the file is invalid or
+missing, the keys do not change, and an error is logged.
 """
 
 import json
@@ -22,7 +22,7 @@ from service.errors import KeyFileError
 logger = logging.getLogger(__name__)
 
 _CHECK_EVERY_S = 1.0
-_MOST_BYTES = 4 << 20  # of some 25,000 keys; they are read within a request
+_MOST_BYTES = 4 << 20  # about 25,000 keys; a request waits while the file is read
 
 
 class _Document(BaseModel):
@@ -38,13 +38,13 @@ class _Document(BaseModel):
 
 
 class KeyFile:
-    """The keys of a file, as they are now.
+    """The present keys of a file.
 
     Args:
         path: of the file.
 
     Raises:
-        KeyFileError: it cannot be read, or is not such a file.
+        KeyFileError: it cannot be read, or is not a key file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,10 +56,10 @@ class KeyFile:
         self._checked_at = time.monotonic()
 
     def find(self, identity: str) -> ApiKey | None:
-        """The key of that id, or None.
+        """The entry with this id, or None.
 
         Args:
-            identity: as :func:`service.access.api_key.key_id` finds it.
+            identity: from :func:`service.access.api_key.key_id`.
         """
         now = time.monotonic()
         if now - self._checked_at >= _CHECK_EVERY_S:
@@ -75,12 +75,12 @@ class KeyFile:
         try:
             self._keys = read_keys(self._path)
         except KeyFileError as error:
-            logger.error("the keys stay as they were: %s", error)  # noqa: TRY400  a trace could show what was read
+            logger.error("the keys stay as they were: %s", error)  # noqa: TRY400  a traceback could show content of the file
         else:
             logger.info("read %d keys from %s", len(self._keys), self._path)
 
     def _signature(self) -> tuple[int, ...] | None:
-        """What changes when the file does, replaced under its name or behind a link included; None where it is away."""
+        """A value that changes with the file, also if it or the target of a link is replaced; None if it is missing."""
         try:
             status = self._path.stat()
         except OSError:
@@ -98,7 +98,7 @@ def read_keys(path: Path) -> dict[str, ApiKey]:
         Its keys by id.
 
     Raises:
-        KeyFileError: it cannot be read, or is not such a file; says where, and repeats nothing of it.
+        KeyFileError: it cannot be read, or is not a key file; the message says where, but repeats no content.
     """
     try:
         document = _Document.model_validate(tomllib.loads(_read(path).decode("utf-8-sig")))
@@ -119,7 +119,7 @@ def read_keys(path: Path) -> dict[str, ApiKey]:
 
 
 def _read(path: Path) -> bytes:
-    """Reads a regular file: opening a named pipe would wait for its writer, and a device may never end."""
+    """Reads a regular file only: opening a named pipe would wait for a writer, and a device may never end."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -131,15 +131,15 @@ def _read(path: Path) -> bytes:
 
 
 def open_to_others(path: Path) -> str | None:
-    """What to say where users other than the owner may read or write a key file; None where they may not."""
+    """The warning if other users may read or write a key file; None if they may not."""
     mode = stat.S_IMODE(path.stat().st_mode)
     return f"others may read or write the key file {path} (mode {mode:04o}); chmod 600 it" if mode & 0o077 else None
 
 
 def write_entry(key: ApiKey) -> str:
-    """A key's table, to be appended to a key file."""
+    """A key's TOML table, for a key file."""
     lines = ["[[keys]]"]
     for name, value in key.model_dump(mode="json", exclude_none=True).items():
-        # A JSON string or list of strings is TOML too.
+        # A JSON string, or a list of JSON strings, is valid TOML too.
         lines.append(f"{name} = {json.dumps(sorted(value) if isinstance(value, list) else value)}")
     return "\n".join(lines) + "\n"

@@ -1,11 +1,11 @@
-"""Counts the requests of keys over all workers of a machine: a table in a file that all of them map.
+"""Counts the requests of keys over all workers of a machine, in a table in a file that all of them map.
 
 ::
 
-    key and rate ─ blake2b ─> a row of the table: hash, number of the window, count in it, count in the one before
+    key and rate ─ blake2b ─> a row of the table: hash, number of the window, count in it, count in the last window
 
-The counts are those of a sliding window: the window before counts by the share of it that is still within the rate's
-time. Source: https://limits.readthedocs.io/en/stable/strategies.html#sliding-window-counter.
+The counts form a sliding window: the last window is weighted by the share of it that is still within the rate's time.
+Source: https://limits.readthedocs.io/en/stable/strategies.html#sliding-window-counter.
 """
 
 import fcntl
@@ -26,7 +26,7 @@ _ROW: Final = struct.Struct("<8sqqq")
 _ROWS: Final = 1 << 16
 _MOST_STEPS: Final = 256
 _LOCK_ATTEMPTS: Final = 50
-_LOCK_WAIT_S: Final = 0.05  # longer than a process that holds the lock waits for its turn on a busy core
+_LOCK_WAIT_S: Final = 0.05  # longer than a process with the lock waits for CPU time on a busy core
 _LOCK_PAUSE_S: Final = 0.0002
 _WITHOUT_LOCK_S: Final = 1.0
 
@@ -35,7 +35,7 @@ class SharedRates(MemoryStorage):
     """The storage of a rate limiter, shared by processes.
 
     Args:
-        folder: that all of them use; the table is made in it.
+        folder: the shared folder; the table is made in it.
 
     Raises:
         OSError: the table cannot be made.
@@ -44,7 +44,7 @@ class SharedRates(MemoryStorage):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._file = os.open(folder / "rates", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.posix_fallocate(self._file, 0, _ROWS * _ROW.size)  # a hole that cannot be filled would end the process
+        os.posix_fallocate(self._file, 0, _ROWS * _ROW.size)  # a sparse file on a full disk ends the process
         self._table = mmap.mmap(self._file, _ROWS * _ROW.size)
         self._wait_again_at = 0.0
 
@@ -59,11 +59,11 @@ class SharedRates(MemoryStorage):
         return True
 
     async def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Count and remaining seconds of the window before, and of this one."""
+        """Count and remaining seconds of the last window, and of the present one."""
         return self._read(key, expiry, time.time())[1:]
 
     def _read(self, key: str, expiry: int, now: float) -> tuple[int | None, int, float, int, float]:
-        """The place of a key's row, None where the table is full, and what :meth:`get_sliding_window` returns."""
+        """The offset of a key's row, None if the table is full, and the values of :meth:`get_sliding_window`."""
         window, left_s = int(now // expiry), expiry - now % expiry
         name = _hash(key)
         first = int.from_bytes(name, "little")
@@ -82,10 +82,10 @@ class SharedRates(MemoryStorage):
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keeps other processes out.
+        """Locks the table for this process.
 
-        One that waits for a core while it holds the lock is waited for. One that was stopped there is not, but for
-        50 ms in each second: this blocks the event loop. Meanwhile requests may be missing in the counts.
+        It waits for a process that holds the lock and only needs CPU time. But because waiting blocks the event loop,
+        it waits at most 50 ms a second, in case that process was stopped. Without the lock, counts may be too low.
         """
         is_held = self._try_lock()
         if not is_held and (begun := time.monotonic()) >= self._wait_again_at:

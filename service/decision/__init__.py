@@ -1,4 +1,4 @@
-"""From probabilities to what a person or a program decides by. Knows no HTTP and no gRPC."""
+"""Computes the data for decisions from probabilities. Independent of HTTP and gRPC."""
 
 from service.decision.ranking import likely, most_probable, rank
 

@@ -1,4 +1,4 @@
-"""Whether a prediction is sure enough to be acted on: the reject option with a threshold on the highest probability.
+"""Decides whether a prediction is confident enough: the reject option, with a threshold on the highest probability.
 
 Source: Chow, On optimum recognition error and reject tradeoff, 1970; Geifman and El-Yaniv, 2017 (arXiv 1705.08500).
 """
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 
 def abstains(probabilities: NDArray[np.float32], min_confidence: float) -> NDArray[np.bool_]:
-    """Which pictures get no label, since the most probable one is less probable than it must be.
+    """Marks the pictures that get no label, because the highest probability is below the threshold.
 
     Args:
         probabilities: float32 [N, K].
-        min_confidence: least probability, 0 to 1; it is compared as the float32 that answers hold.
+        min_confidence: least probability, 0 to 1; compared as float32, as in answers.
 
     Returns:
         bool [N].

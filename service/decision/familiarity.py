@@ -1,8 +1,8 @@
-"""How familiar a picture looks to a model: the share of held-out pictures that look less familiar.
+"""Computes how familiar a picture looks to a model: the share of held-out pictures that look less familiar.
 
-The score is the graph's output ``familiarity``, which is made of the last feature map as well; of a file without that
-output it is made of the probabilities alone. `bench/reports/trust.md` has what was measured. A model can be sure of
-what it has never seen, so a high value is no proof.
+The score is the graph's output ``familiarity``, which also uses the last feature map; for a file without that output,
+it uses the probabilities only. The measurements are in `bench/reports/trust.md`. A model can be confident about
+pictures of a kind that it has never seen, so a high value is no proof.
 """
 
 from typing import Final
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from contract import Familiarity
 
 LEAST_FAMILIARITY: Final = 0.05
-"""Of the held-out pictures, 95 % are at least so familiar; below it there is a warning."""
+"""Threshold of the warning; 95 % of the held-out pictures are at least so familiar."""
 
 
 def negative_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Higher the surer the model is.
+    """The negative entropy of the probabilities, which is higher the more confident the model is.
 
     Args:
         probabilities: float32 [N, K].

@@ -1,4 +1,4 @@
-"""Sets of labels that hold the truth as often as was asked; the rule and its sources: :mod:`contract.held_out`."""
+"""Label sets that contain the right label with a given probability; rule and sources: :mod:`contract.held_out`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ def label_sets(probabilities: NDArray[np.float32], level: CoverageLevel) -> list
 
     Args:
         probabilities: float32 [N, K].
-        level: with one threshold, or K.
+        level: has one threshold, or K.
     """
     is_in = probabilities >= np.array(level.thresholds, np.float32)
     ranked = rank(probabilities, max(1, int(is_in.sum(axis=1).max())) if len(level.thresholds) == 1 else is_in.shape[1])

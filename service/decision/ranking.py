@@ -1,4 +1,4 @@
-"""The order of labels by their probability, the same in every answer, metric and protocol."""
+"""Orders labels by probability, in the same way for every answer, metric and protocol."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +23,11 @@ def most_probable(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
 def rank(probabilities: NDArray[np.float32], top_k: int) -> NDArray[np.intp]:
     """The columns of the ``top_k`` highest probabilities in each row, the highest first.
 
-    Of equal ones the first column comes first, so that :func:`most_probable` is always the first of the ranking.
+    Equal ones are in column order, so that :func:`most_probable` is always the first of the ranking.
 
     Args:
         probabilities: float32 [N, K], finite.
-        top_k: how many, from 1 up; all K where it is more.
+        top_k: how many, at least 1; if more than K, all K.
 
     Returns:
         intp [N, min(top_k, K)].
@@ -35,7 +35,7 @@ def rank(probabilities: NDArray[np.float32], top_k: int) -> NDArray[np.intp]:
     columns = probabilities.shape[1]
     if columns < _SELECTING_COLUMNS or 4 * top_k > columns:
         return np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-    # Sorting only what reaches the last probability that is listed is several times faster than sorting all.
+    # Sorting only the probabilities that can be listed is several times faster than sorting all.
     least = np.partition(probabilities, columns - top_k, axis=1)[:, columns - top_k]
     ranked = np.empty((len(probabilities), top_k), np.intp)
     for place, (row, bound) in enumerate(zip(probabilities, least, strict=True)):
@@ -45,10 +45,10 @@ def rank(probabilities: NDArray[np.float32], top_k: int) -> NDArray[np.intp]:
 
 
 def likely(probabilities: NDArray[np.float32]) -> list[int]:
-    """The columns of one row that are at least 0.5, the highest first: the labels of a picture that may have several.
+    """The columns of one row that are at least 0.5, the highest first: the labels of a multi-label model.
 
     Args:
-        probabilities: float32 [K], each of which stands for itself.
+        probabilities: float32 [K], independent of each other.
     """
     columns = np.flatnonzero(probabilities >= _THRESHOLD)
     found: list[int] = columns[np.argsort(-probabilities[columns], kind="stable")].tolist()

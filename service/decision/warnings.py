@@ -1,6 +1,6 @@
-"""What a person should know before believing a prediction: what was done to the picture, and what may be wrong with it.
+"""Warnings about a prediction: how the picture was changed, and what may be wrong with it.
 
-The rules are those of `docs/api.md`; a picture that arrives as the model takes it gets no warning.
+`docs/api.md` describes the rules. A picture that already is in the form of the model's input gets no warning.
 """
 
 from typing import NamedTuple
@@ -12,11 +12,11 @@ _EXTREME = 2.0
 
 
 class PictureWarning(NamedTuple):
-    """One thing to know.
+    """One warning.
 
     Attributes:
-        code: names the rule.
-        detail: what was seen, for people.
+        code: name of the rule.
+        detail: the warning as text.
     """
 
     code: str
@@ -24,13 +24,13 @@ class PictureWarning(NamedTuple):
 
 
 def warn(seen: Observation) -> list[PictureWarning]:
-    """Decides what a picture's sender is warned of.
+    """Makes the warnings for a picture.
 
     Args:
-        seen: what was found out about the picture.
+        seen: the observation about the picture.
 
     Returns:
-        The warnings, in a fixed order; empty where there is nothing to say.
+        The warnings, in a fixed order; empty where there are none.
     """
     target, warnings = seen.target, []
     if seen.is_blank:

@@ -1,1 +1,1 @@
-"""Maps of what spoke for a class. Knows no HTTP."""
+"""Maps of the pixels that are evidence for a class. Independent of HTTP."""

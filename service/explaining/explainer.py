@@ -1,4 +1,4 @@
-"""Explains one prediction: which pixels spoke for a class.
+"""Explains one prediction: which pixels are evidence for a class.
 
 ::
 
@@ -6,7 +6,7 @@
                                                                            (two with a mirrored view)
     anything else ─> occlusion: 64 pictures through the model's own batcher, in slices
 
-How slices give way to predictions is :mod:`service.explaining.pace`'s.
+:mod:`service.explaining.pace` decides when slices run, so that predictions go first.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ _SLICE_S: Final = 2e-3
 
 
 class Explanation(NamedTuple):
-    """Why a class was given its probability.
+    """The explanation of one class of one picture.
 
     Attributes:
-        method: how that was found out.
+        method: ``hirescam`` or ``occlusion``.
         column: of the class.
         probabilities: of the picture, float32 [K].
-        map: float32 [H, W]: what spoke for the class, pixel by pixel; negative is against it. Of HiResCAM in
-            logits, of occlusion in log-odds.
+        map: float32 [H, W], the evidence of each pixel for the class; negative is against it. In logits for HiResCAM,
+            in log-odds for occlusion.
     """
 
     method: Method
@@ -67,14 +67,14 @@ async def explain(
     """Explains one class of one picture.
 
     Args:
-        model: that shall be explained.
+        model: the model to explain.
         engine: of the model.
         image: uint8 [1, H, W, C].
         choose: the column to explain, given the probabilities, float32 [K].
         pace: of the service.
-        models: all that it serves.
+        models: all served models.
         deadline: on the clock of ``time.perf_counter``, in seconds.
-        is_abandoned: tells whether the client has gone.
+        is_abandoned: tells whether the client has disconnected.
 
     Raises:
         RefusedError: no answer can be given now.
@@ -94,7 +94,7 @@ async def explain(
             return await _occlusion(model, session, image, choose, ask=ask, rest=partial(pace.rest, models=models))
     except TimeoutError:
         raise DeadlineExceededError(
-            "the time limit passed before all 64 parts of the picture were tried; give more, or ask when less is served"
+            "the time limit passed before all 64 parts of the picture were tried; use a longer one, or try again later"
         ) from None
     finally:
         model.metrics.probes -= 1
@@ -102,7 +102,7 @@ async def explain(
 
 
 async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose) -> Explanation | None:
-    """None where the network is not of the kind for which this is exact."""
+    """Explains with HiResCAM; None where the network is not of the kind for which it is exact."""
     inspection = model.inspection
     try:
         head = linear_head(await asyncio.to_thread(inspection.graph))
@@ -120,7 +120,7 @@ async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose
 def _contributions(
     inspection: Inspection, head: LinearHead, image: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities [1, K], and what each place adds to each logit, [K, H, W]."""
+    """Probabilities [1, K], and the contribution of each place of the map to each logit, [K, H, W]."""
     names = OUTPUT_NAME, FEATURES_NAME
     probabilities, features = inspection.run(image, names)
     mirrored = None

@@ -1,12 +1,12 @@
 """HiResCAM (Draelos and Carin, arXiv 2011.08891), exact for networks that end in one dense layer.
 
-There a class's logit is a sum over the places of the last feature map, and the map is that sum, place by place: weights
-x activations, summed over the channels. Where the network keeps only the largest value of each channel, only the place
-of that value counts. It needs one forward pass and no gradients. Whether a network is of this kind is read from its
-graph, and proved for each picture: the map's sums must give the probabilities that the model gave.
+In such a network a class's logit is a sum over the places of the last feature map. The explanation shows the terms of
+this sum for each place: weights x activations, summed over the channels. With maximum pooling, only the place of each
+channel's largest value counts. It needs one forward pass and no gradients. The graph shows whether a network is of this
+kind, and each picture is checked: the sums of the map must give the probabilities of the model.
 
-A network that answers from the mean logits of a picture and its mirror image has such a map as well: the mean of both
-views' maps, the second mirrored back.
+A network that averages the logits of a picture and of its mirror image has such a map too: the mean of the two maps,
+with the second one mirrored back.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ Pooling = Literal["mean", "max", "none"]
 
 _TOLERANCE: Final = 1e-3
 _LEAST_PLACES: Final = 16
-_PARTS: Final = frozenset(("Reshape", "Slice", "Squeeze"))  # from the features of two views to those of one
+_PARTS: Final = frozenset(("Reshape", "Slice", "Squeeze"))  # they take one view's features from those of two views
 _SHAPES: Final = frozenset(("Reshape", "Flatten", "Squeeze", "Identity", "Cast"))
 _POOLS: Final[Mapping[str, Pooling]] = {
     "GlobalAveragePool": "mean",
@@ -36,14 +36,14 @@ _POOLS: Final[Mapping[str, Pooling]] = {
 
 @dataclass(frozen=True, slots=True)
 class LinearHead:
-    """What follows the last feature map.
+    """The layers after the last feature map.
 
     Attributes:
         weights: float32 [K, C] after pooling, [K, C x H x W] after flattening.
         bias: float32 [K].
-        pooling: what is kept of each channel: its mean, its largest value, or every place.
-        is_sigmoid: whether each logit is a label of its own.
-        is_mirrored: whether logits are the mean of those of the picture and of its mirror image.
+        pooling: what is used of each channel: its mean, its largest value, or every place.
+        is_sigmoid: whether the labels are independent (sigmoid).
+        is_mirrored: whether the logits are the mean over the picture and its mirror image.
     """
 
     weights: NDArray[np.float32]
@@ -55,11 +55,11 @@ class LinearHead:
     def contributions(
         self, features: NDArray[np.float32], mirrored: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """What each place adds to each logit.
+        """The contribution of each place to each logit.
 
         Args:
             features: float32 [C, H, W].
-            mirrored: those of the mirror image, where ``is_mirrored``.
+            mirrored: the features of the mirror image, if ``is_mirrored``.
 
         Returns:
             float32 [K, H, W].
@@ -77,7 +77,7 @@ class LinearHead:
         return total
 
     def explains(self, places: NDArray[np.float32], probabilities: NDArray[np.float32]) -> bool:
-        """Whether contributions [K, H, W] add up to the probabilities [K] that the model gave."""
+        """Whether the contributions [K, H, W] give the model's probabilities [K]."""
         logits = places.sum(axis=(1, 2)) + self.bias
         if self.is_sigmoid:
             shares = 1 / (1 + np.exp(-logits))
@@ -88,16 +88,16 @@ class LinearHead:
 
 
 def is_fine(features: tuple[int, int, int] | None) -> bool:
-    """Whether a feature map (C, H, W) says enough of places: each is less than a tenth of the picture.
+    """Whether a feature map (C, H, W) is fine enough: each place must be less than a tenth of the picture.
 
-    Of ``cifar10`` version 3, whose map has 3 x 3 places, occlusion finds far more of what matters; what was measured
-    stands in bench/reports/explaining.md.
+    For ``cifar10`` version 3, whose map has 3 x 3 places, occlusion gives far better explanations; the measurements are
+    in bench/reports/explaining.md.
     """
     return features is not None and features[1] * features[2] >= _LEAST_PLACES
 
 
 def linear_head(graph: Graph) -> LinearHead | None:
-    """Finds the one dense layer after the last feature map; None where more than that follows, or something else."""
+    """Finds the one dense layer after the last feature map; None where other or further layers follow."""
     walk = _Walk(graph)
     while walk.node is not None:
         if walk.node.kind in {"Softmax", "Sigmoid"}:
@@ -114,7 +114,7 @@ def upscale(places: NDArray[np.float32], height: int, width: int) -> NDArray[np.
 
 
 def _largest_alone(features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The first largest value of each channel at its place, and 0 elsewhere; [C, H, W]."""
+    """Keeps the first largest value of each channel, and sets all others to 0; [C, H, W]."""
     flat = features.reshape(len(features), -1)
     alone = np.zeros_like(flat)
     rows, places = np.arange(len(flat)), flat.argmax(axis=1)
@@ -123,7 +123,7 @@ def _largest_alone(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class _Walk:
-    """From the last feature map to the probabilities, node by node."""
+    """Follows the graph from the last feature map to the probabilities, node by node."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -140,12 +140,12 @@ class _Walk:
 
     @property
     def node(self) -> Node | None:
-        """The one node on the way to the probabilities that takes the present tensor; None where it is not one."""
+        """The only node on the path to the probabilities that uses the present tensor; None if there are others."""
         followers = [node for node in self._graph.consumers(self._name) if node.outputs[0] in self._used]
         return followers[0] if len(followers) == 1 else None
 
     def step(self, node: Node) -> bool:
-        """Goes past a node; False where it is no part of such a head."""
+        """Processes one node; returns False if it cannot be part of such a head."""
         if node.kind in {"MatMul", "Gemm"}:
             is_known = self._weights is None and self._take_dense(node)
         elif node.kind == "ReduceMean" and self._has_views and not self._is_mean:
@@ -157,12 +157,12 @@ class _Walk:
             is_known = self._weights is not None and self._take_constant(node)
         else:
             is_known = node.kind in _SHAPES
-            self._has_views |= node.kind == "Reshape"  # [2, N, D]: one more axis, behind which the views are averaged
+            self._has_views |= node.kind == "Reshape"  # [2, N, D]: a new first axis, over which the views are averaged
         self._name = node.outputs[0]
         return is_known
 
     def head(self, *, is_sigmoid: bool) -> LinearHead | None:
-        """What was found on the way."""
+        """Makes the head from the processed nodes."""
         if self._weights is None or self._bias.size not in {1, len(self._weights)} or not self._is_mean:
             return None
         bias = np.broadcast_to(self._bias.reshape(-1), (len(self._weights),))
@@ -182,7 +182,7 @@ class _Walk:
         return True
 
     def _take_constant(self, node: Node) -> bool:
-        """A bias that is added, or a temperature that logits are divided by."""
+        """Processes an added bias, or a temperature by which logits are divided."""
         others = [self._graph.constants.get(taken) for taken in node.inputs if taken != self._name]
         if len(others) != 1 or others[0] is None or self._weights is None:
             return False

@@ -1,4 +1,4 @@
-"""Many small pictures in one: kernels and feature maps side by side."""
+"""Makes one picture of many small ones: kernels or feature maps side by side."""
 
 from typing import Final
 
@@ -13,13 +13,13 @@ _KERNEL_GROUND: Final = 255  # 128 is a weight of 0
 
 
 def of_kernels(kernels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Kernels, mid-grey where a weight is 0.
+    """Shows kernels; mid-grey is a weight of 0.
 
     Args:
         kernels: float32 [K, C, h, w], C 1 or 3.
 
     Returns:
-        uint8 [H, W, C], of the first 32.
+        uint8 [H, W, C], of the first 32 kernels.
     """
     shown = kernels[:MOST_TILES].transpose(0, 2, 3, 1)
     strongest = max(float(np.abs(shown).max()), 1e-12)
@@ -27,13 +27,13 @@ def of_kernels(kernels: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def of_maps(activation: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Feature maps, each from its lowest value in black to its highest in white.
+    """Shows feature maps, each scaled from its lowest value in black to its highest in white.
 
     Args:
         activation: float32 [C, H, W].
 
     Returns:
-        uint8 [H', W', 1], of the first 32.
+        uint8 [H', W', 1], of the first 32 maps.
     """
     shown = activation[:MOST_TILES]
     low = shown.min(axis=(1, 2), keepdims=True)

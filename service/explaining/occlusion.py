@@ -1,8 +1,8 @@
-"""Occlusion: hide one patch of the picture after the other, and see how far the class falls (Zeiler and Fergus 2013).
+"""Occlusion: hides one patch of the picture after the other, and measures how the class's probability decreases.
 
-The picture is cut by a grid of 8 x 8 cells. Each of the 64 patches is centred on a cell and half as large again,
-so that they overlap, and is filled with the picture's ground: black for light strokes on dark, the mean colour
-otherwise. A pixel's value is the mean fall over the patches that hide it.
+The picture is divided into 8 x 8 cells. Each of the 64 patches is centred on a cell and has 1.5 times its width and
+height, so that patches overlap. It is filled with the picture's background: black for light strokes on dark, otherwise
+the mean colour. A pixel's value is the mean decrease over the patches that hide it. Source: Zeiler and Fergus, 2013.
 """
 
 from typing import Final
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 GRID: Final = 8
 PATCHES: Final = GRID * GRID
-_REACH: Final = 0.25  # cells to each side of a cell
+_REACH: Final = 0.25  # overlap on each side, in cells
 _LEAST_SHARE: Final = 1e-7
 
 
 class Occlusion:
-    """One picture, of which patches are hidden.
+    """The occluded copies of one picture.
 
     Args:
         pixels: uint8 [H, W, C].
-        on_black: whether the ground is black.
+        on_black: whether hidden patches are black.
     """
 
     def __init__(self, pixels: NDArray[np.uint8], *, on_black: bool) -> None:
@@ -31,7 +31,7 @@ class Occlusion:
         self._places = [(rows, columns) for rows in _spans(height) for columns in _spans(width)]
 
     def images(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Hides patches.
+        """Makes copies of the picture, each with one patch hidden.
 
         Args:
             start: number of the first patch, from 0.
@@ -46,16 +46,16 @@ class Occlusion:
         return images
 
     def to_map(self, before: float, after: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Spreads over the pixels how far a class falls, in log-odds.
+        """Makes the map of the mean decrease of a class, in log-odds, for each pixel.
 
-        These tell sure answers apart where probabilities are all nearly 1.
+        Log-odds show differences between confident answers, whose probabilities are all nearly 1.
 
         Args:
             before: the probability of the class for the whole picture.
             after: float32 [64], for the picture without each patch.
 
         Returns:
-            float32 [H, W]; negative where a pixel spoke against the class.
+            float32 [H, W]; negative where a pixel is evidence against the class.
         """
         falls = _log_odds(np.float64(before)) - _log_odds(after.astype(np.float64))
         total = np.zeros(self._pixels.shape[:2], np.float32)
@@ -74,7 +74,7 @@ def _log_odds(share: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
 
 
 def _spans(side: int) -> list[slice]:
-    """Of a side, in pixels, the part that each row or column of patches hides."""
+    """The pixels of one side that each row or column of patches hides."""
     cell = side / GRID
     edges = [(max(0.0, (at - _REACH) * cell), min(float(side), (at + 1 + _REACH) * cell)) for at in range(GRID)]
     return [slice(int(low), max(int(low) + 1, round(high))) for low, high in edges]

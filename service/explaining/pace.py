@@ -1,13 +1,13 @@
-"""When explanations run, so that predictions keep nine tenths of the service.
+"""Decides when explanations run, so that predictions keep nine tenths of the service's throughput.
 
 ::
 
-    slice, which takes d ─> pause of d ─> was anything predicted since the slice before? ──no──> next slice
+    slice, which takes d ─> pause of d ─> was anything predicted since the last slice? ────no──> next slice
                                                                └─yes─> pause of 12 d, at least 80 ms ─> next slice
 
-One explanation is made at a time, whatever model it is of, so a prediction waits for no more than one slice. A service
-that predicts nothing else explains at full speed. The 80 ms make up for what an explanation costs beside its
-slices: its picture is decoded, its map is written, and predictions no longer find their data in the processor's caches.
+Only one explanation is made at a time, for all models together, so a prediction waits for at most one slice. Without
+predictions, explanations run at full speed. The 80 ms compensate for the other costs of an explanation: its picture is
+decoded, its map is written, and predictions lose their data in the processor's caches.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from service.batching import Batcher
 from service.explaining.occlusion import PATCHES
 from service.models.catalog import ServedModel
 
-_REST: Final = 12  # times what a slice takes
+_REST: Final = 12  # times the duration of a slice
 _LEAST_REST_S: Final = 80e-3
 
 
@@ -26,7 +26,7 @@ class Pace:
     """Paces the explanations of one service. Belongs to the event loop.
 
     Attributes:
-        turn: held by the explanation that is being made.
+        turn: lock of the explanation in progress.
     """
 
     def __init__(self) -> None:
@@ -37,15 +37,15 @@ class Pace:
         """Waits until the next slice may run.
 
         Args:
-            slice_s: seconds that the slice before took, its time in the queue left out.
-            models: all that are served: they share the event loop and the processor.
+            slice_s: seconds that the last slice took, without its time in the queue.
+            models: all served models, which share the event loop and the processor.
         """
         await asyncio.sleep(slice_s)
         if self._is_predicting(models):
             await asyncio.sleep(max(_REST * slice_s, _LEAST_REST_S))
 
     def _is_predicting(self, models: Iterable[ServedModel]) -> bool:
-        """Whether anything is being predicted, or was since this was asked before, by an earlier explanation even."""
+        """Whether any prediction is in progress, or was made since the last call, also by an earlier explanation."""
         predicted, is_busy = [], False
         for model in models:
             predicted.append(model.metrics.recent)
@@ -58,5 +58,5 @@ class Pace:
 
 
 def explained_images(batcher: Batcher) -> int:
-    """As how many images an explanation counts in a model's queue."""
+    """The number of images that an explanation counts as in a model's queue."""
     return min(PATCHES, batcher.capacity)

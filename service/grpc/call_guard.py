@@ -1,13 +1,13 @@
-"""What every call goes through before and after its method.
+"""Checks every call before its method: key, limits and message; and turns errors into gRPC statuses.
 
 ::
 
-    call ─> key and rate, by metadata alone ─> message read within bounds ─> parsed ─> method ─> answer
+    call ─> key and rate, by metadata only ──> message read within limits ─> parsed ─> method ─> answer
                     │                                    │                     │          │
                     └────────────────────────────────────┴─────────────────────┴──────────┴─> status of the error
 
-gRPC's own handlers read and parse a message before anything is asked. So each method is registered as one that takes a
-stream of bytes, of which the guard reads the one message when its call may have it. Clients do not see a difference.
+gRPC's own handlers read and parse a message before any check. So each method is registered with a stream of bytes as
+its request. The guard reads the one message of the stream after the checks. Clients do not see a difference.
 """
 
 import logging
@@ -41,12 +41,12 @@ _PARTS_BESIDE_IMAGES: Final = 256
 
 
 class CallGuard:
-    """Stands before every method of a server. Services are added to it instead of to the server.
+    """Wraps every method of a server. Services are added to this object instead of to the server.
 
     Args:
-        server: that answers.
-        access: asks calls for keys; None where none are set.
-        reader: of the messages.
+        server: gets the wrapped methods.
+        access: checks API keys; None where no keys are set.
+        reader: reads the messages.
         max_images: most pictures in one message.
     """
 
@@ -60,7 +60,7 @@ class CallGuard:
         self._streams = 0
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """Called by generated code with the same handlers as the next one."""
+        """Called by generated code; does nothing, since the next method gets the same handlers."""
 
     def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Any]) -> None:
         """Called by generated code with the methods of a service."""
@@ -82,7 +82,7 @@ class CallGuard:
                 return await self._answer(handler, context)
             except grpc.aio.AbortError:
                 raise
-            except Exception as error:  # noqa: BLE001  whatever it is, the client gets a status
+            except Exception as error:  # noqa: BLE001  for any error, the client gets a status
                 tell(error, context)
                 return b""
 
@@ -105,7 +105,7 @@ class CallGuard:
 
     @contextmanager
     def _one_stream(self) -> Iterator[None]:
-        """Counts a call that may last for ever."""
+        """Counts a call of unlimited duration."""
         if self._streams >= _MOST_STREAMS:
             raise OverloadedError(f"{_MOST_STREAMS} calls are watching already", _RETRY_STREAM_AFTER_S)
         self._streams += 1
@@ -124,7 +124,7 @@ class CallGuard:
             request = self._parse(handler, await self._reader.read(context, held))
             held.set(held.count // 2)  # the serialised form is freed
             answer: bytes = handler.response_serializer(await handler.unary_unary(request, context))
-        if len(answer) > SMALL_BYTES:  # until it is sent: a client may be slow to read it
+        if len(answer) > SMALL_BYTES:  # counted until it is sent, since a client may read it slowly
             sending = self._reader.hold()
             sending.set(len(answer))
             context.add_done_callback(lambda _: sending.set(0))  # type: ignore[arg-type]  # any callable will do
@@ -145,7 +145,7 @@ class CallGuard:
 
 
 def tell(error: Exception, context: _Context) -> None:
-    """Puts an error into the call's status. A fault of the service itself is logged, and told only there."""
+    """Sets the call's status from an error. The text of an unexpected error is only in the log."""
     failure = Failure.of(error)
     status = status_of(error)
     if failure.traceback is not None:

@@ -1,7 +1,7 @@
-"""``grpc.health.v1``: what Kubernetes' gRPC probes, Envoy and clients with health checks ask.
+"""``grpc.health.v1``, the health check of Kubernetes' gRPC probes, Envoy and other clients.
 
-The service ``""`` and ``inference.GRPCInferenceService`` serve until the process is told to stop. Each model has two
-names, such as ``cifar10`` and ``cifar10/2``; one that is unloaded is not serving, and one that never was is not found.
+The services ``""`` and ``inference.GRPCInferenceService`` are serving until the process is told to stop. Each model has
+two names, such as ``cifar10`` and ``cifar10/2``; an unloaded model is not serving, and an unknown one is not found.
 
 Source: https://github.com/grpc/grpc/blob/master/doc/health-checking.md.
 """
@@ -21,10 +21,10 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"  # generic in its stu
 
 
 class HealthServicer(aio.HealthServicer):  # type: ignore[misc]  # it has no types
-    """Answers from the catalog, and tells those who watch of its changes.
+    """Answers from the catalog, and sends its changes to watching clients.
 
     Args:
-        catalog: of the models that answer.
+        catalog: the served models.
     """
 
     def __init__(self, catalog: ModelCatalog) -> None:
@@ -34,7 +34,7 @@ class HealthServicer(aio.HealthServicer):  # type: ignore[misc]  # it has no typ
         self._changes: set[asyncio.Task[None]] = set()
 
     async def begin(self) -> None:
-        """Takes in what is served, and every later change."""
+        """Reads the catalog now and after every change."""
         await self.set(DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name, HealthCheckResponse.SERVING)
         await self._take_in()
         self._catalog.subscribe(self._changed)
@@ -46,7 +46,7 @@ class HealthServicer(aio.HealthServicer):  # type: ignore[misc]  # it has no typ
 
     @declare(key_scope=None)
     async def Watch(self, request: HealthCheckRequest, context: _Context) -> None:
-        """The state of a service, and each further one."""
+        """The state of a service, and every later state."""
         await super().Watch(request, context)
 
     def _changed(self) -> None:

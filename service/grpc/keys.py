@@ -1,4 +1,4 @@
-"""The key that came with a call: the same as over HTTP, in the metadata ``authorization`` or ``x-api-key``."""
+"""Reads the key of a call, as over HTTP, from the metadata ``authorization`` or ``x-api-key``."""
 
 from collections.abc import Iterable
 

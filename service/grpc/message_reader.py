@@ -1,15 +1,15 @@
-"""Reads a call's message, within the bounds of time and of bytes that all requests share.
+"""Reads a call's message, within the time limit and the limit of bytes that all requests share.
 
 ::
 
     call ─ key checked ─> read ─┬─ here within 20 ms ──> its bytes are counted ─> parsed
-                                └─ not yet ─┬─ there is room for the longest message: it is taken
-                                            └─ none ─┬─ memory has not grown: it goes on being read
-                                                     └─ it has: the call is refused
+                                └─ not yet ─┬─ room for a message of the greatest length: this length is counted
+                                            └─ no room ─┬─ memory has not grown: reading goes on
+                                                        └─ memory has grown: the call is refused
 
-gRPC does not tell a message's length before it is whole, nor how much of it has come. A small message is here at once.
-A large or slow one is counted at its longest until it is here. When many are slow at once there is no room for the
-longest of each, so then the process's own memory decides.
+gRPC does not tell a message's length, or how much of it has arrived, before the message is complete. A small message
+arrives at once. A large or slow one is counted with the greatest length allowed until it has arrived. When many are
+slow at once, there is no room to count each like this; then the growth of the process's memory is the limit.
 """
 
 import asyncio
@@ -25,18 +25,18 @@ from service.http.process_memory import ProcessMemory
 _LOOK_EVERY_S: Final = 0.02
 _MOST_WAIT_S: Final = 1.0
 SMALL_BYTES: Final = 65_536
-"""Messages and answers up to this length are not counted; the most calls at once bound them."""
+"""Messages and answers up to this length are not counted; the limit of calls limits their sum."""
 
 
 class HeldBytes:
-    """The bytes that one call holds. A context, at whose end they are counted out.
+    """The counted bytes of one call. At the end of its context they are given back.
 
     Args:
-        budget: of the bytes that all requests hold.
+        budget: limits the bytes that all requests hold.
         memory: of the process.
 
     Attributes:
-        count: how many there are.
+        count: number of counted bytes.
     """
 
     def __init__(self, budget: BodyBudget, memory: ProcessMemory) -> None:
@@ -51,10 +51,10 @@ class HeldBytes:
         self.set(0)
 
     def set(self, count: int) -> None:
-        """Says how many there are now.
+        """Sets the number of counted bytes.
 
         Raises:
-            OverloadedError: there is no room for them. None are then counted.
+            OverloadedError: there is no room for them; then no bytes are counted.
         """
         before, self.count = self.count, 0
         self._budget.give_back(before)
@@ -68,10 +68,10 @@ class MessageReader:
     """Reads the messages of all calls.
 
     Args:
-        budget: of the bytes that all requests hold.
+        budget: limits the bytes that all requests hold.
         memory: of the process.
         longest: most bytes of one message.
-        most_grown_bytes: how much more memory there may be than at the start, where there is no room in the budget.
+        most_grown_bytes: most growth of memory since the start when the budget has no room.
         timeout_s: how long a message may take to arrive.
     """
 
@@ -88,15 +88,15 @@ class MessageReader:
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def hold(self) -> HeldBytes:
-        """For one call."""
+        """Makes the counter for one call."""
         return HeldBytes(self._budget, self._memory)
 
     async def read(self, context: "grpc.aio.ServicerContext[Any, Any]", held: HeldBytes) -> bytes:
         """Reads the call's one message.
 
         Args:
-            context: of the call. The iterator over its messages is not used: it would hold the last one.
-            held: by the call. Afterwards it is what the message takes serialised and parsed, or nothing if it is small.
+            context: of the call. The iterator over its messages is not used, since it would keep the last one.
+            held: counter of the call; set to the bytes of the message, serialised and parsed; 0 if it is small.
 
         Raises:
             OverloadedError: there is no room for it.
@@ -105,7 +105,7 @@ class MessageReader:
         """
         if len(self._reading) >= self._most_at_once:
             await self._wait_for_turn()
-        # Never cancelled, since gRPC would not free a message that comes after that. It ends when the call does.
+        # Never cancelled, since gRPC would not free a message that arrives after that. It ends with the call.
         reading = asyncio.create_task(_read(context))
         self._reading.add(reading)
         reading.add_done_callback(self._done)
@@ -125,7 +125,7 @@ class MessageReader:
                 break
 
     async def _wait_for_turn(self) -> None:
-        """Leaves a message with its sender until one of those that are being read is whole, or all seem to be small."""
+        """Waits before reading until another message is complete, or all messages in flight seem to be small."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         give_up_at = loop.time() + _MOST_WAIT_S
@@ -185,6 +185,6 @@ class MessageReader:
 async def _read(context: "grpc.aio.ServicerContext[Any, Any]") -> bytes | None:
     try:
         message: Any = await context.read()
-    except Exception:  # noqa: BLE001  gRPC has a class for each way in which a call can have ended
+    except Exception:  # noqa: BLE001  gRPC has many exception classes for a call that has ended
         return None
     return None if message is grpc.aio.EOF else message

@@ -1,4 +1,4 @@
-"""Messages of the inference call: from and to what every transport shares."""
+"""Converts messages of the inference call from and to the types that all transports share."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,7 +19,7 @@ def read_request(message: pb.ModelInferRequest) -> InferRequest:
     """Reads an inference request.
 
     Args:
-        message: as it came.
+        message: as received.
 
     Returns:
         The request; raw tensors are not copied.
@@ -45,12 +45,12 @@ def read_request(message: pb.ModelInferRequest) -> InferRequest:
 
 
 def write_answer(result: Classification, request: InferRequest, outputs: list[OutputTensor]) -> pb.ModelInferResponse:
-    """Writes an answer, its tensors raw where the request's were.
+    """Writes an answer; its tensors are raw if those of the request were.
 
     Args:
-        result: to be told.
-        request: as read.
-        outputs: one for each that the request wants.
+        result: the classification.
+        request: from :func:`read_request`.
+        outputs: one for each output that the request asks for.
 
     Returns:
         The message.
@@ -75,7 +75,7 @@ def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
             raise MalformedRequestError(f"input {tensor.name[:64]}: it has both contents and raw_input_contents")
         return InputTensor(tensor.name, tensor.datatype, shape, raw=raw)
     if any(key.startswith("shared_memory") for key in tensor.parameters):
-        raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not spoken here; send the data")
+        raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not supported; send the data")
     _check_contents(tensor)
     if tensor.datatype == "BYTES":
         return InputTensor(tensor.name, tensor.datatype, shape, values=list(tensor.contents.bytes_contents))
@@ -83,7 +83,7 @@ def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> 
 
 
 def _check_contents(tensor: pb.ModelInferRequest.InferInputTensor) -> None:
-    """Sees to it that the elements are where their type's are, so that none are passed over."""
+    """Checks that the elements are in the field of their type, so that none are ignored."""
     field = _FIELDS.get(tensor.datatype)
     others = [descriptor.name for descriptor, _ in tensor.contents.ListFields() if descriptor.name != field]
     if field is not None and others:
@@ -93,7 +93,7 @@ def _check_contents(tensor: pb.ModelInferRequest.InferInputTensor) -> None:
 
 
 def _pixels(tensor: pb.ModelInferRequest.InferInputTensor) -> bytes:
-    """The elements of UINT8, each of which is a number of 32 bits in the message."""
+    """The elements of UINT8, each of which is a 32-bit number in the message."""
     numbers = np.fromiter(tensor.contents.uint_contents, np.uint32, len(tensor.contents.uint_contents))
     if numbers.size and numbers.max() > _MOST_UINT8:
         raise MalformedRequestError(f"input {tensor.name[:64]}: its data must be whole numbers from 0 to 255")

@@ -1,4 +1,4 @@
-"""The gRPC server: on while its context is."""
+"""The gRPC server; it runs as long as its context."""
 
 import asyncio
 import logging
@@ -28,28 +28,28 @@ _MESSAGE_OVERHEAD_BYTES = 65_536
 _SPARE_BYTES = 16 << 20
 _OPTIONS = (
     ("grpc.max_send_message_length", -1),
-    # What of a message is taken before it is read: no more than this, however fast it comes.
+    # Most bytes of a message that are received before it is read.
     ("grpc.http2.lookahead_bytes", 65_536),
     ("grpc.http2.bdp_probe", 0),
     ("grpc.max_concurrent_streams", 1024),
-    # A peer that has vanished is found by pings, one that says nothing is cut off.
+    # Pings find clients that have disappeared; connections without a handshake are closed.
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_connection_idle_ms", 600_000),
-    # Nothing else ends a call whose client reads nothing and goes on answering pings.
+    # Ends calls whose client answers pings but does not read; nothing else would.
     ("grpc.max_connection_age_ms", 1_800_000),
     ("grpc.max_connection_age_grace_ms", 60_000),
 )
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Metadata that is not UTF-8, which may hold a key, and a client that leaves while it is answered are no events."""
+    """Leaves out metadata that is not UTF-8, which may contain a key, and clients that leave before their answer."""
     return not str(record.msg).startswith(("Invalid encoding", "ExecuteBatchError"))
 
 
 class GrpcLimits(NamedTuple):
-    """What bounds the calls.
+    """The limits of calls.
 
     Attributes:
         request: of each call.
@@ -79,7 +79,7 @@ async def serve(
     budget: BodyBudget,
     access: "AccessControl | None",
 ) -> AsyncIterator[None]:
-    """Serves until the context ends. From the moment that ``drain`` is set it drains, as HTTP does meanwhile.
+    """Serves until the context ends. It drains once ``drain`` is set, at the same time as HTTP.
 
     Args:
         servicer: answers the calls.
@@ -87,10 +87,10 @@ async def serve(
         drain: set once the process is told to stop.
         host: address to listen on.
         port: TCP port; 0 takes a free one.
-        is_shared: whether others may listen there already.
+        is_shared: whether other processes may listen on this port.
         limits: of the calls.
-        budget: of the bytes that all requests hold.
-        access: asks calls for keys; None where none are set.
+        budget: limits the bytes that all requests hold.
+        access: checks API keys; None where no keys are set.
 
     Raises:
         SettingError: the port cannot be listened on.

@@ -1,4 +1,4 @@
-"""The calls of the protocol, each a translation of a call of the data plane, which REST asks too."""
+"""The calls of the protocol; each calls one method of the data plane, as the REST routes do."""
 
 import time
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     """Answers the protocol's calls.
 
     Args:
-        plane: what REST asks too.
-        timeout_s: time limit of a call that has none.
+        plane: the data plane, shared with REST.
+        timeout_s: time limit of a call without its own.
     """
 
     def __init__(self, plane: DataPlane, *, timeout_s: float) -> None:
@@ -36,7 +36,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
 
     @declare(key_scope=None)
     async def ServerReady(self, request: pb.ServerReadyRequest, context: _Context) -> pb.ServerReadyResponse:
-        """False from the moment that the process is told to stop."""
+        """False once the process is told to stop."""
         return pb.ServerReadyResponse(ready=self._plane.is_ready())
 
     @declare(key_scope="predict")
@@ -68,7 +68,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     async def ModelStatistics(
         self, request: pb.ModelStatisticsRequest, context: _Context
     ) -> pb.ModelStatisticsResponse:
-        """What models have done."""
+        """Counts and times of models."""
         return ParseDict(self._plane.count(request.name or None, request.version or None), pb.ModelStatisticsResponse())
 
     @declare(key_scope="predict")
@@ -90,7 +90,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     async def RepositoryIndex(
         self, request: pb.RepositoryIndexRequest, context: _Context
     ) -> pb.RepositoryIndexResponse:
-        """Which models there are."""
+        """Lists the models of the repository."""
         models = await self._plane.index(only_ready=request.ready)
         return ParseDict({"models": models}, pb.RepositoryIndexResponse())
 
@@ -98,7 +98,7 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     async def RepositoryModelLoad(
         self, request: pb.RepositoryModelLoadRequest, context: _Context
     ) -> pb.RepositoryModelLoadResponse:
-        """Loads a model, or loads it anew."""
+        """Loads a model, or loads it again."""
         await self._plane.load(request.model_name, _version(request.parameters))
         return pb.RepositoryModelLoadResponse()
 

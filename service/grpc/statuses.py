@@ -43,11 +43,11 @@ CODES: dict[type[ConvoyError], grpc.StatusCode] = {
 
 
 class Status(NamedTuple):
-    """How a call ends.
+    """The status with which a call ends.
 
     Attributes:
         code: of gRPC.
-        details: what was wrong and what would be right.
+        details: what is wrong and what is allowed.
         trailing: further metadata.
     """
 
@@ -57,16 +57,16 @@ class Status(NamedTuple):
 
 
 def status_of(error: Exception) -> Status:
-    """Finds the status of any exception. What the service did not raise on purpose stays in its log.
+    """Finds the status of any exception. The text of an unexpected one is only in the log.
 
     Args:
         error: that ended a call.
     """
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if code is None:
-        return Status(grpc.StatusCode.INTERNAL, "the service failed on this request; its log says how")
+        return Status(grpc.StatusCode.INTERNAL, "the service failed on this request; its log says why")
     trailing: tuple[tuple[str, str], ...] = ()
     if isinstance(error, OverloadedError | RateLimitedError):
-        # gRPC's own name for Retry-After: clients with a retry policy wait so long.
+        # gRPC's equivalent of Retry-After, for clients with a retry policy.
         trailing = (("grpc-retry-pushback-ms", str(max(1, round(error.retry_after_s * 1e3)))),)
     return Status(code, str(error), trailing)

@@ -1,8 +1,8 @@
 """Answers calls of methods that no service has, before gRPC's own server reads their names.
 
-gRPC's asyncio server decodes the name of such a method as UTF-8 in the loop that takes in all calls. A name that is not
-UTF-8 ends that loop, and with it the server: one request of a few bytes, without a key, and no call is answered any
-more (grpcio 1.85.1). Methods that are registered do not go through there.
+gRPC's asyncio server decodes the name of such a method as UTF-8 in the loop that accepts all calls. A name that is not
+UTF-8 ends this loop, so one request of a few bytes, without a key, would stop the server (grpcio 1.85.1). Registered
+methods are handled elsewhere.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from grpc._cython import cygrpc  # type: ignore[attr-defined]  # the only place 
 
 
 def make_server(options: Sequence[tuple[str, Any]], max_calls: int) -> grpc.aio.Server:
-    """Makes a server that outlives any method name.
+    """Makes a server that does not stop at any method name.
 
     Args:
         options: of gRPC's core.
@@ -33,7 +33,7 @@ class _Server(cygrpc.AioServer):  # type: ignore[misc]  # it has no types
         self._answers: set[asyncio.Task[None]] = set()
 
     async def _request_call(self) -> Any:
-        """Takes in the calls of unknown methods, and returns none of them."""
+        """Accepts and answers the calls of unknown methods, and never returns one."""
         while True:
             call = await super()._request_call()
             answer = self._event_loop.create_task(_answer(call, self._event_loop))
@@ -43,5 +43,5 @@ class _Server(cygrpc.AioServer):  # type: ignore[misc]  # it has no types
 
 async def _answer(call: Any, loop: asyncio.AbstractEventLoop) -> None:
     context = cygrpc._ServicerContext(call, None, None, loop)  # noqa: SLF001
-    with suppress(Exception):  # it raises what ends a method; a client that has left is no concern
+    with suppress(Exception):  # abort always raises; that a client has left is ignored
         await context.abort(grpc.StatusCode.UNIMPLEMENTED, "there is no such method")

@@ -1,7 +1,7 @@
-"""What a ModelInferRequest holds, counted on the wire, before it is parsed.
+"""Counts the parts of a serialised ModelInferRequest before it is parsed.
 
-A parser makes an object for each part of a message, and eight bytes for each number: eight million empty inputs are
-16 MB on the wire and a gigabyte in memory.
+A parser makes an object for each part of a message, and takes eight bytes for each number: eight million empty inputs
+have 16 MB serialised, but a gigabyte in memory.
 
 Source: https://protobuf.dev/programming-guides/encoding/.
 """
@@ -12,7 +12,7 @@ from network.wire_format import BYTES, FIXED_SIZES, VARINT, read_varint
 from service.errors import MalformedRequestError, TooLargeError
 
 _INPUTS, _OUTPUTS, _CONTENTS, _SHAPE, _BYTES_CONTENTS = 5, 6, 5, 3, 8
-# The messages inside the message whose parts count, by the fields that lead to them.
+# The nested messages whose parts are counted, by the path of fields to them.
 _NESTED: Final = {(): (_INPUTS, _OUTPUTS), (_INPUTS,): (_CONTENTS,)}
 _MOST_NUMBER_BYTES: Final = 1 << 20
 
@@ -22,11 +22,11 @@ def check_parts(message: bytes, most: int) -> None:
 
     Args:
         message: a serialised ModelInferRequest.
-        most: parts that it may have, which are fields of it, of its inputs and outputs, and of their contents.
+        most: most parts, that is, fields of the message, of its inputs and outputs, and of their contents.
 
     Raises:
         TooLargeError: there are more, or its numbers outside ``raw_input_contents`` take more than 1 MiB.
-        MalformedRequestError: it is no protobuf message.
+        MalformedRequestError: it is not a protobuf message.
     """
     try:
         _count_parts(message, most)

@@ -1,6 +1,6 @@
-"""The Open Inference Protocol as plain calls, which REST and gRPC translate to and from.
+"""The Open Inference Protocol as plain methods, which REST and gRPC call.
 
-Each answer is a JSON document as the protocol names its parts; gRPC puts the same into messages.
+Each answer is a JSON document of the protocol; gRPC converts it to a message.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ Document = dict[str, Any]
 
 
 class DataPlane:
-    """Answers the protocol's questions. A version that is not named is the model's default version.
+    """Answers the protocol's requests. If no version is given, the model's default version is used.
 
     Args:
         classifier: shared with every other protocol.
         loader: loads and unloads models.
-        metrics: where requests are counted.
+        metrics: counts requests.
         drain: set once the process is told to stop.
         version: of the service.
         limits: of a request.
@@ -59,14 +59,14 @@ class DataPlane:
         self._model_control = model_control
 
     def is_ready(self) -> bool:
-        """Whether requests are welcome: until the process is told to stop."""
+        """Whether the service accepts requests: until the process is told to stop."""
         return not self._drain.is_set()
 
     def find(self, name: str, version: str | None = None) -> ServedModel:
-        """A model that answers.
+        """Finds a served model.
 
         Raises:
-            ModelNotFoundError: it does not.
+            ModelNotFoundError: it is not served.
         """
         return self._classifier.catalog.find(name, version)
 
@@ -117,26 +117,26 @@ class DataPlane:
         )
 
     async def index(self, *, only_ready: bool) -> list[Document]:
-        """Every version that answers or lies in the repository, with the reason where it does not answer."""
+        """Every version that is served or in the repository, with the reason if it is not served."""
         return list_repository(await self._loader.index(), only_ready=only_ready)
 
     async def load(self, name: str, version: str | None) -> list[str]:
-        """Loads a model, or loads it anew; returns the versions loaded.
+        """Loads a model, or loads it again; returns the loaded versions.
 
         Raises:
-            ModelControlOffError: requests may not.
+            ModelControlOffError: requests may not load models.
             ModelNotFoundError: the repository has no such file.
-            ModelRefusedError: a file fails a check; what answered goes on.
+            ModelRefusedError: a file fails a check; the version before still answers.
             ProviderUnavailableError: the execution provider cannot be used.
         """
         self.require_control()
         return await self._loader.load(name, version)
 
     async def unload(self, name: str, version: str | None) -> list[str]:
-        """Takes a model out; returns the versions taken out.
+        """Unloads a model; returns the unloaded versions.
 
         Raises:
-            ModelControlOffError: requests may not.
+            ModelControlOffError: requests may not unload models.
             ModelNotFoundError: it does not answer.
         """
         self.require_control()

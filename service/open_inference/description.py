@@ -1,4 +1,4 @@
-"""What the protocol tells about the server and its models, as JSON documents; gRPC puts the same into messages."""
+"""The protocol's JSON documents about the server and its models; gRPC converts them to messages."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -29,11 +29,11 @@ def describe_model(model: ServedModel, versions: Iterable[ServedModel]) -> dict[
     """Inputs and outputs of a model.
 
     Args:
-        model: to be described.
-        versions: of the same name that answer.
+        model: the model to describe.
+        versions: all served versions of the same name.
 
     Returns:
-        Its metadata; -1 is a size that varies.
+        Its metadata; -1 is a variable size.
     """
     labels = len(model.metadata.labels)
     return {
@@ -49,10 +49,10 @@ def describe_model(model: ServedModel, versions: Iterable[ServedModel]) -> dict[
 
 
 def configure_model(model: ServedModel, max_images: int) -> dict[str, Any]:
-    """A model's configuration, as the model configuration extension names its parts.
+    """A model's configuration, in the format of the model configuration extension.
 
     Args:
-        model: to be described.
+        model: the model to describe.
         max_images: most pictures in one request.
 
     Returns:
@@ -79,14 +79,14 @@ def configure_model(model: ServedModel, max_images: int) -> dict[str, Any]:
 
 
 def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str, Any]:
-    """What each model has done, as the statistics extension names it.
+    """Counts and times of each model, in the format of the statistics extension.
 
     Args:
-        models: to be told of.
-        metrics: where they are counted.
+        models: the models to describe.
+        metrics: has the counts.
 
     Returns:
-        Counts, and nanoseconds summed over them.
+        Counts, and the sums of their durations in nanoseconds.
     """
     metrics.fold()
     samples = {
@@ -130,11 +130,11 @@ def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str,
 
 
 def list_repository(entries: Iterable[IndexEntry], *, only_ready: bool) -> list[dict[str, str]]:
-    """The model repository, as the model repository extension names its parts.
+    """The model repository, in the format of the model repository extension.
 
     Args:
         entries: of the repository.
-        only_ready: leave out what does not answer.
+        only_ready: whether to leave out versions that are not served.
 
     Returns:
         Each version of each model: READY, or UNAVAILABLE with the reason.

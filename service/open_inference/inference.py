@@ -1,4 +1,4 @@
-"""One inference request of the protocol: inputs in, requested outputs out."""
+"""Answers one inference request of the protocol."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,12 +16,12 @@ LONGEST_ID = 256
 
 
 class RequestedOutput(NamedTuple):
-    """How an output is wanted.
+    """An output that a request asks for.
 
     Attributes:
         name: of the output.
-        classes: how many labels of each row; 0 is the row itself.
-        binary: as raw bytes, where the transport can choose.
+        classes: number of labels for each row; 0: the probabilities instead.
+        binary: whether as raw bytes, where the transport has the choice.
     """
 
     name: str = OUTPUT_NAME
@@ -33,10 +33,10 @@ class InferRequest(NamedTuple):
     """A request, the same over REST and gRPC.
 
     Attributes:
-        inputs: as sent.
-        outputs: as wanted.
-        id: to be given back, or None.
-        timeout_s: asked for, or None.
+        inputs: the sent tensors.
+        outputs: the requested outputs.
+        id: repeated in the answer, or None.
+        timeout_s: requested time limit, or None.
     """
 
     inputs: list[InputTensor]
@@ -57,12 +57,12 @@ async def infer(
     """Answers a request: :func:`prepare`, the classifier, :func:`make_outputs`.
 
     Args:
-        classifier: that every protocol shares.
-        model: that is asked.
-        request: what is asked.
+        classifier: shared by all protocols.
+        model: the model that answers.
+        request: the request.
         max_images: most pictures in one request.
         deadline: on the clock of ``time.perf_counter``, in seconds.
-        is_abandoned: tells whether the client has gone.
+        is_abandoned: tells whether the client has disconnected.
 
     Returns:
         The answer with its stage times, and one tensor for each requested output.
@@ -77,10 +77,10 @@ async def infer(
 
 
 def prepare(request: InferRequest, target: Target, max_images: int) -> Images:
-    """Takes the pictures out of a request, after everything else in it has been checked.
+    """Takes the pictures out of a request, after all its other parts have been checked.
 
     Args:
-        request: what is asked.
+        request: the request.
         target: the input that the model needs.
         max_images: most pictures in one request.
 
@@ -97,7 +97,7 @@ def prepare(request: InferRequest, target: Target, max_images: int) -> Images:
         if output.name != OUTPUT_NAME:
             raise MalformedRequestError(f"there is no output {output.name[:64]!r}; the model has {OUTPUT_NAME}")
     if request.id is not None and len(request.id) > LONGEST_ID:
-        raise MalformedRequestError(f"`id` has {len(request.id)} characters; at most {LONGEST_ID} are given back")
+        raise MalformedRequestError(f"`id` has {len(request.id)} characters; at most {LONGEST_ID} are allowed")
     if len(request.outputs) != 1:
         raise MalformedRequestError(f"ask for {OUTPUT_NAME} once")
     return read_images(request.inputs[0], target, max_images)

@@ -1,4 +1,4 @@
-"""Tensors of the protocol: what clients may send as pictures, and what they get back."""
+"""Tensors of the protocol: reads pictures from inputs, and writes outputs."""
 
 import math
 import struct
@@ -23,12 +23,12 @@ class InputTensor(NamedTuple):
 
     Attributes:
         name: of the input.
-        datatype: as the protocol names it.
-        shape: as the client says.
-        raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where ``numbers``
-            or ``values`` holds them.
+        datatype: its name in the protocol.
+        shape: as declared by the client.
+        raw: its elements, row-major and little-endian; BYTES with a 4-byte length before each. None where the elements
+            are in ``numbers`` or ``values``.
         numbers: its elements as JSON text, nested or flat, not yet checked.
-        values: its elements, flat: whole numbers, bytes, or files in base64, each of which may stand in a list.
+        values: its elements, flat: whole numbers, bytes, or files in base64, each of which may be in a list.
     """
 
     name: str
@@ -40,13 +40,13 @@ class InputTensor(NamedTuple):
 
 
 class OutputTensor(NamedTuple):
-    """A tensor to be sent.
+    """A tensor of an answer.
 
     Attributes:
         name: of the output.
         datatype: FP32 or BYTES.
         shape: of the tensor.
-        elements: float32 of that shape, or one text an element.
+        elements: float32 of that shape, or one text per element.
     """
 
     name: str
@@ -75,11 +75,11 @@ def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
         max_images: most pictures allowed.
 
     Returns:
-        Pixels uint8 [N, H, W, C], a view where they came as raw bytes, or files to decode.
+        Pixels uint8 [N, H, W, C], a view where they were sent as raw bytes, or files to decode.
 
     Raises:
-        MalformedRequestError: another name, datatype, shape or length; says what would be right.
-        InvalidImagesError: a text that is not base64.
+        MalformedRequestError: another name, datatype, shape or length; the message says what is allowed.
+        InvalidImagesError: a text is not base64.
         TooLargeError: more than ``max_images``.
     """
     if tensor.name not in (IMAGE, ENCODED):
@@ -87,7 +87,7 @@ def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
     pixels = tensor.name == IMAGE
     wanted_type, wanted_shape = ("UINT8", target.shape) if pixels else ("BYTES", ())
     shape = tensor.shape
-    # Clients that think in batches of [1] send [N, 1] for [N].
+    # Some clients send [N, 1] instead of [N].
     suits = len(shape) >= 1 and (shape[1:] == wanted_shape or (not pixels and shape[1:] == (1,)))
     if tensor.datatype != wanted_type or not suits or shape[0] < 1:
         raise MalformedRequestError(
@@ -144,7 +144,7 @@ def _read_files(tensor: InputTensor) -> list[Upload]:
 
 
 def _split(raw: bytes | memoryview, count: int) -> list[bytes]:
-    """Takes BYTES elements apart: each has its length before it, 4 bytes, little-endian."""
+    """Splits BYTES elements; each begins with its length, 4 bytes, little-endian."""
     files: list[bytes] = []
     offset, end = 0, len(raw)
     while len(files) < count and offset + _LENGTH.size <= end:

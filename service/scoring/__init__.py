@@ -1,4 +1,4 @@
-"""``convoy score``: folders, archives and lists of pictures to a table of predictions. No HTTP and no event loop.
+"""``convoy score``: makes a table of predictions for folders, archives and lists of pictures, without HTTP.
 
 ::
 

@@ -1,4 +1,4 @@
-"""How often predictions were right, where the folder of a picture is its label."""
+"""Measures the accuracy of predictions, where the folder of each picture is its label."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ from service.file_name import shown_name
 
 
 class Truth:
-    """The labels that folders name.
+    """The true labels, from the folders of pictures.
 
     Args:
         labels: of the model, in column order.
@@ -35,16 +35,16 @@ class Truth:
             [truth, prediction, count], by index of the label.
 
         Raises:
-            ScoringError: a folder has the name of no label.
+            ScoringError: a folder's name is not a label.
         """
         pairs = Counter(zip(map(self.index_of, names), most_probable(probabilities).tolist(), strict=True))
         return [[truth, predicted, count] for (truth, predicted), count in sorted(pairs.items())]
 
     def index_of(self, name: str) -> int:
-        """The label that the folder of a picture names, as its index.
+        """The index of the label that a picture's folder names.
 
         Raises:
-            ScoringError: it has the name of no label.
+            ScoringError: the folder's name is not a label.
         """
         folder = PurePosixPath(name).parent.name
         if folder not in self._index:
@@ -59,7 +59,7 @@ class Confusion:
     """Predictions by true label, of all parts of a run.
 
     Args:
-        counts: [truth, prediction, count], several of one pair are added.
+        counts: [truth, prediction, count]; counts of the same pair are added.
     """
 
     def __init__(self, counts: Iterable[Sequence[int]]) -> None:
@@ -74,11 +74,11 @@ class Confusion:
 
     @property
     def right(self) -> int:
-        """Those that are the true label."""
+        """Number of correct predictions."""
         return sum(count for (truth, predicted), count in self._counts.items() if truth == predicted)
 
     def accuracy(self) -> str:
-        """The share that is right, with its interval of 95 % (Wilson, 1927), for people."""
+        """The share of correct predictions, with its 95 % confidence interval (Wilson, 1927), as text."""
         low, high = wilson_interval(self.right / self.total, self.total)
         return f"{self.right / self.total:.2%} ({self.right} of {self.total}; 95 % interval {low:.2%} to {high:.2%})"
 

@@ -1,4 +1,4 @@
-"""The pictures in an archive, in its order. Nothing is unpacked to a disk, so a member's name can lead nowhere."""
+"""Reads the pictures of an archive in its order. Nothing is unpacked to disk, so members' names cannot do harm."""
 
 import bz2
 import gzip
@@ -37,7 +37,7 @@ _OF_NAMES: Final = (
 
 
 class _Member(tarfile.TarInfo):
-    """A member of a tar whose header gives no impossible length: of a name, :mod:`tarfile` would read any length."""
+    """A member of a tar; impossible lengths are refused, because :mod:`tarfile` would read a name of any length."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
@@ -49,7 +49,7 @@ class _Member(tarfile.TarInfo):
 
 
 def in_zip(source: str) -> Iterator[Picture]:
-    """The pictures of a zip. Each process holds its directory: about 600 bytes for each picture.
+    """The pictures of a zip. Each process holds its directory, about 600 bytes for each picture.
 
     Raises:
         OSError, zipfile.BadZipFile: it cannot be read.
@@ -61,7 +61,7 @@ def in_zip(source: str) -> Iterator[Picture]:
 
 
 def in_tar(source: str) -> Iterator[Picture]:
-    """The pictures of a tar that is not compressed, by their place in it.
+    """The pictures of an uncompressed tar, by their offsets.
 
     Raises:
         OSError, EOFError, tarfile.TarError: it cannot be read.
@@ -74,7 +74,7 @@ def in_tar(source: str) -> Iterator[Picture]:
                 raise EOFError(_CUT_OFF)
             if _is_listed(member):
                 yield _unreadable(member) or SlicePicture(member.name, source, member.offset_data, member.size)
-            archive.members = []  # type: ignore[attr-defined]  # it would remember every member
+            archive.members = []  # type: ignore[attr-defined]  # otherwise tarfile keeps every member in memory
         if archive.offset >= size:
             raise EOFError(_CUT_OFF)
         file.seek(archive.offset)
@@ -82,13 +82,13 @@ def in_tar(source: str) -> Iterator[Picture]:
 
 
 def in_packed_tar(source: str) -> Iterator[Picture]:
-    """The pictures of a compressed tar, with their bytes: it can only be read in its order.
+    """The pictures of a compressed tar, with their bytes, because it can be read only from its beginning.
 
     Raises:
         OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError: it cannot be read.
         ScoringError: it is damaged.
     """
-    # By tarfile's own way, a compressed file that is cut off is taken for a whole one.
+    # tarfile's own decompression does not notice a truncated file.
     opened = _OPENERS[source.lower().rpartition(".")[2]](source)
     with opened as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
         for member in archive:
@@ -96,12 +96,12 @@ def in_packed_tar(source: str) -> Iterator[Picture]:
                 file = archive.extractfile(member) if member.isreg() else None
                 data = b"" if file is None else file.read(MOST_FILE_BYTES + 1)
                 yield _unreadable(member) or SentPicture(member.name, data)
-            archive.members = []  # type: ignore[attr-defined]  # likewise
-        _check_end(cast("IO[bytes]", archive.fileobj), source)  # and not the stream, of which it has read more
+            archive.members = []  # type: ignore[attr-defined]  # as above
+        _check_end(cast("IO[bytes]", archive.fileobj), source)  # not the stream, from which tarfile has read ahead
 
 
 def _is_listed(member: tarfile.TarInfo) -> bool:
-    """Whether a member of a tar has a picture's name, and is no folder."""
+    """Whether a member of a tar has the name of a picture and is not a folder."""
     if member.size < 0:
         raise tarfile.ReadError(_LENGTH)
     return is_picture(member.name) and not member.isdir()
@@ -118,7 +118,7 @@ def _unreadable(member: tarfile.TarInfo) -> UnreadablePicture | None:
 
 
 def _check_end(file: IO[bytes], source: str) -> None:
-    """Sees that nothing but zeros follows, since :mod:`tarfile` takes a damaged header for the end."""
+    """Checks that only zeros follow, because :mod:`tarfile` treats a damaged header as the end."""
     while rest := file.read(1 << 20):
         if any(rest):
             raise ScoringError(

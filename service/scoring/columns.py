@@ -2,11 +2,11 @@
 
 ==========  =====================================================================================
 label       file, label
-top         file, label, probability; of further ones label_2, probability_2 and so on
+top         file, label, probability; for further labels label_2, probability_2 and so on
 all         file, label, probability, and p_<label> for each label
 ==========  =====================================================================================
 
-For a model of several labels a picture, ``labels`` stands in place of ``label``: those from 0.5 on, separated by ``|``.
+For a multi-label model, ``label`` is replaced by ``labels``: those with a probability of at least 0.5, joined by ``|``.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Columns:
     Args:
         labels: of the model, in column order, each once.
         output: which columns.
-        top_k: labels that are listed.
+        top_k: number of labels that are listed.
         multi_label: whether a picture may have several labels or none.
     """
 
@@ -41,14 +41,14 @@ class Columns:
         self._multi_label = multi_label
 
     def fill(self, names: Sequence[str], probabilities: NDArray[np.float32]) -> dict[str, Column]:
-        """The columns of some rows.
+        """Makes the columns for some rows.
 
         Args:
             names: of N pictures.
             probabilities: float32 [N, K].
 
         Returns:
-            Columns of N values by name, in the order of the table. Without pictures they are empty, and all there.
+            Columns of N values by name, in the order of the table. For no pictures, all columns are there and empty.
         """
         columns: dict[str, Column] = {"file": [shown_name(name) for name in names]}
         if self._multi_label:

@@ -1,7 +1,7 @@
 """The command ``convoy score``: its options, what it prints, and its exit status.
 
-Exit status: 0; 3 where some pictures could not be scored; 2 for wrong use, a damaged input or a table that cannot be
-written; 130 or 143 where it was interrupted by SIGINT or SIGTERM, and can be resumed.
+Exit status: 0 for success; 3 if some pictures could not be scored; 2 for wrong use, a damaged input or a table that
+cannot be written; 130 or 143 after SIGINT or SIGTERM, when the run can be resumed.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _TERMINATED: Final = 143
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM came: the run ends as with Ctrl-C, and the workers with it."""
+    """Raised at SIGTERM: the run and its workers end as with Ctrl-C."""
 
 
 _EXAMPLES: Final = """\
@@ -57,8 +57,8 @@ def main(
 
     Args:
         arguments: without ``score``.
-        start_pool: makes what scores the pictures.
-        count_workers: says how many workers there are where ``--workers`` is not given.
+        start_pool: makes the pool that scores the pictures.
+        count_workers: gives the number of workers where ``--workers`` is not set.
 
     Returns:
         The exit status.
@@ -71,7 +71,7 @@ def main(
     except ConvoyError as error:
         print(f"convoy score: {error}", file=sys.stderr)
         return _WRONG_USE
-    except OSError as error:  # a name that is too long, a folder that is closed, a disk that is full
+    except OSError as error:  # a name that is too long, a folder without permission, a full disk
         print(f"convoy score: {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
         return _WRONG_USE
     except KeyboardInterrupt as interrupt:
@@ -94,7 +94,7 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
     gpu = GpuPolicy(memory_limit_bytes=Settings.model_fields["gpu_memory_limit_bytes"].default, cuda_graphs=True)
     provider = choose_provider(options.execution_provider)
     spec = WorkerSpec(options.models_dir, name, version, provider, options.batch_size, limits, gpu)
-    metadata = open_session(spec).metadata  # its faults are said before any picture is read
+    metadata = open_session(spec).metadata  # so that errors of the model come before any picture is read
     model = model_path(options.models_dir, name, version).read_bytes()
     job = ScoreJob(
         source=options.input,
@@ -116,10 +116,10 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Sees to it that the run overwrites nothing that it was not told to, and that its list of errors has a folder.
+    """Checks that the run overwrites no file without ``--overwrite``, and that its list of errors has a folder.
 
     Raises:
-        ScoringError: something is in the way.
+        ScoringError: a file would be overwritten, or the folder cannot be made.
     """
     files = {"--out": options.out, "--errors": _errors(options)}
     if options.labels_from_folders:
@@ -150,10 +150,10 @@ def _errors(options: argparse.Namespace) -> Path:
 
 
 def _find_model(root: Path, name: str, version: str | None) -> ModelKey:
-    """The version that is asked for, or the one that the service would answer with.
+    """The version of the option, or the one with which the service would answer.
 
     Raises:
-        ModelNotFoundError: there is none; says which there are.
+        ModelNotFoundError: there is none; the message says which there are.
     """
     try:
         found = survey(root)
@@ -179,20 +179,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("input", metavar="INPUT", help="folder, pattern, .txt list, .csv, .zip, .tar, or - for a list")
     parser.add_argument("--model", required=True, help="name of the model")
     parser.add_argument("--out", required=True, type=Path, help="the table: .csv, .jsonl or .parquet")
-    parser.add_argument("--version", help="of the model (default: the one that the service answers with)")
+    parser.add_argument("--version", help="of the model (default: the version that the service uses)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="model repository (default: models)")
     table = parser.add_argument_group("the table")
     table.add_argument("--output", choices=OUTPUTS, default="top", help="columns (default: %(default)s)")
     table.add_argument("--topk", type=_count, default=1, metavar="K", help="labels listed (default: %(default)s)")
     table.add_argument("--errors", type=Path, help="pictures without a prediction (default: errors.csv beside OUT)")
-    table.add_argument("--column", help="of a .csv INPUT that holds the paths")
+    table.add_argument("--column", help="column of a .csv INPUT that has the paths")
     table.add_argument("--labels-from-folders", action="store_true", help="a picture's folder is its label: accuracy")
     run = parser.add_argument_group("the run")
-    run.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    run.add_argument("--overwrite", action="store_true", help="replace OUT where it is there")
+    run.add_argument("--resume", action="store_true", help="continue a run that was stopped")
+    run.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
     run.add_argument("--batch-size", type=_count, help="pictures in one run of the network (default: measured)")
     run.add_argument("--workers", type=_count, help="processes (default: one for each core)")
-    run.add_argument("--no-count", action="store_true", help="begin at once: no total, and no time left, in the bar")
+    run.add_argument("--no-count", action="store_true", help="begin at once; the bar has no total and no time left")
     run.add_argument("--execution-provider", choices=get_args(ProviderChoice), default="auto", help="as of the service")
     return parser
 

@@ -24,11 +24,11 @@ class Format(Protocol):
         """Writes one part."""
 
     def join(self, parts: Sequence[Path], whole: Path) -> None:
-        """Makes the table of its parts, at least one, in their order."""
+        """Joins the parts, at least one, to the table in their order."""
 
 
 class CsvFormat:
-    """Comma-separated values (RFC 4180), UTF-8, with a line of names."""
+    """Comma-separated values (RFC 4180), UTF-8, with a header line."""
 
     def write(self, path: Path, columns: Mapping[str, Column]) -> None:
         """See :class:`Format`."""
@@ -38,7 +38,7 @@ class CsvFormat:
             writer.writerows(zip(*(_texts(column) for column in columns.values()), strict=True))
 
     def join(self, parts: Sequence[Path], whole: Path) -> None:
-        """See :class:`Format`. The line of names is that of the first part."""
+        """See :class:`Format`. The header line is that of the first part."""
         with whole.open("wb") as out:
             for number, part in enumerate(parts):
                 with part.open("rb") as file:
@@ -48,7 +48,7 @@ class CsvFormat:
 
 
 class JsonLinesFormat:
-    """An object a line, with the names of the columns as members."""
+    """One object per line, with the names of the columns as members."""
 
     def write(self, path: Path, columns: Mapping[str, Column]) -> None:
         """See :class:`Format`."""
@@ -67,7 +67,7 @@ class JsonLinesFormat:
 
 
 class ParquetFormat:
-    """Apache Parquet, by pyarrow, which is an extra.
+    """Apache Parquet, written by pyarrow, an optional package.
 
     Raises:
         ScoringError: it is not installed.
@@ -75,7 +75,7 @@ class ParquetFormat:
 
     def __init__(self) -> None:
         try:
-            import pyarrow  # noqa: ICN001, PLC0415  an extra, which only its users pay for
+            import pyarrow  # noqa: ICN001, PLC0415  an optional package, imported where it is used
             import pyarrow.parquet  # noqa: PLC0415
         except ModuleNotFoundError as error:
             raise ScoringError("a .parquet table needs the package pyarrow: pip install 'pyarrow>=21'") from error
@@ -99,10 +99,10 @@ class ParquetFormat:
 
 
 def format_of(path: Path) -> Format:
-    """The format that a table's name ends as.
+    """The format for the ending of a table's name.
 
     Raises:
-        ScoringError: it is none, or needs a package that is not installed.
+        ScoringError: the ending is not known, or needs a package that is not installed.
     """
     if path.suffix == ".csv":
         return CsvFormat()
@@ -123,7 +123,7 @@ def csv_line(file: io.BufferedReader) -> None:
 
 
 def _texts(column: Column) -> Sequence[str]:
-    """Values as text; numbers as the shortest text that is the same float32."""
+    """Values as text; each number is the shortest text that gives the same float32."""
     if not isinstance(column, np.ndarray):
         return column
     numbers: NDArray[np.float32] = np.ascontiguousarray(column)

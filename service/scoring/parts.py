@@ -1,11 +1,11 @@
-"""What a run has finished, kept beside its table until the table is whole: a run that was killed goes on from there.
+"""Keeps the finished parts of a run beside its table until the table is complete, so that a stopped run can go on.
 
 ::
 
-    predictions.csv.parts/run.json                 what decides the answers: model, input, columns
+    predictions.csv.parts/run.json                 what the answers depend on: model, input, columns
                           000000.csv               predictions of some thousand pictures
-                          000000.errors.csv        those that could not be scored
-                          000000.json              written last: with it the part counts as finished
+                          000000.errors.csv        pictures that could not be scored
+                          000000.json              written last; only then the part counts as finished
 """
 
 import fcntl
@@ -29,13 +29,13 @@ _RUN: Final = "run.json"
 
 @dataclass(frozen=True, slots=True)
 class PartRecord:
-    """What a finished part holds.
+    """The contents of a finished part.
 
     Attributes:
         scored: pictures with a prediction.
         faults: pictures without one.
         names: SHA-256 of the names of all its pictures, in the order of the input.
-        confusion: how often pictures of one label (index) were given another: [truth, prediction, count].
+        confusion: [truth, prediction, count], by index of the label.
     """
 
     scored: int
@@ -45,7 +45,7 @@ class PartRecord:
 
     @property
     def pictures(self) -> int:
-        """All of them."""
+        """Number of all its pictures."""
         return self.scored + self.faults
 
 
@@ -60,12 +60,12 @@ class NamesHash:
         self._hash.update(os.fsencode(name) + b"\0")
 
     def value(self) -> str:
-        """Of all names so far, as hexadecimal digits."""
+        """The hash of all names so far, as hexadecimal digits."""
         return self._hash.hexdigest()
 
 
 def folder_of(out: Path) -> Path:
-    """Where the parts of a table are kept."""
+    """The folder of a table's parts."""
     return out.with_name(f"{out.name}.parts")
 
 
@@ -75,25 +75,25 @@ def is_begun(out: Path) -> bool:
 
 
 def is_error_list(path: Path) -> bool:
-    """Whether a file is the list of errors of a run, and not something of the user's."""
+    """Whether a file is the list of errors of a run, and not another file of the user."""
     with path.open("rb") as file:
         return file.readline(64) == b"file,error\r\n"
 
 
 class Parts:
-    """The folder of a run's parts. Only one process at a time can have it.
+    """The folder of a run's parts. Only one process at a time can use it.
 
     Args:
         out: the table.
-        table_format: of it.
-        run: what decides the answers, as JSON has it.
-        resume: whether to go on with what is there.
+        table_format: format of the table.
+        run: the data that the answers depend on, for JSON.
+        resume: whether to continue from existing parts.
 
     Attributes:
-        finished: the records of the parts that are there.
+        finished: the records of the existing parts.
 
     Raises:
-        ScoringError: parts are there and ``resume`` is False, or they are of another run; or nothing can be written.
+        ScoringError: parts exist and ``resume`` is False, or they are of another run; or nothing can be written.
     """
 
     def __init__(self, out: Path, table_format: Format, run: Mapping[str, object], *, resume: bool) -> None:
@@ -131,7 +131,7 @@ class Parts:
         self.finished.append(record)
 
     def join(self, errors: Path) -> None:
-        """Makes the table, and the list of errors where there are any, and removes the parts.
+        """Writes the table, and the list of errors if there are any, and removes the parts.
 
         Raises:
             ScoringError: they cannot be written.
@@ -141,11 +141,11 @@ class Parts:
             whole = self._folder / "whole"
             self._format.join([table for table, _, _ in paths], whole)
             if any(record.faults for record in self.finished):
-                all_errors = errors.with_name(f"{errors.name}.part")  # it may lie on another disk than the table
+                all_errors = errors.with_name(f"{errors.name}.part")  # it may be on another disk than the table
                 CsvFormat().join([faults for _, faults, _ in paths], all_errors)
                 all_errors.replace(errors)
             else:
-                errors.unlink(missing_ok=True)  # of a run before
+                errors.unlink(missing_ok=True)  # of an earlier run
             whole.replace(self._out)
             shutil.rmtree(self._folder)
         except OSError as error:
@@ -187,7 +187,7 @@ class Parts:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Writes a file so that it is there as a whole or not at all, whenever the process ends."""
+    """Writes a file atomically: if the process ends, the whole file exists or none."""
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text)
     temporary.replace(path)

@@ -1,7 +1,7 @@
-"""A picture to score: where it lies, so that a worker process can read it.
+"""The pictures to score, in a form that a worker process can read.
 
-A picture goes to a worker by name and place. Only what can be read in no other order than that of its archive goes as
-bytes.
+A worker gets the path of a picture, or its position in an archive. Only pictures in compressed archives, which can be
+read only in order, are sent with their bytes.
 """
 
 import lzma
@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from service.errors import ScoringError
 
 MOST_FILE_BYTES: Final = 256 << 20
-"""Longer files are no pictures that can be read; an archive may announce any length."""
+"""Longer files are refused; the header of an archive may declare any length."""
 
 PICTURE_SUFFIXES: Final = (
     *(".avif", ".bmp", ".dib", ".gif", ".heic", ".heif", ".jfif"),
@@ -30,7 +30,7 @@ class Picture(Protocol):
 
     @property
     def name(self) -> str:
-        """As it stands in the table."""
+        """Its name in the table."""
 
     def read(self) -> bytes:
         """The whole file.
@@ -62,7 +62,7 @@ class FilePicture:
 
 @dataclass(frozen=True, slots=True)
 class UnreadablePicture:
-    """One of which the input says already that it cannot be read, and why."""
+    """A picture that is known to be unreadable when it is found, with the reason."""
 
     name: str
     reason: str
@@ -78,7 +78,7 @@ class ZipPicture:
 
     name: str
     archive: str
-    number: int  # there may be several of one name
+    number: int  # several members may have the same name
 
     def read(self) -> bytes:
         """See :class:`Picture`."""
@@ -104,7 +104,7 @@ class ZipPicture:
 
 @dataclass(frozen=True, slots=True)
 class SlicePicture:
-    """A part of a file: a member of a tar archive that is not compressed."""
+    """A part of a file: a member of an uncompressed tar archive."""
 
     name: str
     archive: str
@@ -114,7 +114,7 @@ class SlicePicture:
     def read(self) -> bytes:
         """See :class:`Picture`."""
         _check_length(self.size)
-        with open(self.archive, "rb", buffering=0) as file:  # noqa: PTH123  as fast as it gets: once for each picture
+        with open(self.archive, "rb", buffering=0) as file:  # noqa: PTH123  faster than Path, and called for each picture
             data = os.pread(file.fileno(), self.size, self.offset)
         if len(data) < self.size:
             raise ScoringError("the archive ends before it does")
@@ -123,7 +123,7 @@ class SlicePicture:
 
 @dataclass(frozen=True, slots=True)
 class SentPicture:
-    """A picture whose bytes are here already: a member of a compressed archive, which can only be read in order."""
+    """A picture with its bytes: a member of a compressed archive, which can only be read in order."""
 
     name: str
     data: bytes
@@ -135,20 +135,20 @@ class SentPicture:
 
 
 def is_picture(name: str) -> bool:
-    """By its name, in which no step is hidden; macOS puts hidden copies of everything into its archives."""
+    """Whether a name ends as a picture's, without hidden folders: macOS adds hidden copies of files to archives."""
     return name.lower().endswith(PICTURE_SUFFIXES) and not any(
         step.startswith(".") for step in name.split("/") if step not in (".", "..")
     )
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Opens a file, and does not wait where it is a pipe that nobody writes to."""
+    """Opens a file without waiting, even if it is a pipe without a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 @lru_cache(maxsize=4)
 def _open_zip(path: str) -> zipfile.ZipFile:
-    """An archive stays open in a worker: its directory is read as a whole, which takes long for many pictures."""
+    """Opens an archive; a worker keeps it open, since reading the directory of a large archive takes long."""
     return zipfile.ZipFile(path)
 
 

@@ -2,11 +2,11 @@
 
 ::
 
-    pictures ─> chunks of 8 to 512 ─> so many in flight as keep all workers busy ─> results, the oldest first
+    pictures ─> chunks of 8 to 512 ─> enough in flight to keep all workers busy ─> results, the oldest first
 
-A chunk is as large as takes a worker a fraction of a second: small pictures cost little each, and of large ones the
-next result is not waited for long. Where a picture ends the process that reads it, the chunks in flight are scored
-again picture by picture, so that the one is named and all others are scored.
+The size of chunks is adjusted so that a worker needs a fraction of a second for one: small pictures have little
+overhead each, and large ones do not delay the next result. If a picture ends the process that reads it, the chunks in
+flight are scored again picture by picture, so that this picture is named and all others are scored.
 """
 
 import multiprocessing
@@ -33,13 +33,13 @@ _MOST_CHUNK: Final = 512
 _SHORT_CHUNK_S: Final = 0.1
 _LONG_CHUNK_S: Final = 0.5
 _CHUNKS_A_WORKER: Final = 3
-_MOST_CHUNK_BYTES: Final = 32 << 20  # of pictures that come with their bytes
-_MOST_HELD_BYTES: Final = 256 << 20  # likewise, of all chunks in flight; one more picture may be added
+_MOST_CHUNK_BYTES: Final = 32 << 20  # of pictures with their bytes in one chunk
+_MOST_HELD_BYTES: Final = 256 << 20  # the same for all chunks in flight; one more picture may be added
 _MOST_ENDED: Final = 16
 
 
 class Pool(Protocol):
-    """Where pictures are scored: worker processes here, or another engine on other machines."""
+    """Scores pictures in worker processes on this machine, or with another engine on other machines."""
 
     def __enter__(self) -> Self:
         """Starts it."""
@@ -57,8 +57,8 @@ class WorkerPool:
     """Worker processes for one run.
 
     Args:
-        score: scores a chunk; is sent to the workers.
-        workers: processes.
+        score: scores a chunk; it is sent to the workers.
+        workers: number of processes.
         classes: K.
     """
 
@@ -108,7 +108,7 @@ class WorkerPool:
             yield result
 
     def _take(self, pictures: Iterator[Picture]) -> list[Picture]:
-        """The next chunk, which is short where the pictures come with their bytes and these are many."""
+        """The next chunk; it has fewer pictures where they are sent with their bytes and are large."""
         chunk: list[Picture] = []
         held = 0
         while len(chunk) < self._chunk and held <= _MOST_CHUNK_BYTES and (picture := next(pictures, None)) is not None:
@@ -125,7 +125,7 @@ class WorkerPool:
     def _submit(self, chunk: list[Picture]) -> "Future[ChunkResult]":
         try:
             return self._executor.submit(self._score, chunk)
-        except BrokenProcessPool as error:  # it ends between two results
+        except BrokenProcessPool as error:  # a worker has ended between two results
             failed: Future[ChunkResult] = Future()
             failed.set_exception(error)
             return failed
@@ -158,7 +158,7 @@ class WorkerPool:
 
 
 def _follow(parent: int) -> None:
-    """Prepares a worker: it leaves Ctrl-C to its parent, and ends when that does, however that happens."""
+    """Prepares a worker: it ignores Ctrl-C, which its parent handles, and ends whenever its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent(parent)
 

@@ -2,7 +2,7 @@
 
 ::
 
-    begin: model, columns, parts that are there ─> skip what they hold ─> pool ─> parts ─> join
+    begin: model, columns, existing parts ─> skip their pictures ─> pool ─> parts ─> join
 """
 
 from collections.abc import Callable, Iterator
@@ -28,28 +28,28 @@ from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
 _PART_PICTURES: Final = 4096
 
 StartPool = Callable[[WorkerSpec, int, int], Pool]
-"""Makes what scores the pictures, of the model, the number of workers, and K."""
+"""Makes the pool that scores the pictures, given the model, the number of workers, and K."""
 
 
 def start_processes(spec: WorkerSpec, workers: int, classes: int) -> Pool:
-    """Worker processes on this machine."""
+    """Makes a pool of worker processes on this machine."""
     return WorkerPool(partial(score_chunk, spec), workers, classes)
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreJob:
-    """What is to be done.
+    """The input, output and options of a run.
 
     Attributes:
         source: the input, see :mod:`service.scoring.sources`.
-        column: of a CSV.
+        column: the column of paths in a CSV file.
         out: the table.
         errors: list of the pictures that could not be scored.
         output: which columns.
-        top_k: labels that are listed.
+        top_k: number of labels that are listed.
         labels_from_folders: whether the folder of a picture is its label.
-        resume: whether to go on with a run that was stopped.
-        workers: processes.
+        resume: whether to continue a run that was stopped.
+        workers: number of processes.
     """
 
     source: str
@@ -65,12 +65,12 @@ class ScoreJob:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What was done.
+    """The result of a run.
 
     Attributes:
         scored: pictures in the table.
         faults: pictures in the list of errors.
-        confusion: where labels were known.
+        confusion: predictions by true label; None where labels are not known.
     """
 
     scored: int
@@ -82,11 +82,11 @@ class ScoreRun:
     """One run.
 
     Args:
-        job: what is to be done.
+        job: input, output and options.
         spec: the model, for the workers.
         metadata: of the model.
         digest: SHA-256 of the model's file, as hexadecimal digits.
-        start_pool: makes what scores the pictures.
+        start_pool: makes the pool that scores the pictures.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class ScoreRun:
         }
 
     def count(self) -> int | None:
-        """How many pictures there are; None where that takes reading all of the input.
+        """The number of pictures; None where the whole input would have to be read for it.
 
         Raises:
-            ScoringError: the input cannot be read, or the folder of a picture is not the label that it should be.
+            ScoringError: the input cannot be read, or a picture's folder is not a label.
         """
         if not can_be_counted(self._job.source):
             return None
@@ -133,7 +133,7 @@ class ScoreRun:
         """Scores all pictures.
 
         Args:
-            told: is called with the number of pictures that are finished, again and again.
+            told: called repeatedly with the number of finished pictures.
 
         Raises:
             ScoringError: the input cannot be read, or the table cannot be written.
@@ -168,7 +168,7 @@ class ScoreRun:
         return confusion
 
     def _skip(self, pictures: Iterator[Picture], number: int, record: PartRecord) -> None:
-        """Passes over the pictures of a finished part, and checks that they are the same ones."""
+        """Skips the pictures of a finished part, and checks that they are the same ones."""
         names = NamesHash()
         for picture in islice(pictures, record.pictures):
             names.add(picture.name)
@@ -193,12 +193,12 @@ class ScoreRun:
 
 
 def confusion_file(out: Path) -> Path:
-    """Where the predictions by true label go, of a table."""
+    """The file beside a table for its predictions by true label."""
     return out.with_suffix(".confusion.csv")
 
 
 def _gather(results: Iterator[ChunkResult], told: Callable[[int], object]) -> Iterator[list[ChunkResult]]:
-    """Puts chunks together to parts."""
+    """Collects chunks into parts."""
     part: list[ChunkResult] = []
     pictures = 0
     for result in results:

@@ -1,10 +1,10 @@
-"""Where the pictures to score come from, one after the other, in an order that is the same each time.
+"""Finds the pictures of an input, one after the other, always in the same order.
 
 ::
 
-    a folder, with all below it      every file whose name ends as a picture's does
+    a folder, with its subfolders    every file whose name ends as a picture's does
     a pattern                        the files that match: 'photos/**/*.jpg'
-    a .txt or other list             a path a line; - reads the list from standard input
+    a .txt or other list             one path per line; - reads the list from standard input
     a .csv                           the paths in one of its columns
     a .zip, .tar, .tar.gz            the pictures in it
 """
@@ -32,7 +32,7 @@ STANDARD_INPUT: Final = "-"
 
 _ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
 _MOST_LINE: Final = 1 << 16
-_OF_LENGTHS: Final = (ValueError, OverflowError, struct.error, NotImplementedError)  # in the headers of archives
+_OF_LENGTHS: Final = (ValueError, OverflowError, struct.error, NotImplementedError)  # by wrong lengths in archives
 _USUAL_COLUMNS: Final = ("path", "file", "filename")
 
 
@@ -41,10 +41,10 @@ def find_pictures(source: str, column: str | None = None) -> Iterator[Picture]:
 
     Args:
         source: as the user gave it.
-        column: of a .csv file; None takes the only one, or the one named ``path``, ``file`` or ``filename``.
+        column: of a .csv file; None: the only column, or the one named ``path``, ``file`` or ``filename``.
 
     Yields:
-        Pictures, lazily: an input of millions is never held as a whole, except for the names in one folder.
+        Pictures, lazily: only the names in one folder are held at once, so an input can have millions of pictures.
 
     Raises:
         ScoringError: there is no such input, or it cannot be read.
@@ -61,7 +61,7 @@ def find_pictures(source: str, column: str | None = None) -> Iterator[Picture]:
 
 
 def can_be_counted(source: str) -> bool:
-    """Whether the pictures of an input can be found twice, and at little cost, for their number."""
+    """Whether an input can be read twice at little cost, first to count its pictures."""
     is_pipe = source == STANDARD_INPUT or Path(source).is_fifo()
     return not is_pipe and not source.lower().endswith(PACKED_TAR)
 
@@ -97,7 +97,7 @@ def _in_file(path: Path, column: str | None) -> Iterator[Picture]:
 
 
 def _in_folder(root: str) -> Iterator[Picture]:
-    """Files before folders, each by name; hidden ones are left out, and links to folders are not followed."""
+    """The pictures of a folder: files before subfolders, by name; no hidden ones, and no links to folders."""
     waiting = [("", root)]
     while waiting:
         prefix, folder = waiting.pop()
@@ -109,12 +109,12 @@ def _in_folder(root: str) -> Iterator[Picture]:
             yield UnreadablePicture(prefix, f"this folder cannot be read: {error.strerror}")
             continue
         for name in files:
-            yield FilePicture(f"{prefix}{name}", os.path.join(folder, name))  # noqa: PTH118  as fast as it gets
+            yield FilePicture(f"{prefix}{name}", os.path.join(folder, name))  # noqa: PTH118  faster than Path
         waiting += [(f"{prefix}{name}/", os.path.join(folder, name)) for name in reversed(folders)]  # noqa: PTH118
 
 
 def _list_folder(folder: str) -> tuple[list[str], list[str]]:
-    """The names of what may be pictures, and of the folders in it, sorted."""
+    """The names of possible pictures in a folder, and of its subfolders, sorted."""
     files, folders = [], []
     with os.scandir(folder) as found:
         for entry in found:
@@ -134,7 +134,7 @@ def _matching(pattern: str) -> Iterator[Picture]:
 
 
 def _expand(pattern: str) -> Iterator[str]:
-    """What matches. The step ``**`` is any number of folders; it follows no links, which may lead in circles."""
+    """The paths that match. ``**`` is any number of folders; it follows no links, which may form loops."""
     found = _ANY_FOLDERS.search(pattern)
     if found is None:
         yield from glob.iglob(pattern)  # noqa: PTH207  the pattern may be absolute
@@ -163,7 +163,7 @@ def _listed(file: IO[bytes], source: str) -> Iterator[Picture]:
 
 
 def _lines(file: IO[AnyStr], end: AnyStr, source: str) -> Iterator[AnyStr]:
-    """Lines of bounded length: what is no text may have no line breaks at all."""
+    """The lines of a file; their length is limited, since a file that is not text may have no line breaks."""
     while line := file.readline(_MOST_LINE):
         if len(line) == _MOST_LINE and not line.endswith(end):
             raise ScoringError(f"{source}: it is no list of paths: a line is longer than {_MOST_LINE} characters")
@@ -176,7 +176,7 @@ def _check_encoding(start: bytes, source: str) -> None:
 
 
 def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
-    """Paths are relative to the folder of the table where such a file is there, and to the working folder otherwise."""
+    """The pictures of a CSV; paths are relative to its folder if the file exists there, else to the working folder."""
     with source.open("rb") as start:
         _check_encoding(start.read(64), str(source))
     with source.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:

@@ -1,7 +1,7 @@
-"""What a worker process does: reads, decodes and runs a chunk of pictures, with a session of its own.
+"""The work of a worker process: reads and decodes a chunk of pictures and runs the model, with its own session.
 
-Processes, and not threads, since reading a file and decoding a small picture hold Python's global lock. Each runs its
-network on one core: pictures that are computed beside each other need less time than one that is spread over cores.
+Processes are used instead of threads because reading a file and decoding a small picture hold Python's global lock.
+Each runs its network on one core: several pictures in parallel take less time than one at a time on all cores.
 """
 
 import time
@@ -22,16 +22,16 @@ from service.scoring.pictures import Picture
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a worker needs to know; the same for all of a run.
+    """The parameters of all workers of a run.
 
     Attributes:
         models_dir: the model repository.
         name: of the model.
-        version: of it.
-        provider: that runs it.
-        batch_size: most images in one run; None takes what is measured to suit the model.
+        version: of the model.
+        provider: execution provider that runs it.
+        batch_size: most images in one run; None: the best size for the model, as measured.
         limits: of a picture.
-        gpu: what a session may take of a GPU.
+        gpu: how much of a GPU a session may use.
     """
 
     models_dir: Path
@@ -56,14 +56,14 @@ class Fault(NamedTuple):
 
 
 class ChunkResult(NamedTuple):
-    """What became of a chunk.
+    """The result of a chunk.
 
     Attributes:
         order: names of all its pictures, in the order of the input.
-        names: of those that were scored, in the same order.
-        probabilities: float32 [N, K], of these.
-        faults: the others.
-        seconds: that it took.
+        names: of the scored pictures, in the same order.
+        probabilities: float32 [N, K], of the scored pictures.
+        faults: the other pictures.
+        seconds: time that the chunk took.
     """
 
     order: list[str]
@@ -91,7 +91,7 @@ def open_session(spec: WorkerSpec) -> ModelSession:
 
 
 def score_chunk(spec: WorkerSpec, pictures: Sequence[Picture]) -> ChunkResult:
-    """Scores pictures; called in a worker process, which keeps its session from chunk to chunk."""
+    """Scores pictures; called in a worker process, which keeps its session for later chunks."""
     return _worker(spec).score(pictures)
 
 

@@ -1,8 +1,8 @@
-"""What is kept of an error once its answer is made.
+"""Keeps the reason of an error for metrics and log, without its frames.
 
-An exception holds its traceback, a traceback holds frames, and frames hold the request's body and pictures. Where the
-exception is then reached from one of these frames, it is a reference cycle: many megabytes that stay until the garbage
-collector finds them. So metrics and log get a few words instead, and the frames are let go at once.
+An exception refers to its traceback, the traceback to frames, and frames to the request's body and pictures. If one of
+these frames refers to the exception, this is a reference cycle, and many megabytes stay until the garbage collector
+finds them. So metrics and log get only a few words, and the frames are released at once.
 """
 
 import traceback
@@ -17,7 +17,7 @@ class Failure(NamedTuple):
 
     Attributes:
         reason: the error's own name for one of the service's, such as ``invalid_images``; ``internal`` for any other.
-        traceback: text of it, where the fault is the service's; None where it is the client's, or nobody's.
+        traceback: its text for unexpected errors of the service; None for all others.
     """
 
     reason: str
@@ -25,10 +25,10 @@ class Failure(NamedTuple):
 
     @classmethod
     def of(cls, error: Exception) -> Self:
-        """Takes down what is to be known of an error, and releases what it holds.
+        """Makes a failure from an error, and releases the error's frames.
 
         Args:
-            error: that ended a request. It has no traceback afterwards.
+            error: the error that ended a request. Afterwards it has no traceback.
         """
         is_ours = isinstance(error, InferenceFailedError) or not isinstance(error, ConvoyError)
         text = "".join(traceback.format_exception(error.__cause__ or error)) if is_ours else None
@@ -45,11 +45,11 @@ def reason_of(kind: type[Exception]) -> str:
 
 
 def release_frames(error: BaseException) -> None:
-    """Lets go of everything that an error, and the errors that led to it, hold through their tracebacks.
+    """Releases everything that an error and its causes refer to through their tracebacks.
 
     Args:
-        error: that has been handled. Its own traceback is dropped; those of its causes, which several requests of one
-            batch may share, keep their lines, without the frames' variables.
+        error: an error that has been handled. Its own traceback is dropped. Those of its causes, which several requests
+            of one batch may share, keep their lines but lose the variables of the frames.
     """
     for link in _chain(error):
         traceback.clear_frames(link.__traceback__)

@@ -1,7 +1,7 @@
-"""Text as a log may hold it: on one line, of bounded length, with nothing that a terminal obeys.
+"""Makes text safe for a log: on one line, of limited length, and without control characters for a terminal.
 
-What is logged may have been chosen by a client: a path, a file's name, the text of an error about either. It must not
-begin a line of its own, which would look like another event.
+Clients can choose parts of the logged text: a path, a file's name, the text of an error about them. Such text must not
+begin a new line, which would look like another event.
 """
 
 import re
@@ -13,15 +13,15 @@ LONGEST_MESSAGE: Final = 2_000
 LONGEST_FIELD: Final = 1_000
 LONGEST_TRACEBACK: Final = 20_000
 
-# Line separators of Unicode, control characters (also those from 0x80 on), and what changes the direction of writing.
+# Unicode line separators, control characters (also those from 0x80 on), and characters that change the text direction.
 _UNSAFE: Final = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def on_one_line(text: str, longest: int) -> str:
-    """Escapes unsafe characters, and cuts what is too long.
+    """Escapes unsafe characters, and shortens long text.
 
     Args:
-        text: to be logged.
+        text: the text to log.
         longest: most characters that are kept.
     """
     if len(text) > longest:
@@ -30,21 +30,21 @@ def on_one_line(text: str, longest: int) -> str:
 
 
 def on_lines_of_their_own(traceback: str) -> str:
-    """A traceback for people: each of its lines is indented and safe, so that none looks like another event."""
+    """A traceback with each line indented and made safe, so that none looks like another event."""
     return "\n".join(f"  | {on_one_line(line, LONGEST_MESSAGE)}" for line in _middle_cut(traceback).split("\n"))
 
 
 def as_json(value: Any) -> str:
-    """A value in JSON, on one line whatever it holds. What JSON does not know becomes text."""
+    """A value in JSON, always on one line. Values of other types than JSON's become text."""
     try:
         written = orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-    except TypeError:  # a surrogate, which is how Python keeps a file name that is not UTF-8, or an enormous number
+    except TypeError:  # a surrogate, with which Python represents file names that are not UTF-8, or a very large number
         written = orjson.dumps(_plain(value)).decode()
     return _UNSAFE.sub(_escape, written)
 
 
 def bounded(fields: dict[str, Any]) -> dict[str, Any]:
-    """An event's fields with each text cut to the length that it may have."""
+    """An event's fields, with each text shortened to its greatest length."""
     limits = {"message": LONGEST_MESSAGE, "exc_info": LONGEST_TRACEBACK}
     return {
         name: _cut(value, limits.get(name, LONGEST_FIELD)) if isinstance(value, str) else value
@@ -59,7 +59,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _middle_cut(traceback: str) -> str:
-    """A traceback says most in its first and last lines."""
+    """Cuts the middle of a long traceback, because the first and last lines are the most useful."""
     if len(traceback) <= LONGEST_TRACEBACK:
         return traceback
     half = LONGEST_TRACEBACK // 2

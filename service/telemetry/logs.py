@@ -1,7 +1,7 @@
-"""Where log lines go and how they look: one JSON object on each line for machines, ``key=value`` for people.
+"""Configures logging: one JSON object per line for machines, or text with ``key=value`` for people.
 
-An event with fields is logged as a dictionary: ``logger.info({"message": "request", "status": 200})``. A traceback that
-was taken down as text is its field ``exc_info``.
+An event with fields is logged as a dictionary: ``logger.info({"message": "request", "status": 200})``. A traceback as
+text is in its field ``exc_info``.
 """
 
 import logging
@@ -34,7 +34,7 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
     Args:
         level: least severe level that is written.
         log_format: of a line; ``auto`` is text on a terminal and JSON elsewhere.
-        stream: that is written to; standard error where it is None.
+        stream: where lines are written; None: standard error.
     """
     stream = stream or sys.stderr
     is_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
@@ -49,20 +49,20 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
 
 class _StandardError(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
-        """Says in one line what could not be formatted. Where nothing can be written, nothing is."""
+        """Writes one line instead of a record that cannot be formatted; errors of writing are ignored."""
         with suppress(OSError, ValueError):
             if not isinstance(sys.exception(), OSError):
                 self.stream.write(f"a line of {record.name} could not be formatted\n")
 
 
 class TextFormatter(logging.Formatter):
-    """For people: time, level, logger, message, and an event's fields as ``key=value``."""
+    """The text format: time, level, logger, message, and an event's fields as ``key=value``."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, and below it the traceback where there is one, indented."""
+        """One line, followed by the indented traceback if there is one."""
         fields = dict(record.msg) if isinstance(record.msg, dict) else {"message": record.getMessage()}
         traceback = fields.pop("exc_info", None) or (self.formatException(record.exc_info) if record.exc_info else None)
         message = on_one_line(str(fields.pop("message", "")), LONGEST_MESSAGE)

@@ -1,13 +1,13 @@
-"""OpenTelemetry traces: where the time of one request went, and which requests shared a run.
+"""OpenTelemetry traces: the time of each stage of a request, and which requests shared a run.
 
 ::
 
     POST /predict ── classify ─┬─ decode
                                ├─ queue
-                               └─ inference            batch ── a trace of its own, linked to the requests in it
+                               └─ inference            batch ── a separate trace, linked to the requests in it
 
-W3C trace context is taken from a request's headers and answered in ``traceresponse``. Nothing here is imported unless
-tracing is on. Exporter, sampler and resource are set up by the standard ``OTEL_*`` variables, which the SDK reads.
+W3C trace context is read from a request's headers and returned in ``traceresponse``. This module is imported only where
+tracing is on. The standard ``OTEL_*`` variables, which the SDK reads, configure exporter, sampler and resource.
 """
 
 import time
@@ -34,7 +34,7 @@ from service.models.catalog import ModelCatalog, ServedModel
 
 
 class Tracing:
-    """The tracer of one process, and what it wraps."""
+    """The tracer of one process; wraps the app, the classifier and observers of batches."""
 
     def __init__(self) -> None:
         resource = Resource.create({SERVICE_VERSION: __version__})
@@ -49,7 +49,7 @@ class Tracing:
         """Makes each HTTP request of an app a span."""
 
         async def awaited(scope: Scope, receive: Receive, send: Send) -> None:
-            await app(scope, receive, send)  # asgiref takes anything but a coroutine function for an app of ASGI 2
+            await app(scope, receive, send)  # asgiref treats any app that is not a coroutine function as ASGI 2
 
         traced: ASGIApp = OpenTelemetryMiddleware(
             awaited,
@@ -66,11 +66,11 @@ class Tracing:
         return TracedClassifier(catalog, decoder, budget, open_engine, self._tracer)
 
     def observer(self, observer: Observer, model: str, version: str) -> Observer:
-        """Makes each run that an observer is told of a span as well."""
+        """Wraps an observer, so that each run becomes a span too."""
         return TracedRuns(observer, self._tracer, {"convoy.model": model, "convoy.version": version})
 
     def close(self) -> None:
-        """Sends the spans that are left. Blocks until they are sent, or the exporter gives up."""
+        """Sends the remaining spans. Blocks until they are sent or the exporter gives up."""
         self._provider.shutdown()
 
 
@@ -80,7 +80,7 @@ class TracedClassifier(Classifier):
     Args:
         catalog: the models that answer now.
         decoder: turns files into pixels.
-        budget: of the bytes that all requests hold.
+        budget: limits the bytes that all requests hold.
         open_engine: opens a model that is not open yet.
         tracer: makes the spans.
     """
@@ -137,12 +137,12 @@ class TracedClassifier(Classifier):
 
 
 class TracedRuns:
-    """Tells another observer, and makes each run a span that is linked to its requests.
+    """Calls another observer, and makes each run a span that is linked to its requests.
 
     Args:
-        observer: the other.
+        observer: the other observer.
         tracer: makes the spans.
-        attributes: of each.
+        attributes: of each span.
     """
 
     def __init__(self, observer: Observer, tracer: Tracer, attributes: dict[str, str]) -> None:
@@ -151,7 +151,7 @@ class TracedRuns:
         self._attributes = attributes
 
     def ran(self, batch: Batch, inference_s: float, rows: NDArray[np.float32] | None) -> None:
-        """See :meth:`Observer.ran`. A run without a request that is traced makes no span."""
+        """See :meth:`Observer.ran`. A run without any traced request makes no span."""
         self._observer.ran(batch, inference_s, rows)
         origins = [part.entry.origin for part in batch.parts]
         links = [Link(origin) for origin in origins if isinstance(origin, SpanContext) and origin.trace_flags.sampled]
@@ -160,7 +160,7 @@ class TracedRuns:
         now_ns = time.time_ns()
         span = self._tracer.start_span(
             "batch",
-            context=Context(),  # no parent: it belongs to all of them alike
+            context=Context(),  # no parent, since it belongs to all of its requests
             kind=SpanKind.INTERNAL,
             links=links,
             attributes={**self._attributes, "convoy.batch_size": batch.size},
@@ -184,7 +184,7 @@ class TracedRuns:
 
 
 def _name(scope: Scope) -> tuple[str, dict[str, str]]:
-    """The span's name: few of them, so the method and no more than the path's first step."""
+    """The span's name: only method and first path segment, so that there are few different names."""
     first = str(scope.get("path", "/")).split("/")[1]
     known = first if first in ("predict", "models", "health", "metrics", "v2") else "..."
     return f"{scope.get('method', '')} /{known}", {"url.path": str(scope.get("path", ""))[:200]}

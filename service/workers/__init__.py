@@ -1,1 +1,1 @@
-"""Several worker processes on one port: the supervisor, the cores that they share, what they count together."""
+"""Several worker processes on one port: the supervisor, the number of cores, and the shared metrics."""

@@ -1,7 +1,7 @@
-"""How many cores this process may use.
+"""Finds how many cores this process may use.
 
 A container, a Kubernetes pod with a CPU limit and a systemd unit with ``CPUQuota`` have a quota of CPU time, which the
-affinity does not show. It is read from the control group that the process is in, and from every group above it.
+affinity does not show. It is read from the process's control group and from every group above it.
 
 Source: https://docs.kernel.org/admin-guide/cgroup-v2.html (``cpu.max``) and
 https://docs.kernel.org/scheduler/sched-bwc.html (``cpu.cfs_quota_us``).
@@ -19,8 +19,8 @@ _PARENT: Final = ".."
 def available_cores(root: Path = _ROOT) -> int:
     """Cores that this process may use at once: its affinity, or less where its quota of CPU time is lower.
 
-    A quota of a fraction is rounded down, and is at least 1: with one thread more than the quota allows, all threads
-    of the process are stopped for the rest of each period of, as a rule, 100 ms.
+    A fractional quota is rounded down, but to at least 1: with one thread more than the quota allows, all threads of
+    the process are stopped for the rest of each period, which is usually 100 ms.
 
     Args:
         root: of the file system, other than ``/`` in tests.
@@ -33,8 +33,8 @@ class _Mount(NamedTuple):
     """A hierarchy of control groups in the file system.
 
     Attributes:
-        group: the control group that is seen at the mount point.
-        point: where it is seen.
+        group: the control group that is visible at the mount point.
+        point: the mount point.
         version: 1 or 2.
     """
 
@@ -48,7 +48,7 @@ def _quotas(root: Path) -> Iterator[float]:
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
         mounts = list(_mounts(root))
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return
     for line in groups:
         number, controllers, path = line.split(":", 2)
@@ -61,7 +61,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _mounts(root: Path) -> Iterator[_Mount]:
-    """Those of version 2, and of version 1 those of the controller ``cpu``. Source: proc_pid_mountinfo(5)."""
+    """The mounts of version 2, and those of the ``cpu`` controller of version 1. Source: proc_pid_mountinfo(5)."""
     for line in (root / "proc/self/mountinfo").read_text().splitlines():
         fields, _, rest = line.partition(" - ")
         kind, _, options = rest.split(" ", 2)
@@ -71,9 +71,9 @@ def _mounts(root: Path) -> Iterator[_Mount]:
 
 
 def _quotas_below(mount: _Mount, group: PurePosixPath) -> Iterator[float]:
-    # Without a namespace of its own, a container sees the host's path to its group, and its group as the mount's root.
+    # A container without its own namespace sees the host's path of its group, but its group as the root of the mount.
     inside = group.relative_to(mount.group) if group.is_relative_to(mount.group) else group.relative_to("/")
-    if _PARENT in inside.parts:  # outside of what this process sees
+    if _PARENT in inside.parts:  # not visible to this process
         inside = PurePosixPath()
     for path in (inside, *inside.parents):
         quota = _read_quota(mount.point / path, mount.version)
@@ -89,5 +89,5 @@ def _read_quota(folder: Path, version: int) -> float | None:
             quota = (folder / "cpu.cfs_quota_us").read_text()
             period = (folder / "cpu.cfs_period_us").read_text()
         return int(quota) / int(period) if int(quota) > 0 else None
-    except (OSError, ValueError, ZeroDivisionError):  # the root has none, and "max" is no limit
+    except (OSError, ValueError, ZeroDivisionError):  # the root group has no quota, and "max" means no limit
         return None

@@ -1,4 +1,4 @@
-"""Python's garbage collector during the start."""
+"""Turns off Python's garbage collector during the start."""
 
 import gc
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Collects no garbage within the context, and never looks at the objects that were made in it.
+    """Turns off garbage collection in the context, and excludes the objects made in it from later collections.
 
-    To be put around imports. They make 90,000 objects that live as long as the process; the collector would look at all
-    of them several times, which takes a tenth of the start.
+    It is used around imports. They make 90,000 objects that live as long as the process. The collector would visit all
+    of them several times, which takes a tenth of the time of the start.
     """
     gc.disable()
     try:

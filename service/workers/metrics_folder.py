@@ -1,8 +1,8 @@
 """The temporary folder in which several workers share their metrics.
 
-Every process that uses it holds a lock on it (``flock`` of the folder itself), which the kernel releases when the
-process ends in whatever way. So the last process that leaves can tell that it is the last, and removes the folder; and
-a folder whose processes were all killed is seen to have no owner, and is removed by the next start.
+Every process that uses the folder holds a lock on it (``flock`` of the folder itself). The kernel releases the lock
+when the process ends, even if it is killed. So the last process can tell that it is the last, and removes the folder.
+If all processes of a folder were killed, the next start finds it without a lock and removes it.
 """
 
 import fcntl
@@ -17,13 +17,13 @@ _PREFIX: Final = "convoy-metrics-"
 
 
 class MetricsFolder:
-    """A folder that this process uses until it leaves it.
+    """A folder that this process uses until it calls :meth:`leave`.
 
     Args:
         path: of the folder.
 
     Raises:
-        OSError: it is not there.
+        OSError: the folder does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,15 +44,15 @@ class MetricsFolder:
                     cls(left_behind).leave()
         while True:
             path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-            with suppress(FileNotFoundError):  # another start took it for a folder without owner: it was not locked yet
+            with suppress(FileNotFoundError):  # another start has removed it, because it was not locked yet
                 folder = cls(path)
                 if path.exists():
                     return folder
                 folder.leave()
 
     def leave(self) -> None:
-        """Ends this process's use. The last one to leave removes the folder."""
-        with suppress(OSError):  # others use it
+        """Ends this process's use of the folder. The last process removes the folder."""
+        with suppress(OSError):  # other processes use it
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._lock)

@@ -1,4 +1,4 @@
-"""The end of a child process with its parent, however that ends: also by SIGKILL, and when memory is short."""
+"""Ends a child process together with its parent, also when the parent is killed."""
 
 import ctypes
 import os
@@ -10,12 +10,12 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 def end_with_parent(parent: int) -> None:
-    """Lets the kernel end this process when its parent has ended; nothing where the system is not Linux.
+    """Makes the kernel end this process when its parent has ended; does nothing on systems other than Linux.
 
-    To be called in the child. Source: prctl(2), ``PR_SET_PDEATHSIG``.
+    It must be called in the child. Source: prctl(2), ``PR_SET_PDEATHSIG``.
 
     Args:
-        parent: process id of the parent; where that has ended already, this process ends at once.
+        parent: process id of the parent; if the parent has ended already, this process ends at once.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

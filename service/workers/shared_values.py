@@ -1,11 +1,11 @@
-"""The numbers behind the metrics of several workers, in files that all of them read.
+"""The values of the metrics of several workers, in files that all of them read.
 
-prometheus-client writes them through ``mmap`` into files that have holes. Where the device is full, the kernel cannot
-fill a hole and ends the process with SIGBUS. So the space is allocated before it is written, and a device without room
-is an ``OSError``: the number is then kept in this process alone, and the service goes on.
+prometheus-client writes them through ``mmap`` into sparse files. If the disk is full, the kernel cannot allocate a
+block and ends the process with SIGBUS. So the space is allocated before it is written, and a full disk causes an
+``OSError``: the value is then kept in this process only, and the service goes on.
 
-Counts of a worker that has ended go on being shown. They are added up in one file, so that workers that are started
-again and again do not fill the folder.
+Counts of a worker that has ended are still shown. They are added up in one file, so that restarted workers do not fill
+the folder.
 """
 
 import fcntl
@@ -28,18 +28,18 @@ _MOST_BYTES_BESIDE_KEY: Final = 4 + 8 + 16  # length, padding, value and time
 
 
 class AllocatedDict(MmapedDict):
-    """prometheus-client's file of numbers, with its space allocated before it is written.
+    """prometheus-client's file of values, with its space allocated before it is written.
 
     Args:
         filename: of the file.
 
     Raises:
-        OSError: the device has no room.
+        OSError: the disk is full.
     """
 
     def __init__(self, filename: str) -> None:
         if not Path(filename).exists():
-            # Others read every file of the folder: this one is whole when it gets its name.
+            # Other processes read every file of the folder, so this one gets its name only when it is complete.
             unfinished = Path(f"{filename}.new")
             try:
                 with unfinished.open("wb") as file:
@@ -61,14 +61,14 @@ class AllocatedDict(MmapedDict):
 
 
 class SharedValues:
-    """Makes the numbers behind metrics, in prometheus-client's place.
+    """Makes the values of metrics, instead of prometheus-client.
 
     Args:
         folder: of the files.
 
     Attributes:
         folder: of the files.
-        is_complete: whether all numbers of this process are in the files. False once the device had no room for one.
+        is_complete: whether all values of this process are in the files; False after the disk was full once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,7 +77,7 @@ class SharedValues:
         self._make = values.MultiProcessValue()  # type: ignore[no-untyped-call]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """A number: shared, or of this process alone where there is no room."""
+        """Makes a value: shared, or in this process only where the disk is full."""
         try:
             return self._make(*args, **kwargs)
         except OSError as error:
@@ -90,7 +90,7 @@ class SharedValues:
 
 
 def share_values(folder: Path) -> None:
-    """Lets the metrics that this process makes from now on share their numbers with other processes.
+    """Makes all metrics of this process that are created from now on share their values with other processes.
 
     Args:
         folder: of the files, the same in each process.
@@ -101,7 +101,7 @@ def share_values(folder: Path) -> None:
 
 
 def shared_folder() -> Path | None:
-    """The folder whose files hold the metrics of all workers; None where each process has only its own."""
+    """The folder with the metrics of all workers; None where each process has only its own metrics."""
     shared = values.ValueClass
     is_usable = isinstance(shared, SharedValues) and shared.is_complete and shared.folder.is_dir()
     return shared.folder if is_usable else None
@@ -109,24 +109,24 @@ def shared_folder() -> Path | None:
 
 @contextmanager
 def reading(folder: Path) -> Iterator[None]:
-    """Keeps the files as they are while the context lasts: no count is seen twice, or not at all."""
+    """Locks the files during the context, so that no count is read twice or is missing."""
     with _locked(folder, fcntl.LOCK_SH):
         yield
 
 
 def retire(folder: Path, pid: int) -> None:
-    """Keeps the counts of a worker that has ended, and forgets what it held.
+    """Keeps the counts of a worker that has ended, and removes its gauges.
 
     Args:
         folder: of the files.
         pid: of the worker.
 
     Raises:
-        OSError: the device has no room, the files are being read, or the folder has gone. The counts are then still in
+        OSError: the disk is full, the files are being read, or the folder was removed. The counts are then still in
             the worker's own files.
     """
     mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-    with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):  # a reader that is stopped must not stop the parent
+    with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):  # a stopped reader must not block the parent
         for gauges in folder.glob(f"gauge_*_{pid}.db"):
             gauges.unlink()
         for kind in ("counter", "histogram"):

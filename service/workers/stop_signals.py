@@ -1,15 +1,15 @@
-"""The signals that end a process: the first one begins the drain, a second one ends the process at once.
+"""Handles the signals that end a process: the first one begins the drain, a second one ends the process at once.
 
 ::
 
     start ──signal──> exit 0, nothing was accepted yet
     serving ──signal──> drain ──(done)──────────────────────> exit 0
                           ├──second SIGINT or SIGTERM──> exit at once
-                          └──limit_s is over──────────────> exit 0, whatever threads are still doing
+                          └──limit_s is over──────────────> exit 0, even if threads are still busy
 
-SIGINT and SIGTERM, and SIGHUP unless it was inherited as ignored (``nohup``), are waited for in a thread of their own.
-Python runs signal handlers in the main thread only, and between two bytecodes: a main thread inside native code, such
-as an engine that is built for minutes, would not hear of a signal.
+A separate thread waits for SIGINT and SIGTERM, and for SIGHUP unless it was inherited as ignored (``nohup``). Python
+runs signal handlers only in the main thread and between two bytecodes, so they would be delayed while the main thread
+is inside native code, for example while an engine is built for minutes.
 
 ``timeout`` signals its child and then the whole process group, so that one process gets two signals at once. Signals
 within :data:`SAME_REQUEST_S` of the first count as the same request to stop.
@@ -31,10 +31,10 @@ from typing import Final, NoReturn
 logger = logging.getLogger(__name__)
 
 SAME_REQUEST_S: Final = 0.1
-"""How long after the first signal another one is not yet a second request."""
+"""Signals within this time after the first one do not count as a second request to stop."""
 
 DRAIN_GRACE_S: Final = 1.0
-"""How long after ``drain_timeout_s`` a process that serves ends in any case."""
+"""A serving process ends in any case so long after ``drain_timeout_s``."""
 
 _LOG_LIMIT_S: Final = 0.3
 _LAST_RESORT_S: Final = 0.7
@@ -49,18 +49,18 @@ def stop_signals() -> set[signal.Signals]:
 
 
 def end(status: int) -> NoReturn:
-    """Ends the process with this exit status. It does not wait for threads, as the interpreter's own end does."""
+    """Ends the process with this exit status, without waiting for threads, unlike the interpreter's normal exit."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(AttributeError, OSError, ValueError):  # closed, or the device is full
+        with suppress(AttributeError, OSError, ValueError):  # closed, or the disk is full
             stream.flush()
     os._exit(status)
 
 
 class StopSignals:
-    """Waits for the signals from its making on. Belongs to the main thread; its callbacks run in a thread of their own.
+    """Waits for the signals from now on. Made in the main thread; its callbacks run in another thread.
 
     Attributes:
-        before_end: called before an end that does not wait for the drain, to remove what must not stay behind.
+        before_end: called before an exit without a complete drain, to remove temporary files.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class StopSignals:
         self._stop_now: Callable[[], None] | None = None
         self._limit_s = 0.0
         self.before_end: Callable[[], None] = lambda: None
-        # Blocked in every thread that starts from here on, so that the waiting one gets them.
+        # Blocked in every thread that starts after this, so that the waiting thread gets them.
         signal.pthread_sigmask(signal.SIG_BLOCK, self._numbers)
         self._thread = threading.Thread(target=self._wait, name="stop-signals", daemon=True)
         self._thread.start()
@@ -77,36 +77,36 @@ class StopSignals:
             signal.signal(number, self._pass_on)
 
     def serve(self, *, stop: Callable[[], None], limit_s: float, stop_now: Callable[[], None] | None) -> None:
-        """Says what signals do from now on.
+        """Sets the effect of signals from now on.
 
         Args:
             stop: called at the first signal.
             limit_s: seconds after the first signal at which the process ends in any case.
-            stop_now: called at a second SIGINT or SIGTERM; None where further signals change nothing.
+            stop_now: called at a second SIGINT or SIGTERM; None: further signals have no effect.
         """
         self._limit_s, self._stop_now = limit_s, stop_now
         self._stop = stop
 
     def end_drained(self) -> NoReturn:
-        """Ends the process, which has nothing more to answer."""
+        """Ends the process when no request is left to answer."""
         self.before_end()
         end(0)
 
     def end_now(self) -> NoReturn:
-        """Ends the process at once, as a second signal asks for."""
+        """Ends the process at once, after a second signal."""
         self._log("told again to stop: ending with requests unanswered")
         self.before_end()
         os._exit(FORCED_EXIT)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
-        """A signal that reached a thread in which it is not blocked goes to the thread that waits for it."""
+        """Passes a signal from a thread in which it is not blocked to the waiting thread."""
         signal.pthread_kill(self._thread.ident or 0, number)
 
     def _wait(self) -> None:
         signal.sigwait(self._numbers)
         stopped_at = time.monotonic()
-        # It needs no interpreter lock, which a thread in native code may hold until after the limit. So it is set
-        # before anything else learns of the stop and can take that lock.
+        # faulthandler needs no GIL, which a thread in native code may hold longer than the limit. It is set first,
+        # before other code gets the signal and could take the GIL.
         nowhere = Path(os.devnull).open("w")  # noqa: SIM115  open until the process ends
         faulthandler.dump_traceback_later(self._limit_s + _LAST_RESORT_S, exit=True, file=nowhere)
         self._stop()
@@ -120,7 +120,7 @@ class StopSignals:
         os._exit(0)
 
     def _log(self, text: str) -> None:
-        """Logs unless that takes long: a thread that is stuck may hold the log."""
+        """Logs a text, but gives up if it takes long, because a blocked thread may hold the log's lock."""
         writer = threading.Thread(target=logger.warning, args=(text,), daemon=True)
         writer.start()
         writer.join(_LOG_LIMIT_S)

@@ -1,12 +1,12 @@
-"""Several worker processes on one port, and the parent that keeps them alive.
+"""Runs several worker processes on one port, and restarts them when they end.
 
 ::
 
     parent ── spawns ──> worker 0 ─┐
        │                 worker 1 ─┼─ each its own socket on the port (SO_REUSEPORT), sessions and event loop
        │                 ...      ─┘
-       ├── a worker that ends unasked is replaced at once; workers that end within 5 s with exponential backoff
-       └── a signal to stop: the workers drain, and are ended where they have not ended in time
+       ├── a worker that ends unexpectedly is replaced at once; if it ended within 5 s, with exponential backoff
+       └── at a signal to stop, the workers drain; those that have not ended in time are killed
 
 The parent holds no connection and no model, so nothing that a client sends can reach it.
 """
@@ -38,9 +38,9 @@ class Supervisor:
     """Runs the workers.
 
     Args:
-        settings: how the service runs.
+        settings: of the service.
         ready: called once all workers answer requests.
-        signals: that end this process.
+        signals: the signals that end this process.
     """
 
     def __init__(self, settings: Settings, ready: Callable[[], None], signals: StopSignals) -> None:
@@ -57,10 +57,10 @@ class Supervisor:
         """Serves until a signal ends it.
 
         Args:
-            listener: holds the port, which the workers bind too.
+            listener: bound to the port, to which the workers bind too.
 
         Returns:
-            Exit status: 0 where every worker ended cleanly.
+            Exit status: 0 if every worker ended without an error.
 
         Raises:
             SettingError: the port for gRPC cannot be listened on.
@@ -74,7 +74,7 @@ class Supervisor:
             self._signals.before_end = folder.leave
         drain_s = settings.drain_delay_s + settings.drain_timeout_s
         self._signals.serve(stop=self._stop, limit_s=drain_s + _LAST_GRACE_S, stop_now=self._stop_now)
-        # Imported here, because the metrics that they make are shared only from now on.
+        # Imported after share_values, because only metrics that are made after it are shared.
         from prometheus_client import CollectorRegistry  # noqa: PLC0415
 
         from service.workers.worker_metrics import WorkerMetrics  # noqa: PLC0415
@@ -93,7 +93,7 @@ class Supervisor:
         return FORCED_EXIT if self._forced else status
 
     def _watch(self) -> None:
-        """Waits for the next thing to happen, and does what it calls for."""
+        """Waits for the next event of a worker or a signal, and handles it."""
         now = time.monotonic()
         due = min((worker.restart_at for worker in self._workers if worker.restart_at is not None), default=None)
         wait(
@@ -128,7 +128,7 @@ class Supervisor:
 
 
 def _listen_for_grpc(settings: Settings) -> socket.socket | None:
-    """Holds the port, so that all workers take the same one."""
+    """Binds the gRPC port in the parent, so that all workers use the same one."""
     if settings.grpc_port is None:
         return None
     try:
@@ -138,7 +138,7 @@ def _listen_for_grpc(settings: Settings) -> socket.socket | None:
 
 
 def _make_metrics_folder() -> MetricsFolder | None:
-    from service.workers.shared_values import share_values  # noqa: PLC0415  --help need not wait for it
+    from service.workers.shared_values import share_values  # noqa: PLC0415  a slow import that --help does not need
 
     try:
         folder = MetricsFolder.make()

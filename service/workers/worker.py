@@ -1,4 +1,4 @@
-"""One worker as its parent sees it: the process that fills a slot now, and when the next one may."""
+"""One worker slot in the parent: its process, and the time of the next restart."""
 
 import logging
 import os
@@ -26,14 +26,14 @@ _MAX_BACKOFF_S: Final = 30.0
 
 
 class Worker:
-    """One slot.
+    """One worker slot.
 
     Args:
         context: starts processes.
-        settings: how the service runs.
+        settings: of the service.
         slot: number of the slot.
         metrics: counts restarts.
-        metrics_folder: in which workers share their metrics; None where each has its own.
+        metrics_folder: folder of the shared metrics; None where each worker has its own.
 
     Attributes:
         is_ready: whether the process answers requests.
@@ -64,20 +64,20 @@ class Worker:
         self._start()
 
     def awaited(self) -> list[int | Connection]:
-        """What to wait for: the end of the process, and word that it is ready."""
+        """The handles to wait for: the end of the process, and its message that it is ready."""
         if self.restart_at is not None:
             return []
         return [self._process.sentinel] if self.is_ready else [self._process.sentinel, self._news]
 
     def update(self) -> None:
-        """Takes in what has happened: ready, dead, or time to start anew."""
+        """Updates the state: the process is ready, or has ended, or it is time to restart it."""
         if self.restart_at is not None:
             if time.monotonic() >= self.restart_at:
                 self._start_again()
         elif not self._process.is_alive():
             self._bury()
         elif not self.is_ready and self._news.poll():
-            with suppress(EOFError):  # it is dying: its pipe is closed a moment before its end is known
+            with suppress(EOFError):  # the process is ending: its pipe is closed shortly before
                 self.is_ready = self._news.recv()
 
     def signal(self, number: signal.Signals) -> None:
@@ -99,15 +99,15 @@ class Worker:
         self.has_refused = False
         self._started_at = time.monotonic()
         self._news, news_writer = self._context.Pipe(duplex=False)
-        # The worker reads the end of the parent's life from a pipe that only the parent holds open.
+        # The worker notices the end of the parent by a pipe that only the parent holds open.
         life_reader, self._life = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=run_worker,
             args=(self._settings, self._slot, news_writer, life_reader, self._metrics_folder),
             name=f"worker-{self._slot}",
         )
-        # The signals are blocked in the new process until it handles them itself. The first start of a process starts
-        # this tracker too, which unblocks them.
+        # Signals must stay blocked in the new process until it handles them itself. The first start of a process would
+        # also start the resource tracker, which unblocks them, so the tracker is started before.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, stop_signals())
         process.start()
@@ -119,7 +119,7 @@ class Worker:
     def _start_again(self) -> None:
         try:
             self._start()
-        except OSError as error:  # the system has no room for a process or its pipes
+        except OSError as error:  # the limit of processes or open files is reached
             backoff_s = self._back_off()
             logger.error("worker %d cannot be started: %s; trying again in %.1f s", self._slot, error, backoff_s)  # noqa: TRY400
         else:
@@ -146,7 +146,7 @@ class Worker:
         self.has_refused = (self._process.exitcode or 0) > 0
 
     def _back_off(self) -> float:
-        """Sets the time of the next start; returns how many seconds it is away."""
+        """Sets the time of the next start; returns the seconds until then."""
         backoff_s: float = min(_MAX_BACKOFF_S, _FIRST_BACKOFF_S * 2**self._young_deaths)
         self._young_deaths += 1
         self.restart_at = time.monotonic() + backoff_s

@@ -1,6 +1,6 @@
-"""What the supervisor knows of its workers, as metrics.
+"""The supervisor's metrics about its workers.
 
-It stands apart from `service/telemetry/metrics/` so that the supervisor's process need not import what that imports.
+It is not in `service/telemetry/metrics/`, so that the supervisor's process does not import the modules needed there.
 """
 
 import struct
@@ -12,7 +12,7 @@ from service.workers.shared_values import retire, shared_folder
 
 
 class WorkerMetrics:
-    """Counts workers that were started again, and takes the dead ones out of what is shown.
+    """Counts restarted workers, and removes the gauges of ended ones.
 
     Args:
         registry: for the metrics.
@@ -25,17 +25,17 @@ class WorkerMetrics:
         )
 
     def died(self, pid: int) -> None:
-        """Forgets what a worker held when it ended; what it had counted stays."""
+        """Removes the gauges of a worker that has ended; its counts stay."""
         self._ended.add(pid)
         folder = shared_folder()
         if folder is None:
             return
         for ended in list(self._ended):
-            # There is no room, a page is being made, or a file is damaged. It is tried again after the next end.
+            # The disk is full, the metrics are being read, or a file is damaged. It is tried again at the next end.
             with suppress(OSError, RuntimeError, ValueError, struct.error):
                 retire(folder, ended)
                 self._ended.discard(ended)
 
     def restarted(self) -> None:
-        """Counts a worker that takes another's place."""
+        """Counts a restarted worker."""
         self._restarts.inc()

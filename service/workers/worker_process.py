@@ -1,4 +1,4 @@
-"""The life of one worker process."""
+"""The main function of a worker process."""
 
 import logging
 import os
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 def run_worker(
     settings: Settings, slot: int, news: Connection, life: Connection, metrics_folder: Path | None
 ) -> NoReturn:
-    """Serves until it is told to stop, or its parent has ended.
+    """Serves until the process is told to stop, or its parent has ended.
 
     Args:
-        settings: how the service runs, with the port that the parent has bound.
-        slot: number of this worker among its siblings.
-        news: to tell the parent that requests are answered.
-        life: ends when the parent does.
-        metrics_folder: in which workers share their metrics; None where each has its own.
+        settings: of the service, with the port that the parent has bound.
+        slot: number of this worker.
+        news: pipe for the message to the parent that this worker is ready.
+        life: pipe that is closed when the parent ends.
+        metrics_folder: folder of the shared metrics; None where each worker has its own.
     """
     signals = StopSignals()
     configure_logs(settings.log_level, settings.log_format)
@@ -44,14 +44,14 @@ def run_worker(
         os.kill(os.getpid(), signal.SIGTERM)
 
     def ready() -> None:
-        with suppress(OSError):  # the parent has ended, and this process is about to
+        with suppress(OSError):  # the parent has ended, and this process will end too
             news.send(True)
 
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
     status = 0
     try:
         with no_collection():
-            from service.http.server import serve  # noqa: PLC0415  the parent needs none of what this imports
+            from service.http.server import serve  # noqa: PLC0415  the parent does not need these modules
         listener = listen(settings.host, settings.port, shared=True)
         serve(settings, listener, ready, signals, worker_slot=slot)
     except ConvoyError as error:

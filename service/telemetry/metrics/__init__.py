@@ -1,13 +1,13 @@
-"""The Prometheus metrics, collected at little cost.
+"""The Prometheus metrics, collected with little overhead.
 
-A request takes about 150 microseconds, and one ``Histogram.observe`` two of them. So requests and runs only append
-plain numbers to lists, and these are added to the metrics many at a time (folded)::
+A request takes about 150 microseconds, and one ``Histogram.observe`` takes 2 microseconds. So requests and runs only
+append plain numbers to lists, and many of these are added to the metrics at once (folded)::
 
     a request, a run ──> a list ──(4,096 images, or a scrape)──> fold: one vectorised count ──> prometheus-client
 
-The values of labels are the served models and fixed lists, so that no client can create a time series. Several workers
-share their counts through prometheus-client's files. Each then folds once a second as well, because a scrape reaches
-only one of them.
+The values of labels are the served models and fixed lists, so no client can create a time series. Several workers share
+their counts through prometheus-client's files. Each worker then also folds once a second, because a scrape reaches only
+one of them.
 """
 
 from service.telemetry.metrics.folding import folding

@@ -1,4 +1,4 @@
-"""The metrics that every served model has, before they get its name as a label."""
+"""The metrics of served models, before they get a model's name as a label."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from service.telemetry.metrics.histogram import BulkHistogram
 
 _MODEL: Final = ("model", "version")
-# The first bounds are what an idle machine needs: a small PNG decodes in 40 us, a run of one image takes 70 us.
+# The first bounds suit an idle machine: a small PNG decodes in 40 us, a run of one image takes 70 us.
 _DECODE_BUCKETS_S: Final = (25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 0.1, 0.5)
 _QUEUE_BUCKETS_S: Final = (50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 1, 5)
 _INFERENCE_BUCKETS_S: Final = (50e-6, 100e-6, 200e-6, 400e-6, 800e-6, 1.6e-3, 3.2e-3, 6.4e-3, 12.8e-3, 25.6e-3, 0.1, 1)
@@ -16,7 +16,7 @@ _TENTHS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 
 class ModelFamilies:
-    """The metrics that every model has, without labels yet.
+    """The metrics of all models, without labels.
 
     Args:
         registry: for the metrics.

@@ -1,4 +1,4 @@
-"""Adds buffered counts to the metrics in time, because any worker may show them."""
+"""Adds buffered counts to the metrics at intervals, because any worker may be scraped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ _FOLD_EVERY_S: Final = 1.0
 async def folding(metrics: Metrics, workers: int) -> AsyncIterator[None]:
     """Adds buffered counts to the metrics every second, and at the end of the context.
 
-    A worker without others does so only at the end: it adds them whenever it makes its page.
+    A single worker does so only at the end, since it adds them before each scrape.
 
     Args:
         metrics: of this worker.

@@ -1,4 +1,4 @@
-"""One served model: its requests, its runs and its queue."""
+"""The metrics of one served model: its requests, its runs and its queue."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from service.telemetry.metrics.predictions import PredictionMetrics
 _FOLD_AT_IMAGES: Final = 4096
 
 PROBE: Final = "probe"
-"""Origin of the pictures that an explanation asks about: they are no predictions, and do not count as such."""
+"""Origin of the pictures of an explanation, which are not counted as predictions."""
 
 
 class Entry(Protocol):
@@ -22,12 +22,12 @@ class Entry(Protocol):
 
     @property
     def origin(self) -> object:
-        """By which the request is known."""
+        """Identifies the request."""
         ...
 
 
 class Batch(Protocol):
-    """What went into one run."""
+    """The images of one run."""
 
     @property
     def size(self) -> int:
@@ -41,21 +41,21 @@ class Batch(Protocol):
 
 
 class Queue(Protocol):
-    """What is known of a model's queue at any moment, in images."""
+    """The state of a model's queue, in images."""
 
     @property
     def waiting(self) -> int:
-        """In the queue, in no batch yet."""
+        """Images in the queue that no batch has taken yet."""
         ...
 
     @property
     def outstanding(self) -> int:
-        """Admitted and not yet answered."""
+        """Images admitted and not yet answered."""
         ...
 
     @property
     def capacity(self) -> int:
-        """Most that may be outstanding."""
+        """Most images that may be outstanding."""
         ...
 
 
@@ -68,7 +68,7 @@ class ModelMetrics:
         provider: the execution provider that it runs on.
 
     Attributes:
-        probes: explanations that are being made.
+        probes: number of explanations in progress.
     """
 
     def __init__(self, families: ModelFamilies, metadata: ModelMetadata, provider: str) -> None:
@@ -100,21 +100,21 @@ class ModelMetrics:
 
     @property
     def recent(self) -> object:
-        """Something that differs from what it was before whenever a request has been answered meanwhile."""
+        """A value that changes whenever a request is answered."""
         return len(self._requests)
 
     def runs_on(self, provider: str) -> None:
-        """Says that the model runs on another execution provider than was expected."""
+        """Sets the execution provider, if the model runs on another one than expected."""
         self._info.set(0)
         self._info = self._infos(provider)
         self._info.set(1)
 
     def expects(self, capacity: int) -> None:
-        """Shows what the queue of a model that is not open yet will have room for, in images."""
+        """Sets the queue capacity, in images, of a model that is not open yet."""
         self._capacity.set(capacity)
 
     def watch(self, queue: Queue) -> None:
-        """Reads the model's queue from now on, whenever it folds."""
+        """Sets the model's queue, which is read at each fold."""
         self._queue = queue
 
     def classified(self, images: int, decode_s: float, queue_s: float) -> None:
@@ -131,10 +131,10 @@ class ModelMetrics:
         """Counts a run of the session.
 
         Args:
-            batch: that was run.
+            batch: the batch of this run.
             inference_s: seconds that it took.
-            rows: its finite rows, whose first K columns are probabilities, float32 [n, C], n at most ``batch.size``,
-                not to be changed; None where it failed.
+            rows: its finite rows, float32 [n, C], n at most ``batch.size``; the first K columns are probabilities. Not
+                to be changed. None where the run failed.
         """
         if rows is None:
             self._failed_runs.inc()
@@ -150,15 +150,15 @@ class ModelMetrics:
         self._not_finite.inc(images)
 
     def rejected(self) -> None:
-        """Counts a request that the queue had no room for."""
+        """Counts a request for which the queue had no room."""
         self._rejected.inc()
 
     def cancelled(self) -> None:
-        """Counts a request that was taken out of the queue because its client had gone."""
+        """Counts a request that was removed from the queue because its client had disconnected."""
         self._cancelled.inc()
 
     def fold(self) -> None:
-        """Brings the metrics up to date."""
+        """Adds the buffered counts to the metrics, and reads the queue."""
         if self._requests:
             requests = np.array(self._requests).reshape(-1, 3)
             self._classified.inc(len(requests))
@@ -178,10 +178,10 @@ class ModelMetrics:
             self._capacity.set(self._queue.capacity)
 
     def close(self, *, is_replaced: bool = False) -> None:
-        """Says that the model is not served any more. Its counts stay.
+        """Marks the model as no longer served. Its counts stay.
 
         Args:
-            is_replaced: another of the same name and version has taken its place, and shows its own state.
+            is_replaced: whether a model of the same name and version has replaced it, which shows its own state.
         """
         self.fold()
         self._queue = None
@@ -191,7 +191,7 @@ class ModelMetrics:
 
 
 def _predicted(batch: Batch, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The rows that are predictions; none where it cannot be told which they are, since some were not finite."""
+    """The rows of predictions, without explanations; no rows where some were not finite, so they cannot be assigned."""
     if all(entry.origin is not PROBE for entry, _start, _stop in batch.parts):
         return rows
     if len(rows) != batch.size:

@@ -1,4 +1,4 @@
-"""What a served model answers: predicted classes, confidence, and how both drift."""
+"""Metrics of a model's answers: predicted classes, confidence, and the drift of both."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from service.telemetry.metrics.drift import Drift
 from service.telemetry.metrics.families import ModelFamilies
 
 MOST_LABEL_SERIES: Final = 100
-"""A model with more labels has no series for each of them: a thousand series a model are too many for Prometheus."""
+"""Models with more labels get no series per label: a thousand series for one model are too many for Prometheus."""
 
 
 class PredictionMetrics:
@@ -19,7 +19,7 @@ class PredictionMetrics:
 
     Args:
         families: of all models.
-        metadata: of this one; holds the distribution that drift is measured against, where one was measured.
+        metadata: of this one; it has the reference distribution for drift, if one was measured.
     """
 
     def __init__(self, families: ModelFamilies, metadata: ModelMetadata) -> None:

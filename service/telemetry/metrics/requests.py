@@ -1,4 +1,4 @@
-"""Requests and their answers, whatever they were for."""
+"""Metrics of all requests and their answers."""
 
 from collections import defaultdict
 from typing import Final
@@ -13,7 +13,7 @@ from service.telemetry.metrics.histogram import BulkHistogram
 _METHODS: Final = ("GET", "POST")
 _OTHER: Final = "other"
 _FOLD_AT: Final = 4096
-# From 4 buckets below a millisecond, where one small picture is, to the default time limit.
+# From 4 buckets below a millisecond, for one small picture, to the default time limit.
 _BUCKETS_S: Final = (100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -47,10 +47,10 @@ class RequestMetrics:
         self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         for kind in _leaves(ConvoyError):
-            self._errors.labels(reason_of(kind))  # a rate over a series needs its zero
+            self._errors.labels(reason_of(kind))  # a rate over a series needs its first value, 0
 
     def answered(self, method: str, status: int, seconds: float) -> None:
-        """Counts a request out.
+        """Counts an answered request.
 
         Args:
             method: of the request.
@@ -76,13 +76,13 @@ class RequestMetrics:
         """Counts an error.
 
         Args:
-            failure: that ended the request, where it is known.
+            failure: the failure that ended the request, if it is known.
             status: of the answer.
         """
         self._errors.labels(failure_reason(failure, status)).inc()
 
     def fold(self) -> None:
-        """Brings the metrics up to date."""
+        """Adds the buffered counts to the metrics."""
         for (method, status), seconds in self._answers.items():
             known = method if method in _METHODS else _OTHER
             self._requests.labels(known, str(status)).inc(len(seconds))
@@ -92,14 +92,14 @@ class RequestMetrics:
 
 
 def failure_reason(failure: Failure | None, status: int) -> str:
-    """Names why a request failed, by a word from a fixed list.
+    """The reason why a request failed, a word from a fixed list.
 
     Args:
-        failure: that ended the request, where it is known.
-        status: of the answer; 499 where the client left before there was one.
+        failure: the failure that ended the request, if it is known.
+        status: of the answer; 499 where the client left before it.
 
     Returns:
-        The failure's own reason, ``http_<status>`` for what the web framework refused, or ``internal``.
+        The failure's own reason, ``http_<status>`` for requests that the web framework refused, or ``internal``.
     """
     if failure is not None and failure.reason != "internal":
         return failure.reason

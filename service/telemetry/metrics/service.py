@@ -1,4 +1,4 @@
-"""All metrics of one process of the service, and the page that shows them."""
+"""All metrics of one process of the service, and the text of ``/metrics``."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,12 +25,12 @@ from service.workers.worker_metrics import WorkerMetrics
 class Metrics:
     """The service's metrics. Everything but :meth:`page` belongs to the event loop.
 
-    Where this process is one of several workers, :func:`service.workers.shared_values.share_values` is called before it
-    is made, and the page shows the sum of all.
+    If this process is one of several workers, :func:`service.workers.shared_values.share_values` is called before this
+    object is made, and the page shows the sum of all workers.
 
     Args:
         version: of the service.
-        workers: processes whose metrics belong on one page.
+        workers: number of processes whose metrics are on one page.
 
     Attributes:
         requests: counts requests.
@@ -38,7 +38,7 @@ class Metrics:
     """
 
     def __init__(self, *, version: str, workers: int = 1) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each counter, which only OpenMetrics readers know to use
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they add a series for each counter, which only OpenMetrics readers use
         self._registry = CollectorRegistry()
         self.requests = RequestMetrics(self._registry)
         self.is_ready: Callable[[], bool] = lambda: False
@@ -71,29 +71,29 @@ class Metrics:
         )
 
     def fell_back(self, has_fallen_back: bool) -> None:
-        """Says whether the CPU serves although a GPU was looked for.
+        """Sets the metric that shows whether the CPU is used although a GPU was expected.
 
         Args:
-            has_fallen_back: whether it does.
+            has_fallen_back: whether this is so.
         """
         self._fallback.set(has_fallen_back)
 
     def add_model(self, metadata: ModelMetadata, provider: str) -> ModelMetrics:
-        """Makes the metrics of a model that is about to serve.
+        """Makes the metrics of a model that will be served.
 
         Args:
             metadata: of the model.
             provider: the execution provider that it runs on.
 
         Returns:
-            The metrics; to be closed when the model goes.
+            The metrics; the caller closes them when the model is removed.
         """
         model = ModelMetrics(self._families, metadata, provider)
         self._models[metadata.name, metadata.version] = model
         return model
 
     def fold(self) -> None:
-        """Brings every metric up to date; before each :meth:`page`, and now and then where other workers show it."""
+        """Updates every metric: before each :meth:`page`, and at intervals if there are several workers."""
         self._ready.set(self.is_ready())
         self._complete.set(self._workers == 1 or shared_folder() is not None)
         self.requests.fold()
@@ -102,7 +102,7 @@ class Metrics:
             model.fold()
 
     def page(self) -> bytes:
-        """Everything that was folded, of all workers, in Prometheus' text format. May be made in any thread."""
+        """All folded metrics, of all workers, in Prometheus' text format. May be called in any thread."""
         folder = shared_folder()
         if folder is None:
             return generate_latest(self._registry)
@@ -110,7 +110,7 @@ class Metrics:
             return generate_latest(_whole(folder))
 
     def samples(self) -> Iterator[Sample]:
-        """Everything that was folded, of all workers. May be read in any thread."""
+        """All folded metrics, of all workers. May be called in any thread."""
         folder = shared_folder()
         if folder is None:
             families = list(self._registry.collect())
@@ -128,7 +128,7 @@ def _whole(folder: Path) -> CollectorRegistry:
 
 
 class _ProcessMetrics:
-    """What this process takes of its machine, under Prometheus' usual names, but summed over workers.
+    """CPU, memory and files of this process, under Prometheus' usual names, but summed over workers.
 
     Args:
         registry: for the metrics.
@@ -150,7 +150,7 @@ class _ProcessMetrics:
         }
 
     def fold(self) -> None:
-        """Brings the metrics up to date."""
+        """Reads the present values."""
         values = {metric.name: metric.samples[0].value for metric in self._source.collect() if metric.samples}
         for name in values.keys() & self._gauges.keys():
             self._gauges[name].set(values[name])
