@@ -13,7 +13,7 @@ class TooSlowError(UnreadableError):
     """Decoding took many times longer than for others of this format and size, and was ended."""
 
     def __init__(self) -> None:
-        super().__init__("it takes many times longer to decode than a picture of its format and size; save it anew")
+        super().__init__("it takes many times longer to decode than a picture of its format and size; save it again")
 
 
 class TooManyPixelsError(PictureError):

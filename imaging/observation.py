@@ -21,7 +21,7 @@ class Observation(NamedTuple):
     Attributes:
         target: the input that the model needs.
         width: of the picture after rotation by EXIF, in pixels.
-        height: likewise.
+        height: of that picture, in pixels.
         box: the part of it that the network gets.
         orientation: by EXIF; 1 where the picture was not rotated.
         has_profile: whether an embedded colour profile was applied.
@@ -84,7 +84,7 @@ def seen_box(width: int, height: int, target: Target) -> Box:
 
     Args:
         width: of the picture after rotation by EXIF, in pixels.
-        height: likewise.
+        height: of that picture, in pixels.
         target: the input that the model needs.
     """
     if target.fit == "stretch":

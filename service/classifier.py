@@ -89,7 +89,7 @@ class Classifier:
             model: from the catalog.
             images: files to decode, or pixels uint8 [N, H, W, C] as the model takes them.
             deadline: on the clock of ``time.perf_counter``, in seconds.
-            is_abandoned: tells whether the client has gone.
+            is_abandoned: tells whether the client has disconnected.
             is_alone: whether no other request is in flight.
             origin: identifies the request to the observers of batches.
             centers_strokes: whether the pictures are drawn digits, to be sized and centered as in their data set.

@@ -94,7 +94,7 @@ class Frame:
             visits += self._blocks[name]
             if not _add_pass(self._passes.setdefault(name, []), band, most):
                 raise UnreadableError(
-                    f"its scans send the same coefficients more than {most} times; save the picture anew"
+                    f"its scans send the same coefficients more than {most} times; save the picture again"
                 )
         self._visits += visits
         return visits

@@ -73,7 +73,7 @@ def _stop(data: bytes, segments: HeaderSegments) -> int:
             tables += 1
         if scans > limits.MAX_JPEG_SCANS:
             raise UnreadableError(
-                f"it has more than {limits.MAX_JPEG_SCANS} scans; encoders write at most 18: save the picture anew"
+                f"it has more than {limits.MAX_JPEG_SCANS} scans; encoders write at most 18: save the picture again"
             )
         if tables > limits.JPEG_SEGMENTS_A_SCAN or end - start - HEAD > LONGEST.get(marker, end):
             raise UnreadableError("there is more between two of its scans than any encoder writes")

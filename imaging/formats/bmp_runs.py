@@ -49,7 +49,7 @@ class Codes:
         self.escapes: _Numbers = np.flatnonzero(self._counts == 0)
         most_escapes = width * height // limits.BMP_ESCAPE_PIXELS + 2 * height + 64
         if len(self.escapes) > most_escapes:
-            raise UnreadableError(f"its runs are broken off more than {most_escapes} times; save it anew")
+            raise UnreadableError(f"its runs are broken off more than {most_escapes} times; save it again")
 
     def pixels(self) -> NDArray[np.uint8]:
         """Decodes the picture.

@@ -31,8 +31,8 @@ def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
     """
     if parameters.min_confidence is not None and metadata.multi_label:
         raise MalformedRequestError(
-            f"min_confidence is for single-label models; {metadata.name} is a multi-label model, which gives each "
-            "label its own probability: leave it out, and compare `probabilities`"
+            f"min_confidence is for models that give a picture one label; {metadata.name} may give it several labels, "
+            "each with its own probability: leave it out, and compare `probabilities`"
         )
     if parameters.coverage is not None:
         find_level(metadata, parameters.coverage)

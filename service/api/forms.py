@@ -24,7 +24,7 @@ MOST_FILENAME_CHARACTERS = 128
 # Parts that are not pictures: parameters, unknown fields, and file inputs that were left blank.
 _OTHER_PARTS = 16
 _MOST_FIELD_BYTES = 1024
-# The parser searches a whole step for the boundary in one call, which takes 4 ns a byte on a hostile body.
+# The parser searches a whole step for the boundary in one call, which takes 4 ns a byte on a malicious body.
 _STEP_BYTES = 1 << 20
 _LEAST_LAST_STEP_BYTES = 65_536
 _EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=\s*\"?([A-Za-z0-9_-]{1,32})'[^']{0,32}'([^;\s\"]+)", re.IGNORECASE)

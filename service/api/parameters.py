@@ -28,7 +28,7 @@ class Parameters(NamedTuple):
         top_k: how many labels to list, or None.
         probabilities: one of ``PROBABILITIES``; None leaves it to the number of labels.
         on_error: one of ``ON_ERROR``; None refuses the request for one bad picture.
-        prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: pictures are taken as they are.
+        prepare: one of ``PREPARE``, see :mod:`imaging.strokes`; None is as ``none``: this is not done.
         min_confidence: least probability, 0 to 1, at which the most probable label is named; None: it always is.
         coverage: probability, 0 to 1, that a picture's label set contains the right label; None: no label set.
         familiarity: whether each prediction says how familiar its picture looks to the model.

@@ -55,32 +55,32 @@ FAILURES: Mapping[type[ConvoyError], Failure] = MappingProxyType(
             "The body, a tensor or a parameter is not well-formed, or of the wrong shape or type.",
         ),
         UnauthenticatedError: Failure(HTTPStatus.UNAUTHORIZED, "No key, or none that is known."),
-        ForbiddenError: Failure(HTTPStatus.FORBIDDEN, "The key has not the scope."),
+        ForbiddenError: Failure(HTTPStatus.FORBIDDEN, "The key does not have the scope."),
         ModelControlOffError: Failure(
             HTTPStatus.FORBIDDEN, "Loading and unloading by request is off; the setting `model_control` turns it on."
         ),
         ModelNotFoundError: Failure(HTTPStatus.NOT_FOUND, "No such model or version."),
         SlowBodyError: Failure(HTTPStatus.REQUEST_TIMEOUT, "The body came too slowly."),
-        NotAcceptableError: Failure(HTTPStatus.NOT_ACCEPTABLE, "No kind of answer that `Accept` lists can be written."),
+        NotAcceptableError: Failure(HTTPStatus.NOT_ACCEPTABLE, "`Accept` lists no kind of answer that can be sent."),
         TooLargeError: Failure(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Too many bytes, pixels, images or JSON elements."),
         UnsupportedMediaTypeError: Failure(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "A Content-Type or Content-Encoding that is not read."
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The Content-Type or Content-Encoding is not supported."
         ),
         InvalidImagesError: Failure(
             HTTPStatus.UNPROCESSABLE_ENTITY, "Some pictures cannot be used; the answer names each."
         ),
         ModelRefusedError: Failure(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "A model file fails its checks; what answered before goes on."
+            HTTPStatus.UNPROCESSABLE_ENTITY, "A model file fails its checks; the version before still answers."
         ),
         RateLimitedError: Failure(
-            HTTPStatus.TOO_MANY_REQUESTS, "The key has been used too often. `Retry-After` says when to come back."
+            HTTPStatus.TOO_MANY_REQUESTS, "The key has been used too often. `Retry-After` says when to try again."
         ),
         InferenceFailedError: Failure(HTTPStatus.INTERNAL_SERVER_ERROR, "The model failed on this batch."),
         ProviderUnavailableError: Failure(
             HTTPStatus.INTERNAL_SERVER_ERROR, "The execution provider cannot be used here."
         ),
         OverloadedError: Failure(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The queue is full. `Retry-After` says when to come back."
+            HTTPStatus.SERVICE_UNAVAILABLE, "The queue is full. `Retry-After` says when to try again."
         ),
         UnavailableError: Failure(HTTPStatus.SERVICE_UNAVAILABLE, "The service is starting or shutting down."),
         DeadlineExceededError: Failure(HTTPStatus.GATEWAY_TIMEOUT, "Not answered within the time limit."),

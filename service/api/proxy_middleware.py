@@ -33,7 +33,7 @@ _MAPPED_IPV4 = "::ffff:"
 
 
 class ProxyMiddleware:
-    """Gives each request the path that the service knows, and the prefix that its client sees before it.
+    """Sets, for each request, the service's own path and the prefix that the client sees before it.
 
     Args:
         app: answers the requests.

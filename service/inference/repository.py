@@ -255,7 +255,7 @@ class ModelRepository:
         try:
             outcome = known.outcome(name, str(self.limits), try_it)
         except TrialImpossibleError as error:
-            logger.warning("%s is loaded without a trial in a process of its own: %s", file.origin, error)
+            logger.warning("%s is loaded without a trial in a child process: %s", file.origin, error)
             return False
         if outcome.may_pass:
             raise ModelLoadFailedError(f"{file.origin}: {outcome.refusal}")

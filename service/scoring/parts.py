@@ -157,7 +157,7 @@ class Parts:
         is_new = not is_begun(self._out)
         if not is_new and not resume:
             raise ScoringError(
-                f"a run that was stopped left {self._folder}: go on with --resume, or remove it to begin anew"
+                f"a run that was stopped left {self._folder}: go on with --resume, or remove it to start again"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(self._folder, os.O_RDONLY)
@@ -172,7 +172,7 @@ class Parts:
         changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]  # type: ignore[dict-item, attr-defined]
         if changed:
             told = "; ".join(f"{key} was {before.get(key)}" for key in changed)
-            raise ScoringError(f"the run in {self._folder} was another one: {told}. Remove it to begin anew")
+            raise ScoringError(f"the run in {self._folder} was another one: {told}. Remove it to start again")
         while all(path.exists() for path in self._paths(len(self.finished))):
             said = self._paths(len(self.finished))[2]
             self.finished.append(PartRecord(**json.loads(said.read_text())))

@@ -174,8 +174,8 @@ class ScoreRun:
             names.add(picture.name)
         if names.value() != record.names:
             raise ScoringError(
-                f"{self._job.source} is not what it was: other pictures stand where those of part {number} stood. "
-                f"Remove {self._job.out}.parts to begin anew"
+                f"{self._job.source} is not what it was: part {number} was made from other pictures. "
+                f"Remove {self._job.out}.parts to start again"
             )
 
     def _write(self, parts: Parts, chunks: list[ChunkResult]) -> None:

@@ -47,7 +47,7 @@ def parse(body: bytes, json_length: bytes | None, max_images: int) -> InferReque
     if bounded.has_more(b",[{", 3 * max_images + _OTHER_ELEMENTS):
         raise TooLargeError(
             f"the JSON has more elements than one input of {max_images} images needs; send pixels as a list of "
-            "numbers, or as raw bytes behind the JSON (binary tensor data)"
+            "numbers, or as raw bytes after the JSON (binary tensor data)"
         )
     if bounded.is_long(max_images):
         raise TooLargeError("the JSON is longer than its tensors need; it holds too many blanks or digits")

@@ -97,7 +97,7 @@ async def repository_index(request: Request, plane: Plane) -> list[RepositoryEnt
 @router.post(
     "/models/{name}/load",
     operation_id="v2_repository_load",
-    summary="Load a model, or load it anew",
+    summary="Load a model, or load it again",
     response_model_exclude_none=True,
     openapi_extra=_body(ModelControlRequest),
 )
