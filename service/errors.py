@@ -15,7 +15,7 @@
     │   ├── UnauthenticatedError        no key, or none that is known
     │   ├── ForbiddenError              the key has another scope
     │   └── RateLimitedError            the key has been used too often; says when to try again
-    ├── RequestError                what the client sent cannot be answered
+    ├── RequestError                the request is not valid and cannot be answered
     │   ├── MalformedRequestError       its JSON, multipart body or parameter is not valid
     │   ├── UnsupportedMediaTypeError   a kind of body that the service does not read
     │   ├── NotAcceptableError          a kind of answer that the service does not write
@@ -102,7 +102,7 @@ class RateLimitedError(AccessError):
 
 
 class RequestError(ConvoyError):
-    """What the client sent cannot be answered, now or later."""
+    """The request cannot be answered, now or later."""
 
 
 class MalformedRequestError(RequestError):
@@ -128,7 +128,7 @@ class ImageFault:
     Attributes:
         index: of the picture in its request, from 0.
         filename: as the client named it, or None.
-        reason: what is wrong and what would be right.
+        reason: what is wrong and what is allowed.
         is_too_large: it has more pixels than allowed; otherwise it cannot be read.
     """
 

@@ -7,6 +7,6 @@ def shown_name(name: str) -> str:
     """Returns a name in which bytes that are not UTF-8 are escaped.
 
     Args:
-        name: as Python's functions for files give it.
+        name: as returned by Python's file functions.
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -111,7 +111,7 @@ def explain(error: Exception) -> Explanation:
     """Finds the status and text for any exception. The text of an unexpected one is only in the log.
 
     Args:
-        error: that ended a request.
+        error: the error that ended the request.
 
     Returns:
         The answer to the client.
@@ -141,7 +141,7 @@ def problem(error: Exception) -> Reply:
     """Makes the answer for any exception. The text of an unexpected one is only in the log.
 
     Args:
-        error: that ended a request.
+        error: the error that ended the request.
 
     Returns:
         The answer to send.
@@ -171,7 +171,7 @@ def reply(
 
     Args:
         status: of the answer; its phrase is the title.
-        detail: what was wrong and what would be right.
+        detail: what is wrong and what is allowed.
         extra: further members.
         headers: further headers.
 

@@ -49,7 +49,7 @@ class Observer(Protocol):
         """Called after each run, except those that were ended early.
 
         Args:
-            batch: that was run, with its entries.
+            batch: the batch of this run, with its entries.
             inference_s: seconds that the run took.
             rows: its finite results, float32 [n, K], n at most ``batch.size``; the observer must not change them. None
                 where the runner raised an error.

@@ -1,7 +1,7 @@
 """The threads that decode pictures which would block the event loop for too long.
 
-A decoder cannot be interrupted. A process that ends would wait for threads of ``concurrent.futures``. It does not wait
-for these, whose results are no longer needed then.
+A decoder cannot be interrupted. At its exit, a process waits for the threads of ``concurrent.futures``. These are
+daemon threads, for which it does not wait, because their results are no longer needed.
 """
 
 import asyncio

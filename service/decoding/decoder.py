@@ -47,7 +47,7 @@ _LOOP_BYTES = 1 << 18  # of a request's files; reading the headers of more would
 
 
 class Deferred(NamedTuple):
-    """The pictures of a request that are to be decoded in a thread.
+    """The pictures of a request that must be decoded in a thread.
 
     Attributes:
         pictures: with their headers read; None where a thread has to read the headers too.

@@ -60,7 +60,7 @@ def status_of(error: Exception) -> Status:
     """Finds the status of any exception. The text of an unexpected one is only in the log.
 
     Args:
-        error: that ended a call.
+        error: the error that ended the call.
     """
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if code is None:

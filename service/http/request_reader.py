@@ -25,7 +25,7 @@ from service.http.request_head import (
 
 
 class RequestSink(Protocol):
-    """Receives what was parsed."""
+    """Receives the parsed heads and bodies."""
 
     def begin_request(self, scope: Scope, *, keep_alive: bool, expects_continue: bool) -> None:
         """Called when a head is complete.

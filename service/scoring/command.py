@@ -1,4 +1,4 @@
-"""The command ``convoy score``: its options, what it prints, and its exit status.
+"""The command ``convoy score``: its options, its output and its exit status.
 
 Exit status: 0 for success; 3 if some pictures could not be scored; 2 for wrong use, a damaged input or a table that
 cannot be written; 130 or 143 after SIGINT or SIGTERM, when the run can be resumed.

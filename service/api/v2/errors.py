@@ -12,7 +12,7 @@ def error_reply(error: Exception) -> Reply:
     """Makes the answer for any exception.
 
     Args:
-        error: that ended a request.
+        error: the error that ended the request.
 
     Returns:
         The answer to send.
