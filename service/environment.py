@@ -46,5 +46,5 @@ def remarks(environment: Mapping[str, str], settings: Collection[str]) -> list[s
         setting = name.upper().removeprefix(PREFIX)
         if setting not in known:
             nearest = get_close_matches(setting, known, n=1)
-            said.append(f"{name} is no setting" + (f"; is {PREFIX}{nearest[0]} meant?" if nearest else ""))
+            said.append(f"{name} is not a setting" + (f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ""))
     return said

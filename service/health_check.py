@@ -17,7 +17,7 @@ from service.hosting import HostingError, host_settings
 _PROCESSES: Final = Path("/proc")
 _TIMEOUT_S: Final = 2.0
 _EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  not listened on here
-_OTHER_COMMANDS: Final = ("health", "keys", "doctor", "verify")
+_OTHER_COMMANDS: Final = ("health", "keys", "doctor", "score", "verify")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -36,10 +36,10 @@ def test_what_kubernetes_sets_is_passed_over_in_one_line() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("CONVOY_WORKER", "CONVOY_WORKER is no setting; is CONVOY_WORKERS meant?"),
-        ("CONVOY_MAX_BATCHSIZE", "CONVOY_MAX_BATCHSIZE is no setting; is CONVOY_MAX_BATCH_SIZE meant?"),
-        ("CONVOY_KEY_FILE", "CONVOY_KEY_FILE is no setting; is CONVOY_KEYS_FILE meant?"),
-        ("CONVOY_QQQQ", "CONVOY_QQQQ is no setting"),
+        ("CONVOY_WORKER", "CONVOY_WORKER is not a setting; did you mean CONVOY_WORKERS?"),
+        ("CONVOY_MAX_BATCHSIZE", "CONVOY_MAX_BATCHSIZE is not a setting; did you mean CONVOY_MAX_BATCH_SIZE?"),
+        ("CONVOY_KEY_FILE", "CONVOY_KEY_FILE is not a setting; did you mean CONVOY_KEYS_FILE?"),
+        ("CONVOY_QQQQ", "CONVOY_QQQQ is not a setting"),
     ],
 )
 def test_what_is_misspelt(name: str, line: str) -> None:

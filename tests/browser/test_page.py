@@ -77,7 +77,7 @@ def test_it_can_be_used_with_the_keyboard_alone(page: Page) -> None:
     page.wait(lambda: page.all("#result article"))
     page.walk_to("#result .why button")
     page.press(Keys.ENTER)
-    page.says("#result .why figcaption", "orange spoke for it")
+    page.says("#result .why figcaption", "orange pixels support it")
     page.open("models")
     page.wait(lambda: page.all("#cards details"))
     page.walk_to("#cards summary")

@@ -151,7 +151,7 @@ def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: 
         assert running.stderr is not None
         said = running.stderr.read()
         assert running.wait(30) == status
-    assert f"--resume goes on, {out}.parts has what is done" in said
+    assert f"{out}.parts has the finished part, and --resume continues from it" in said
     assert "Traceback" not in said
 
 

@@ -1,4 +1,4 @@
-// Why: asks which pixels spoke for a class, and lays the map over what the network saw.
+// Why: asks which pixels support a class, and lays the map over the input of the network.
 
 import { Problem, query, send } from "./api.js";
 import { ranked } from "./bars.js";
@@ -40,7 +40,7 @@ export function why(file, model, prediction, seen) {
   return make("div", { class: "why" }, make("div", { class: "row" }, button, select), answer);
 }
 
-/** The map over the picture in grey: orange spoke for the class, blue against it. */
+/** The map over the picture in grey: orange pixels support the class, blue ones count against it. */
 async function overlay(seen, explained) {
   const { width, height } = seen.input;
   const canvas = make("canvas", {
@@ -48,7 +48,7 @@ async function overlay(seen, explained) {
     height,
     class: "map",
     role: "img",
-    "aria-label": `What spoke for ${explained.label}, in orange, and against it, in blue`,
+    "aria-label": `Pixels that support ${explained.label}, in orange, and that count against it, in blue`,
   });
   const times = Math.max(1, Math.floor(240 / Math.max(width, height)));
   canvas.style.width = `${width * times}px`;
@@ -66,6 +66,6 @@ async function overlay(seen, explained) {
     }
   });
   pen.putImageData(picture, 0, 0);
-  const found = `: orange spoke for it, blue against it. Found ${METHODS[explained.method]}.`;
+  const found = `: orange pixels support it, blue ones count against it. Found ${METHODS[explained.method]}.`;
   return make("figure", {}, canvas, make("figcaption", {}, "Why ", named(explained.label), found));
 }
