@@ -71,7 +71,7 @@ def test_a_list_of_inputs_gets_a_list_of_answers(client: httpx.Client, cat: byte
         ({"inputs": "AAAA", "parameters": {"function_to_apply": {}}}, "not a picture in a known format"),
         ({"inputs": "AAAA", "candidate_labels": ["a"]}, "unknown member 'candidate_labels'"),
         ({"inputs": ["AAAA"] * 1025}, "1025 images in one request; at most 1024 are allowed"),
-        ({"inputs": [{}] * 9000}, "more elements than 1024 images need"),
+        ({"inputs": [{}] * 9000}, "more elements than the 1024 images allowed would need"),
     ],
 )
 def test_other_json_is_refused_with_what_would_be_right(client: httpx.Client, document: Any, said: str) -> None:

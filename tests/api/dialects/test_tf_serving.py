@@ -256,8 +256,8 @@ BLANK = np.zeros((32, 32, 3), int)
         ({"instances": ["AAAA"], "output_filter": []}, "unknown member 'output_filter'"),
         ({"instances": ["AAAA"] * 1025}, "1025 images in one request"),
         ({"instances": np.zeros((1025, 28, 28, 3), int).tolist()}, "nested as [1025, 28, 28, 3]"),
-        ({"instances": np.zeros((1025, 32, 32, 3), int).tolist()}, "more than the 3145728 numbers"),
-        ({"instances": [{"a": [{}] * 20_000}]}, "more elements than 1024 images need"),
+        ({"instances": np.zeros((1025, 32, 32, 3), int).tolist()}, "more numbers than the 3145728 allowed"),
+        ({"instances": [{"a": [{}] * 20_000}]}, "more elements than the 1024 images allowed would need"),
     ],
 )
 def test_other_json_is_refused_with_what_would_be_right(client: httpx.Client, document: Any, said: str) -> None:

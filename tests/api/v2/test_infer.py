@@ -169,8 +169,8 @@ class TestLies:
         ({"inputs": [_image()], "outputs": [{"name": "probabilities"}] * 2}, "ask for probabilities once"),
         ({"inputs": [_image()], "parameters": {"binary_data_output": 1}}, "must be true or false"),
         ({"inputs": [_image()], "id": 7}, "`id` must be text"),
-        ({"inputs": [_image()], "id": "x" * 257}, "at most 256 are given back"),
-        ({"inputs": [_image()], "id": "x" * 100_000}, "at most 256 are given back"),
+        ({"inputs": [_image()], "id": "x" * 257}, "at most 256 are allowed"),
+        ({"inputs": [_image()], "id": "x" * 100_000}, "at most 256 are allowed"),
         (
             {"inputs": [_image()], "outputs": [{"name": "probabilities", "parameters": {"classification": "3"}}]},
             "`classification` must be a whole number",
