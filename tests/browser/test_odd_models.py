@@ -61,10 +61,10 @@ def test_models_of_any_labels_can_be_tried(
     page.choose("model", "channels/1")
     page.upload(*pictures)
     page.wait(lambda: page.all("#result table"))
-    assert [cell.text for cell in page.all("#result td:nth-child(3)")] == ["none applies", "red, green, blue"]
+    assert [cell.text for cell in page.all("#result td:nth-child(3)")] == ["no label applies", "red, green, blue"]
     page.upload(pictures[0])
-    page.says("#result h2", "none of its labels applies")
-    page.says("#result article", "Each probability stands for itself")
+    page.says("#result h2", "no label applies")
+    page.says("#result article", "The probabilities are independent")
 
     page.choose("model", "wide/1")
     page.says("#result h2", "wide, version 1: label ")
@@ -155,4 +155,4 @@ def test_a_picture_that_the_browser_cannot_show_has_its_details(
     page.upload(*pictures, tmp_path / "one.tiff")
     page.says("#result .thumbnail", "Details")
     page.all("#result .thumbnail")[2].click()
-    page.says("#details", "This browser cannot show the picture itself.")
+    page.says("#details", "This browser cannot show the picture that was sent.")

@@ -52,7 +52,7 @@ def test_figures_of_training_are_shown(page: Page) -> None:
     page.says("#cards h2", "mnist, version 2")
     page.browser.execute_script("document.querySelector('#cards article details:last-of-type summary').click()")
     page.says("#cards figcaption", "Loss and mistakes over the epochs")
-    page.says("#cards figcaption", "Which classes are taken for which")
+    page.says("#cards figcaption", "Confusion matrix")
     script = (
         "return [...document.querySelectorAll('.figures img')].every((one) => one.complete && one.naturalWidth > 0)"
     )
@@ -119,7 +119,7 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         page.wait(lambda: page.all("#key-form:not([hidden])"))
         assert page.barriers() == []
         page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
-        page.says("#problem", "This key is not known here.")
+        page.says("#problem", "This API key is not valid.")
         page.find("#key").send_keys(keys["watcher"], Keys.ENTER)
         page.says("#problem", "predict")  # the missing scope
         one_browser.refresh()

@@ -1,7 +1,7 @@
 """Serves the figures that training wrote beside a model's file, for the model's card on the page.
 
 Only files with the names below are read, only regular files of limited length, and only PNG is served, so that no other
-file in a model's folder, or behind a link there, can be read. A repository without such figures has none.
+file in a model's folder, or behind a link there, can be read. Models without such figures have an empty list.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from service.inference.repository_files import read_regular
 from service.models.catalog import ServedModel
 
 TITLES: Final = {
-    "learning_curves": "Loss and mistakes over the epochs; the dashed line is the epoch whose weights were kept.",
-    "confusion_matrix": "Which classes are taken for which: rows are true classes, columns predicted ones.",
+    "learning_curves": "Loss and mistakes over the epochs; the dashed line marks the epoch whose weights were kept.",
+    "confusion_matrix": "Confusion matrix: rows are true classes, columns are predicted classes.",
     "reliability_diagram": "Accuracy against confidence, before and after calibration.",
     "confident_mistakes": "The wrong answers with the highest confidence.",
-    "random_predictions": "Random test images, titled predicted (true).",
+    "random_predictions": "Random test images, each with its predicted (true) label.",
     "first_training_images": "The first training images.",
-    "class_counts": "How many images of each class there are.",
+    "class_counts": "Number of images of each class.",
 }
 """What each figure shows. Kernels and feature maps are not listed, since the page draws them itself."""
 _FOLDER: Final = "figures"

@@ -1,16 +1,16 @@
-// Asks the service. Addresses begin where the page itself was found, so that they work behind any prefix.
+// Sends requests to the service. URLs are relative to the base URL of the page, so that they work behind any prefix.
 
 const base = new URL(document.documentElement.dataset.base, location.href);
 const STORED = "convoy-key";
 const MOST_TRIES = 5;
 const MOST_WAIT_S = 5;
 
-/** What the service refused, in its own words. */
+/** An error answer of the service, with its message. */
 export class Problem extends Error {
   constructor(status, detail, { errors = [], retryAfter = null } = {}) {
     super(detail);
     this.status = status;
-    this.errors = errors; // of each offending picture
+    this.errors = errors; // one for each refused picture
     this.retryAfter = retryAfter; // seconds
   }
 }
@@ -18,7 +18,7 @@ export class Problem extends Error {
 export const setKey = (key) => sessionStorage.setItem(STORED, key);
 export const address = (path) => new URL(path, base).href;
 
-/** Asks, and returns the Response; a refusal becomes a Problem. */
+/** Sends a request and returns the Response; throws a Problem if there is none, or if its status is an error. */
 export async function ask(path, { body, type, accept = "application/json", signal } = {}) {
   const headers = { Accept: accept };
   const key = sessionStorage.getItem(STORED);
@@ -30,23 +30,23 @@ export async function ask(path, { body, type, accept = "application/json", signa
   } catch (error) {
     if (error.name === "AbortError") throw error;
     if (body instanceof File && !(await isReadable(body))) throw new Problem(0, unreadable(body));
-    throw new Problem(0, "The service does not answer. Is it still running, and this device still online?");
+    throw new Problem(0, "The service does not answer. Check that it is running and that this device is online.");
   }
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => ({}));
   if (answer.status === 401) document.dispatchEvent(new CustomEvent("key-needed"));
   const retryAfter = Number(answer.headers.get("retry-after")) || null;
-  const isOne = body instanceof Blob; // then its place says nothing
+  const isOne = body instanceof Blob; // then its position need not be named
   const detail = (isOne && said.errors?.[0]?.detail) || said.detail?.replace(isOne ? /^image 0: / : "", "");
   throw new Problem(answer.status, sentence(detail) ?? `The service answered ${answer.status}.`, { errors: said.errors, retryAfter });
 }
 
-/** The words of the service begin in lower case and end without a full stop. */
+/** Makes a sentence of a message of the service, which begins in lower case and ends without a full stop. */
 export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?`]$/.test(text) ? "" : "."}` : null);
 
-/** Whether the browser can still read a file: a folder, or a file that was moved or changed, it cannot. */
+/** Whether the browser can still read a file. It cannot read folders, or files that were moved or changed. */
 export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
-export const unreadable = (file) => `${file.name} cannot be read: it is a folder, or was moved since it was chosen.`;
+export const unreadable = (file) => `${file.name} cannot be read: it is a folder, or it was moved after it was chosen.`;
 
 export const askJson = async (path, options) => (await ask(path, options)).json();
 
@@ -54,11 +54,11 @@ export const askJson = async (path, options) => (await ask(path, options)).json(
 export const query = (chosen, others = {}) =>
   `?${new URLSearchParams({ model: chosen.name, version: chosen.version, ...others })}`;
 
-/** Sends one picture. A file without a known type is sent as bytes; the service looks at them anyway. */
+/** Sends one picture. A file without a known type is sent as bytes; the service recognises the format by itself. */
 export const send = (path, picture, options = {}) =>
   ask(path, { ...options, body: picture, type: picture.type.startsWith("image/") ? picture.type : "application/octet-stream" });
 
-/** The stages of an answer: milliseconds by name, and the batch that it rode in. */
+/** The milliseconds of each stage of an answer, by name, and the size of its batch. */
 export function timing(answer) {
   const stages = {};
   for (const part of (answer.headers.get("server-timing") ?? "").split(",")) {
@@ -68,7 +68,7 @@ export function timing(answer) {
   return stages;
 }
 
-/** Asks again where the service is busy, after the time that it names. */
+/** Tries again if the service is busy, after the time in its Retry-After header. */
 export async function patiently(work, signal) {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -13,7 +13,7 @@ export function ranked(prediction) {
   return listed.sort((one, other) => other[1] - one[1]);
 }
 
-/** The five most probable labels, and a button for all. */
+/** The five most probable labels, and a button that shows all. */
 export function bars(prediction, isOther = false) {
   const all = ranked(prediction);
   const list = make("ol", { class: "bars" });
@@ -26,7 +26,7 @@ export function bars(prediction, isOther = false) {
       }),
     );
   show(SHORT);
-  const note = prediction.labels ? make("p", { class: "quiet" }, "Each probability stands for itself; a label applies from 50 % on.") : null;
+  const note = prediction.labels ? make("p", { class: "quiet" }, "The probabilities are independent; a label applies if it has at least 50 %.") : null;
   if (all.length <= SHORT) return make("div", {}, list, note);
   const more = make(
     "button",
@@ -37,11 +37,11 @@ export function bars(prediction, isOther = false) {
       click: () => {
         const isOpen = more.getAttribute("aria-expanded") === "true";
         more.setAttribute("aria-expanded", String(!isOpen));
-        more.textContent = isOpen ? `All ${all.length}` : "Only the first five";
+        more.textContent = isOpen ? `Show all ${all.length}` : "Show only the first five";
         show(isOpen ? SHORT : all.length);
       },
     },
-    `All ${all.length}`,
+    `Show all ${all.length}`,
   );
   return make("div", {}, list, more, note);
 }
@@ -52,10 +52,10 @@ export const warnings = (prediction) =>
     ? make("ul", { class: "warnings", "aria-label": "Warnings" }, ...prediction.warnings.map((one) => make("li", {}, `Note: ${one.detail}.`)))
     : null;
 
-/** The first words about a prediction, as nodes: its label, or all of those that apply, where there may be several. */
+/** The headline of a prediction, as nodes: its label, or for a multi-label model all labels that apply. */
 export function headline(prediction, digits = 1) {
   const { label, labels, probability } = prediction;
-  if (label === null) return [labels ? "none of its labels applies" : "no label"];
+  if (label === null) return [labels ? "no label applies" : "no label"];
   const share = make("span", { class: "share" }, percent(probability, digits));
   if (!labels || labels.length < 2) return [named(shortened(label)), ", ", share];
   const further = labels.slice(1, SHORT).flatMap((one) => [", ", named(shortened(one))]);
@@ -63,7 +63,7 @@ export function headline(prediction, digits = 1) {
   return [named(shortened(label)), " (", share, ")", ...further, rest];
 }
 
-/** Of a headline; the whole label stands in the bars. */
+/** A label as in a headline; the bars show it in full. */
 function shortened(label) {
   const characters = [...label];
   return characters.length > MOST_CHARACTERS ? `${characters.slice(0, MOST_CHARACTERS).join("").trimEnd()}…` : label;

@@ -1,20 +1,20 @@
-// Camera: where the browser gives this page the camera itself, it is shown in a dialog; elsewhere the system's own is asked.
+// Camera: a dialog shows the camera if the browser allows this page to use it; otherwise the camera app takes the picture.
 
 import { Problem } from "./api.js";
 import { byId, report } from "./dom.js";
 
 const QUALITY = 0.95;
 const REFUSALS = {
-  NotAllowedError: "The browser may not use the camera here. Allow it for this page, or choose a file.",
+  NotAllowedError: "The browser does not allow this page to use the camera. Allow it, or choose a file.",
   NotFoundError: "No camera was found. Choose a file instead.",
-  NotReadableError: "Another program uses the camera. Close it there, or choose a file.",
+  NotReadableError: "Another program is using the camera. Close that program, or choose a file.",
 };
 let stream = null;
 
-/** On a phone the system's camera takes better pictures, and without TLS a browser gives a page none. */
+/** Whether this page shows the camera. A phone's camera app takes better pictures; browsers allow cameras only with TLS. */
 const isOwn = () => Boolean(navigator.mediaDevices?.getUserMedia) && !matchMedia("(pointer: coarse)").matches;
 
-/** Shows the one button or the other; `take` gets each picture as a file. */
+/** Shows one of the two camera buttons; `take` gets each picture as a file. */
 export function prepareCamera(take) {
   byId("camera").hidden = !isOwn();
   byId("photo-button").hidden = isOwn();
@@ -36,7 +36,7 @@ async function open() {
   try {
     const opened = await navigator.mediaDevices.getUserMedia({ video: { width: { ideal: 1280 } }, audio: false });
     if (!byId("camera-dialog").open) {
-      for (const track of opened.getTracks()) track.stop(); // it was closed meanwhile
+      for (const track of opened.getTracks()) track.stop(); // the dialog was closed meanwhile
       return;
     }
     stream = opened;

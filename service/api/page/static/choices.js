@@ -19,7 +19,7 @@ export async function loadModels() {
   );
   const drawn = all.filter(isDrawn);
   fill("model", all);
-  fill("beside", all, "nothing");
+  fill("beside", all, "no other model");
   fill("network-model", all);
   fill("draw-model", drawn);
   byId("empty").hidden = all.length > 0;
@@ -27,7 +27,7 @@ export async function loadModels() {
   return all;
 }
 
-/** Whether it is worth saying that this is the version which answers where none is named. */
+/** Whether to mark this version as the default of its model: only if the model has other versions. */
 export const isMarked = (model) => model.isDefault && all.some((other) => other.name === model.name && other !== model);
 
 export const models = () => all;

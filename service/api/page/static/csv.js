@@ -1,9 +1,9 @@
-// A table as a CSV file to take away.
+// Downloads a table as a CSV file.
 
-/** A field of RFC 4180; a leading sign that a spreadsheet would compute is made text. */
+/** A field of RFC 4180; a quote protects a leading character that would make it a formula in a spreadsheet. */
 const field = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
-/** Lets the browser save lines of values; the mark in front tells spreadsheets that it is UTF-8. */
+/** Downloads rows of values; the byte order mark tells spreadsheets that the file is UTF-8. */
 export function saveCsv(lines, name) {
   const text = lines.map((values) => `${values.map(field).join(",")}\r\n`).join("");
   const address = URL.createObjectURL(new Blob(["\ufeff", text], { type: "text/csv" }));

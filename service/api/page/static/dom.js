@@ -1,4 +1,4 @@
-// Makes elements. Text is always set as text: nothing that a model or a server says is read as HTML.
+// Makes elements. Text is always set as text: nothing from a model or the service is parsed as HTML.
 
 /** An element with attributes (a function is a listener, true is an empty attribute) and children. */
 export function make(name, attributes = {}, ...children) {
@@ -18,7 +18,7 @@ export const byId = (id) => document.getElementById(id);
 export const facts = (pairs) =>
   make("dl", {}, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, String(value))]));
 
-/** A share in per cent. What is not quite 0 or 100 % is not written so. */
+/** A share in per cent. Shares that only round to 0 or 100 % are written with < or >. */
 export function percent(share, digits = 1) {
   const step = 10 ** -digits;
   if (share > 0 && 100 * share < step / 2) return `< ${step} %`;
@@ -26,13 +26,13 @@ export function percent(share, digits = 1) {
   return `${(100 * share).toFixed(digits)} %`;
 }
 
-/** A label or a file's name: of any script, without effect on the direction of the text around it. */
+/** A label or a file's name, in any script; it has no effect on the direction of the surrounding text. */
 export const named = (text) => make("bdi", {}, text);
 
-/** Says that something went wrong; null: that nothing is wrong any more. */
+/** Shows an error on the page; null removes it. */
 export const report = (error) => document.dispatchEvent(new CustomEvent("problem", { detail: error }));
 
-/** Loads the picture behind an address; rejects where the browser cannot show it. */
+/** Loads the picture at a URL; rejects if the browser cannot show it. */
 export async function loadImage(address) {
   const image = new Image();
   image.src = address;

@@ -1,4 +1,4 @@
-// Draw: each stroke asks anew; the newest drawing wins, and at most one question is on its way.
+// Draw: the drawing is classified after each stroke. At most one request is open; the page shows the newest answer.
 
 import { patiently, query, send } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
@@ -50,7 +50,7 @@ function byKeyboard(event) {
   const moves = { ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP] };
   if (event.key === " ") {
     isDown = !isDown;
-    byId("pen").textContent = isDown ? "The pen is down." : "The pen is up."; // only those with a keyboard need it
+    byId("pen").textContent = isDown ? "The pen is down." : "The pen is up."; // only keyboard users need it
     if (isDown) line(cursor, cursor);
   } else if (moves[event.key]) {
     const [across, down] = moves[event.key];
@@ -90,7 +90,7 @@ function clear() {
   byId("draw-status").textContent = "";
 }
 
-/** Asks about the drawing as it is, or once the question that is on its way has been answered. */
+/** Classifies the drawing at once, or as soon as the open request has been answered. */
 async function update() {
   isStale = true;
   if (isAsking || !chosen("draw-model")) return;
@@ -109,7 +109,7 @@ async function update() {
     }
     report(null);
   } catch (error) {
-    byId("draw-result").replaceChildren(); // what stood there was said of another drawing
+    byId("draw-result").replaceChildren(); // the result belongs to another drawing
     byId("draw-status").textContent = "";
     report(error);
   } finally {
@@ -120,5 +120,5 @@ async function update() {
 function show(prediction) {
   const told = { ...prediction, warnings: prediction.warnings?.filter((one) => one.code !== "inverted") };
   byId("draw-result").replaceChildren(make("h2", {}, ...headline(prediction)), warnings(told) ?? "", bars(prediction));
-  byId("draw-status").replaceChildren("This reads as ", ...headline(prediction), ".");
+  byId("draw-status").replaceChildren("Classified as ", ...headline(prediction), ".");
 }

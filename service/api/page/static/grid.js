@@ -1,4 +1,4 @@
-// The answers for several pictures: a table that can be sorted, with each picture's details, and a CSV to take away.
+// The answers for several pictures: a table that can be sorted, with each picture's details, and downloaded as CSV.
 
 import { unreadable } from "./api.js";
 import { saveCsv } from "./csv.js";
@@ -22,22 +22,22 @@ export async function showMany(files, model, { other, signal, progress }) {
   const hint = make("span", { class: "quiet" }, "Click a heading to sort, or a picture for its details.");
   const element = make("div", {}, make("p", { class: "row" }, save, hint), table(rows, models, open));
   const agreed = rows.filter((one) => !one.error && one.labels[0] === one.labels.at(-1)).length;
-  const agreement = models.length > 1 ? ` They agree on ${agreed} of these ${good}.` : "";
+  const agreement = models.length > 1 ? ` Both give the same label for ${agreed} of these ${good}.` : "";
   const summary = [`${good} of ${rows.length} pictures classified by ${names}.${agreement}`];
   return { element, summary, picture: rows.find((one) => !one.error)?.file };
 }
 
-/** Of a picture: its answers by each model, or the first reason why there are none. */
+/** The row of a picture: the answers of each model, or the first error. */
 const row = (file, answers) => ({
   file,
   name: file.name,
   error: answers.find((one) => one.error)?.error ?? "",
-  labels: answers.map((one) => one.labels?.join(", ") || one.label || (one.labels ? "none applies" : "no label")),
+  labels: answers.map((one) => one.labels?.join(", ") || one.label || (one.labels ? "no label applies" : "no label")),
   shares: answers.map((one) => one.probability ?? null),
   warnings: answers[0].warnings ?? [],
 });
 
-/** The columns that can be sorted by: title, value of a row, and whether it is a number. */
+/** The columns that can be sorted: title, value of a row, and whether it is a number. */
 function columns(models) {
   const ofModel = (one, index) => {
     const of = models.length > 1 ? ` (${one.name} ${one.version})` : "";
@@ -65,7 +65,7 @@ function table(rows, models, open) {
     const sign = isUp ? 1 : -1;
     const compare = (one, other) =>
       typeof one === "string" ? one.localeCompare(other, undefined, { numeric: true }) : (one ?? -1) - (other ?? -1);
-    // Pictures without an answer stay at the end, whichever way it goes.
+    // Pictures without an answer stay at the end in both orders.
     const order = (one, other) => Boolean(one.error) - Boolean(other.error) || sign * compare(value(one), value(other));
     fill([...rows].sort(order));
   }
@@ -77,7 +77,7 @@ function table(rows, models, open) {
 
 function thumbnail(file, instead) {
   const free = (event) => URL.revokeObjectURL(event.target.src);
-  const name = (event) => event.target.replaceWith(instead); // of a kind that this browser cannot show
+  const name = (event) => event.target.replaceWith(instead); // this browser cannot show the format
   return make("img", { src: URL.createObjectURL(file), alt: "", load: free, error: name });
 }
 
@@ -110,7 +110,7 @@ function lines(rows, models) {
   return [[...head, ...further], ...rows.map(line)];
 }
 
-/** One picture's answer, over the table. */
+/** Shows one picture's answer in a dialog over the table. */
 async function showDetails(file, model, other) {
   try {
     const shown = await showOne(file, model, { other });

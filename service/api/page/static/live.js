@@ -1,4 +1,4 @@
-// What the service does now: requests a second, latency by stage, batch sizes.
+// Live measurements: requests a second, latency by stage, batch sizes.
 
 import { facts, make, percent } from "./dom.js";
 import { quantile } from "./metrics.js";
@@ -6,24 +6,24 @@ import { quantile } from "./metrics.js";
 const STAGES = [
   ["Decode", "decode_seconds"],
   ["Wait for a batch", "queue_seconds"],
-  ["Run of the model", "inference_seconds"],
+  ["Inference", "inference_seconds"],
 ];
 
-/** All requests that bring something, of any route. */
+/** The measurements of the service: of all POST requests. */
 export function showService(history) {
   const post = { method: "POST" };
   const buckets = history.buckets("request_seconds", post);
   return [
     facts([
       ["Requests a second", rate(history, history.grown("request_seconds_count", post))],
-      ["Half answered within (p50)", duration(quantile(0.5, buckets))],
+      ["50 % answered within (p50)", duration(quantile(0.5, buckets))],
       ["99 % answered within (p99)", duration(quantile(0.99, buckets))],
-      ["Being answered now", Math.max(0, history.now("requests_in_flight", {}) - 1)], // without the question for this
+      ["Requests in progress", Math.max(0, history.now("requests_in_flight", {}) - 1)], // without the request for these metrics
     ]),
   ];
 }
 
-/** One model. */
+/** The measurements of one model. */
 export function showModel(history, model) {
   const labels = { model: model.name, version: model.version };
   const requests = history.now("classified_requests_total", labels);
@@ -60,7 +60,7 @@ function latency(history, labels) {
   );
 }
 
-/** The share of runs by the number of images in them, of those sizes that there were. */
+/** The share of runs for each batch size that occurred. */
 function sizes(buckets) {
   const all = buckets.at(-1)[1];
   let lower = 0;
@@ -75,7 +75,7 @@ function sizes(buckets) {
     }
     [lower, below] = [bound, count];
   }
-  return make("div", {}, make("h4", {}, "Images in a batch, share of runs"), list);
+  return make("div", {}, make("h4", {}, "Batch sizes, as shares of runs"), list);
 }
 
 function between(low, high) {

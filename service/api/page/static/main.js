@@ -1,4 +1,4 @@
-// Starts the page: shows the part that the address names, and asks for a key where one is needed.
+// Starts the page: shows the part that the URL names, and asks for an API key if the service requires one.
 
 import { Problem, setKey } from "./api.js";
 import { loadModels, models as served } from "./choices.js";
@@ -12,7 +12,7 @@ const parts = { try: trial, draw, network, models };
 let shown = null;
 let isLoaded = false;
 
-/** Shows what went wrong, in the words of the service; null clears it. */
+/** Shows an error; null removes it. */
 export function tell(error) {
   const box = byId("problem");
   if (!error || error.name === "AbortError") {
@@ -21,16 +21,16 @@ export function tell(error) {
   }
   const isKnown = error instanceof Problem;
   if (!isKnown) console.error(error);
-  const text = isKnown ? error.message : "This page failed; the browser's console says how.";
+  const text = isKnown ? error.message : "An error occurred in this page. The browser's console shows the details.";
   const again = isLoaded || [401, 403].includes(error.status) ? null : make("button", { type: "button", click: start }, "Try again");
   box.replaceChildren(make("p", { class: "problem" }, text), again ?? "");
   box.scrollIntoView({ block: "nearest" });
-  if (error.status === 404) loadModels().catch(() => {}); // the model may have gone: the lists show what is there
+  if (error.status === 404) loadModels().catch(() => {}); // the model may have been removed: updates the lists
 }
 
 async function show() {
   const name = location.hash.slice(1);
-  if (name === "main" && shown) return; // the link past the navigation
+  if (name === "main" && shown) return; // the link “Skip to the content”
   const part = Object.hasOwn(parts, name) ? name : "try";
   if (shown !== part) parts[shown]?.leave?.();
   shown = part;
@@ -52,7 +52,7 @@ async function start() {
     isLoaded = true;
     byId("key-form").hidden = true;
   } catch (error) {
-    if (error.status === 403) askForKey(); // this one may not do what the page needs
+    if (error.status === 403) askForKey(); // the key lacks the scope that the page needs
     if (error.status !== 401) tell(error);
     return error;
   }
@@ -76,7 +76,7 @@ byId("key-form").addEventListener("submit", async (event) => {
   setKey(byId("key").value.trim());
   byId("key").value = "";
   const refused = await start();
-  if (refused?.status === 401) tell(new Problem(401, "This key is not known here."));
+  if (refused?.status === 401) tell(new Problem(401, "This API key is not valid."));
 });
 
 document.addEventListener("problem", (event) => tell(event.detail));

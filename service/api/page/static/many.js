@@ -1,4 +1,4 @@
-// Asks about many pictures, some at a time; bad ones are reported.
+// Classifies many pictures in groups; a bad picture gets an error and does not stop the others.
 
 import { Problem, ask, isReadable, patiently, query, sentence, unreadable } from "./api.js";
 
@@ -7,7 +7,7 @@ const MOST_BYTES = 16 * 1024 * 1024;
 
 /**
  * Classifies pictures. Returns for each of them a prediction or {error: text}.
- * What concerns all of them (no key, no such model) is thrown.
+ * Errors that concern all of them (no key, no such model) are thrown.
  */
 export async function predictMany(files, model, { signal, progress }) {
   const answers = [];
@@ -18,7 +18,7 @@ export async function predictMany(files, model, { signal, progress }) {
   return answers;
 }
 
-/** As many pictures as one request may well hold. */
+/** Divides files into groups, one for each request. */
 function* groups(files) {
   let group = [];
   let bytes = 0;

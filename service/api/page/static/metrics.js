@@ -36,30 +36,30 @@ export class History {
     while (this.#readings.length > 2 && reading.time - this.#readings[1].time >= WINDOW_MS) this.#readings.shift();
   }
 
-  /** What grew over the window, in seconds; 0 after the first reading. */
+  /** The length of the window in seconds; 0 after the first reading. */
   get seconds() {
     return (this.#readings.at(-1).time - this.#readings[0].time) / 1000;
   }
 
-  /** Whether models came or went since the reading before. */
+  /** Whether models were added or removed since the previous reading. */
   get hasOtherModels() {
     const [before, now] = this.#readings.slice(-2).map(served);
     return now !== undefined && before !== now;
   }
 
-  /** The value now of all samples of a name whose labels are these. */
+  /** The current sum of all samples with this name and these labels. */
   now(name, labels) {
     return total(this.#readings.at(-1), name, labels);
   }
 
-  /** By how much it grew. A service that was started anew counts from 0. */
+  /** The increase over the window. After a restart, the service counts from 0 again. */
   grown(name, labels) {
     const now = this.now(name, labels);
     const before = total(this.#readings[0], name, labels);
     return now >= before ? now - before : now;
   }
 
-  /** Cumulative counts by upper bound, of the window, or since the start where nothing came in it. */
+  /** Cumulative counts by upper bound: over the window, or since the start if nothing was counted in the window. */
   buckets(name, labels) {
     const isLive = this.grown(`${name}_count`, labels) > 0;
     const now = byBound(this.#readings.at(-1), name, labels);
@@ -69,7 +69,7 @@ export class History {
   }
 }
 
-/** The value below which a share of the observations is, as Prometheus' histogram_quantile; null where there are none. */
+/** A quantile, estimated as by Prometheus' histogram_quantile; null if there are no observations. */
 export function quantile(share, buckets) {
   const count = buckets.at(-1)?.[1] ?? 0;
   if (!count) return null;

@@ -1,4 +1,4 @@
-// Models: what each one is, what was measured of it, its figures, and what it does now.
+// Models: for each one its description, measured quality, figures and live measurements.
 
 import { ask, askJson, patiently } from "./api.js";
 import { isMarked, loadModels } from "./choices.js";
@@ -23,7 +23,7 @@ export async function enter() {
     await refresh(models, new History(), mine);
   } catch (error) {
     const again = () => enter().then(() => report(null), report);
-    if (mine === turn && error.status === 0) timer = setTimeout(again, EVERY_MS); // the service may come back
+    if (mine === turn && error.status === 0) timer = setTimeout(again, EVERY_MS); // the service may be running again by then
     throw error;
   }
 }
@@ -51,22 +51,22 @@ function card(model) {
     facts([
       ["Accuracy", accuracy(model)],
       ["Calibration error", model.expected_calibration_error === null ? "not measured" : percent(model.expected_calibration_error, 2)],
-      ["Runs on", model.provider.toUpperCase() + (model.loaded ? "" : ", loaded at its first request")],
+      ["Runs on", model.provider.toUpperCase() + (model.loaded ? "" : ", will be loaded at the first request")],
     ]),
     make("h3", {}, "Now"),
-    make("div", { "data-live": model.id }, make("p", { class: "quiet" }, "Waiting for the first figures…")),
+    make("div", { "data-live": model.id }, make("p", { class: "quiet" }, "Waiting for the first measurements…")),
     make(
       "details",
       {},
       make("summary", {}, "About this model"),
       facts([
         ["Labels", `${model.labels.length}: ${model.labels.slice(0, 5).join(", ")}${model.labels.length > 5 ? ", …" : ""}`],
-        ["Several labels", model.multi_label ? "yes: each probability stands for itself" : "no: one label is right"],
+        ["Multi-label", model.multi_label ? "yes: the probabilities are independent" : "no: each picture has one label"],
         ["Input", `${input.width} × ${input.height} pixels, ${input.color_mode === "RGB" ? "colour" : "grey"}, ${FITS[input.fit] ?? input.fit}`],
-        ["Learned from", model.data],
+        ["Training data", model.data],
         ["Licence", model.licence],
-        ["To cite", model.citation],
-        ["Made", model.created.slice(0, 10)],
+        ["Citation", model.citation],
+        ["Created", model.created.slice(0, 10)],
       ]),
     ),
     figures(model),
@@ -74,10 +74,10 @@ function card(model) {
 }
 
 const FITS = {
-  cover: "the middle is cut out",
-  contain: "with a border where the shape differs",
-  stretch: "stretched to that shape",
-  "shortest-edge": "shorter side resized, then the middle is cut out",
+  cover: "resized and cropped to the centre",
+  contain: "resized and padded to this aspect ratio",
+  stretch: "stretched to this aspect ratio",
+  "shortest-edge": "shorter side resized, then cropped to the centre",
 };
 
 /** The accuracy with its 95 % interval, or that it was not measured. */
@@ -87,7 +87,7 @@ function accuracy({ accuracy: share, accuracy_interval: interval, test_images: c
   return `${percent(share, 2)} (${low} to ${high}) of ${count.toLocaleString("en")} test images`;
 }
 
-/** The figures beside the model's file, which are asked for once somebody wants to see them. */
+/** The figures beside the model's file; they are loaded when the user opens them. */
 function figures(model) {
   const place = make("div", { class: "figures" });
   const path = `models/${model.name}/versions/${model.version}/figures`;
@@ -95,7 +95,7 @@ function figures(model) {
     place.replaceChildren(make("p", { class: "quiet" }, "Loading…"));
     const { figures } = await askJson(path);
     const shown = await Promise.all(figures.map((one) => figure(`${path}/${one.name}`, one.title)));
-    place.replaceChildren(...(shown.length ? shown : [make("p", { class: "quiet" }, "No figures lie beside this model's file.")]));
+    place.replaceChildren(...(shown.length ? shown : [make("p", { class: "quiet" }, "This model has no figures.")]));
   }
   const toggle = (event) => {
     if (!event.target.open || place.querySelector("figure")) return;
@@ -125,13 +125,13 @@ async function refresh(models, history, mine) {
   if (mine !== turn) return;
   if (!problem && history.hasOtherModels) return enter().catch(report);
   const isRefused = problem?.status === 403;
-  const reason = isRefused ? "This key may not read the metrics, so there are no live figures." : problem?.message;
+  const reason = isRefused ? "This API key does not allow reading the metrics, so there are no live measurements." : problem?.message;
   const tell = (text, show) => (problem ? [make("p", { class: "quiet" }, text)] : show());
   byId("service-now").replaceChildren(...tell(reason, () => showService(history)));
   for (const model of models) {
     const place = document.querySelector(`[data-live="${CSS.escape(model.id)}"]`);
-    place?.replaceChildren(...tell("No live figures.", () => showModel(history, model)));
+    place?.replaceChildren(...tell("No live measurements.", () => showModel(history, model)));
   }
-  // A service that does not answer may come back; a key does not get more rights.
+  // The service may answer again later; but a key that was refused will be refused again.
   if (!isRefused) timer = setTimeout(() => refresh(models, history, mine), EVERY_MS);
 }

@@ -1,4 +1,4 @@
-// See the network: its layers, and what each makes of the picture that was tried last, or of the first sample.
+// See the network: its layers, and their outputs for the picture that was tried last, or for the first sample.
 
 import { patiently, query, send } from "./api.js";
 import { chosen } from "./choices.js";
@@ -19,7 +19,7 @@ export async function enter() {
   const model = chosen("network-model");
   if (!model) return;
   const mine = ++turn;
-  byId("network-status").textContent = "Looking into the network…";
+  byId("network-status").textContent = "Loading the layers…";
   try {
     const picture = lastPicture() ?? (await patiently(() => sample(model, 0)));
     const look = await (await send(`layers${query(model)}`, picture)).json();
@@ -37,11 +37,11 @@ export async function enter() {
 
 const note = (text) => make("p", { class: "quiet" }, text);
 
-/** The picture that the layers look at. */
+/** The picture for which the outputs are shown. */
 function shown(picture) {
   const free = (event) => URL.revokeObjectURL(event.target.src);
   const image = make("img", { src: URL.createObjectURL(picture), alt: "", load: free, error: (event) => event.target.remove() });
-  return make("p", { class: "row shown" }, image, make("span", {}, "What the layers make of this picture:"));
+  return make("p", { class: "row shown" }, image, make("span", {}, "Outputs of the layers for this picture:"));
 }
 
 const volume = (shape) => (shape.length === 3 ? `${shape[0]} × ${shape[1]} × ${shape[2]}` : shape.join(" × "));
@@ -61,12 +61,12 @@ function summary({ layers }) {
       make("td", {}, layer.formula ?? ""),
       make("td", { class: "number" }, count(layer.parameters)),
     );
-  const heads = ["", "Layer", "Takes", "Makes", "Width: (W − F + 2P) / S + 1", "Parameters"];
+  const heads = ["", "Layer", "Input", "Output", "Output width: (W − F + 2P) / S + 1", "Parameters"];
   const total = layers.reduce((sum, layer) => sum + layer.parameters, 0);
   const table = make(
     "table",
     {},
-    make("caption", {}, `Volumes are channels × height × width; ${count(total)} parameters in all.`),
+    make("caption", {}, `Inputs and outputs are channels × height × width; ${count(total)} parameters in total.`),
     make("thead", {}, make("tr", {}, ...heads.map((head) => (head ? make("th", { scope: "col" }, head) : make("td"))))),
     make("tbody", {}, ...layers.map(row)),
   );
@@ -85,6 +85,6 @@ function kernels(found) {
 function stage(layer, index) {
   if (!layer.maps) return "";
   const image = make("img", { src: layer.maps.image, class: "mosaic", alt: `${layer.maps.shown} feature maps after layer ${index + 1}` });
-  const text = `${layer.maps.shown} of ${layer.output[0]} feature maps, ${layer.output[1]} × ${layer.output[2]} each; white is its highest value.`;
+  const text = `${layer.maps.shown} of ${layer.output[0]} feature maps, ${layer.output[1]} × ${layer.output[2]} each; white is the highest value of each map.`;
   return make("article", { class: "card" }, make("h2", {}, `After layer ${index + 1}: ${title(layer)}`), make("figure", {}, image, make("figcaption", {}, text)));
 }

@@ -1,21 +1,21 @@
-// The picture that was sent, with the part that the network gets in a frame.
+// The picture that was sent, with a frame around the part that the network gets.
 
 import { make } from "./dom.js";
 
-/** The picture as a figure, turned as the model's pictures are; `side` is that of the longer one, in pixels. */
+/** The picture as a figure, with the orientation that the model uses; its longer side has `side` pixels. */
 export async function original(file, seen, model, side) {
   let image;
   try {
     image = await createImageBitmap(model.input.exif ? file : await withoutExif(file));
   } catch {
-    return make("p", { class: "quiet" }, "This browser cannot show the picture itself.");
+    return make("p", { class: "quiet" }, "This browser cannot show the picture that was sent.");
   }
   const scale = side / Math.max(image.width, image.height);
   const canvas = make("canvas", {
     width: Math.max(1, Math.round(image.width * scale)),
     height: Math.max(1, Math.round(image.height * scale)),
     role: "img",
-    "aria-label": "The picture, with the part that the network gets in a frame",
+    "aria-label": "The picture, with a frame around the part that the network gets",
   });
   const pen = canvas.getContext("2d");
   pen.imageSmoothingEnabled = scale < 1;
@@ -23,9 +23,9 @@ export async function original(file, seen, model, side) {
   const isAsSeen = image.width === seen.source.width && image.height === seen.source.height;
   image.close();
   const size = `Sent: ${seen.source.width} × ${seen.source.height} pixels`;
-  if (!isAsSeen) return make("figure", {}, canvas, make("figcaption", {}, `${size}; this browser turns it otherwise than the model.`));
-  drawFrame(pen, seen);
-  return make("figure", {}, canvas, make("figcaption", {}, `${size}; the frame is what the network gets.`));
+  if (isAsSeen) drawFrame(pen, seen);
+  const note = isAsSeen ? "the frame marks the part that the network gets" : "no frame, because this browser rotates the picture differently from the model";
+  return make("figure", {}, canvas, make("figcaption", {}, `${size}; ${note}.`));
 }
 
 function drawFrame(pen, { source, box: { left, top, right, bottom } }) {
@@ -39,7 +39,7 @@ function drawFrame(pen, { source, box: { left, top, right, bottom } }) {
   }
 }
 
-/** A JPEG without its EXIF segments, by which browsers turn a picture; anything else as it is. */
+/** A JPEG without its EXIF segments, which make browsers rotate it; other files unchanged. */
 async function withoutExif(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return file;

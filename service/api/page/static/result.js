@@ -1,4 +1,4 @@
-// The answer for one picture: bars, what the network saw, time by stage, and why.
+// The answer for one picture: bars, the input of the network, time by stage, and the explanation.
 
 import { patiently, query, send, timing } from "./api.js";
 import { bars, headline, warnings } from "./bars.js";
@@ -36,7 +36,7 @@ async function card(file, { model, prediction, stages, total }, isOther, signal)
   const times = facts([
     ["Decode", milliseconds(stages.decode)],
     ["Wait for a batch", milliseconds(stages.queue)],
-    ["Model", milliseconds(stages.inference)],
+    ["Inference", milliseconds(stages.inference)],
     ["Transfer and browser", milliseconds(total - stages.decode - stages.queue - stages.inference)],
     ["Images in its batch", stages.batch],
   ]);
@@ -64,11 +64,11 @@ function input(seen) {
   const image = make("img", {
     src: seen.image,
     class: "seen",
-    alt: "The picture as the network gets it",
+    alt: "The input of the network",
     width: seen.input.width * factor,
     height: seen.input.height * factor,
   });
-  const enlarged = factor > 1 ? `, ${factor} times as large` : "";
-  const text = `What the network sees: ${seen.input.width} × ${seen.input.height} pixels${enlarged}.`;
+  const enlarged = factor > 1 ? `, shown ${factor} times as large` : "";
+  const text = `Input of the network: ${seen.input.width} × ${seen.input.height} pixels${enlarged}.`;
   return make("figure", {}, image, make("figcaption", {}, text));
 }

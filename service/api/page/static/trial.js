@@ -1,4 +1,4 @@
-// Try: pictures come in by drop, paste, choice, camera or click on a sample; answers go out as bars or as a table.
+// Try: takes pictures by drop, paste, file choice, camera or click on a sample; shows the answers as bars or as a table.
 
 import { ask } from "./api.js";
 import { prepareCamera } from "./camera.js";
@@ -13,7 +13,7 @@ let lastGood = null;
 let asking = null;
 let sampled = "";
 
-/** The picture that was answered last; null where there was none. */
+/** The picture that was classified last; null if there is none. */
 export const lastPicture = () => lastGood;
 
 export function prepare() {
@@ -32,7 +32,7 @@ export function prepare() {
   });
 }
 
-/** Files may be dropped anywhere: beside the area, the browser would leave the page and show the file. */
+/** Files may be dropped anywhere on the page; otherwise the browser would leave the page and show the file. */
 function drag(event) {
   if (!event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
@@ -40,7 +40,7 @@ function drag(event) {
   if (event.type === "drop") takeHere([...event.dataTransfer.files]);
 }
 
-/** Takes files that came while any part of the page was shown. */
+/** Takes files that were dropped or pasted in any part of the page. */
 function takeHere(files) {
   if (!byId("key-form").hidden) return;
   location.hash = "try";
@@ -69,7 +69,7 @@ async function showSamples() {
   const reason = answers.find((one) => one.reason)?.reason;
   if (!reason) return;
   sampled = "";
-  if (reason.status !== 429) throw reason; // the rate of a key is better spent on pictures
+  if (reason.status !== 429) throw reason; // the rate limit of the key is left to the user's pictures
 }
 
 /** One golden image of a model, as a file. */
@@ -95,11 +95,11 @@ async function take(files) {
   const mine = (asking = new AbortController());
   const status = byId("status");
   const progress = (done) => {
-    if (mine === asking) status.textContent = `Asking about ${files.length} pictures: ${done} done…`;
+    if (mine === asking) status.textContent = `Classifying ${files.length} pictures: ${done} done…`;
   };
   report(null);
-  status.textContent = "Asking…";
-  byId("result").ariaBusy = "true"; // what stands there was said of another picture
+  status.textContent = "Classifying…";
+  byId("result").ariaBusy = "true"; // the result still belongs to another picture
   try {
     const options = { other: chosen("beside"), signal: mine.signal, progress };
     const shown = await (files.length === 1 ? showOne(files[0], model, options) : showMany(files, model, options));

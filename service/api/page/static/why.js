@@ -1,4 +1,4 @@
-// Why: asks which pixels support a class, and lays the map over the input of the network.
+// Why: asks which pixels support a class, and draws them over the input of the network.
 
 import { Problem, query, send } from "./api.js";
 import { ranked } from "./bars.js";
@@ -9,11 +9,11 @@ const AGAINST = [30, 110, 200];
 const STRONGEST = 0.75;
 const MOST_OPTIONS = 1000;
 const METHODS = {
-  hirescam: "exact (HiResCAM): what each place of the last feature map adds to the score of this class",
-  occlusion: "by occlusion: how far this class falls when a part of the picture is hidden; a hint, no proof",
+  hirescam: "HiResCAM, the exact contribution of each position of the last feature map to the score of this class",
+  occlusion: "occlusion, the decrease of this probability when a part of the picture is hidden; an indication, not a proof",
 };
 
-/** A button, a list of classes, and the place of the answer. */
+/** A button, a list of classes, and the place for the answer. */
 export function why(file, model, prediction, seen) {
   const names = ranked(prediction).map(([label]) => label);
   const options = names.map((label) => make("option", { value: label, dir: "auto" }, label));
@@ -24,12 +24,12 @@ export function why(file, model, prediction, seen) {
   const answer = make("div", { "aria-live": "polite" });
   async function ask() {
     button.disabled = true;
-    answer.replaceChildren(make("p", { class: "quiet" }, "Asking…"));
+    answer.replaceChildren(make("p", { class: "quiet" }, "Computing the explanation…"));
     try {
       const reply = await send(`explain${query(model, { label: select.value })}`, file);
       answer.replaceChildren(await overlay(seen, await reply.json()));
     } catch (error) {
-      answer.replaceChildren(); // the message stands here, since a dialog may cover the page's own place for it
+      answer.replaceChildren(); // the message is shown here, since a dialog may cover the page's place for errors
       if (error instanceof Problem && error.status !== 401) answer.append(make("p", { class: "problem" }, error.message));
       else report(error);
     } finally {
@@ -40,7 +40,7 @@ export function why(file, model, prediction, seen) {
   return make("div", { class: "why" }, make("div", { class: "row" }, button, select), answer);
 }
 
-/** The map over the picture in grey: orange pixels support the class, blue ones count against it. */
+/** The map over the picture in grey: orange pixels support the class, blue pixels count against it. */
 async function overlay(seen, explained) {
   const { width, height } = seen.input;
   const canvas = make("canvas", {
@@ -66,6 +66,6 @@ async function overlay(seen, explained) {
     }
   });
   pen.putImageData(picture, 0, 0);
-  const found = `: orange pixels support it, blue ones count against it. Found ${METHODS[explained.method]}.`;
+  const found = `: orange pixels support it, blue pixels count against it. Method: ${METHODS[explained.method]}.`;
   return make("figure", {}, canvas, make("figcaption", {}, "Why ", named(explained.label), found));
 }
