@@ -21,7 +21,7 @@ class WorkerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._ended: set[int] = set()
         self._restarts = Counter(
-            "convoy_worker_restarts", "Workers that ended unasked and were started again.", registry=registry
+            "convoy_worker_restarts", "Workers that ended unexpectedly and were replaced.", registry=registry
         )
 
     def died(self, pid: int) -> None:

@@ -35,14 +35,16 @@ class ModelFamilies:
         def histogram(name: str, text: str, buckets: tuple[float, ...]) -> BulkHistogram:
             return BulkHistogram(name, text, _MODEL, registry=registry, buckets=buckets)
 
-        self.info = worst("convoy_model_info", "1 while this version is served.", "provider")
+        self.info = worst(
+            "convoy_model_info", "1 while this version is served on this execution provider, otherwise 0.", "provider"
+        )
         self.classified = counter("convoy_classified_requests", "Requests answered with predictions.")
         self.images = counter("convoy_images", "Images answered with predictions.")
         self.rejected = counter("convoy_rejected_requests", "Requests refused because the queue was full.")
         self.cancelled = counter(
-            "convoy_cancelled_requests", "Requests taken out of the queue because their client had gone."
+            "convoy_cancelled_requests", "Requests removed from the queue because the client had disconnected."
         )
-        self.failed_runs = counter("convoy_failed_runs", "Runs of the session that failed.")
+        self.failed_runs = counter("convoy_failed_runs", "Model runs that failed.")
         self.not_finite = counter(
             "convoy_not_finite_images", "Images for which the model gave values that are not finite (NaN or infinite)."
         )
@@ -50,27 +52,25 @@ class ModelFamilies:
             "convoy_decode_seconds", "Time to decode the pictures of a request.", _DECODE_BUCKETS_S
         )
         self.queue_seconds = histogram(
-            "convoy_queue_seconds", "Time that a request waited for its batch.", _QUEUE_BUCKETS_S
+            "convoy_queue_seconds", "Time that a request waited in the queue.", _QUEUE_BUCKETS_S
         )
-        self.inference_seconds = histogram(
-            "convoy_inference_seconds", "Time of one run of the session.", _INFERENCE_BUCKETS_S
-        )
-        self.batch_size = histogram("convoy_batch_size", "Images in one run of the session.", _BATCH_BUCKETS)
-        self.waiting = total("convoy_queue_images", "Images in the queue, in no batch yet.")
-        self.outstanding = total("convoy_outstanding_images", "Images admitted and not yet answered.")
+        self.inference_seconds = histogram("convoy_inference_seconds", "Time of one model run.", _INFERENCE_BUCKETS_S)
+        self.batch_size = histogram("convoy_batch_size", "Number of images in one model run.", _BATCH_BUCKETS)
+        self.waiting = total("convoy_queue_images", "Images in the queue that are not in a batch yet.")
+        self.outstanding = total("convoy_outstanding_images", "Images that were accepted and are not yet answered.")
         self.capacity = total(
             "convoy_queue_capacity_images", "Images that may be outstanding before requests are refused."
         )
-        self.predicted = counter("convoy_predicted_images", "Images by most probable label.", "label")
+        self.predicted = counter("convoy_predicted_images", "Images, counted by their most probable label.", "label")
         self.confidence = histogram("convoy_confidence", "Highest probability of an image.", _TENTHS)
         self.measured = worst(
-            "convoy_model_measured", "1 where this was measured on the model, 0 where it was not measured.", "what"
+            "convoy_model_measured", "1 if this quantity was measured for the model, 0 if not.", "what"
         )
         self.reference = worst(
-            "convoy_reference_share", "Share of the test set's images that were predicted as this label.", "label"
+            "convoy_reference_share", "Share of the test images for which the model predicted this label.", "label"
         )
         self.drift = worst(
             "convoy_drift_index",
-            "Population stability index of recent answers against the test set's: of predicted classes, of confidence.",
+            "Population stability index: how far recent predictions differ from those on the test set.",
             "of",
         )

@@ -31,7 +31,10 @@ class RequestMetrics:
         self.in_flight = 0
         self._requests = Counter("convoy_requests", "Requests answered.", ("method", "status"), registry=registry)
         self._of_dialects = Counter(
-            "convoy_dialect_requests", "Requests answered in a dialect.", ("dialect", "status"), registry=registry
+            "convoy_dialect_requests",
+            "Requests answered in the dialect of another server.",
+            ("dialect", "status"),
+            registry=registry,
         )
         self._errors = Counter("convoy_errors", "Requests that ended in an error.", ("reason",), registry=registry)
         seconds = BulkHistogram(
@@ -42,7 +45,7 @@ class RequestMetrics:
             buckets=_BUCKETS_S,
         )
         self._in_flight = Gauge(
-            "convoy_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+            "convoy_requests_in_flight", "Requests in progress.", registry=registry, multiprocess_mode="livesum"
         )
         self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)

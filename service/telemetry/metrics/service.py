@@ -44,7 +44,7 @@ class Metrics:
         self.is_ready: Callable[[], bool] = lambda: False
         self._ready = Gauge(
             "convoy_ready",
-            "1 where requests should be sent, 0 while starting or draining.",
+            "1 if the service is ready for requests, 0 while it starts or stops.",
             registry=self._registry,
             multiprocess_mode="livemin",
         )
@@ -55,17 +55,21 @@ class Metrics:
         self._workers = workers
         self._complete = Gauge(
             "convoy_metrics_complete",
-            "1 where this page covers all workers, 0 where there is no room to share numbers and it covers one.",
+            "1 if these metrics cover all workers, 0 if they cover only one because the shared folder has no room.",
             registry=self._registry,
             multiprocess_mode="livemin",
         )
         build = Gauge(
-            "convoy_build_info", "1, with the version.", ("version",), registry=self._registry, multiprocess_mode="max"
+            "convoy_build_info",
+            "Always 1; the label is the version of the service.",
+            ("version",),
+            registry=self._registry,
+            multiprocess_mode="max",
         )
         build.labels(version).set(1)
         self._fallback = Gauge(
             "convoy_gpu_fallback",
-            "1 where auto serves on the CPU although a GPU, or a runtime for one, is there; the log says why.",
+            "1 if the automatic choice is the CPU although a GPU or a GPU runtime was found; the log says why.",
             registry=self._registry,
             multiprocess_mode="livemax",
         )
@@ -138,14 +142,14 @@ class _ProcessMetrics:
         self._source = ProcessCollector(registry=None)
         self._cpu_s = 0.0
         self._cpu_seconds = Counter(
-            "process_cpu_seconds", "User and system CPU time, of all workers.", registry=registry
+            "process_cpu_seconds", "User and system CPU time of all workers.", registry=registry
         )
         self._gauges = {
-            name: Gauge(name, f"{text}, of all workers.", registry=registry, multiprocess_mode="livesum")
+            name: Gauge(name, f"{text} of all workers.", registry=registry, multiprocess_mode="livesum")
             for name, text in (
                 ("process_resident_memory_bytes", "Resident memory"),
                 ("process_open_fds", "Open file descriptors"),
-                ("process_max_fds", "Limit of open file descriptors"),
+                ("process_max_fds", "Maximum number of open file descriptors"),
             )
         }
 
