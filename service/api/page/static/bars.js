@@ -63,7 +63,7 @@ export function headline(prediction, digits = 1) {
   return [named(shortened(label)), " (", share, ")", ...further, rest];
 }
 
-/** A label as in a headline; the bars show it in full. */
+/** Shortens a label for the headline; the bars show it in full. */
 function shortened(label) {
   const characters = [...label];
   return characters.length > MOST_CHARACTERS ? `${characters.slice(0, MOST_CHARACTERS).join("").trimEnd()}…` : label;

@@ -1,6 +1,6 @@
 // Downloads a table as a CSV file.
 
-/** A field of RFC 4180; a quote protects a leading character that would make it a formula in a spreadsheet. */
+/** A field of RFC 4180; a leading quote stops spreadsheets from reading the value as a formula. */
 const field = (value) => `"${String(value).replace(/^[=+\-@\t\r]/, "'$&").replaceAll('"', '""')}"`;
 
 /** Downloads rows of values; the byte order mark tells spreadsheets that the file is UTF-8. */
