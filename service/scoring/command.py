@@ -75,7 +75,8 @@ def main(
         print(f"convoy score: {error.filename or options.out}: {error.strerror or error}", file=sys.stderr)
         return _WRONG_USE
     except KeyboardInterrupt as interrupt:
-        print(f"\nconvoy score: interrupted; {options.out}.parts has the finished part, and --resume continues from it", file=sys.stderr)
+        kept = f"{options.out}.parts has the finished part, and --resume continues from it"
+        print(f"\nconvoy score: interrupted; {kept}", file=sys.stderr)
         return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
     rate = (summary.scored + summary.faults) / (time.perf_counter() - started)
     print(f"{_told(summary.scored)} in {options.out}, {rate:.0f} a second")

@@ -77,7 +77,7 @@ def _check_function(function: Any, result: Classification) -> None:
     if function not in (None, applied):
         given = f"{function[:16]!r}" if isinstance(function, str) else "not text"
         raise MalformedRequestError(
-            f"function_to_apply is {given}; this model has {applied} inside, and no other can be applied"
+            f"function_to_apply is {given}; this model applies {applied} itself, and no other can be applied"
         )
 
 

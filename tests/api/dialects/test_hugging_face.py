@@ -33,7 +33,7 @@ def test_its_client_asks_for_some_labels(client: httpx.Client, cat: bytes, funct
 
 @pytest.mark.parametrize("function", ["sigmoid", "none"])
 def test_a_function_that_the_model_does_not_have_is_refused(client: httpx.Client, cat: bytes, function: Any) -> None:
-    with pytest.raises(HfHubHTTPError, match="this model has softmax inside"):
+    with pytest.raises(HfHubHTTPError, match="this model applies softmax itself"):
         InferenceClient(f"{client.base_url}/models/cifar10").image_classification(cat, function_to_apply=function)
 
 
