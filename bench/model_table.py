@@ -140,7 +140,9 @@ def draw(choices: list[Choice], path: Path) -> None:
         axes.grid(alpha=0.25, which="both")
         axes.spines[["top", "right"]].set_visible(False)
         axes.margins(x=0.12)
-        axes.legend(frameon=False)
+        # Beside the title, where it covers no point.
+        place = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 4}
+        axes.legend(frameon=False, fontsize=9, columnspacing=0.4, handletextpad=0, borderpad=0.2, **place)
     figure.suptitle("Right answers against speed: circle float32, square float16, triangle int8; bars: 95 % intervals")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
