@@ -50,10 +50,15 @@ class Header(NamedTuple):
         times = min(self.width // side, self.height // side)
         return next((reduction for reduction in _REDUCTIONS if times >= reduction), 1)
 
+    def decoded_size(self, target: Target) -> tuple[int, int]:
+        """(width, height) of the picture as it is decoded for a target."""
+        reduction = self.reduction(target)
+        return -(-self.width // reduction), -(-self.height // reduction)
+
     def decoded_pixels(self, target: Target) -> int:
         """Number of pixels that are decoded for a target."""
-        reduction = self.reduction(target)
-        return -(-self.width // reduction) * -(-self.height // reduction)
+        width, height = self.decoded_size(target)
+        return width * height
 
 
 def decoded_bytes(header: Header, target: Target) -> int:

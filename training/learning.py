@@ -10,8 +10,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from training.architectures import ARCHITECTURES
 from training.calibrate import logits_of
 from training.cross_validation import CrossValidated, cross_validate
@@ -92,11 +90,7 @@ def _fit(
             tensorboard=job.tensorboard,
             policy=job.policy,
         )
-
-    def started() -> keras.Sequential:
-        assert start is not None  # noqa: S101  it is called where there is one
-        return start.give(ARCHITECTURES[job.recipe.architecture](data.input_shape, len(data.labels)))
-
+    build = ARCHITECTURES[job.recipe.architecture]
     run = RunDirectory(place, run_identity(job.recipe, data, job.seed, teacher, **identity))
     if job.fresh:
         run.discard()
@@ -109,5 +103,5 @@ def _fit(
         tensorboard=job.tensorboard,
         policy=job.policy,
         keep_epoch=keep_epoch,
-        network=None if start is None else started,
+        network=None if start is None else lambda: start.give(build(data.input_shape, len(data.labels))),
     )

@@ -33,10 +33,9 @@ def decode_plain(data: bytes, header: Header, target: Target) -> Image.Image | N
     """
     if decode_jpeg is None or not header.plain_mode or max(header.width, header.height) < _TOLD_APART:
         return None
-    reduction = header.reduction(target)
-    size = width, height = -(-header.width // reduction), -(-header.height // reduction)
+    size = width, height = header.decoded_size(target)
     # As Pillow's draft mode: only a reduced picture is decoded as grey, for a model that takes grey.
-    mode = "L" if reduction > 1 and target.color_mode == "L" else header.plain_mode
+    mode = "L" if header.reduction(target) > 1 and target.color_mode == "L" else header.plain_mode
     # A buffer of the size in the header, so that no file can take more memory.
     room = np.empty((height, width, 3 if mode == "RGB" else 1), np.uint8)
     try:
