@@ -69,16 +69,17 @@ def airbench_small_cnn(input_shape: InputShape, classes: int) -> keras.Sequentia
 
 
 def mnist_deep_cnn(input_shape: InputShape, classes: int) -> keras.Sequential:
-    """Five normalised 3x3 convolutions, 9.1 million multiply-adds for 28x28."""
+    """Five normalised convolutions without padding, 9.5 million multiply-adds for 28x28.
+
+    The first has 5x5 kernels at the full size, which costs little since its input has one channel.
+    """
     stack: list[keras.Layer] = [keras.Input(input_shape, name="pixels")]
-    for number, (filters, padding, pooled) in enumerate(
-        ((24, "valid", False), (24, "valid", True), (48, "same", False), (48, "same", True), (96, "same", True)), 1
-    ):
-        stack.append(layers.Conv2D(filters, 3, padding=padding, use_bias=False, name=f"conv{number}"))
+    for number, (filters, side) in enumerate(((32, 5), (64, 3), (80, 3), (96, 3), (128, 3)), 1):
+        stack.append(layers.Conv2D(filters, side, use_bias=False, name=f"conv{number}"))
         stack.append(layers.BatchNormalization(momentum=0.9, name=f"norm{number}"))
         stack.append(layers.Activation("relu", name=f"relu{number}"))
-        if pooled:
-            stack.append(layers.MaxPooling2D(2, name=f"pool{number}"))
+        if number == 1:
+            stack.append(layers.MaxPooling2D(2, name="pool1"))
     stack += [
         layers.Flatten(name="flatten"),
         layers.Dropout(0.3, name="dropout"),

@@ -165,7 +165,7 @@ def _training(model: ModelMetadata, made: HowMade) -> str:
     trained, as_written = facts["recipe"]["epochs"], made.recipe_epochs
     note = (
         f"\nThe recipe as it is written stops after {as_written} epochs; this version is the same recipe over "
-        f"{trained}, at its best validation loss.\n"
+        f"{trained}{', at its best validation loss' if facts['recipe'].get('keeps', 'best') == 'best' else ''}.\n"
         if trained != as_written
         else ""
     )

@@ -1,5 +1,6 @@
-"""The Keras callback that keeps the best weights and saves a run's state after each epoch."""
+"""The Keras callback that keeps the best or the last weights and saves a run's state after each epoch."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from training.recipes.recipe import Kept
 from training.run_directory import RunDirectory, State
 
 _KEPT = {
@@ -24,10 +26,12 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         run: where to save.
         state: updated in place.
         keep_epoch: the epoch, counted from 1, that counts as the best one where nothing is validated.
+        keeps: which validated epoch counts as the best one.
     """
 
-    def __init__(self, run: RunDirectory, state: State, keep_epoch: int | None = None) -> None:
+    def __init__(self, run: RunDirectory, state: State, keep_epoch: int | None = None, keeps: Kept = "best") -> None:
         super().__init__()
+        self._keeps = keeps
         self._keep_epoch = keep_epoch
         self._run = run
         self._state = state
@@ -38,9 +42,9 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         self._began = time.monotonic()
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Keeps the weights that were just validated if their loss is the lowest so far."""
+        """Keeps the weights that were just validated, unless the best are wanted and earlier ones had a lower loss."""
         loss = float((logs or {})["log_loss"])
-        if loss < self._state.best_loss:
+        if loss < self._state.best_loss or (self._keeps == "last" and math.isfinite(loss)):
             self._state.best_loss = loss
             self._state.best = self.model.get_weights()
             self._state.best_epoch = self._state.epochs_done + 1

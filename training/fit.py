@@ -1,4 +1,4 @@
-"""Training: from a recipe, a data set and a seed to a network with its best weights.
+"""Training: from a recipe, a data set and a seed to a network with the weights that the recipe keeps.
 
 Randomness comes from the seed alone: initial weights and dropout through Keras, order and augmentation through
 :class:`~training.batches.TrainingBatches`. All of it is in the checkpoint or follows from (seed, epoch), so a run that
@@ -36,8 +36,8 @@ class Fitted:
     """The result of training.
 
     Attributes:
-        network: with its best weights.
-        best_epoch: counted from 1.
+        network: with the weights that are kept.
+        best_epoch: the epoch that they are from, counted from 1.
         history: one value an epoch, see :class:`~training.run_directory.State`.
         train: the images learnt from.
         validation: the images held out; None where nothing was.
@@ -98,7 +98,7 @@ def fit(
         keep_epoch: hold nothing out, stop after this epoch of the recipe and keep its weights; counted from 1.
 
     Returns:
-        The float32 network with the weights of its best validation loss, or of ``keep_epoch``.
+        The float32 network with the weights that the recipe keeps, or those of ``keep_epoch``.
 
     Raises:
         RunError: ``run`` holds a checkpoint of another run, or a damaged one.
@@ -135,7 +135,7 @@ def fit(
             _restore(trained, state, run)
         elif network is None:
             initialise(trained, train)
-    checkpointing = Checkpointing(run, state, keep_epoch)
+    checkpointing = Checkpointing(run, state, keep_epoch, recipe.keeps)
     # Checkpointing comes before SwapEMAWeights, so that it sees the averaged weights when validation ends.
     callbacks: list[keras.callbacks.Callback] = [checkpointing]
     if recipe.ema_momentum is not None:

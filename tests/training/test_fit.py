@@ -15,7 +15,7 @@ from training.data.dataset import DataSet
 from training.data.holdout import RandomHoldout
 from training.errors import RecipeError, RunError
 from training.fit import fit, run_identity
-from training.recipes.recipe import Recipe
+from training.recipes.recipe import Kept, Recipe
 from training.run_directory import RunDirectory, State
 
 pytestmark = pytest.mark.slow
@@ -87,6 +87,16 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(mnist_data: Da
     probabilities = fitted.network.predict(inputs, verbose=0)
     true = probabilities[np.arange(len(inputs)), fitted.validation.classes]
     assert -np.log(true).mean() == pytest.approx(min(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize(("keeps", "epoch"), [("best", 1), ("last", 2)])
+def test_the_recipe_says_which_of_two_equal_epochs_is_kept(
+    keeps: Kept, epoch: int, mnist_data: DataSet, tmp_path: Path
+) -> None:
+    recipe = dataclasses.replace(_few_steps("mnist", "notebook"), learning_rate=0.0, keeps=keeps)
+    fitted = fit(recipe, mnist_data, RunDirectory(tmp_path, run_identity(recipe, mnist_data, 0)), seed=0)
+    assert fitted.history["val_loss"][0] == fitted.history["val_loss"][1]
+    assert fitted.best_epoch == epoch
 
 
 def test_a_run_that_diverges_is_an_error(mnist_data: DataSet, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from training.errors import RecipeError
 
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
+Kept = Literal["best", "last"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ class Recipe:
         augmentation: None for none.
         anneal_augmentation: weaken the augmentation along half a cosine to zero, so that the last epochs learn from
             unchanged pictures (He et al., 2019, "Data Augmentation Revisited"). Flips stay.
+        keeps: the epoch whose weights are kept: ``best`` has the least validation loss. ``last`` is for a schedule that
+            ends at 0 and few mistakes on the validation split, where chance decides which epoch has the least loss.
     """
 
     name: str
@@ -96,6 +99,7 @@ class Recipe:
     ema_momentum: float | None = None
     augmentation: Augmentation | None = None
     anneal_augmentation: bool = False
+    keeps: Kept = "best"
 
     def augmentation_in(self, epoch: int) -> Augmentation | None:
         """The augmentation of one epoch.
