@@ -99,7 +99,7 @@ def test_a_model_directly_in_the_folder_can_be_looked_into(tmp_path: Path) -> No
 
 
 def test_samples_are_the_golden_images(client: httpx.Client) -> None:
-    [version] = client.get("/models/mnist").json()["versions"][1:]
+    [version] = [one for one in client.get("/models/mnist").json()["versions"] if one["version"] == "2"]
     answer = client.get(f"/models/mnist/versions/2/samples/{version['samples'] - 1}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
     assert client.post("/predict?model=mnist", content=answer.content).status_code == 200
