@@ -4,8 +4,8 @@ Command::
 
     convoy train mnist --recipe accurate    # 99.7 %, 25 minutes of one core
 
-The last weights are kept, not those of the least validation loss: with about ten mistakes among 3,000 held-out pictures,
-the least loss can be that of an early epoch whose weights are worse.
+The last weights are kept, not those of the least validation loss: with about ten mistakes among 3,000 held-out
+pictures, the least loss can be that of an early epoch whose weights are worse.
 """
 
 from training.data.holdout import RandomHoldout
