@@ -163,9 +163,10 @@ def _training(model: ModelMetadata, made: HowMade) -> str:
     # With cross-validation nothing is held out of what the network learns from.
     recipe = {key: value for key, value in facts["recipe"].items() if key != "holdout" or _folds(model) == 1}
     trained, as_written = facts["recipe"]["epochs"], made.recipe_epochs
+    kept = "" if facts["recipe"].get("keeps") == "last" else ", at its best validation loss"
     note = (
         f"\nThe recipe as it is written stops after {as_written} epochs; this version is the same recipe over "
-        f"{trained}{', at its best validation loss' if facts['recipe'].get('keeps', 'best') == 'best' else ''}.\n"
+        f"{trained}{kept}.\n"
         if trained != as_written
         else ""
     )

@@ -11,7 +11,7 @@ import numpy as np
 from training.recipes.recipe import Kept
 from training.run_directory import RunDirectory, State
 
-_KEPT = {
+_RECORDED = {
     "loss": "loss",
     "accuracy": "accuracy",
     "val_log_loss": "val_loss",
@@ -57,7 +57,7 @@ class Checkpointing(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ha
         state.optimizer = [np.asarray(variable) for variable in self.model.optimizer.variables]
         if state.epochs_done == self._keep_epoch:
             state.best, state.best_epoch = self.model.get_weights(), state.epochs_done
-        epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _KEPT.items() if theirs in figures}
+        epoch_figures = {ours: float(figures[theirs]) for theirs, ours in _RECORDED.items() if theirs in figures}
         epoch_figures["learning_rate"] = float(np.asarray(self.model.optimizer.learning_rate))
         epoch_figures["seconds"] = time.monotonic() - self._began
         for name, value in epoch_figures.items():

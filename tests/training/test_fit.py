@@ -99,6 +99,13 @@ def test_the_recipe_says_which_of_two_equal_epochs_is_kept(
     assert fitted.best_epoch == epoch
 
 
+def test_a_run_begun_before_recipes_said_what_they_keep_can_be_resumed(mnist_data: DataSet) -> None:
+    recipe = recipes.find("mnist", "best")
+    before, after = (run_identity(one, mnist_data, 0) for one in (recipe, dataclasses.replace(recipe, keeps="last")))
+    assert "keeps" not in before["recipe"]
+    assert after["recipe"] == before["recipe"] | {"keeps": "last"}
+
+
 def test_a_run_that_diverges_is_an_error(mnist_data: DataSet, tmp_path: Path) -> None:
     recipe = dataclasses.replace(_few_steps("mnist", "notebook", epochs=1), learning_rate=float("inf"))
     with pytest.raises(RecipeError, match="training diverged"):

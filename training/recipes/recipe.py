@@ -128,8 +128,10 @@ class Recipe:
         return dataclasses.replace(self, holdout=RandomHoldout(share=0.1, seed=2))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, for the run directory, the metadata and the card."""
-        return {
-            **dataclasses.asdict(self),
-            "holdout": {"kind": type(self.holdout).__name__} | dataclasses.asdict(self.holdout),
+        """Plain JSON values, for the run directory, the metadata and the card; ``keeps`` only where it is ``last``."""
+        values = dataclasses.asdict(self) | {
+            "holdout": {"kind": type(self.holdout).__name__} | dataclasses.asdict(self.holdout)
         }
+        if self.keeps == "best":
+            del values["keeps"]  # so that runs begun before this setting existed can be resumed
+        return values
