@@ -159,8 +159,7 @@ class Exchange:
         """The whole body, where it can be taken without waiting."""
         if self.more_body or self.disconnected or self._has_overflowed:
             return None
-        self._received_all = True
-        return self._take()
+        return self._take_all()
 
     def drop_body(self) -> None:
         """Drops the part of the body that the application has not received."""
@@ -185,9 +184,10 @@ class Exchange:
         while not (self.disconnected or self.response_complete):
             if self._has_overflowed:
                 raise self._budget.no_room()
-            if self.body or not (self.more_body or self._received_all):
-                self._received_all = not self.more_body
-                return {"type": "http.request", "body": self._take(), "more_body": self.more_body}
+            if self.more_body and self.body:
+                return {"type": "http.request", "body": self._take(), "more_body": True}
+            if not (self.more_body or self._received_all):
+                return {"type": "http.request", "body": self._take_all(), "more_body": False}
             self._flow.resume_reading()
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -221,6 +221,12 @@ class Exchange:
         """Makes a waiting :meth:`receive` check its state again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def _take_all(self) -> bytes:
+        """Takes the last part of the body, and reads on, so that a client that leaves is noticed."""
+        self._received_all = True
+        self._flow.resume_reading()  # a long body has paused it
+        return self._take()
 
     def _take(self) -> bytes:
         body, self.body = self.body, b""

@@ -53,8 +53,8 @@ STREAMS = (
 )
 
 
-async def app(scope: Scope, receive: Receive, send: Send, budget: BodyBudget) -> None:
-    connection = Connection(receive, budget)
+async def app(scope: Scope, receive: Receive, send: Send, server: "Server") -> None:
+    connection = Connection(receive, server.budget)
     try:
         match scope["path"]:
             case "/slow":
@@ -66,6 +66,11 @@ async def app(scope: Scope, receive: Receive, send: Send, budget: BodyBudget) ->
                 reply = Reply(503, b"busy", b"text/plain", [])
             case "/fail":
                 raise RuntimeError("it fails on purpose")
+            case "/wait":
+                await read_body(connection, dict(scope["headers"]), 1 << 20, 2.0)
+                server.received.set()
+                await server.may_answer.wait()
+                reply = Reply(200, b"late", b"text/plain", [])
             case _:
                 body = await read_body(connection, dict(scope["headers"]), 1 << 20, 0.2)
                 reply = Reply(200, b"%d" % len(body), b"text/plain", [])
@@ -84,6 +89,9 @@ class Server:
     Attributes:
         faults: errors that were reported to the event loop.
         connections: connection objects that still exist.
+        received: set when the app has the body of a request for ``/wait``.
+        lost: set when a connection has been lost.
+        may_answer: lets the app answer such a request.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,17 +102,25 @@ class Server:
         self.budget = BodyBudget(1 << 20)
         self.limit = ConnectionLimit(8)
         self.state = ServerState()
+        self.received, self.lost, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, fault: self.faults.append(fault))
         config = uvicorn.Config(app, lifespan="off", log_config=None)
         config.load()
-        config.loaded_app = lambda scope, receive, send: app(scope, receive, send, self.budget)
+        config.loaded_app = lambda scope, receive, send: app(scope, receive, send, self)
         config.timeout_keep_alive = 1
 
+        lost = self.lost
+
+        class Noted(HttpProtocol):
+            def connection_lost(self, exc: Exception | None) -> None:
+                super().connection_lost(exc)
+                lost.set()
+
         def connect() -> HttpProtocol:
-            made = HttpProtocol(config, self.state, {}, loop, limit=self.limit, budget=self.budget, write_timeout_s=0.3)
+            made = Noted(config, self.state, {}, loop, limit=self.limit, budget=self.budget, write_timeout_s=0.3)
             self.connections.add(made)
             return made
 
@@ -167,6 +183,29 @@ def test_nothing_stays_of_a_connection(monkeypatch: pytest.MonkeyPatch, step: in
         for start in range(0, len(STREAMS), 6):
             streams = STREAMS[start : start + 6]
             await asyncio.gather(*(server.send(data, step=step, reads=reads, waits_s=0.2) for data in streams))
+
+    run(monkeypatch, clients)
+
+
+@pytest.mark.parametrize("length", [10, 300_000])
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_a_client_that_leaves_is_noticed_before_the_answer(
+    monkeypatch: pytest.MonkeyPatch, length: int, has_arrived: bool
+) -> None:
+    """A long body pauses the reading; while it is paused, nothing is known of the client."""
+
+    async def clients(server: Server) -> None:
+        head = POST % (b"/wait", b"Content-Length: %d\r\n" % length)
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        first = length if has_arrived else length // 2
+        writer.write(head + bytes(first))
+        await writer.drain()
+        writer.write(bytes(length - first))
+        await server.received.wait()
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            await server.lost.wait()
+        server.may_answer.set()
 
     run(monkeypatch, clients)
 
