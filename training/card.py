@@ -154,7 +154,10 @@ def _calibration(model: ModelMetadata, validation_images: int) -> str:
             "each picture's by a network that did not learn from it."
         )
     if temperature == 1:
-        return "No temperature from 0.05 to 20 gives the validation split its least log loss, so none is applied."
+        return (
+            "No temperature is applied: on the pictures held out for it, none from 0.05 to 20 has a log loss that is "
+            "lower by more than chance may explain."
+        )
     return f"Logits are divided by the temperature {temperature:.4f}, which was fitted on the validation split."
 
 

@@ -42,5 +42,21 @@ def test_is_one_on_fewer_than_a_hundred_pictures(pictures: int, *, fitted: bool)
     assert (fit_temperature(logits[:pictures], classes[:pictures]) != 1.0) == fitted
 
 
+def test_a_few_mistakes_do_not_decide_it() -> None:
+    """With 1,500 confident answers and 2 mistakes, a temperature far from 1 has the least loss, but by chance."""
+    logits = np.tile([6.5, 0.0, 0.0], (1500, 1))
+    classes = np.zeros(1500, int)
+    classes[:2] = 1
+    assert log_loss(logits / 0.9, classes) < log_loss(logits, classes)
+    assert fit_temperature(logits, classes) == 1.0
+
+
+def test_many_mistakes_of_the_same_share_decide_it() -> None:
+    logits = np.tile([6.5, 0.0, 0.0], (60_000, 1))
+    classes = np.zeros(60_000, int)
+    classes[:80] = 1
+    assert fit_temperature(logits, classes) == pytest.approx(6.5 / np.log((60_000 - 80) / 40), rel=0.01)
+
+
 def test_is_one_where_nothing_is_better() -> None:
     assert fit_temperature(np.zeros((200, 3)), np.zeros(200, int)) == 1.0
