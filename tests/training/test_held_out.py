@@ -87,7 +87,9 @@ def test_the_interval_is_that_of_wilson() -> None:
 
 
 class TestCommitted:
-    @pytest.mark.parametrize("model", ["cifar10/1", "cifar10/2", "cifar10/3", "cifar10/4", "mnist/1", "mnist/2"])
+    @pytest.mark.parametrize(
+        "model", ["cifar10/1", "cifar10/2", "cifar10/3", "cifar10/4", "mnist/1", "mnist/2", "mnist/3"]
+    )
     def test_each_model_has_all_levels_and_figures_that_keep_them(self, model: str) -> None:
         said = OnnxClassifier.open(Path("models") / model / "model.onnx").metadata
         assert [level.coverage for level in said.conformal.levels] == list(COVERAGES)
