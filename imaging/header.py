@@ -16,7 +16,7 @@ class Header(NamedTuple):
 
     Attributes:
         kind: format: ``PNG``, ``JPEG``, ``WEBP``, ``BMP``, ``GIF``, ``TIFF``, ``AVIF`` or ``HEIF``.
-        width: in pixels, as stored, that is, before rotation by EXIF.
+        width: in pixels, as stored, that is, before rotation by its orientation.
         height: in pixels, as stored.
         is_reducible: whether it is a JPEG in one sequential scan, which its codec can decode at 1/2, 1/4 or 1/8 of its
             size without holding the full size.

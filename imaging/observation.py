@@ -1,4 +1,4 @@
-"""Observations about a picture that are made while it is decoded and resized, such as a rotation by EXIF."""
+"""Observations about a picture that are made while it is decoded and resized, such as a rotation by its orientation."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from PIL import Image
 from imaging.target import Target
 
 Box = tuple[float, float, float, float]
-"""(left, top, right, bottom) in pixels of the picture after rotation by EXIF."""
+"""(left, top, right, bottom) in pixels of the picture after rotation by its orientation."""
 
 _BLANK_LEVELS = 16
 _FEW_PIXELS = 32
@@ -20,10 +20,10 @@ class Observation(NamedTuple):
 
     Attributes:
         target: the input that the model needs.
-        width: of the picture after rotation by EXIF, in pixels.
+        width: of the picture after rotation by its orientation, in pixels.
         height: of that picture, in pixels.
         box: the part of it that the network gets.
-        orientation: by EXIF; 1 where the picture was not rotated.
+        orientation: as the file declares it, numbered as in EXIF; 1 where the picture was not rotated.
         has_profile: whether an embedded colour profile was applied.
         is_transparent: whether a part was transparent, and was put on white.
         is_inverted: whether dark strokes on a light ground were inverted.
@@ -83,7 +83,7 @@ def seen_box(width: int, height: int, target: Target) -> Box:
     """The part of a picture that :func:`imaging.fit.resize` keeps.
 
     Args:
-        width: of the picture after rotation by EXIF, in pixels.
+        width: of the picture after rotation by its orientation, in pixels.
         height: of that picture, in pixels.
         target: the input that the model needs.
     """

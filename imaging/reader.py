@@ -13,7 +13,7 @@ from imaging.fast_png import fast_png
 from imaging.fit import invert_if_light, pad, resize
 from imaging.formats import FORMATS
 from imaging.formats.codec import Reading
-from imaging.formats.orientation import orientation_of, turned
+from imaging.formats.orientation import APPLIED, orientation_of, turned
 from imaging.header import Header, Limits
 from imaging.meter import Meter
 from imaging.observation import Observation, is_blank, is_transparent, seen_box
@@ -27,7 +27,7 @@ Admit = Callable[[Header, Target], None]
 
 _DEFAULT_LIMITS = Limits()
 _ON_ITS_SIDE = 5
-"""For this EXIF orientation and higher ones, width and height are exchanged."""
+"""For this orientation and higher ones, width and height are exchanged."""
 
 
 class Examined(NamedTuple):
@@ -122,7 +122,11 @@ def decode(examined: Examined, target: Target, seen: list[Observation] | None = 
 def _read(data: bytes, header: Header, target: Target, seen: list[Observation] | None) -> NDArray[np.uint8]:
     picture = FORMATS[header.kind].decode(data, header, target)
     transform = transform_of(picture) if target.icc else None
-    orientation = orientation_of(picture.info) if target.exif else 1
+    orientation, applied = orientation_of(picture.info) if target.exif else 1, picture.info.get(APPLIED, 1)
+    # A JPEG is measured at its full size, also where it was decoded at a reduced one.
+    width, height = (header.width, header.height) if header.reduction(target) > 1 else picture.size
+    if orientation >= _ON_ITS_SIDE:
+        width, height = height, width
     picture = turned(picture, orientation)
     picture = plain(picture, target, keeps_colors=transform is not None)
     if not target.centers_strokes:
@@ -131,7 +135,6 @@ def _read(data: bytes, header: Header, target: Target, seen: list[Observation] |
         picture = to_srgb(picture, transform)
     has_alpha = seen is not None and is_transparent(picture)
     picture = flatten(picture, target)
-    width, height = (header.height, header.width) if orientation >= _ON_ITS_SIDE else (header.width, header.height)
     box = seen_box(width, height, target)
     if target.centers_strokes:
         across, down = width / picture.width, height / picture.height
@@ -151,7 +154,7 @@ def _read(data: bytes, header: Header, target: Target, seen: list[Observation] |
                 width,
                 height,
                 box,
-                orientation,
+                max(orientation, applied),  # at least one of them is 1
                 has_profile,
                 has_alpha,
                 is_inverted=is_inverted,

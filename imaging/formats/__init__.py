@@ -7,8 +7,8 @@ of its formats. So no file can reach another decoder, and no time is spent on th
 
     bytes -> signature.kind_of -> FORMATS[kind].read_header -> limits -> FORMATS[kind].decode -> Pillow image
 
-``read_header`` uses no codec. ``decode`` returns the first frame in any of Pillow's modes, not rotated; transparency is
-in its alpha channel or its palette, in whichever way the file declares it.
+``read_header`` uses no codec. ``decode`` returns the first frame in any of Pillow's modes, rotated only where its
+``info`` says so (``orientation.APPLIED``); transparency is in its alpha channel or its palette.
 """
 
 from collections.abc import Callable, Mapping

@@ -39,6 +39,7 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
         data = b"".join([data[:8], b"avif", memoryview(data)[12:]])
     picture = open_with(AvifImagePlugin.AvifImageFile, data, header)
     load(picture)
+    picture.info.pop("xmp", None)  # only the rotation in the boxes counts, which Pillow reports as EXIF
     if "icc_profile" not in picture.info and (profile := read_container(data).profile):
         picture.info["icc_profile"] = profile  # made of the code points, which Pillow does not report
     return picture

@@ -5,7 +5,8 @@ module finds the headers of the bitstreams, and ``av1`` and ``hevc`` read them.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from imaging.color_codes import profile_of
@@ -13,6 +14,10 @@ from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading
 
 _MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000
+# For each axis of mirroring: after no rotation, and after 90, 180 and 270 degrees anti-clockwise.
+_ORIENTATIONS: Mapping[int | None, tuple[int, int, int, int]] = MappingProxyType(
+    {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
+)
 
 
 class Box(NamedTuple):
@@ -36,12 +41,14 @@ class Container(NamedTuple):
         items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``; the bitstream is joined from its
             pieces.
         profile: the colour profile of the primary picture, or one made of its code points; empty without either.
+        orientation: of the primary picture's rotation and mirroring, numbered as in EXIF; 1 without either.
     """
 
     sizes: list[tuple[int, int]]
     configurations: list[bytes]
     items: list[tuple[bytes, bytes]]
     profile: bytes
+    orientation: int
 
 
 def brands(data: bytes) -> list[bytes]:
@@ -66,7 +73,8 @@ def read_container(data: bytes) -> Container:
         properties = list(walk(parts.get(b"iprp", view[:0])))
         entries = [entry for box in properties if box.kind == b"ipco" for entry in walk(box.content)]
         places = _places_of_primary(parts.get(b"pitm", view[:0]), properties)
-        container = Container([], [], [], _profile([entries[at - 1] for at in places if 0 < at <= len(entries)]))
+        primary = [entries[at - 1] for at in places if 0 < at <= len(entries)]
+        container = Container([], [], [], _profile(primary), _orientation(primary))
         for entry in entries:
             if entry.kind == b"ispe":
                 container.sizes.append(struct.unpack_from(">II", entry.content, 4))
@@ -126,6 +134,13 @@ def _profile(properties: list[Box]) -> bytes:
     profiles = [color[4:] for color in colors if color[:4] in {b"prof", b"rICC"}]
     codes = [struct.unpack_from(">HH", color, 4) for color in colors if color[:4] == b"nclx"]
     return next(iter((*profiles, *(profile_of(*numbers) for numbers in codes), b"")))
+
+
+def _orientation(properties: list[Box]) -> int:
+    """The EXIF orientation that turns a picture as its ``irot`` and then its ``imir`` do (ISO/IEC 23008-12, 6.5)."""
+    found = {entry.kind: entry.content[0] for entry in properties if entry.kind in {b"irot", b"imir"}}
+    axis = found.get(b"imir")
+    return _ORIENTATIONS[None if axis is None else axis & 1][found.get(b"irot", 0) & 3]
 
 
 def _item_kinds(content: memoryview) -> Iterator[tuple[int, bytes]]:

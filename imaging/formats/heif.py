@@ -15,6 +15,7 @@ from imaging.errors import UnreadableError
 from imaging.formats import hevc
 from imaging.formats.boxes import read_container
 from imaging.formats.codec import Reading
+from imaging.formats.orientation import APPLIED
 from imaging.header import Header
 from imaging.target import Target
 
@@ -46,7 +47,7 @@ def read_header(data: bytes) -> Header:
 
 
 def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
-    """Decodes the primary picture, rotated as its boxes declare.
+    """Decodes the primary picture; the codec rotates it as its boxes declare.
 
     Raises:
         UnreadableError: it is truncated or broken.
@@ -55,7 +56,9 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
     with Reading("its pixels are truncated or broken"):
         file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
-    if profile := file.info.get("icc_profile") or read_container(data).profile:
+    container = read_container(data)
+    picture.info[APPLIED] = container.orientation
+    if profile := file.info.get("icc_profile") or container.profile:
         picture.info["icc_profile"] = profile
     return picture
 

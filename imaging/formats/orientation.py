@@ -1,4 +1,4 @@
-"""Reads a picture's EXIF orientation (CIPA DC-008, tag 274) from the four places where files store it."""
+"""Reads a picture's orientation, numbered as in EXIF (CIPA DC-008, tag 274), from the four places that can hold it."""
 
 import re
 from collections.abc import Mapping
@@ -21,14 +21,18 @@ _TURNS: Mapping[int, Image.Transpose] = MappingProxyType(
         8: Image.Transpose.ROTATE_90,
     }
 )
+APPLIED = "applied orientation"
+"""Key in the ``info`` of a picture that its format's module has already turned: the orientation; 1 for none."""
+
 _KEYS = frozenset(("exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"))
 _EXIF_START = b"Exif\0\0"
-_IN_XMP = re.compile(rb'tiff:Orientation(?:="|>)([1-8])')
+_IN_XMP = re.compile(rb"""tiff:Orientation\s*(?:=\s*["']|>)\s*([1-8])(?!\d)""")
 _MOST_XMP = 1 << 20
+_MOST = 8
 
 
 def turned(picture: Image.Image, orientation: int) -> Image.Image:
-    """The picture rotated and mirrored by an orientation; unchanged for 1 and for invalid orientations."""
+    """The picture rotated and mirrored by an orientation from 1 to 8; unchanged for 1."""
     turn = _TURNS.get(orientation)
     if turn is None:
         return picture
@@ -57,6 +61,12 @@ def orientation_of(info: Mapping[Any, Any]) -> int:
     return 1
 
 
+def declared(directory: Directory) -> int | None:
+    """The orientation in a directory of EXIF or TIFF; None where there is none, or not one from 1 to 8."""
+    orientation = directory.value(ORIENTATION, 0)
+    return orientation if 1 <= orientation <= _MOST else None
+
+
 def _from_text(profile: Any) -> bytes:
     """EXIF as ImageMagick writes it into a PNG's text: three lines of heading, then hexadecimal digits."""
     if not isinstance(profile, str):
@@ -71,6 +81,6 @@ def _in_exif(exif: bytes) -> int | None:
     while exif.startswith(_EXIF_START):
         exif = exif[len(_EXIF_START) :]
     try:
-        return Directory.of(exif).value(ORIENTATION, 0) or None
+        return declared(Directory.of(exif))
     except UnreadableError:  # the EXIF is broken, but the pixels are valid
         return None

@@ -16,7 +16,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from imaging.errors import UnreadableError
 from imaging.formats import tiff_directory as tags
 from imaging.formats.codec import load, open_with
-from imaging.formats.orientation import orientation_of, turned
+from imaging.formats.orientation import APPLIED, declared, orientation_of, turned
 from imaging.formats.tiff_directory import Directory
 from imaging.formats.tiff_layout import BLACK_IS_ZERO, WHITE_IS_ZERO, Layout
 from imaging.formats.tiff_samples import decode_samples
@@ -54,15 +54,16 @@ def decode(data: bytes, header: Header, target: Target) -> Image.Image:
     _refuse_undeclared(directory, layout)
     pixels = directory.changed(dict.fromkeys(_NOT_FOR_CODECS, ()))
     picture = (_decode_by_pillow if layout.is_for_pillow else decode_samples)(data, pixels, layout, header)
-    picture.info = {}
+    orientation = _orientation(directory) if target.exif else 1
+    picture.info = {APPLIED: orientation}
     if profile := directory.fields.get(tags.PROFILE):
         picture.info["icc_profile"] = profile.raw
-    return turned(picture, _orientation(directory)) if target.exif else picture
+    return turned(picture, orientation)
 
 
 def _orientation(directory: Directory) -> int:
     xmp = directory.fields.get(tags.XMP)
-    return directory.value(tags.ORIENTATION, 0) or orientation_of({"xmp": xmp.raw} if xmp else {})
+    return declared(directory) or orientation_of({"xmp": xmp.raw} if xmp else {})
 
 
 def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header: Header) -> Image.Image:

@@ -47,7 +47,7 @@ def warn(seen: Observation) -> list[PictureWarning]:
         warnings.append(PictureWarning("transparent", "the picture has transparent parts, which were laid on white"))
     if seen.orientation != 1:
         warnings.append(
-            PictureWarning("turned", f"the picture was turned upright, by its EXIF orientation {seen.orientation}")
+            PictureWarning("turned", f"the picture was turned upright, by its file's orientation {seen.orientation}")
         )
     if seen.has_profile:
         warnings.append(PictureWarning("color-profile", "the picture's colour profile was converted to sRGB"))

@@ -57,6 +57,17 @@ def test_avif_is_turned_as_its_exif_said(orientation: int) -> None:
     assert largest_difference(read_whole(data, size), read_whole(png, size)) < 20
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_orientation_in_the_boxes_is_told_as_in_exif(orientation: int) -> None:
+    assert read_container(_avif(exif=_exif(orientation))).orientation == orientation
+
+
+@pytest.mark.parametrize("exif", [b"", Image.Exif().tobytes()], ids=["alone", "beside EXIF without orientation"])
+def test_xmp_does_not_turn_avif(exif: bytes) -> None:
+    data = _avif(exif=exif, xmp=b'<rdf:Description tiff:Orientation="6"/>')
+    assert np.array_equal(read_whole(data, SIZE), read_whole(_avif(), SIZE))
+
+
 def test_avif_with_alpha_is_laid_on_white() -> None:
     picture = photo(*SIZE).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(SIZE))

@@ -10,8 +10,10 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from bench.reliability.hostile_pictures.jpeg import Segment, file_of, segments
 from bench.reliability.hostile_pictures.picture import encode, photo
-from imaging import Target, read
+from imaging import Observation, Target, decode, examine, read
 from imaging.bounds import measure
+from imaging.formats.orientation import orientation_of
+from tests.process import FIXTURES
 
 TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 UPRIGHT = photo(32, 32)
@@ -23,6 +25,12 @@ def exif(orientation: int) -> bytes:
     block = Image.Exif()
     block[0x0112] = orientation
     return block.tobytes()
+
+
+def observed(data: bytes) -> list[Observation]:
+    seen: list[Observation] = []
+    decode(examine(data), TARGET, seen)
+    return seen
 
 
 def texts(kind: str, text: str, *, is_compressed: bool = False) -> PngImagePlugin.PngInfo:
@@ -55,6 +63,38 @@ def raw_profile() -> str:
 def test_the_orientation_is_seen_wherever_it_stands(kind: str, options: dict[str, object]) -> None:
     pixels = read(encode(STORED, kind, **options), TARGET)
     assert np.abs(pixels.astype(int) - np.asarray(UPRIGHT)).mean() < (12 if kind == "JPEG" else 0.01)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        b"<a tiff:Orientation='6'/>",
+        b'<a tiff:Orientation = "6"/>',
+        b"<tiff:Orientation>6</tiff:Orientation>",
+        b"<tiff:Orientation>\n  6\n</tiff:Orientation>",
+    ],
+)
+def test_the_orientation_in_xmp_is_seen_in_every_spelling(written: bytes) -> None:
+    assert orientation_of({"xmp": b"<x:xmpmeta>%b</x:xmpmeta>" % written}) == 6
+
+
+@pytest.mark.parametrize("value", [0, 9, 70_000])
+def test_an_orientation_that_does_not_exist_is_none(value: int) -> None:
+    block = b"Exif\0\0MM\0*" + struct.pack(">IHHHIII", 8, 1, 0x0112, 4, 1, value, 0)
+    (seen,) = observed(encode(photo(64, 48), "PNG", exif=block))
+    assert (seen.width, seen.height, seen.orientation) == (64, 48, 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "HEIC"])
+def test_a_turned_picture_is_measured_upright(kind: str) -> None:
+    if kind == "HEIC":
+        pytest.importorskip("pi_heif")
+        data = (FIXTURES / "formats" / "turned.heic").read_bytes()
+    else:
+        data = encode(photo(120, 80), kind, exif=exif(6))
+    (seen,) = observed(data)
+    assert (seen.width, seen.height, seen.orientation) == (80, 120, 6)
+    assert seen.box == (0, 20, 80, 100)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
