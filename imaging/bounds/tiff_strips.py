@@ -99,7 +99,8 @@ def measure_tiff(data: bytes) -> Cost:
         expansion = limits.TIFF_FAX_EXPANSION if compression in _FAX else limits.TIFF_EXPANSION
         if sent > len(data) or sent > expansion * layout.raw_bytes + limits.TIFF_SPARE_BYTES * layout.parts:
             raise UnreadableError("its strips or tiles overlap, or have more bytes than their pixels")
-    work_s = layout.raw_bytes * _BYTE_S.get(compression, _OTHER_BYTE_S) + layout.parts * _PART_S[is_raw]
+    byte_s = _OTHER_BYTE_S if is_subsampled else _BYTE_S.get(compression, _OTHER_BYTE_S)  # by way of deflate
+    work_s = layout.raw_bytes * byte_s + layout.parts * _PART_S[is_raw]
     if compression in _FAX:
         work_s += layout.raw_bytes * 8 * _FAX_PIXEL_S
     if directory.value(tags.PHOTOMETRIC, 0) in _LAB:

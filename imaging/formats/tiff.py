@@ -20,6 +20,7 @@ from imaging.formats.orientation import APPLIED, declared, orientation_of, turne
 from imaging.formats.tiff_directory import Directory
 from imaging.formats.tiff_layout import BLACK_IS_ZERO, WHITE_IS_ZERO, Layout
 from imaging.formats.tiff_samples import decode_samples
+from imaging.formats.tiff_ycbcr import deflated
 from imaging.header import Header
 from imaging.target import Target
 
@@ -68,6 +69,8 @@ def _orientation(directory: Directory) -> int:
 
 def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header: Header) -> Image.Image:
     is_deep_negative = layout.bits == 16 and layout.photometric == WHITE_IS_ZERO
+    if layout.is_raw_ycbcr:
+        data, directory = deflated(data, directory, layout)
     if is_deep_negative:
         directory = directory.changed({tags.PHOTOMETRIC: (BLACK_IS_ZERO,)})
     try:

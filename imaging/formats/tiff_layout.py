@@ -6,7 +6,8 @@ from imaging.errors import UnreadableError
 from imaging.formats import tiff_directory as tags
 from imaging.formats.tiff_directory import Directory
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, YCBCR = 0, 1, 2, 5, 6
+NONE, DEFLATE = 1, 8
 PREMULTIPLIED, _ALPHA = 1, 2
 DIFFERENCES = 2
 """The predictor that stores each sample's difference from the one before."""
@@ -77,6 +78,11 @@ class Layout(NamedTuple):
     def is_grey(self) -> bool:
         """Whether there is one grey sample, apart from alpha and samples without a meaning."""
         return self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO}
+
+    @property
+    def is_raw_ycbcr(self) -> bool:
+        """Whether it is uncompressed YCbCr, whose colours may have fewer samples than its brightness."""
+        return self.photometric == YCBCR and self.compression == NONE
 
     @property
     def is_for_pillow(self) -> bool:

@@ -264,6 +264,55 @@ def test_what_is_not_read_is_named(changes: dict[int, list[int]], reason: str) -
         read_whole(write_tiff(tags, [bytes(64)]), (8, 8))
 
 
+def _subsampled(picture: NDArray[np.uint8], across: int, down: int) -> bytes:
+    """The units of a YCbCr picture, [H, W, 3], whose colours are sampled once for several pixels (TIFF 6.0, 21)."""
+    units = bytearray()
+    for top in range(0, len(picture), down):
+        for left in range(0, picture.shape[1], across):
+            unit = picture[top : top + down, left : left + across]
+            units += unit[..., 0].tobytes() + unit[0, 0, 1:].tobytes()
+    return bytes(units)
+
+
+@pytest.mark.parametrize("rows", [32, 8])
+@pytest.mark.parametrize(("factors", "is_declared"), [((1, 1), True), ((2, 1), True), ((2, 2), True), ((2, 2), False)])
+def test_uncompressed_ycbcr_with_fewer_colours(factors: tuple[int, int], rows: int, *, is_declared: bool) -> None:
+    picture = Image.linear_gradient("L").resize((48, 32))
+    ycbcr = np.asarray(Image.merge("YCbCr", (picture, Image.new("L", (48, 32), 90), Image.new("L", (48, 32), 200))))
+    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [rows]}
+    tags |= {530: list(factors)} if is_declared else {}
+    strips = [_subsampled(ycbcr[top : top + rows], *factors) for top in range(0, 32, rows)]
+    data = write_tiff(tags, strips) + bytes(9000)  # as if a second picture followed
+    wanted = np.asarray(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
+    assert largest_difference(read_whole(data, (48, 32)), wanted) <= 2
+
+
+def test_uncompressed_ycbcr_in_planes() -> None:
+    ycbcr = np.asarray(photo(WIDTH, HEIGHT).convert("YCbCr"))
+    data = _write(ycbcr.astype(np.uint16), 8, 6, planar=True, tags={530: [1, 1]})
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), np.asarray(photo(WIDTH, HEIGHT))) <= 3
+
+
+def test_truncated_uncompressed_ycbcr_is_refused() -> None:
+    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [16]}
+    with pytest.raises(UnreadableError, match="truncated"):
+        read_whole(write_tiff(tags, [bytes(16 * 48 * 3 // 2), bytes(5)]), (48, 32))
+
+
+@pytest.mark.parametrize("changes", [{530: [3, 1]}, {258: [16] * 3}, {284: [2], 530: [2, 2]}, {266: [2]}], ids=str)
+def test_uncompressed_ycbcr_of_other_layouts_is_named(changes: dict[int, list[int]]) -> None:
+    tags = {256: [16], 257: [16], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [16]} | changes
+    with pytest.raises(UnreadableError, match=r"layout is not read .*photometric interpretation 6"):
+        read_whole(write_tiff(tags, [bytes(2000)] * (3 if 284 in changes else 1)), (16, 16))
+
+
+def test_tiles_of_uncompressed_ycbcr_do_not_take_more_memory_than_their_file() -> None:
+    tags = {256: [16], 257: [1024], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 322: [1024], 323: [16]}
+    data = write_tiff(tags, [bytes(1024 * 16 * 3 // 2), *[b""] * 62, bytes(1024 * 16 * 3 // 2)], is_tiled=True)
+    with pytest.raises(UnreadableError, match="overlap"):
+        read_whole(data, (16, 1024))
+
+
 def test_the_codings_of_one_bit() -> None:
     picture = photo(64, 48).convert("1")
     for compression in ("raw", "group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw", "lzma"):
