@@ -22,7 +22,10 @@ from imaging.target import Target
 
 _FILE_HEADER = 14
 _CORE, _OS2 = 12, 64  # header sizes of OS/2, versions 1 and 2
+_INFO = 40  # of Windows, version 3; later versions are longer
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
+_MASK_BYTES: Mapping[int, int] = MappingProxyType({_BIT_FIELDS: 12, _ALPHA_BIT_FIELDS: 16})
+_MOST_PALETTE_BITS = 8
 _MASKS = 54  # offset of the masks: after a header of 40 bytes, or inside a longer one
 _HAS_ALPHA_MASK = 56  # least size of a header with an alpha mask
 _EMBEDDED = b"DEBM"  # color space in a header of version 5 with a profile
@@ -33,7 +36,7 @@ RUN_BITS: Mapping[int, int] = MappingProxyType({1: 8, 2: 4})
 
 
 class Layout(NamedTuple):
-    """The content of the header."""
+    """The content of the header; ``offset`` is that of the pixels, which follow the palette where the file says 0."""
 
     header_size: int
     width: int
@@ -90,7 +93,7 @@ def layout_of(data: bytes) -> Layout:
     """Reads the header.
 
     Raises:
-        UnreadableError: it is truncated.
+        UnreadableError: it is truncated, or the pixels begin inside it.
     """
     with Reading("its header is broken"):
         offset, header_size = struct.unpack_from("<II", data, 10)
@@ -98,6 +101,15 @@ def layout_of(data: bytes) -> Layout:
             width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
             return Layout(header_size, width, height, is_top_down=False, bits=bits, compression=0, offset=offset)
         width, height, _, bits, compression = struct.unpack_from("<IiHHI", data, 18)
+        if header_size < _INFO:
+            compression = 0  # its header ends before that field
+        elif not offset:
+            (colors,) = struct.unpack_from("<I", data, 46)
+            palette = colors or (1 << bits if bits <= _MOST_PALETTE_BITS else 0)
+            masks = _MASK_BYTES.get(compression, 0) if header_size == _INFO else 0
+            offset = _FILE_HEADER + header_size + masks + _PALETTE_ENTRY * palette
+        if offset and offset < _FILE_HEADER + header_size:
+            raise UnreadableError("its header is broken (its pixels begin inside the header)")
         return Layout(header_size, width, abs(height), height < 0, bits, compression, offset)
 
 

@@ -44,6 +44,10 @@ def _words(masks: tuple[int, ...], dtype: str) -> tuple[NDArray[np.unsignedinteg
     return words.astype(dtype), np.stack(shown, axis=-1)
 
 
+def _with_offset(data: bytes, offset: int) -> bytes:
+    return data[:10] + struct.pack("<I", offset) + data[14:]
+
+
 @pytest.mark.parametrize("header_size", [40, 52, 56, 108, 124])
 @pytest.mark.parametrize(("dtype", "masks"), _LAYOUTS)
 def test_bit_fields(dtype: str, masks: tuple[int, ...], header_size: int) -> None:
@@ -56,6 +60,18 @@ def test_bit_fields(dtype: str, masks: tuple[int, ...], header_size: int) -> Non
     compression = 6 if header_size == 40 and len(masks) == 4 else 3
     data = write_bmp(words, masks, header_size=header_size, compression=compression)
     assert largest_difference(read_whole(data, (13, 9)), shown) <= 1
+
+
+@pytest.mark.parametrize("header_size", [40, 124])
+def test_bit_fields_without_an_offset_begin_after_the_masks(header_size: int) -> None:
+    words, shown = _words((0xFF0000, 0xFF00, 0xFF), "<u4")
+    data = write_bmp(words, (0xFF0000, 0xFF00, 0xFF), header_size=header_size)
+    assert largest_difference(read_whole(_with_offset(data, 0), (13, 9)), shown) == 0
+
+
+def test_pixels_do_not_begin_inside_the_header() -> None:
+    with pytest.raises(UnreadableError, match="begin inside the header"):
+        read_whole(_with_offset(encode(photo(13, 9), "BMP"), 20), (13, 9))
 
 
 @pytest.mark.parametrize("alpha", [0, 200])

@@ -51,6 +51,11 @@ def test_the_end_of_the_picture_leaves_the_rest_as_it_was() -> None:
     assert (pixels[:3] == [85, 255, 0]).all()
 
 
+def test_without_an_offset_the_codes_begin_after_the_palette() -> None:
+    for _, data in honest(33, 17):
+        assert np.array_equal(read_whole(data[:10] + bytes(4) + data[14:], (33, 17)), read_whole(data, (33, 17)))
+
+
 def test_its_memory_is_announced() -> None:
     data = file_of(16, 16, 1, b"\x10\1\0\0" * 16)
     assert FORMATS["BMP"].read_header(data).codec_bytes >= 2 * len(data)
