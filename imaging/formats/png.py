@@ -9,6 +9,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from imaging.errors import UnreadableError
@@ -22,6 +23,7 @@ _CHUNK = struct.Struct(">I4s")  # length, type
 _CHUNK_OVERHEAD = 12
 _SEARCHED_BYTES = 1 << 16
 _GREY, _COLOUR = 0, 2
+_MARKS = 90, 165  # two different levels, so that a last pixel that has one of them does not have the other
 
 
 def read_header(data: bytes) -> Header:
@@ -45,7 +47,9 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     """
     picture = open_with(PngImageFile, data, header)
     has_transparency = "transparency" in picture.info
-    load(picture)
+    first, second = _MARKS if picture.mode != "1" else (0, 255)
+    if not _replaces(picture, first) and not _replaces(open_with(PngImageFile, data, header), second):
+        raise UnreadableError("its pixels are truncated or broken (its last rows are missing)")
     _, _, _, bits, colour = _ihdr(data)
     if not has_transparency or colour not in {_GREY, _COLOUR}:
         return picture
@@ -56,6 +60,23 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
     else:
         opaque = _differs_colour(data, header, picture, transparent, bits)
     return _with_alpha(picture, opaque)
+
+
+def _replaces(picture: ImageFile, mark: int) -> bool:
+    """Decodes the pixels, in place; returns whether the last one of the stream replaces a mark.
+
+    Pillow reports no error where a stream ends properly, but after too few rows.
+    """
+    width, height = picture.size
+    column, row = width - 1, height - 1
+    if picture.info.get("interlace"):  # the last pass has each second row, or in a single row each second column
+        column, row = (column, height // 2 * 2 - 1) if height > 1 else (max(0, width // 2 * 2 - 1), 0)
+    picture.im = Image.new(picture.mode, picture.size).im
+    bands = picture.im.bands
+    marked = mark if bands == 1 else (mark,) * bands
+    picture.im.putpixel((column, row), marked)
+    load(picture)
+    return bool(picture.im.getpixel((column, row)) != marked)
 
 
 def _ihdr(data: bytes) -> tuple[bytes, int, int, int, int]:

@@ -104,6 +104,30 @@ def test_a_broken_transparency_ends_in_pixels_or_a_clear_error(colour: int, chun
         assert read_whole(data, (2, 2)).shape == (2, 2, 3)
 
 
+@pytest.mark.parametrize("interlace", [0, 1])
+@pytest.mark.parametrize(("colour", "bits"), [(0, 1), (0, 8), (0, 16), (2, 8), (2, 16), (3, 8), (4, 8), (6, 8)])
+@pytest.mark.parametrize("level", [0, 90, 165, 255])
+@pytest.mark.parametrize("size", [(16, 16), (17, 9), (16, 1), (1, 1)], ids=str)
+def test_every_row_must_be_there(size: tuple[int, int], level: int, colour: int, bits: int, interlace: int) -> None:
+    width, height = size
+    row_bytes = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour] * bits
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    rows = []
+    for left, top, across, down in passes if interlace else [(0, 0, 1, 1)]:
+        columns = len(range(left, width, across))
+        rows += [b"\0" + bytes([level]) * (columns * row_bytes + 7 >> 3)] * (
+            len(range(top, height, down)) * (columns > 0)
+        )
+    head = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlace))
+    head = b"\x89PNG\r\n\x1a\n" + head + _chunk(b"PLTE", bytes(768)) * (colour == PALETTE)
+    whole, short = (
+        head + _chunk(b"IDAT", zlib.compress(b"".join(part))) + _chunk(b"IEND", b"") for part in (rows, rows[:-1])
+    )
+    assert read_whole(whole, size).shape == (height, width, 3)
+    with pytest.raises(UnreadableError, match="truncated"):
+        read_whole(short, size)
+
+
 def test_a_png_that_xcode_changed_is_named() -> None:
     plain = encode(photo(8, 8), "PNG")
     with pytest.raises(UnreadableError, match=r"changed for iOS apps .CgBI.*send the original"):
