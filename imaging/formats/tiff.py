@@ -18,7 +18,7 @@ from imaging.formats import tiff_directory as tags
 from imaging.formats.codec import load, open_with
 from imaging.formats.orientation import APPLIED, declared, orientation_of, turned
 from imaging.formats.tiff_directory import Directory
-from imaging.formats.tiff_layout import BLACK_IS_ZERO, WHITE_IS_ZERO, Layout
+from imaging.formats.tiff_layout import BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, Layout
 from imaging.formats.tiff_samples import decode_samples
 from imaging.formats.tiff_ycbcr import deflated
 from imaging.header import Header
@@ -26,6 +26,7 @@ from imaging.target import Target
 
 _UNSIGNED, _SIGNED, _FLOAT, _UNDEFINED = 1, 2, 3, 4
 _MOST_SAMPLES = 16
+_COLOR_MAP, _MOST_LEVELS = 320, 3 << 8
 _NOT_FOR_CODECS = tags.SAMPLE_FORMAT, tags.ORIENTATION, tags.XMP, tags.PROFILE  # they are handled here
 
 
@@ -73,6 +74,8 @@ def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header:
         data, directory = deflated(data, directory, layout)
     if is_deep_negative:
         directory = directory.changed({tags.PHOTOMETRIC: (BLACK_IS_ZERO,)})
+    if layout.photometric == PALETTE:
+        directory = _with_deep_palette(directory)
     try:
         picture = open_with(TiffImageFile, directory.write(data), header)
     except UnreadableError as error:
@@ -88,6 +91,18 @@ def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header:
     if picture.mode == "RGBA" and not layout.extra and picture.getchannel("A").getextrema() == (0, 0):
         return picture.convert("RGB")  # not declared as alpha, and 0 everywhere
     return picture
+
+
+def _with_deep_palette(directory: Directory) -> Directory:
+    """The directory with a palette of 16 bits, as TIFF defines it; some writers store 8 bits, which libtiff reads too.
+
+    A palette of 16 bits whose levels are all below 256 would be black.
+    """
+    field = directory.fields.get(_COLOR_MAP)
+    levels = directory.values(_COLOR_MAP) if field is not None and field.length <= _MOST_LEVELS else ()
+    if max(levels, default=256) >= 256:
+        return directory
+    return directory.changed({_COLOR_MAP: tuple(257 * level for level in levels)})
 
 
 def _refuse_undeclared(directory: Directory, layout: Layout) -> None:

@@ -6,7 +6,7 @@ from imaging.errors import UnreadableError
 from imaging.formats import tiff_directory as tags
 from imaging.formats.tiff_directory import Directory
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK, YCBCR = 0, 1, 2, 5, 6
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 NONE, DEFLATE = 1, 8
 PREMULTIPLIED, _ALPHA = 1, 2
 DIFFERENCES = 2
@@ -15,7 +15,8 @@ DIFFERENCES = 2
 _CHANNELS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, CMYK: 4}
 # They compress any bytes: none, LZW, Deflate, PackBits, LZMA, Zstandard.
 _PLAIN_COMPRESSIONS = frozenset((1, 5, 8, 32773, 32946, 34925, 50000))
-_OTHER_COMPRESSIONS = frozenset((2, 3, 4, 6, 7))  # fax machines' codes, and JPEG
+_FAX = frozenset((2, 3, 4))  # fax machines' codes, whose zeros are white
+_OTHER_COMPRESSIONS = frozenset((*_FAX, 6, 7))  # and JPEG
 _UNREAD_COMPRESSIONS = {
     32771: "CCITT runs in words",
     34712: "JPEG 2000",
@@ -25,6 +26,7 @@ _UNREAD_COMPRESSIONS = {
     52546: "JPEG XL",
 }
 _MOST_SAMPLES = 16
+_MISSING = -1
 _LEAST_BITS_FIRST = 2
 
 
@@ -48,7 +50,8 @@ class Layout(NamedTuple):
         """Reads the layout from a directory.
 
         Raises:
-            UnreadableError: there are too many samples, or they differ in size, or their compression is not read.
+            UnreadableError: there are too many samples, or they differ in size, or their meaning is not declared, or
+                their compression is not read.
         """
         bits = directory.values(tags.BITS, (1,))
         samples = directory.value(tags.SAMPLES, 1)
@@ -60,12 +63,17 @@ class Layout(NamedTuple):
         if compression not in _PLAIN_COMPRESSIONS | _OTHER_COMPRESSIONS:
             name = _UNREAD_COMPRESSIONS.get(compression, "unknown")
             raise UnreadableError(f"its compression is not read ({compression}, {name}); send LZW, Deflate or none")
+        photometric = directory.value(tags.PHOTOMETRIC, WHITE_IS_ZERO if compression in _FAX else _MISSING)
+        if photometric == _MISSING:
+            raise UnreadableError(
+                "it does not declare what its samples mean (tag 262, PhotometricInterpretation); save it with that tag"
+            )
         return cls(
             directory.value(tags.WIDTH, 0),
             directory.value(tags.HEIGHT, 0),
             bits[0],
             samples,
-            directory.value(tags.PHOTOMETRIC, WHITE_IS_ZERO),
+            photometric,
             compression,
             directory.value(tags.PLANAR, 1) == 2 and samples > 1,
             tags.TILE_OFFSETS in directory.fields,
@@ -95,7 +103,8 @@ class Layout(NamedTuple):
             return False
         if self.is_planar and (self.is_grey or self.compression == 1):
             return self.is_tiled and self.bits == 8 and not self.is_grey
-        return not self.is_grey or (self.bits == 8 and self.photometric == BLACK_IS_ZERO)
+        is_read_grey = self.bits == 8 and self.photometric == BLACK_IS_ZERO and len(self.extra) == self.samples - 1 == 1
+        return not self.is_grey or is_read_grey
 
     @property
     def is_for_samples(self) -> bool:
@@ -107,10 +116,16 @@ class Layout(NamedTuple):
         return self.predictor == 1 or (self.predictor == DIFFERENCES and self.bits in {8, 16})
 
     @property
-    def channels(self) -> int:
-        """Number of channels of the picture: colour samples, and alpha where it is declared."""
+    def alpha(self) -> int | None:
+        """The place among the samples beside the colours of the one that is declared as alpha; none in CMYK."""
+        beside = self.extra[: self.samples - _CHANNELS[self.photometric]] if self.photometric != CMYK else ()
+        return next((place for place, meaning in enumerate(beside) if meaning in {PREMULTIPLIED, _ALPHA}), None)
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The places of the samples that become channels of the picture: the colours, and alpha."""
         colours = _CHANNELS[self.photometric]
-        return colours + (self.photometric != CMYK and self.extra[:1] in {(PREMULTIPLIED,), (_ALPHA,)})
+        return (*range(colours), *(() if self.alpha is None else (colours + self.alpha,)))
 
     def is_not_read(self) -> UnreadableError:
         """Makes the error for a layout that is not supported."""

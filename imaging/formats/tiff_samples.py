@@ -36,15 +36,15 @@ def decode_samples(data: bytes, directory: Directory, layout: Layout, _header: H
     if not layout.is_for_samples:
         raise layout.is_not_read()
     if layout.is_planar:
-        planes = (_plane(directory, layout, index) for index in range(layout.channels))
-        stacked = np.concatenate([_samples(data, plane, layout, 1, 1) for plane in planes], axis=2)
+        planes = (_plane(directory, layout, index) for index in layout.kept)
+        stacked = np.concatenate([_samples(data, plane, layout, 1, (0,)) for plane in planes], axis=2)
     else:
-        stacked = _samples(data, directory, layout, layout.samples, layout.channels)
+        stacked = _samples(data, directory, layout, layout.samples, layout.kept)
     if layout.photometric == WHITE_IS_ZERO:
         stacked[..., 0] = 255 - stacked[..., 0]
     modes = {1: "L", 2: "LA", 3: "RGB", 4: "CMYK" if layout.photometric == CMYK else "RGBA"}
-    is_premultiplied = layout.channels in {2, 4} and layout.extra[:1] == (PREMULTIPLIED,)
-    mode = modes[layout.channels]
+    is_premultiplied = layout.alpha is not None and layout.extra[layout.alpha] == PREMULTIPLIED
+    mode = modes[len(layout.kept)]
     stored = mode.replace("A", "a") if is_premultiplied else mode
     picture = Image.frombytes(stored, (layout.width, layout.height), stacked.tobytes())
     return picture.convert(mode) if is_premultiplied else picture
@@ -60,8 +60,10 @@ def _plane(directory: Directory, layout: Layout, index: int) -> Directory:
     return directory.changed(changes)
 
 
-def _samples(data: bytes, directory: Directory, layout: Layout, samples: int, kept: int) -> NDArray[np.uint8]:
-    """The upper 8 bits of the first samples of each pixel, uint8 [H, W, kept], of one plane."""
+def _samples(
+    data: bytes, directory: Directory, layout: Layout, samples: int, kept: tuple[int, ...]
+) -> NDArray[np.uint8]:
+    """The upper 8 bits of some samples of each pixel, uint8 [H, W, number of kept], of one plane."""
     row_bytes = -(-layout.width * samples * layout.bits // 8)
     changes: dict[int, tuple[int, ...]] = {}
     changes |= {tags.BITS: (8,), tags.SAMPLES: (1,), tags.PHOTOMETRIC: (BLACK_IS_ZERO,), tags.WIDTH: (row_bytes,)}
@@ -77,11 +79,12 @@ def _samples(data: bytes, directory: Directory, layout: Layout, samples: int, ke
     load(picture)
     rows = np.asarray(picture)
     del picture, as_bytes
-    upper = np.empty((layout.height, layout.width, kept), np.uint8)
+    upper = np.empty((layout.height, layout.width, len(kept)), np.uint8)
     step = max(1, _CHUNK_BYTES // row_bytes)
     for top in range(0, layout.height, step):  # a few rows at a time, to save memory
         whole = _upper(rows[top : top + step], layout, samples, columns, directory.order)
-        upper[top : top + step] = whole[..., :kept]
+        for channel, place in enumerate(kept):
+            upper[top : top + step, :, channel] = whole[..., place]
     return upper
 
 

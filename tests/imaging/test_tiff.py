@@ -106,12 +106,41 @@ def test_further_samples_are_passed_over(photometric: int, channels: int, bits: 
     kept = _upper(samples, bits)[..., :channels]
     if photometric == CMYK:
         wanted = np.asarray(Image.frombytes("CMYK", (WIDTH, HEIGHT), kept.tobytes()).convert("RGB"))
-    elif extra[0] == 2:
-        share = _upper(samples, bits)[..., channels : channels + 1] / 255
+    elif 2 in extra:
+        place = channels + extra.index(2)
+        share = _upper(samples, bits)[..., place : place + 1] / 255
         wanted = np.rint(kept * share + 255 * (1 - share))
     else:
         wanted = kept
     assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), wanted) <= 1
+
+
+@pytest.mark.parametrize("extra", [(), (0,), (2,), (0, 0), (0, 2), (2, 0)], ids=str)
+@pytest.mark.parametrize("photometric", [WHITE_IS_ZERO, BLACK_IS_ZERO], ids=["white is 0", "black is 0"])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_grey_may_have_further_samples(bits: int, photometric: int, extra: tuple[int, ...]) -> None:
+    samples = _samples(1 + max(1, len(extra)), bits)
+    data = _write(samples, bits, photometric, tags={338: extra} if extra else {})
+    eight = _upper(samples, bits)
+    grey = 255 - eight[..., :1] if photometric == WHITE_IS_ZERO else eight[..., :1]
+    share = eight[..., 1 + extra.index(2), None] / 255 if 2 in extra else 1
+    wanted = np.rint(grey * share + 255 * (1 - share))
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT), "L"), wanted) <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_the_samples_mean_must_be_declared(channels: int) -> None:
+    tags = {256: [8], 257: [8], 258: [8] * channels, 259: [1], 277: [channels], 278: [8]}
+    with pytest.raises(UnreadableError, match=r"does not declare what its samples mean .tag 262"):
+        read_whole(write_tiff(tags, [bytes(64 * channels)]), (8, 8))
+
+
+@pytest.mark.parametrize("scale", [1, 257], ids=["8 bits", "16 bits"])
+def test_a_palette_of_8_or_16_bits(scale: int) -> None:
+    colors = np.random.default_rng(1).integers(0, 256, (3, 256))
+    indices = _samples(1, 8)
+    data = _write(indices, 8, 3, tags={320: (colors * scale).ravel().tolist()})
+    assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), colors.T[indices[..., 0]]) == 0
 
 
 def test_a_predictor_of_grey_and_alpha_is_undone() -> None:
