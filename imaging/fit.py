@@ -125,15 +125,26 @@ def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Targ
     """
     left, top, right, bottom = box
     values: NDArray[np.generic] = np.asarray(picture).reshape(picture.height, picture.width, -1)
-    for axis, (start, stop, count) in enumerate(((top, bottom, size[1]), (left, right, size[0]))):
-        values = _sampled_axis(values, axis, start, stop, count, is_cubic=target.interpolation == "bicubic")
+    has_alpha, is_cubic = picture.mode in {"RGBA", "LA"}, target.interpolation == "bicubic"
+    values = _sampled_axis(values, 0, top, bottom, size[1], is_cubic=is_cubic, has_alpha=has_alpha)
+    values = _sampled_axis(values, 1, left, right, size[0], is_cubic=is_cubic)
+    if has_alpha:
+        values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0], picture.mode)
 
 
 def _sampled_axis(
-    values: NDArray[np.generic], axis: int, start: float, stop: float, count: int, *, is_cubic: bool
+    values: NDArray[np.generic],
+    axis: int,
+    start: float,
+    stop: float,
+    count: int,
+    *,
+    is_cubic: bool,
+    has_alpha: bool = False,
 ) -> NDArray[np.float32]:
+    """Samples one axis; with ``has_alpha``, colours are multiplied by the last channel, alpha from 0 to 255, / 255."""
     length = values.shape[axis]
     centres = start + (np.arange(count) + 0.5) * (stop - start) / count - 0.5
     first = np.floor(centres)
@@ -151,7 +162,11 @@ def _sampled_axis(
     total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)
     for tap, weight in zip(taps, weights, strict=True):
         rows = np.clip(first + tap, 0, length - 1).astype(np.intp)
-        total += np.take(values, rows, axis=axis) * weight.astype(np.float32).reshape(shape)
+        taken = np.take(values, rows, axis=axis)
+        if has_alpha:  # the colour of a transparent pixel must have no weight, as in Pillow's own filters
+            taken = taken.astype(np.float32)
+            taken[..., :-1] *= taken[..., -1:] / 255
+        total += taken * weight.astype(np.float32).reshape(shape)
     return total
 
 

@@ -143,6 +143,18 @@ def test_a_model_may_ignore_profiles() -> None:
     assert not np.array_equal(read(data, target), np.asarray(photo(*SIZE)))
 
 
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_the_colour_of_a_transparent_pixel_is_not_seen_beside_a_profile(mode: str, *, antialias: bool) -> None:
+    pictures = [Image.new(mode, (8, 8), (hidden,) * (len(mode) - 1) + (0,)) for hidden in (0, 255)]
+    for picture in pictures:
+        picture.paste((100,) * (len(mode) - 1) + (255,), (0, 0, 4, 8))
+    profile = P3 if mode == "RGBA" else grey_profile(1.8)
+    target = Target(32, 32, "RGB", "stretch", light_on_dark=False, antialias=antialias)
+    dark, light = (read(encode(picture, "PNG", icc_profile=profile), target) for picture in pictures)
+    assert np.array_equal(dark, light)
+
+
 def _with_code_points(data: bytes, primaries: int, transfer: int) -> bytes:
     """An AVIF with other code points in its ``nclx`` box."""
     at = data.index(b"colrnclx") + 8
