@@ -11,6 +11,8 @@ orientation in place of EXIF and XMP.
 """
 
 import struct
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from imaging import limits
@@ -25,6 +27,7 @@ _CHUNK = struct.Struct("<4sI")
 _FRAME_HEAD = 16  # of ANMF, before the chunks in it
 _LOSSLESS_ALPHA, _ALPHA_METHOD = 1, 3
 _FLAGS_AT, _HAS_EXIF, _HAS_XMP = 20, 0x08, 0x04
+_FLAGS: Mapping[bytes, int] = MappingProxyType({b"EXIF": _HAS_EXIF, b"XMP ": _HAS_XMP})
 _KEPT = {b"ICCP", b"ANIM", b"ALPH"}
 _OPEN_S, _BYTE_S, _PIXEL_S = 80e-6, 30e-9, 12e-9
 _MOST_ALONE_S = 5e-3  # most time in this codec, during which no other thread runs
@@ -61,7 +64,9 @@ def measure_webp(data: bytes) -> Cost:
     frame: _Chunk | None = None
     about: dict[str, bytes] = {}
     for chunk in chunks:
-        if chunk.kind in {b"EXIF", b"XMP "}:
+        if chunk.kind in _FLAGS:
+            if not data[_FLAGS_AT] & _FLAGS[chunk.kind]:
+                continue  # "set if the file contains" them: libwebp, and so browsers, ignore such a chunk too
             content = chunk.start + _CHUNK.size
             key = "exif" if chunk.kind == b"EXIF" else "xmp"
             about.setdefault(key, data[content : min(chunk.end, content + limits.MAX_EXIF_BYTES)])

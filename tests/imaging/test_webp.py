@@ -4,13 +4,14 @@ import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from imaging import Target, TooManyPixelsError, UnreadableError, read
 from imaging.formats import FORMATS
 from tests.imaging.files import encode, largest_difference, photo, read_whole
 
 SMALL = Target(8, 8, "RGB", "stretch", light_on_dark=False)
-ANIMATION, ALPHA = 0x02, 0x10
+ANIMATION, ALPHA, EXIF, XMP = 0x02, 0x10, 0x08, 0x04
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -59,6 +60,17 @@ def test_too_many_pixels_are_told_by_every_kind_of_header(*, lossless: bool) -> 
     for data in (film, large):
         with pytest.raises(TooManyPixelsError, match="16000 x 16000"):
             read(data, SMALL)
+
+
+@pytest.mark.parametrize("kind", ["exif", "xmp"])
+def test_exif_and_xmp_count_only_where_the_header_declares_them(kind: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    about = {"exif": exif} if kind == "exif" else {"xmp": b'<rdf:Description tiff:Orientation="6"/>'}
+    data = bytearray(encode(photo(30, 20), "WEBP", lossless=True, **about))
+    assert np.array_equal(read_whole(bytes(data), (20, 30)), np.rot90(np.asarray(photo(30, 20)), -1))
+    data[20] &= ~(EXIF | XMP)
+    assert np.array_equal(read_whole(bytes(data), (30, 20)), np.asarray(photo(30, 20)))
 
 
 def test_a_truncated_file_says_so() -> None:
