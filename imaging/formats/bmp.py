@@ -22,8 +22,8 @@ from imaging.target import Target
 
 _FILE_HEADER = 14
 _CORE, _OS2 = 12, 64  # header sizes of OS/2, versions 1 and 2
-_INFO = 40  # of Windows, version 3; later versions are longer
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
+_INFO = 40  # header size of Windows, version 3; those of later versions are longer
 _MASK_BYTES: Mapping[int, int] = MappingProxyType({_BIT_FIELDS: 12, _ALPHA_BIT_FIELDS: 16})
 _MOST_PALETTE_BITS = 8
 _MASKS = 54  # offset of the masks: after a header of 40 bytes, or inside a longer one

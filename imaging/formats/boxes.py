@@ -5,8 +5,7 @@ module finds the headers of the bitstreams, and ``av1`` and ``hevc`` read them.
 """
 
 import struct
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from imaging.color_codes import profile_of
@@ -14,10 +13,6 @@ from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading
 
 _MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000
-# For each axis of mirroring: after no rotation, and after 90, 180 and 270 degrees anti-clockwise.
-_ORIENTATIONS: Mapping[int | None, tuple[int, int, int, int]] = MappingProxyType(
-    {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
-)
 
 
 class Box(NamedTuple):
@@ -128,19 +123,20 @@ def _places_of_primary(content: memoryview, properties: list[Box]) -> list[int]:
     return places
 
 
+def _orientation(properties: list[Box]) -> int:
+    """The EXIF orientation that turns a picture as its ``irot`` and then its ``imir`` do (ISO/IEC 23008-12, 6.5)."""
+    found = {entry.kind: entry.content[0] for entry in properties if entry.kind in {b"irot", b"imir"}}
+    axis = found[b"imir"] & 1 if b"imir" in found else None
+    after_rotation = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}  # by 0, 90, 180 and 270 degrees
+    return after_rotation[axis][found.get(b"irot", 0) & 3]
+
+
 def _profile(properties: list[Box]) -> bytes:
     """The ICC profile among a picture's properties, or else one made of its code points."""
     colors = [bytes(entry.content) for entry in properties if entry.kind == b"colr"]
     profiles = [color[4:] for color in colors if color[:4] in {b"prof", b"rICC"}]
     codes = [struct.unpack_from(">HH", color, 4) for color in colors if color[:4] == b"nclx"]
     return next(iter((*profiles, *(profile_of(*numbers) for numbers in codes), b"")))
-
-
-def _orientation(properties: list[Box]) -> int:
-    """The EXIF orientation that turns a picture as its ``irot`` and then its ``imir`` do (ISO/IEC 23008-12, 6.5)."""
-    found = {entry.kind: entry.content[0] for entry in properties if entry.kind in {b"irot", b"imir"}}
-    axis = found.get(b"imir")
-    return _ORIENTATIONS[None if axis is None else axis & 1][found.get(b"irot", 0) & 3]
 
 
 def _item_kinds(content: memoryview) -> Iterator[tuple[int, bytes]]:
