@@ -20,7 +20,7 @@ from imaging.formats.tiff_directory import Directory, Field
 
 _ROWS_A_STRIP = 278
 _NONE, _LZW, _PACK_BITS, _ZSTD, _LZMA = 1, 5, 32773, 50000, 34925
-_FAX = {2, 3, 4}
+_FAX, _JPEG = {2, 3, 4}, {6, 7}
 _YCBCR, _LAB = 6, {8, 9, 10}
 _LAB_S = 8e-3  # Pillow makes a transform for each picture
 _BYTE_S = {_NONE: 1.5e-9, _LZW: 5e-9, _PACK_BITS: 2e-9, _ZSTD: 3e-9, _LZMA: 30e-9}  # for a byte of the samples
@@ -99,7 +99,9 @@ def measure_tiff(data: bytes) -> Cost:
         expansion = limits.TIFF_FAX_EXPANSION if compression in _FAX else limits.TIFF_EXPANSION
         if sent > len(data) or sent > expansion * layout.raw_bytes + limits.TIFF_SPARE_BYTES * layout.parts:
             raise UnreadableError("its strips or tiles overlap, or have more bytes than their pixels")
-    byte_s = _OTHER_BYTE_S if is_subsampled else _BYTE_S.get(compression, _OTHER_BYTE_S)  # by way of deflate
+    byte_s = _BYTE_S.get(compression, _OTHER_BYTE_S)
+    if is_subsampled and compression not in _JPEG:
+        byte_s += _OTHER_BYTE_S  # `tiff_ycbcr` inflates or copies them before libtiff does
     work_s = layout.raw_bytes * byte_s + layout.parts * _PART_S[is_raw]
     if compression in _FAX:
         work_s += layout.raw_bytes * 8 * _FAX_PIXEL_S

@@ -18,9 +18,9 @@ from imaging.formats import tiff_directory as tags
 from imaging.formats.codec import load, open_with
 from imaging.formats.orientation import APPLIED, declared, orientation_of, turned
 from imaging.formats.tiff_directory import Directory
-from imaging.formats.tiff_layout import BLACK_IS_ZERO, PALETTE, WHITE_IS_ZERO, Layout
+from imaging.formats.tiff_layout import BLACK_IS_ZERO, NONE, PALETTE, WHITE_IS_ZERO, Layout
 from imaging.formats.tiff_samples import decode_samples
-from imaging.formats.tiff_ycbcr import deflated
+from imaging.formats.tiff_ycbcr import check_complete, deflated
 from imaging.header import Header
 from imaging.target import Target
 
@@ -70,8 +70,10 @@ def _orientation(directory: Directory) -> int:
 
 def _decode_by_pillow(data: bytes, directory: Directory, layout: Layout, header: Header) -> Image.Image:
     is_deep_negative = layout.bits == 16 and layout.photometric == WHITE_IS_ZERO
-    if layout.is_raw_ycbcr:
+    if layout.is_ycbcr and layout.compression == NONE:
         data, directory = deflated(data, directory, layout)
+    elif layout.is_ycbcr and not layout.is_planar:
+        check_complete(data, directory, layout)
     if is_deep_negative:
         directory = directory.changed({tags.PHOTOMETRIC: (BLACK_IS_ZERO,)})
     if layout.photometric == PALETTE:

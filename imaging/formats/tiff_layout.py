@@ -88,9 +88,9 @@ class Layout(NamedTuple):
         return self.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO}
 
     @property
-    def is_raw_ycbcr(self) -> bool:
-        """Whether it is uncompressed YCbCr, whose colours may have fewer samples than its brightness."""
-        return self.photometric == YCBCR and self.compression == NONE
+    def is_ycbcr(self) -> bool:
+        """Whether it is YCbCr, whose colours may have fewer samples than its brightness, and no JPEG or fax."""
+        return self.photometric == YCBCR and self.compression in _PLAIN_COMPRESSIONS
 
     @property
     def is_for_pillow(self) -> bool:

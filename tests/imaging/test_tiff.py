@@ -303,14 +303,16 @@ def _subsampled(picture: NDArray[np.uint8], across: int, down: int) -> bytes:
     return bytes(units)
 
 
+@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
 @pytest.mark.parametrize("rows", [32, 8])
 @pytest.mark.parametrize(("factors", "is_declared"), [((1, 1), True), ((2, 1), True), ((2, 2), True), ((2, 2), False)])
-def test_uncompressed_ycbcr_with_fewer_colours(factors: tuple[int, int], rows: int, *, is_declared: bool) -> None:
+def test_ycbcr_with_fewer_colours(factors: tuple[int, int], rows: int, compression: int, *, is_declared: bool) -> None:
     picture = Image.linear_gradient("L").resize((48, 32))
     ycbcr = np.asarray(Image.merge("YCbCr", (picture, Image.new("L", (48, 32), 90), Image.new("L", (48, 32), 200))))
-    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [rows]}
+    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [compression], 262: [6], 277: [3], 278: [rows]}
     tags |= {530: list(factors)} if is_declared else {}
     strips = [_subsampled(ycbcr[top : top + rows], *factors) for top in range(0, 32, rows)]
+    strips = [zlib.compress(strip) for strip in strips] if compression == 8 else strips
     data = write_tiff(tags, strips) + bytes(9000)  # as if a second picture followed
     wanted = np.asarray(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
     assert largest_difference(read_whole(data, (48, 32)), wanted) <= 2
@@ -322,10 +324,16 @@ def test_uncompressed_ycbcr_in_planes() -> None:
     assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), np.asarray(photo(WIDTH, HEIGHT))) <= 3
 
 
-def test_truncated_uncompressed_ycbcr_is_refused() -> None:
-    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [16]}
+@pytest.mark.parametrize("is_tiled", [False, True], ids=["strips", "tiles"])
+@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
+def test_truncated_ycbcr_is_refused(compression: int, *, is_tiled: bool) -> None:
+    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [compression], 262: [6], 277: [3]}
+    tags |= {322: [48], 323: [16]} if is_tiled else {278: [16]}
+    whole, cut = bytes(16 * 48 * 3 // 2), bytes(5)
+    whole, cut = (zlib.compress(whole), zlib.compress(cut)) if compression == 8 else (whole, cut)
+    assert read_whole(write_tiff(tags, [whole, whole], is_tiled=is_tiled), (48, 32)).shape == (32, 48, 3)
     with pytest.raises(UnreadableError, match="truncated"):
-        read_whole(write_tiff(tags, [bytes(16 * 48 * 3 // 2), bytes(5)]), (48, 32))
+        read_whole(write_tiff(tags, [whole, cut], is_tiled=is_tiled), (48, 32))
 
 
 @pytest.mark.parametrize("changes", [{530: [3, 1]}, {258: [16] * 3}, {284: [2], 530: [2, 2]}, {266: [2]}], ids=str)
