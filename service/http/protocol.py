@@ -80,6 +80,7 @@ class HttpProtocol(asyncio.Protocol):
         self._is_idle = True
         self._idle_since = 0.0
         self._is_ending = False  # the connection is closed after the next answer
+        self._is_full = False  # no request after the last one is read
         self._discarded_bytes = 0
         self._receive_timer = Timer(self._loop)
         self._keep_alive_timer = Timer(self._loop)
@@ -155,6 +156,8 @@ class HttpProtocol(asyncio.Protocol):
         if (last := self._last) is None:
             return
         last.end_body()
+        if self._is_full:
+            self._reader.has_stopped = True
         if last.response_complete:
             self._receive_timer.stop()
             self._become_idle()
@@ -198,7 +201,7 @@ class HttpProtocol(asyncio.Protocol):
         self._pipeline.append((exchange, app))
         if len(self._pipeline) == _MOST_PIPELINED:
             exchange.keep_alive = False  # clients send unanswered requests again on another connection
-            self._reader.has_stopped = True
+            self._is_full = True
 
     def _begin(self, exchange: Exchange, app: ASGIApp) -> None:
         self._answering = exchange
@@ -219,6 +222,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._answering = None
             else:
                 self._pipeline.pop()
+                broken.drop_body()  # no application will receive it
         scope = {"type": "http", "method": self._reader.method}
         self._begin_in_turn(scope, refuse_head(error), keep_alive=False, expects_continue=False)
 

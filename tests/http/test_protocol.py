@@ -47,6 +47,7 @@ STREAMS = (
     POST % (b"/", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\n0\r\nTrailer: x\r\n\r\n",
     POST % (b"/", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\nzz\r\n",
     POST % (b"/slow", b"Transfer-Encoding: chunked\r\n") + b"5\r\nhello\r\nzz\r\n",
+    GET % (b"/slow", b"") + POST % (b"/", b"Transfer-Encoding: chunked\r\n") + b"8000\r\n%b\r\nzz\r\n" % bytes(0x8000),
     POST % (b"/", b"Transfer-Encoding: gzip, chunked\r\n"),
     GET % (b"/", b"A: " + b"a" * 100_000 + b"\r\n"),
     b"\x16\x03\x01\x02\x00",
@@ -206,6 +207,22 @@ def test_a_client_that_leaves_is_noticed_before_the_answer(
         async with asyncio.timeout(5):
             await server.lost.wait()
         server.may_answer.set()
+
+    run(monkeypatch, clients)
+
+
+def test_the_last_request_that_is_read_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = (POST % (b"/", b"Content-Length: 5\r\n") + b"hello") * 64
+    further = GET % (b"/", b"") * 3
+
+    async def clients(server: Server) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET % (b"/slow", b"") + waiting[:-3])
+        first = await reader.readuntil(b"slow")  # so the rest arrives later than the head of its request
+        writer.write(waiting[-3:] + further)
+        answers = first + await reader.read()
+        writer.close()
+        assert answers.count(b"HTTP/1.1 200 ") == answers.count(b"HTTP/1.1 ") == 65
 
     run(monkeypatch, clients)
 
