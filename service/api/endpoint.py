@@ -64,11 +64,9 @@ class ClassifyingEndpoint(ABC):
             receive: receives its body.
             send: sends its answer.
         """
-        connection = Connection(receive, self._budget)
         try:
-            reply = await self._classify(scope, connection)
-            if connection.held_bytes:
-                connection.let_go()
+            with Connection(receive, self._budget) as connection:
+                reply = await self._classify(scope, connection)
             if len(reply.body) > UNCOUNTED_BYTES:
                 self._budget.require(len(reply.body))
         except ClientGoneError as error:
@@ -77,9 +75,6 @@ class ClassifyingEndpoint(ABC):
         except Exception as error:  # noqa: BLE001  every error has its answer
             context_of(scope).failure = Failure.of(error)
             reply = self._failure(error)
-        finally:
-            if connection.held_bytes:
-                connection.let_go()
         await reply.send(send)
 
     async def _do(self, work: Callable[[], Result], connection: Connection, deadline: float) -> Result:

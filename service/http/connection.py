@@ -6,14 +6,15 @@ each request would need a second task and a timer. In this service, ``receive`` 
 been received, and no client is known to have left.
 """
 
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from service.http.asgi import Receive
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 
 
 class Connection:
-    """Reads one request, and counts the bytes that it holds.
+    """Reads one request, and counts the bytes that it holds, which are given back at the end of its ``with`` block.
 
     Args:
         receive: ASGI's ``receive`` of the request.
@@ -32,6 +33,16 @@ class Connection:
         self.held_bytes = 0
         cycle = getattr(receive, "__self__", None)
         self._cycle: Any = cycle if hasattr(cycle, "is_alone") else None
+
+    def __enter__(self) -> Self:
+        """The connection, for which bytes may now be counted."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Gives back all bytes that this request held."""
+        self.let_go()
 
     def take_body(self) -> bytes | None:
         """The whole body, where it has arrived; otherwise None.

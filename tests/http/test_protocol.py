@@ -55,7 +55,6 @@ STREAMS = (
 
 
 async def app(scope: Scope, receive: Receive, send: Send, server: "Server") -> None:
-    connection = Connection(receive, server.budget)
     try:
         match scope["path"]:
             case "/slow":
@@ -68,19 +67,19 @@ async def app(scope: Scope, receive: Receive, send: Send, server: "Server") -> N
             case "/fail":
                 raise RuntimeError("it fails on purpose")
             case "/wait":
-                await read_body(connection, dict(scope["headers"]), 1 << 20, 2.0)
+                with Connection(receive, server.budget) as connection:
+                    await read_body(connection, dict(scope["headers"]), 1 << 20, 2.0)
                 server.received.set()
                 await server.may_answer.wait()
                 reply = Reply(200, b"late", b"text/plain", [])
             case _:
-                body = await read_body(connection, dict(scope["headers"]), 1 << 20, 0.2)
+                with Connection(receive, server.budget) as connection:
+                    body = await read_body(connection, dict(scope["headers"]), 1 << 20, 0.2)
                 reply = Reply(200, b"%d" % len(body), b"text/plain", [])
     except ClientGoneError:
         return
     except ConvoyError as error:
         reply = problem(error)
-    finally:
-        connection.let_go()
     await reply.send(send)
 
 

@@ -65,11 +65,10 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
         MalformedRequestError: it is not such a document.
     """
     headers = dict(request.scope["headers"])
-    body = await read_body(
-        Connection(request.receive, context_of(request.scope).app.budget), headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S
-    )
     try:
-        return kind.model_validate(BoundedJson(body or b"{}").parse(), strict=True)
+        with Connection(request.receive, context_of(request.scope).app.budget) as connection:
+            body = await read_body(connection, headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
+            return kind.model_validate(BoundedJson(body or b"{}").parse(), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step)[:64] for step in fault["loc"])

@@ -39,14 +39,15 @@ def controlled(models: Path, tmp_path: Path) -> Iterator[httpx.Client]:
 def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A server with model control, for requests that it refuses."""
     folder = tmp_path_factory.mktemp("unchanged")
-    with _controlled(copy_models(folder / "models", "mnist"), folder) as http:
+    room = ("--max-body-bytes", "1000000", "--max-body-bytes-in-flight", "1000000")
+    with _controlled(copy_models(folder / "models", "mnist"), folder, *room) as http:
         yield http
 
 
 @contextmanager
-def _controlled(models: Path, folder: Path) -> Iterator[httpx.Client]:
+def _controlled(models: Path, folder: Path, *further: str) -> Iterator[httpx.Client]:
     flags, keys = write_keys(folder, all=("predict", "control"))
-    flags += ["--models-dir", str(models), "--model-control", "true"]
+    flags += ["--models-dir", str(models), "--model-control", "true", *further]
     with (
         ServerProcess(folder / "log", *flags) as process,
         httpx.Client(base_url=process.url, timeout=30, headers=bearer(keys["all"])) as http,
@@ -123,6 +124,12 @@ def test_what_cannot_be_changed_is_said(
 ) -> None:
     answer = _change(unchanged, change, name, **parameters)
     assert (answer.status_code, message in answer.json()["error"]) == (status, True), answer.text
+
+
+def test_long_documents_leave_room_for_others(unchanged: httpx.Client) -> None:
+    padded = b"{%b}" % (b" " * 60_000)
+    answers = [unchanged.post(f"{REPOSITORY}/index", content=padded).status_code for _ in range(20)]
+    assert set(answers) == {200}, "together they are longer than the requests in flight may be"
 
 
 def test_it_is_off_where_it_is_not_set(client: httpx.Client) -> None:
