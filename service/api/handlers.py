@@ -11,9 +11,9 @@ from starlette.routing import Match, Route
 from service.api.context import context_of
 from service.api.problems import Explanation, explain, is_open_inference, problem, reply
 from service.api.v2.errors import error_document, error_reply
-from service.errors import ConvoyError
+from service.errors import ClientGoneError, ConvoyError
 from service.http.asgi import Headers, Reply, Scope
-from service.telemetry.failure import Failure
+from service.telemetry.failure import CLIENT_GONE_STATUS, Failure, release_frames
 
 if TYPE_CHECKING:
     from service.api.dialects.dialect import Dialect
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 def answer_errors(app: FastAPI) -> None:
     """Registers the error handlers of an app."""
+
+    @app.exception_handler(ClientGoneError)
+    async def on_gone(_request: Request, error: ClientGoneError) -> Response:
+        release_frames(error)
+        return Response(status_code=CLIENT_GONE_STATUS)  # nobody receives it; metrics and log count it
 
     @app.exception_handler(ConvoyError)
     async def on_known(request: Request, error: ConvoyError) -> Response:

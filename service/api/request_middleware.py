@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from service.api.context import context_of
 from service.api.request_log import RequestLog
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
+from service.telemetry.failure import CLIENT_GONE_STATUS
 from service.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class RequestMiddleware:
         context = context_of(scope)
         request_id = context.request_id = self._request_id(scope)
         self._requests.in_flight += 1
-        status = 499
+        status = CLIENT_GONE_STATUS
 
         def send_with_id(message: Message) -> Awaitable[None]:
             nonlocal status

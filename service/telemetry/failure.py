@@ -7,9 +7,12 @@ finds them. So metrics and log get only a few words, and the frames are released
 
 import traceback
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 from service.errors import ConvoyError, InferenceFailedError
+
+CLIENT_GONE_STATUS: Final = 499
+"""The status in metrics and log where the client left before the answer, as nginx writes it."""
 
 
 class Failure(NamedTuple):

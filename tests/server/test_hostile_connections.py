@@ -1,8 +1,10 @@
 """Hostile connections: endless headers and bodies, false lengths, slow senders, too many connections."""
 
 import contextlib
+import re
 import socket
 import threading
+import time
 
 import httpx
 import pytest
@@ -80,6 +82,25 @@ def test_slow_senders_are_given_up_on_and_cost_nobody_else(
     for connection in slow:
         until_closed(connection)
         connection.close()
+
+
+@pytest.mark.parametrize("path", ["/predict", "/layers", "/v2/models/cifar10/infer", "/v2/repository/index"])
+def test_a_client_that_leaves_in_its_body_is_counted_as_gone(
+    http: httpx.Client, target: ServerProcess, path: str
+) -> None:
+    def counted(status: str) -> float:
+        found = re.search(
+            rf'^convoy_requests_total{{method="POST",status="{status}"}} (\S+)', http.get("/metrics").text, re.MULTILINE
+        )
+        return float(found[1]) if found else 0.0
+
+    gone, failed = counted("499"), counted("500")
+    with wire(target) as connection:
+        connection.sendall(head("Content-Length: 100").replace(b"/predict", path.encode()) + b"{")
+    deadline = time.monotonic() + 10
+    while (gone, failed) == (now := (counted("499"), counted("500"))):
+        assert time.monotonic() < deadline
+    assert now == (gone + 1, failed)
 
 
 @pytest.mark.usefixtures("http")

@@ -7,7 +7,7 @@ import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service.errors import ClientGoneError, ConvoyError
-from service.telemetry.failure import Failure, reason_of
+from service.telemetry.failure import CLIENT_GONE_STATUS, Failure, reason_of
 from service.telemetry.metrics.histogram import BulkHistogram
 
 _METHODS: Final = ("GET", "POST")
@@ -106,7 +106,7 @@ def failure_reason(failure: Failure | None, status: int) -> str:
     """
     if failure is not None and failure.reason != "internal":
         return failure.reason
-    if status == 499:
+    if status == CLIENT_GONE_STATUS:
         return reason_of(ClientGoneError)
     return f"http_{status}" if status < 500 else "internal"
 
