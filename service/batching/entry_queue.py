@@ -93,6 +93,7 @@ class EntryQueue:
                 now = time.perf_counter()
                 if not is_usable:
                     continue
+                entry.enqueued_at += entry.prepare_s  # :meth:`take` is called afterwards
             room -= entry.count - entry.taken
         return True
 

@@ -23,9 +23,9 @@ class QueueEntry:
         deadline: on the clock of ``time.perf_counter``, in seconds; after it the entry is dropped.
         is_abandoned: whether the client has disconnected.
         future: done when every row is here, or when the request has failed with an error.
-        enqueued_at: on the clock of ``time.perf_counter``, in seconds.
+        enqueued_at: on the clock of ``time.perf_counter``, in seconds; later by ``prepare_s`` once it was prepared.
         origin: identifies the request to an observer.
-        queue_s: seconds waited before the first image was taken.
+        queue_s: seconds waited before the first image was taken, without those of :meth:`prepare`.
         inference_s: sum of the seconds of its runs.
         batch_size: images in the largest of its runs.
         rows: float32 [n, K], the runner's results for each image, once ``future`` is done.

@@ -87,6 +87,26 @@ async def test_pictures_are_decoded_while_the_thread_computes() -> None:
     await batcher.close()
 
 
+@pytest.mark.parametrize("budget", [IN_LOOP, IN_THREAD], ids=["short runs", "long runs"])
+@pytest.mark.parametrize("is_alone", [True, False])
+async def test_no_time_is_counted_in_two_stages(budget: float, is_alone: bool) -> None:
+    batcher = make(Doubler(), loop_budget_s=budget)
+
+    def decode() -> NDArray[np.uint8]:
+        end = time.perf_counter() + DECODE_S
+        while time.perf_counter() < end:
+            pass
+        return pixels(7)
+
+    began = time.perf_counter()
+    entry = await batcher.submit(decode, 1, deadline=began + 10, is_alone=is_alone)
+    took_s = time.perf_counter() - began
+    assert entry.prepare_s >= DECODE_S
+    assert entry.queue_s >= 0
+    assert entry.prepare_s + entry.queue_s + entry.inference_s <= took_s
+    await batcher.close()
+
+
 async def test_nothing_is_decoded_for_a_request_that_has_expired() -> None:
     batcher = make(Doubler(), loop_budget_s=IN_THREAD)
     decoded = []
