@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 from service import __version__
 from service.api.auth_middleware import AuthMiddleware, KeyRules
-from service.api.compression import LEVEL, MIN_BYTES
+from service.api.compression import CompressionMiddleware
 from service.api.context import AppState
 from service.api.dialects.choice import choose_dialects
 from service.api.handlers import answer_errors
@@ -95,7 +94,7 @@ class HttpApp:
         check_distinct(settings.root_path, self._own_steps)
         answer_errors(app)
         app.add_middleware(PageSecurity)
-        app.add_middleware(GZipMiddleware, minimum_size=MIN_BYTES, compresslevel=LEVEL)
+        app.add_middleware(CompressionMiddleware)
         front = _front(predict, inference, HeadMiddleware(app), self._taken_paths())
         if tracing is not None:
             front = tracing.app(front)

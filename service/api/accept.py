@@ -34,7 +34,10 @@ def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
     weights: dict[bytes, tuple[int, float]] = {}  # place and q of each range that is listed
     for place, listed in enumerate(ranges):
         media_range, _, parameters = listed.partition(b";")
-        weights.setdefault(media_range.strip(), (place, _weight(parameters)))
+        weight = read_weight(parameters)
+        if weight is None:
+            raise MalformedRequestError("a q in Accept is not a number from 0 to 1")
+        weights.setdefault(media_range.strip(), (place, weight))
     best, best_rank = None, (0.0, 0, 0)
     for kind in offered:
         for specificity, media_range in enumerate((b"*/*", kind.partition(b"/")[0] + b"/*", kind)[::-1]):
@@ -50,7 +53,8 @@ def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
     return best
 
 
-def _weight(parameters: bytes) -> float:
+def read_weight(parameters: bytes) -> float | None:
+    """The weight (``q``) of a listed value, from its parameters: 1 by default; None if it is no number from 0 to 1."""
     for parameter in parameters.split(b";"):
         name, _, value = parameter.partition(b"=")
         if name.strip() == b"q":
@@ -58,7 +62,5 @@ def _weight(parameters: bytes) -> float:
                 weight = float(value)
             except ValueError:
                 weight = -1.0
-            if not 0 <= weight <= 1:
-                raise MalformedRequestError("a q in Accept is not a number from 0 to 1")
-            return weight
+            return weight if 0 <= weight <= 1 else None
     return 1.0

@@ -21,7 +21,7 @@ from service.api.drawings import is_drawing
 from service.api.endpoint import ClassifyingEndpoint
 from service.api.parameters import Parameters, merge, read_query
 from service.api.problems import problem
-from service.api.requests import read_body, read_timeout_s
+from service.api.requests import read_body, read_headers, read_timeout_s
 from service.classifier import Classifier
 from service.errors import InvalidImagesError, MalformedRequestError, UnsupportedMediaTypeError
 from service.http.asgi import Reply, Scope
@@ -75,7 +75,7 @@ class PictureEndpoint(ClassifyingEndpoint):
 
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
-        headers = dict(scope["headers"])
+        headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         media_type = choose_media_type(headers.get(b"accept", b""), self.media_types)

@@ -18,7 +18,7 @@ from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
 from service.api.problems import problem
-from service.api.requests import read_body, read_timeout_s
+from service.api.requests import read_body, read_headers, read_timeout_s
 from service.classifier import Classification, Classifier
 from service.declarations import declare
 from service.decoding import Upload
@@ -36,7 +36,7 @@ class PredictEndpoint(ClassifyingEndpoint):
 
     async def _classify(self, scope: Scope, connection: Connection) -> Reply:
         started = time.perf_counter()
-        headers = dict(scope["headers"])
+        headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         media_type = choose_media_type(headers.get(b"accept", b""), MEDIA_TYPES)

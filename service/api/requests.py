@@ -1,4 +1,4 @@
-"""Reads the body of a request within the limits, and its time limit."""
+"""Reads the headers of a request, its time limit, and its body within the limits."""
 
 import asyncio
 import io
@@ -11,7 +11,19 @@ from service.errors import (
     SlowBodyError,
     TooLargeError,
 )
+from service.http.asgi import Scope
 from service.http.connection import Connection
+
+
+def read_headers(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by name, in lower case. Repeated headers are joined to one list (RFC 9110, section 5.3)."""
+    listed = scope["headers"]
+    headers = dict(listed)
+    if len(headers) < len(listed):
+        headers = {}
+        for name, value in listed:
+            headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
+    return headers
 
 
 def read_timeout_s(header: bytes | None, limit_s: float) -> float:

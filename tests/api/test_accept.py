@@ -54,3 +54,11 @@ def test_the_answer_is_406_before_the_body_is_looked_at(client: httpx.Client) ->
     answer = client.post("/predict", content=b"no picture", headers={"Accept": "text/html"})
     assert answer.status_code == 406
     assert answer.json()["title"] == "Not Acceptable"
+
+
+@pytest.mark.parametrize("path", ["/predict", "/preprocess"])
+@pytest.mark.parametrize("lines", [("application/x-npy", "text/html"), ("text/html", "application/x-npy")])
+def test_lines_of_one_header_are_one_list(client: httpx.Client, cat: bytes, path: str, lines: tuple[str, ...]) -> None:
+    asked = [("Content-Type", "image/png"), *(("Accept", line) for line in lines)]
+    answer = client.post(path, content=cat, headers=asked)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-npy")

@@ -1,5 +1,7 @@
 """Compression of answers where the client accepts it, and CORS headers where they are configured."""
 
+import base64
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -9,6 +11,8 @@ from tests.process import ServerProcess
 
 ORIGIN = "https://example.org"
 PNG = {"Content-Type": "image/png"}
+ACCEPTING = ("gzip", "br, gzip;q=0.5", "*", "*;q=0, gzip")
+REFUSING = ("identity", "gzip;q=0", "gzip;q=0.", "*, gzip;q=0", "gzip ; q=0.000, *", "*;q=0")
 
 
 @pytest.fixture(scope="module")
@@ -20,21 +24,28 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 
 
 class TestCompression:
-    @pytest.mark.parametrize("accepted", ["gzip", "br, gzip;q=0.5", "*", "identity", "gzip;q=0"])
+    @pytest.mark.parametrize("accepted", [*ACCEPTING, *REFUSING])
     def test_a_large_answer(self, client: httpx.Client, cat: bytes, accepted: str) -> None:
         parts = [("file", ("cat.png", cat))] * 100
         answer = client.post("/predict", files=parts, headers={"Accept-Encoding": accepted})
-        refused = accepted in ("identity", "gzip;q=0")
-        assert answer.headers.get("content-encoding") == (None if refused else "gzip")
+        assert answer.headers.get("content-encoding") == (None if accepted in REFUSING else "gzip")
         assert len(answer.json()["predictions"]) == 100
+
+    @pytest.mark.parametrize("lines", [("gzip", "br"), ("br", "gzip")])
+    def test_lines_of_one_header_are_one_list(self, client: httpx.Client, cat: bytes, lines: tuple[str, ...]) -> None:
+        asked = [("Content-Type", "application/json"), *(("Accept-Encoding", line) for line in lines)]
+        pictures = {"images": [base64.b64encode(cat).decode()] * 100}
+        answer = client.post("/predict", content=json.dumps(pictures), headers=asked)
+        assert answer.headers.get("content-encoding") == "gzip"
 
     def test_a_small_answer_is_left_as_it_is(self, client: httpx.Client, cat: bytes) -> None:
         answer = client.post("/predict", content=cat, headers={**PNG, "Accept-Encoding": "gzip"})
         assert "content-encoding" not in answer.headers
 
-    def test_the_schema(self, client: httpx.Client) -> None:
-        answer = client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
-        assert answer.headers["content-encoding"] == "gzip"
+    @pytest.mark.parametrize("accepted", [*ACCEPTING, *REFUSING])
+    def test_the_schema(self, client: httpx.Client, accepted: str) -> None:
+        answer = client.get("/openapi.json", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == (None if accepted in REFUSING else "gzip")
         assert answer.json()["info"]["title"] == "Convoy"
 
 

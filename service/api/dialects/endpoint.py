@@ -15,7 +15,7 @@ from service.api.dialects.dialect import Dialect, DialectRequest, PixelList, Que
 from service.api.drawings import is_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.problems import explain
-from service.api.requests import read_body, read_timeout_s
+from service.api.requests import read_body, read_headers, read_timeout_s
 from service.api.work_thread import WorkThread
 from service.classifier import Images
 from service.declarations import declare
@@ -54,7 +54,7 @@ class DialectEndpoint(ClassifyingEndpoint):
         started = time.perf_counter()
         context = context_of(scope)
         classifier, max_images = context.app.classifier, self._limits.max_images
-        headers = _headers(scope)
+        headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         _refuse_query(scope["query_string"])
@@ -101,14 +101,6 @@ class DialectEndpoint(ClassifyingEndpoint):
             question.parameters.ask_decisions() and (is_long or is_much(result))
         )
         return await self._do(write, connection, deadline) if is_long else write()
-
-
-def _headers(scope: Scope) -> dict[bytes, bytes]:
-    """The headers by name. Repeated headers are joined to one list (RFC 9110, section 5.3)."""
-    headers: dict[bytes, bytes] = {}
-    for name, value in scope["headers"]:
-        headers[name] = b"%b, %b" % (headers[name], value) if name in headers else value
-    return headers
 
 
 def _refuse_query(query: bytes) -> None:

@@ -7,7 +7,7 @@ from service.api.bodies import LOOP_BYTES
 from service.api.compression import compress
 from service.api.context import context_of
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
-from service.api.requests import read_body, read_timeout_s
+from service.api.requests import read_body, read_headers, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
 from service.classifier import Classifier, Images
@@ -29,7 +29,7 @@ class InferEndpoint(ClassifyingEndpoint):
         started = time.perf_counter()
         context = context_of(scope)
         classifier = context.app.classifier
-        headers = dict(scope["headers"])
+        headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
         body = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)

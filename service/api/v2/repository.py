@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ValidationError
 
 from service.api.context import context_of
-from service.api.requests import read_body
+from service.api.requests import read_body, read_headers
 from service.api.v2.routes import Name, Plane
 from service.api.v2.schemas import (
     ModelControlAnswer,
@@ -64,7 +64,7 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
     Raises:
         MalformedRequestError: it is not such a document.
     """
-    headers = dict(request.scope["headers"])
+    headers = read_headers(request.scope)
     try:
         with Connection(request.receive, context_of(request.scope).app.budget) as connection:
             body = await read_body(connection, headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
