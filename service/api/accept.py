@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from service.errors import MalformedRequestError, NotAcceptableError
 
+_HTML = b"text/html"
 _MOST_RANGES = 64
 _ANYTHING = (b"", b"*/*")
 
@@ -51,6 +52,14 @@ def choose_media_type(accept: bytes, offered: Sequence[bytes]) -> bytes:
         kinds = b" or ".join(offered).decode()
         raise NotAcceptableError(f"answers are {kinds}; Accept is {accept[:80].decode('latin-1')!r}")
     return best
+
+
+def prefers_html(accept: bytes) -> bool:
+    """Whether a client prefers HTML to JSON, as browsers do. Where it accepts neither, it does not."""
+    try:
+        return choose_media_type(accept, (b"application/json", _HTML)) == _HTML
+    except (MalformedRequestError, NotAcceptableError):
+        return False
 
 
 def read_weight(parameters: bytes) -> float | None:

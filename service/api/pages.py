@@ -9,8 +9,10 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
+from service.api.accept import prefers_html
 from service.api.context import context_of
 from service.api.proxy_middleware import base_address
+from service.api.requests import read_headers
 from service.declarations import declare
 
 ASSETS_PATH = "/static-offline-docs"
@@ -52,9 +54,9 @@ class PageAssets(StaticFiles):
 )
 @declare(key_scope=None)
 async def root(request: Request) -> Response:
-    """Links to the parts of the API. Browsers, which accept HTML, get the page or a redirect to the docs page."""
+    """Links to the parts of the API. Browsers, which prefer HTML, get the page or a redirect to the docs page."""
     base = base_address(request.scope)
-    if "text/html" in request.headers.get("accept", ""):
+    if prefers_html(read_headers(request.scope).get(b"accept", b"")):
         return RedirectResponse(f"{base}docs", headers={"Vary": "Accept"})
     links = {name: base + path for name, path in _LINKS.items()}
     document = Start(name="convoy", version=request.app.version, status="alive", links=links)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.fixtures.models import copy_models
 from tests.process import ROOT, SAMPLES, ServerProcess
@@ -38,6 +39,25 @@ def test_the_root_leads_on(client: httpx.Client) -> None:
     links = client.get("/").json()["links"]
     assert client.get(client.base_url.join(links["models"])).status_code == 200
     assert client.post(client.base_url.join(links["predict"]), content=b"?").status_code >= 400
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("TEXT/HTML", "text/html; charset=utf-8"),
+        ("text/*", "text/html; charset=utf-8"),
+        ("*/*", "application/json"),
+        ("image/png", "application/json"),
+        ("text/htmlx", "application/json"),
+        ("text/html;q=0", "application/json"),
+        ("text/html;q=much", "application/json"),
+        ("text/html;q=0.1, application/json", "application/json"),
+    ],
+)
+def test_the_root_is_a_page_for_those_who_prefer_one(client: httpx.Client, accept: str, kind: str) -> None:
+    answer = client.get("/", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
 
 
 def test_without_the_page_the_root_leads_to_the_docs(tmp_path: Path) -> None:

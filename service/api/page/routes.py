@@ -13,10 +13,12 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.routing import BaseRoute, Match, Mount, Route
 
+from service.api.accept import prefers_html
 from service.api.context import context_of
 from service.api.page import figures
 from service.api.png import write_png
 from service.api.proxy_middleware import base_address
+from service.api.requests import read_headers
 from service.declarations import declare
 from service.errors import ModelNotFoundError
 from service.http.asgi import Scope
@@ -49,11 +51,11 @@ class PageFiles(StaticFiles):
 
 
 class _BrowserRoute(Route):
-    """The route of the page, for clients that ask for HTML; others get the next route of the path."""
+    """The route of the page, for clients that prefer HTML; others get the next route of the path."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child = super().matches(scope)
-        wants_page = match is not Match.NONE and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+        wants_page = match is not Match.NONE and prefers_html(read_headers(scope).get(b"accept", b""))
         return (match, child) if wants_page else (Match.NONE, {})
 
 
