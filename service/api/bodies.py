@@ -21,7 +21,6 @@ ACCEPTED = (
 )
 LOOP_BYTES = 262_144
 """Longer forms and JSON bodies are parsed in a thread."""
-MEMBERS = ("images", *Parameters._fields)
 
 
 class Body(NamedTuple):
@@ -68,7 +67,13 @@ def takes_long(body: bytes, content_type: bytes) -> bool:
     return len(body) > LOOP_BYTES and _media_type(content_type) in (_FORM, _JSON)
 
 
-def parse_body(body: bytes, content_type: bytes, max_images: int, query: Parameters = NO_PARAMETERS) -> Body:
+def parse_body(
+    body: bytes,
+    content_type: bytes,
+    max_images: int,
+    query: Parameters = NO_PARAMETERS,
+    names: Sequence[str] = Parameters._fields,
+) -> Body:
     """Takes the pictures out of a body.
 
     Args:
@@ -76,6 +81,7 @@ def parse_body(body: bytes, content_type: bytes, max_images: int, query: Paramet
         content_type: the header's value; empty where there is none.
         max_images: most pictures allowed; a body that can hold more is refused before it is parsed.
         query: the parameters of the query; ``on_error`` decides whether bad pictures are reported.
+        names: of the parameters that the endpoint has.
 
     Raises:
         UnsupportedMediaTypeError: none of the four kinds.
@@ -93,9 +99,9 @@ def parse_body(body: bytes, content_type: bytes, max_images: int, query: Paramet
     if media_type.startswith(b"image/") or media_type in _COMMON_TYPES:
         return Body([Upload(body)])
     if media_type == _FORM:
-        return Body(*read_form(body, content_type, max_images))
+        return Body(*read_form(body, content_type, max_images, names))
     if media_type == _JSON:
-        return _read_json(body, max_images, query)
+        return _read_json(body, max_images, query, ("images", *names))
     if media_type == _NPY:
         return Body(body)
     if not media_type:
@@ -144,7 +150,7 @@ def _guess_picture(body: bytes) -> Upload:
     return Upload(body)
 
 
-def _read_json(text: bytes, max_images: int, query: Parameters) -> Body:
+def _read_json(text: bytes, max_images: int, query: Parameters, members: Sequence[str]) -> Body:
     bounded = BoundedJson(text)
     if bounded.has_more(b"[{", _OTHER_ELEMENTS):
         raise MalformedRequestError(
@@ -160,8 +166,8 @@ def _read_json(text: bytes, max_images: int, query: Parameters) -> Body:
     document = bounded.parse()
     if not isinstance(document, dict):
         raise MalformedRequestError(_RIGHT_JSON)
-    if unknown := [key for key in document if key not in MEMBERS]:
-        raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(MEMBERS)}. {_RIGHT_JSON}")
+    if unknown := [key for key in document if key not in members]:
+        raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(members)}. {_RIGHT_JSON}")
     images = document.get("images")
     if not isinstance(images, list) or not images or not all(isinstance(image, str | LongText) for image in images):
         raise MalformedRequestError(_RIGHT_JSON)

@@ -18,7 +18,6 @@ from service.decoding import Upload
 from service.errors import MalformedRequestError, TooLargeError
 
 FILE_FIELD = "file"
-FIELDS = (FILE_FIELD, *Parameters._fields)
 MOST_FILENAME_CHARACTERS = 128
 
 # Parts that are not pictures: parameters, unknown fields, and file inputs that were left blank.
@@ -52,13 +51,14 @@ class Form(NamedTuple):
     parameters: Parameters
 
 
-def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
+def read_form(body: bytes, content_type: bytes, max_images: int, names: Sequence[str] = Parameters._fields) -> Form:
     """Parses a form.
 
     Args:
         body: the whole body.
         content_type: the header's value, which names the boundary.
         max_images: most pictures allowed.
+        names: of the parameters that may be fields.
 
     Raises:
         MalformedRequestError: not a form, a field that is not known or is given twice, or no picture.
@@ -78,7 +78,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
             uploads.append(Upload(data, _filename(part)))
         elif name in fields:
             raise MalformedRequestError(f"the form's field `{name}` is given twice")
-        elif name in FIELDS:
+        elif name in names:
             fields[name] = _field(name, data) or None  # None: an input of a web page that was left blank
         else:
             unknown.append(name[:64])
@@ -88,7 +88,7 @@ def read_form(body: bytes, content_type: bytes, max_images: int) -> Form:
         seen = f"; it has {', '.join(unknown[:8])}" if unknown else ""
         raise MalformedRequestError(f"the form has no part named `{FILE_FIELD}`{seen}")
     if unknown:
-        raise MalformedRequestError(f"unknown form field {unknown[0]!r}; known: {', '.join(FIELDS)}")
+        raise MalformedRequestError(f"unknown form field {unknown[0]!r}; known: {', '.join((FILE_FIELD, *names))}")
     return Form(uploads, read_values(fields) if fields else NO_PARAMETERS)
 
 

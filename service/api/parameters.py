@@ -4,7 +4,7 @@ They may be in the path, in the query, in fields of a form and in members of a J
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -58,11 +58,12 @@ _DECISION_NAMES = frozenset(Parameters._fields[_FIRST_DECISION:])
 _NUMBER = re.compile(r"[0-9]{0,32}\.?[0-9]{0,32}(?:[eE][-+]?[0-9]{1,3})?")
 
 
-def read_query(query: bytes) -> Parameters:
+def read_query(query: bytes, names: Sequence[str] = Parameters._fields) -> Parameters:
     """Reads the query of a request.
 
     Args:
         query: without the question mark.
+        names: of the parameters that the endpoint has.
 
     Raises:
         MalformedRequestError: an unknown or repeated parameter, or an invalid value.
@@ -74,8 +75,8 @@ def read_query(query: bytes) -> Parameters:
     except ValueError as error:
         raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
     values = dict(pairs)
-    if unknown := [key for key in values if key not in Parameters._fields]:
-        raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(Parameters._fields)}")
+    if unknown := [key for key in values if key not in names]:
+        raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(names)}")
     if len(values) < len(pairs):
         raise MalformedRequestError("a parameter is given twice")
     return read_values(values)

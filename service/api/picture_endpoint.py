@@ -8,6 +8,7 @@
 import time
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
@@ -31,7 +32,7 @@ from service.models.catalog import ServedModel
 MOST_OWN_CHARACTERS = 1024
 """Longest value of an endpoint's own parameter: a label has up to 256 characters, and its id may follow."""
 _MOST_PARAMETERS = 16
-_HERE = frozenset(("model", "version", "prepare"))
+_COMMON_PARAMETERS = ("model", "version", "prepare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +83,12 @@ class PictureEndpoint(ClassifyingEndpoint):
         content_type = headers.get(b"content-type", b"")
         query, own = self._read_query(scope["query_string"])
         data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
-        most = self._limits.max_images
+        read = partial(parse_body, data, content_type, self._limits.max_images, query, _COMMON_PARAMETERS)
         if takes_long(data, content_type):
-            body = await self._do(lambda: parse_body(data, content_type, most, query), connection, deadline)
+            body = await self._do(read, connection, deadline)
         else:
-            body = parse_body(data, content_type, most, query)
+            body = read()
         parameters = merge((("query", query), ("body", body.parameters)))
-        for name, value in parameters._asdict().items():
-            if value is not None and name not in _HERE:
-                raise MalformedRequestError(f"{name} has no meaning for {scope['path'][:32]}; leave it out")
         classifier = context_of(scope).app.classifier
         model = classifier.catalog.find(parameters.model, parameters.version)
         if isinstance(body.uploads, bytes):
@@ -127,7 +125,7 @@ class PictureEndpoint(ClassifyingEndpoint):
                 raise MalformedRequestError(
                     f"{name} has more than the {MOST_OWN_CHARACTERS} characters that are allowed"
                 )
-        return read_query(urlencode(others).encode()), own
+        return read_query(urlencode(others).encode(), (*_COMMON_PARAMETERS, *self.own_parameters)), own
 
     @abstractmethod
     async def _answer(self, picture: Picture) -> Reply:

@@ -69,6 +69,8 @@ def test_another_class_has_another_map(http: httpx.Client, cat: bytes) -> None:
     dog = http.post("/explain?label=dog", content=cat).json()
     assert (dog["label"], dog["index"]) == ("dog", 5)
     assert dog["map"] != http.post("/explain", content=cat).json()["map"]
+    misspelt = http.post("/explain?lable=dog", content=cat)
+    assert "unknown parameter 'lable'; known: model, version, prepare, label" in misspelt.json()["detail"]
     unknown = http.post("/explain?label=cow", content=cat)
     assert (unknown.status_code, "cifar10 has no label 'cow'" in unknown.json()["detail"]) == (404, True)
 

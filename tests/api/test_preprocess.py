@@ -76,8 +76,8 @@ def test_the_box_of_a_drawn_digit_is_that_of_its_strokes(client: httpx.Client, s
 @pytest.mark.parametrize(
     ("query", "status", "part"),
     [
-        ("top_k=3", 400, "top_k has no meaning"),
-        ("on_error=report", 400, "on_error has no meaning"),
+        ("top_k=3", 400, "unknown parameter 'top_k'; known: model, version, prepare"),
+        ("on_error=report", 400, "unknown parameter 'on_error'"),
         ("label=cat", 400, "unknown parameter"),
         ("model=mnist&model=cifar10", 400, "twice"),
         ("model=nobody", 404, "no model"),
@@ -87,6 +87,15 @@ def test_the_box_of_a_drawn_digit_is_that_of_its_strokes(client: httpx.Client, s
 def test_what_is_wrong_is_said(client: httpx.Client, cat: bytes, query: str, status: int, part: str) -> None:
     answer = client.post(f"/preprocess?{query}", content=cat)
     assert (answer.status_code, part in answer.json()["detail"]) == (status, True), answer.text
+
+
+def test_a_body_has_the_same_parameters(client: httpx.Client, cat: bytes) -> None:
+    for body, known in (
+        ({"files": {"file": cat}, "data": {"top_k": "3"}}, "unknown form field 'top_k'; known: file, model, version,"),
+        ({"json": {"images": [""], "top_k": 3}}, "unknown member 'top_k'; known: images, model, version, prepare"),
+    ):
+        answer = client.post("/preprocess", **body)  # type: ignore[arg-type]
+        assert (answer.status_code, known in answer.json()["detail"]) == (400, True), answer.text
 
 
 def test_one_picture_a_request(client: httpx.Client, cat: bytes) -> None:
