@@ -73,7 +73,7 @@ class HttpApp:
         access: "AccessControl | None",
         tracing: "Tracing | None",
     ) -> None:
-        work_thread = WorkThread()
+        work_thread = WorkThread("bodies", "to be read or written")
         predict = PredictEndpoint(limits, budget, work_thread)
         inference = InferEndpoint(limits, budget, work_thread)
         app = FastAPI(

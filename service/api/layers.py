@@ -1,7 +1,5 @@
 """``POST /layers``: the output of each layer of a network for a picture."""
 
-import asyncio
-import time
 from typing import Any
 
 import numpy as np
@@ -14,10 +12,13 @@ from service.api.endpoint import CLASSIFYING_ERRORS
 from service.api.json_writing import write
 from service.api.picture_endpoint import Picture, PictureEndpoint
 from service.api.png import data_url, write_png
+from service.api.work_thread import WorkThread
 from service.declarations import declare
-from service.errors import DeadlineExceededError, NotAcceptableError
+from service.errors import NotAcceptableError
 from service.explaining import mosaic
 from service.http.asgi import Reply
+from service.http.body_budget import BodyBudget
+from service.limits import RequestLimits
 from service.models.catalog import ServedModel
 
 _COST = 8  # takes about as long as 8 predictions, since it draws the maps of several layers
@@ -29,12 +30,17 @@ class LayersEndpoint(PictureEndpoint):
 
     media_types = (JSON,)
 
+    def __init__(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> None:
+        super().__init__(limits, budget, work_thread)
+        # Its own thread, since a large network takes seconds; only one, so that it takes at most one core.
+        self._looking = WorkThread("layers", "for its layers")
+
     async def _answer(self, picture: Picture) -> Reply:
-        try:
-            async with asyncio.timeout(picture.deadline - time.perf_counter()), picture.model.inspecting:
-                body = await asyncio.to_thread(_write, picture.model, picture.pixels)
-        except TimeoutError:
-            raise DeadlineExceededError("the time limit passed before the layers were shown") from None
+        def look() -> bytes:
+            return _write(picture.model, picture.pixels)
+
+        is_gone = picture.connection.is_gone
+        body = await self._looking.run(look, deadline=picture.deadline, is_abandoned=is_gone)
         return Reply(200, body, JSON, [])
 
 

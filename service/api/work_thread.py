@@ -1,7 +1,8 @@
-"""A thread for work that would block the event loop for too long: reading long bodies, writing long answers.
+"""A thread for work that would block the event loop for too long.
 
-There is only one, because this work holds Python's global lock: a second thread would gain nothing, and the event loop
-would wait twice as long for the lock. The work is done in short steps, between which the event loop runs.
+One reads long bodies and writes long answers. There is only one, because this work holds Python's global lock: a second
+thread would gain nothing, and the event loop would wait twice as long for the lock. The work is done in short steps,
+between which the event loop runs. Another one looks into networks.
 """
 
 import asyncio
@@ -16,17 +17,24 @@ Result = TypeVar("Result")
 
 
 class WorkThread:
-    """Runs pieces of work one after the other, outside the event loop."""
+    """Runs pieces of work one after the other, outside the event loop.
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="bodies")
+    Args:
+        name: of the thread, as debuggers show it.
+        purpose: why requests wait for it, for their errors.
+    """
+
+    def __init__(self, name: str, purpose: str) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._purpose = purpose
 
     async def run(self, work: Callable[[], Result], *, deadline: float, is_abandoned: Callable[[], bool]) -> Result:
         """Runs one piece of work when its turn comes.
 
         Args:
             work: no single step of it may hold Python's global lock for more than some 10 ms.
-            deadline: on the clock of ``time.perf_counter``, in seconds; after it, waiting work is dropped.
+            deadline: on the clock of ``time.perf_counter``, in seconds; after it, waiting work is dropped. Work in
+                progress is finished before other work begins.
             is_abandoned: tells whether the client has disconnected; then waiting work is dropped.
 
         Returns:
@@ -46,6 +54,4 @@ class WorkThread:
             async with asyncio.timeout(deadline - time.perf_counter()):
                 return await asyncio.get_running_loop().run_in_executor(self._executor, run)
         except TimeoutError:
-            raise DeadlineExceededError(
-                "the time limit passed while the request waited to be read or written"
-            ) from None
+            raise DeadlineExceededError(f"the time limit passed while the request waited {self._purpose}") from None

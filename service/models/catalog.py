@@ -7,9 +7,8 @@
     label of a version: from the model's file `version_labels`
 """
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from contract import ModelMetadata
@@ -49,7 +48,6 @@ class ServedModel:
         inspection: computes its inner tensors.
         provider: the execution provider on which it runs, or will run once it has an engine.
         engine: None until the first request, if the version is opened only then.
-        inspecting: lock for requests that compute inner tensors; one at a time.
     """
 
     metadata: ModelMetadata
@@ -59,7 +57,6 @@ class ServedModel:
     inspection: Inspection
     provider: str
     engine: Engine | None = None
-    inspecting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ModelCatalog:

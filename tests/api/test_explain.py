@@ -4,19 +4,31 @@ import io
 import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from network.graph import Graph, GraphError
+from service.api.layers import LayersEndpoint
+from service.api.picture_endpoint import Picture
+from service.decoding import Target
+from service.errors import DeadlineExceededError
+from service.http.asgi import Message, Reply
+from service.http.body_budget import BodyBudget
+from service.http.connection import Connection
+from service.limits import RequestLimits
+from service.models.catalog import ServedModel
 from tests.explaining.networks import network, picture
 from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models
-from tests.fixtures.tiny_models import put
+from tests.fixtures.tiny_models import put, tiny_metadata
 from tests.process import ServerProcess
 
 NPY = "application/x-npy"
@@ -146,6 +158,37 @@ def test_layers_are_described(http: httpx.Client, cat: bytes) -> None:
     assert answer["kernels"]["shape"] == [3, 3, 3]
     assert answer["layers"][0]["maps"]["image"].startswith("data:image/png;base64,")
     assert answer["layers"][-1]["maps"] is None
+
+
+async def test_a_network_is_looked_into_once_at_a_time() -> None:
+    gate, entered = threading.Event(), []
+
+    class Slow:
+        def graph(self) -> Graph:
+            entered.append(threading.current_thread())
+            gate.wait(10)
+            raise GraphError("this network has no graph")
+
+    async def receive() -> Message:
+        raise AssertionError("the body was received already")
+
+    metadata, budget = tiny_metadata(), BodyBudget(1 << 20)
+    unused: Any = None
+    inspection: Any = Slow()
+    model = ServedModel(metadata, Target.of(metadata), unused, "0" * 64, inspection, "cpu")
+    endpoint = LayersEndpoint(RequestLimits(1 << 20, 1, 10), budget, unused)
+
+    def ask(timeout_s: float) -> Awaitable[Reply]:
+        connection, deadline = Connection(receive, budget), time.perf_counter() + timeout_s
+        pixels = np.zeros((1, *metadata.input_shape), np.uint8)
+        return endpoint._answer(Picture(model, pixels, None, b"", {}, deadline, connection, unused))
+
+    for _ in range(3):
+        with pytest.raises(DeadlineExceededError, match="time limit passed"):
+            await ask(0.02)
+    assert len(entered) <= 1, "the thread of a late request still computes"
+    gate.set()
+    assert b"no graph" in (await ask(10)).body
 
 
 def test_too_little_time_is_said(http: httpx.Client, cat: bytes) -> None:
