@@ -4,7 +4,7 @@ Source: RFC 9112 (HTTP/1.1), sections 2.3, 3.2, 5 and 6.3.
 """
 
 import re
-from http import HTTPStatus
+from http import HTTPMethod, HTTPStatus
 from urllib.parse import unquote
 
 import httptools
@@ -17,6 +17,7 @@ FRAMING_HEADERS = frozenset((b"host", b"transfer-encoding", b"expect"))
 """Headers that :func:`check_head` checks, and ``Expect``, which the connection answers itself."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z.:~%-]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]{0,5})?")
+_METHOD = re.compile(rb"(?:\r\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?: |$)")
 _VERSION_ERRORS = ("Invalid HTTP version", "Pause on PRI/Upgrade")
 
 
@@ -83,16 +84,20 @@ def head_size(url: bytes, headers: Headers) -> int:
     return len(url) + sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def parser_error(error: httptools.HttpParserError) -> HeadError:
+def parser_error(error: httptools.HttpParserError, data: bytes) -> HeadError:
     """The answer to an error of the parser, without a traceback, which would refer to the connection.
 
     Args:
         error: as raised; where a callback of the parser raised, its context is that exception.
+        data: that the parser was given.
     """
     if isinstance(error.__context__, HeadError):
         return error.__context__.with_traceback(None)
     if str(error) in _VERSION_ERRORS:
         return unknown_version()
+    method = _METHOD.match(data) if isinstance(error, httptools.HttpParserInvalidMethodError) else None
+    if method and method[1].decode() not in HTTPMethod.__members__:  # otherwise a later request in the data is invalid
+        return HeadError(HTTPStatus.NOT_IMPLEMENTED, "the method of the request is not known")
     return HeadError(HTTPStatus.BAD_REQUEST, "the request is not valid HTTP/1.1")
 
 

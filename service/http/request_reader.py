@@ -1,7 +1,7 @@
 """Parses the bytes of one connection into heads and bodies of requests.
 
 An ``Upgrade`` is ignored, as RFC 9110, section 7.8 allows. The parser stops after a head with one, so a new parser gets
-the head again without that header. Trailers are dropped.
+the head again without that header. Trailers are dropped, except ``Connection``, which the parser would obey.
 """
 
 from http import HTTPStatus
@@ -110,7 +110,7 @@ class RequestReader:
                 data = self._without_upgrade() + data[upgrade.args[0] :]
                 self._parser = httptools.HttpRequestParser(self)
             except httptools.HttpParserError as error:
-                return None if self.has_stopped else parser_error(error)
+                return None if self.has_stopped else parser_error(error, data)
             else:
                 break
         return None
@@ -139,12 +139,18 @@ class RequestReader:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer."""
+        """A header, or a trailer.
+
+        Raises:
+            HeadError: a trailer says what is to become of the connection.
+        """
         if self.awaits_head:
             name, value = name.lower(), value.strip()  # blanks around a value do not belong to it (RFC 9110, 5.5)
             self._headers.append((name, value))
             if name in FRAMING_HEADERS:
                 self._framing.append((name, value))
+        elif name.lower() == b"connection":
+            raise HeadError(HTTPStatus.BAD_REQUEST, "Connection is a trailer; it may only be a header before the body")
 
     def on_headers_complete(self) -> None:
         """The head is complete.
@@ -204,4 +210,5 @@ class RequestReader:
 
     def _without_upgrade(self) -> bytes:
         lines = [name + b": " + value for name, value in self._headers if name != b"upgrade"]
-        return b"\r\n".join([self._parser.get_method() + b" " + self._url + b" HTTP/1.1", *lines, b"", b""])
+        line = b"%b %b HTTP/%b" % (self._parser.get_method(), self._url, self._parser.get_http_version().encode())
+        return b"\r\n".join([line, *lines, b"", b""])

@@ -34,6 +34,14 @@ HEADS = {
     "long headers together": (f"GET /health/live HTTP/1.1\r\nHost: x\r\n{NINE}\r\n", b"", 431),
     "very many headers": ("GET /health/live HTTP/1.1\r\nHost: x\r\n" + "a:\r\n" * 5000 + "\r\n", b"", 431),
     "CONNECT": ("CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n", b"", 501),
+    "a method that is not known": ("FOO /predict HTTP/1.1\r\nHost: x\r\n\r\n", b"", 501),
+    "a method in small letters": ("get /health/live HTTP/1.1\r\nHost: x\r\n\r\n", b"", 501),
+    "no space after the method": ("GET/health/live HTTP/1.1\r\nHost: x\r\n\r\n", b"", 400),
+    "a trailer for the connection": (
+        f"{POST}Transfer-Encoding: chunked\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nConnection: close\r\n\r\n",
+        400,
+    ),
     "a space before the colon": ("GET /health/live HTTP/1.1\r\nHost : x\r\n\r\n", b"", 400),
     "a line that goes on": ("GET /health/live HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", b"", 400),
     "TLS": ("\x16\x03\x01\x02\x00\x01\x00\x01", b"", 400),
@@ -127,6 +135,15 @@ def test_an_upgrade_is_ignored_and_the_body_read(server: ServerProcess, cat: byt
             said = answers(connection, 2 if request.startswith(probe) else 1)
             assert said.count(b"HTTP/1.1 200") == said.count(b"HTTP/1.1 ")
             assert b'"label":"cat"' in said
+
+
+@pytest.mark.parametrize("host", ["", "Host: x\r\n"])
+def test_an_upgrade_changes_no_version(server: ServerProcess, host: str) -> None:
+    with wire(server) as connection:
+        connection.sendall(f"GET /health/live HTTP/1.0\r\n{host}{H2C}\r\n".encode())
+        said = until_closed(connection)
+    assert statuses(said) == [200]
+    assert b"connection: close" in said
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
