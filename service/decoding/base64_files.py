@@ -8,6 +8,7 @@ import io
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import unquote
 
 from service.decoding.bounded_json import LongText
 from service.decoding.uploads import Upload
@@ -42,7 +43,7 @@ def read_each_base64(texts: Iterable[str | LongText]) -> tuple[list[Upload], lis
 
     Args:
         texts: base64 each, in one line or several, in the ordinary or the URL-safe alphabet, with or without padding;
-            or data URLs, as the canvases of browsers make them.
+            or data URLs, as the canvases of browsers make them, also with the escapes of URLs.
 
     Returns:
         The files, in the order sent, without those that are not base64, and a fault for each of these.
@@ -66,14 +67,16 @@ class _NotBase64Error(Exception):
 def _read_file(text: str | LongText) -> bytes:
     steps = text.steps() if isinstance(text, LongText) else iter((text,))
     first = next(steps, "")
-    first = first[_file_begins(first) :]
+    begin = _file_begins(first)
+    first = first[begin:]
     if isinstance(text, str):
         try:
             return binascii.a2b_base64(first, strict_mode=True)
         except ValueError:
             pass  # it may be in one of the other forms
     file = io.BytesIO()  # getvalue() copies nothing; a copy would hold Python's global lock
-    file.writelines(_decode(itertools.chain((first,), steps)))
+    steps = itertools.chain((first,), steps)
+    file.writelines(_decode(_unescape(steps) if begin else steps))
     return file.getvalue()
 
 
@@ -94,6 +97,17 @@ def _file_begins(text: str) -> int:
     if comma < 0 or not text[:comma].rstrip().lower().endswith(";base64"):
         raise _NotBase64Error("it is a data URL without base64; it must begin as in `data:image/png;base64,`")
     return comma + 1
+
+
+def _unescape(steps: Iterable[str]) -> Iterator[str]:
+    """Replaces the escapes of a URL, such as ``%3D``, of which the end of a step may cut one."""
+    left = ""
+    for step in steps:
+        text = left + step
+        cut = text.rfind("%", max(0, len(text) - 2))
+        whole, left = (text, "") if cut < 0 else (text[:cut], text[cut:])
+        yield unquote(whole) if "%" in whole else whole
+    yield left
 
 
 def _decode(steps: Iterable[str]) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import base64
 import random
 import textwrap
+from urllib.parse import quote
 
 import pytest
 
@@ -33,6 +34,8 @@ def cut_out(text: str | bytes) -> LongText:
         lambda text: f"data:image/png;base64,{text}",
         lambda text: f"DATA:image/PNG;charset=utf-8;BASE64,{text}",
         lambda text: f" data:;base64,\n{text}",
+        lambda text: f"data:image/png;base64,{quote(text, safe='')}",
+        lambda text: "data:;base64," + "".join(f"%{ord(digit):02x}" for digit in text),
     ],
     ids=[
         "plain",
@@ -45,6 +48,8 @@ def cut_out(text: str | bytes) -> LongText:
         "data",
         "DATA",
         "lines in data",
+        "data with escapes",
+        "data of escapes alone",
     ],
 )
 def test_every_form_is_read(file: bytes, write: object, long: bool) -> None:
@@ -72,6 +77,10 @@ def test_every_form_is_read(file: bytes, write: object, long: bool) -> None:
         ("AA==AA==", "not base64"),
         ("AAA" * 50_000 + "%", "not base64"),
         ("AAAé", "not base64"),
+        ("AAA%3D", "not base64"),
+        ("data:;base64,AAA%3", "not base64"),
+        ("data:;base64,AAA%C3%A9", "not base64"),
+        ("data:;base64,AAA%25", "not base64"),
     ],
 )
 def test_what_is_no_base64_is_refused_by_name(text: str, reason: str, long: bool) -> None:
