@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from contract import is_model_name, is_version
+from service.inference.regular_file import open_regular
 
 _METADATA: Final = 14
 _MOST_ENTRY_BYTES: Final = 4096  # a longer one is neither a name nor a version
@@ -26,14 +27,12 @@ def read_model_key(path: Path) -> tuple[str, str] | None:
     """
     said: dict[str, str] = {}
     try:
-        file_number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(file_number, "rb") as file:  # noqa: PTH123  a number
-            length = os.fstat(file_number).st_size
+        with open_regular(path) as (file, length):
             for _ in range(_MOST_FIELDS):
                 if file.tell() >= length or len(said) == 2:
                     break
                 _read_field(file, said)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # RecursionError: JSON that is nested too deeply
         return None
     name, version = said.get("convoy.name"), said.get("convoy.version")
     if name is None or version is None or not is_model_name(name) or not is_version(version):

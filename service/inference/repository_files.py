@@ -11,7 +11,6 @@
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,6 +20,7 @@ from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefuse
 from service.file_name import shown_name
 from service.inference.foreign_files import foreign_files
 from service.inference.model_key import read_model_key
+from service.inference.regular_file import read_regular
 
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"
@@ -173,27 +173,6 @@ def _said(path: Path, most_bytes: int) -> str | None:
     except (OSError, ValueError, OverflowError) as error:
         return f"unreadable: {error}"
     return content.decode("utf-8", "backslashreplace").strip()
-
-
-def read_regular(path: Path, most_bytes: int) -> bytes:
-    """Reads a regular file; a pipe or device, which might never end, is refused.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is not a regular file.
-        OverflowError: it is too long.
-    """
-    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
-        if status.st_size > most_bytes:
-            raise OverflowError(f"it has {status.st_size} bytes; at most {most_bytes} can be")
-        with open(file, "rb", closefd=False) as opened:
-            return opened.read(most_bytes)
-    finally:
-        os.close(file)
 
 
 def _folders(path: Path) -> list[os.DirEntry[str]]:

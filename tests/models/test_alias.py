@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import onnx
+import psutil
 import pytest
 
 from bench.server_process import ServerProcess
@@ -25,6 +26,22 @@ def test_a_file_says_its_name_and_version(tmp_path: Path) -> None:
         path = tmp_path / str(number)
         path.write_bytes(content)
         assert read_model_key(path) is None
+
+
+@pytest.mark.parametrize("place", ["folder.onnx", "3/model.onnx"])
+def test_a_folder_in_the_place_of_a_model_leaves_no_file_open(tmp_path: Path, place: str) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    before = psutil.Process().num_fds()
+    assert survey(tmp_path).files == {}
+    assert psutil.Process().num_fds() == before
+
+
+def test_a_name_that_is_nested_too_deeply_is_no_name_and_other_models_are_found(tmp_path: Path) -> None:
+    model = onnx.ModelProto()
+    model.metadata_props.add(key="convoy.name", value="[" * 4000)
+    onnx.save(model, tmp_path / "nested.onnx")
+    put(tmp_path / "a.onnx", "birds", "1")
+    assert list(survey(tmp_path).files) == [("birds", "1")]
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from service.api.context import context_of
 from service.declarations import declare
 from service.errors import ModelNotFoundError
-from service.inference.repository_files import read_regular
+from service.inference.regular_file import read_regular
 from service.models.catalog import ServedModel
 
 TITLES: Final = {
