@@ -12,6 +12,7 @@ import logging
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -150,10 +151,16 @@ def _write(file: int, outcome: Outcome, limits: str) -> None:
 
 
 def _lock(file: int) -> bool:
-    """Takes the lock; returns False if another process held it first."""
+    """Takes the lock; returns False if another process held it first.
+
+    On a file system without locks it does nothing, so several processes may try a model at once.
+    """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
         return False
+    except OSError as error:
+        logger.debug("other processes do not wait for the outcome of a model's trial: %s", error)
     return True

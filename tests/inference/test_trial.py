@@ -1,5 +1,7 @@
 """Model files are checked in a child process: the fault of a file is reported, and this process is not affected."""
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -132,6 +134,15 @@ def test_while_one_process_tries_a_file_the_others_wait_for_its_outcome(outcome:
     first.join(10)
     second.join(10)
     assert outcomes == [outcome, outcome]
+
+
+def test_without_locks_a_file_is_tried_and_its_outcome_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_file: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))  # as some network file systems do
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    assert KnownModels(tmp_path).outcome("a", "x", lambda: PASSED) == PASSED
+    assert "a" in KnownModels(tmp_path)
 
 
 def test_the_child_ends_with_the_process_that_waits_for_it(tmp_path: Path) -> None:
