@@ -249,6 +249,10 @@ class ModelLoader:
         for fault in self._catalog.set_versions(found.default_versions, found.version_labels):
             logger.error("%s", fault)
 
+    def served(self) -> set[ModelKey]:
+        """The served versions."""
+        return {(model.metadata.name, model.metadata.version) for model in self._catalog}
+
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a temporary reason."""
         return self._failures.may_pass(key)

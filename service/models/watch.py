@@ -100,8 +100,10 @@ class Watch:
             key: retry for key, retry in self._retries.items() if key in files and self._loader.may_pass(key)
         }
         load += [key for key, retry in self._retries.items() if key not in load and now >= retry.at]
-        missing = [key for key in self._attempted if key not in files]
-        unload = [key for key in missing if now - self._gone_since.get(key, now) >= GONE_AFTER_S]
+        # A load may end after its file was removed, so served models are compared too.
+        missing = (self._attempted.keys() | self._loader.served()) - files.keys()
+        gone = {key for key in missing if now - self._gone_since.get(key, now) >= GONE_AFTER_S}
+        unload = sorted(gone - self._busy)
         self._gone_since = {key: self._gone_since.get(key, now) for key in missing if key not in unload}
         self._seen = dict(files)
         return Changes(load, unload)
@@ -120,7 +122,7 @@ class Watch:
                 self._attempted[key] = found.files[key]
                 changing.create_task(self._change(self._loader.load, key))
         for key in unload:
-            del self._attempted[key]
+            self._attempted.pop(key, None)
             changing.create_task(self._change(self._loader.unload, key))
 
     async def _take_versions(self, found: Survey) -> None:

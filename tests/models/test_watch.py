@@ -24,10 +24,14 @@ OLD, NEW = (1, 10, 100), (1, 20, 200)
 
 
 class Loader:
-    """A loader that records which loads failed for a temporary reason."""
+    """A loader that records which loads failed for a temporary reason, and which models are served."""
 
     def __init__(self) -> None:
         self.failed: set[ModelKey] = set()
+        self.models: set[ModelKey] = {A}
+
+    def served(self) -> set[ModelKey]:
+        return self.models
 
     def may_pass(self, key: ModelKey) -> bool:
         return key in self.failed
@@ -61,6 +65,22 @@ def test_a_repository_that_is_away_unloads_nothing(watch: Watch) -> None:
     for look in range(10):
         assert watch.changes({}, float(look)) == NOTHING
     assert watch.changes({A: OLD, B: OLD}, 10) == NOTHING
+
+
+def test_a_model_whose_load_ends_after_its_file_was_removed_is_unloaded() -> None:
+    loader = Loader()
+    watch = Watch(loader, Survey({A: OLD}, {}))  # type: ignore[arg-type]
+    loader.models.add(B)
+    assert watch.changes({A: OLD}, 0) == NOTHING
+    assert watch.changes({A: OLD}, GONE_AFTER_S) == Changes([], [B])
+
+
+def test_a_model_that_is_being_loaded_is_unloaded_only_when_that_ends(watch: Watch) -> None:
+    watch.changes({A: OLD}, 0)
+    watch._busy.add(B)
+    assert watch.changes({A: OLD}, GONE_AFTER_S) == NOTHING
+    watch._busy.clear()
+    assert watch.changes({A: OLD}, GONE_AFTER_S) == Changes([], [B])
 
 
 def test_what_could_not_be_opened_is_tried_again_later_each_time() -> None:
