@@ -167,7 +167,7 @@ class ModelLoader:
         Raises:
             ModelNotFoundError: it is not served.
         """
-        self._catalog.versions(name)  # raises for unknown names, so that no lock is made for them
+        name = self._catalog.versions(name)[0].metadata.name  # not an alias; no lock is made for unknown names
         async with self._changing[name]:
             if version is None:
                 versions = [model.metadata.version for model in self._catalog.versions(name)]
@@ -256,10 +256,6 @@ class ModelLoader:
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a temporary reason."""
         return self._failures.may_pass(key)
-
-    async def let_go(self) -> None:
-        """Waits until every replaced or unloaded model has answered its admitted requests and is freed."""
-        await self._publisher.let_go()
 
     async def close(self) -> None:
         """Admits no more requests, and waits until every model has answered its admitted requests."""

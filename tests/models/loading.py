@@ -8,10 +8,13 @@ from service.telemetry.metrics import Metrics
 
 
 def make_loader(
-    repository: ModelRepository, default_name: str | None = None, start_patience_s: float = 30.0
+    repository: ModelRepository,
+    default_name: str | None = None,
+    start_patience_s: float = 30.0,
+    alias: str | None = None,
 ) -> tuple[ModelLoader, ModelCatalog]:
     """The loader, and the catalog that it fills."""
-    catalog = ModelCatalog(default_name)
+    catalog = ModelCatalog(default_name, alias)
     policy = BatchingPolicy(max_queue_delay_s=0.0, queue_capacity=2048, loop_budget_s=5e-3)
     metrics = Metrics(version="1")
     loader = ModelLoader(

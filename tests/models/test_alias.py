@@ -14,6 +14,9 @@ import pytest
 from bench.server_process import ServerProcess
 from service.inference.model_key import read_model_key
 from service.inference.repository_files import model_path, survey
+from tests.fixtures import tiny_models
+from tests.inference.test_trial import repository
+from tests.models.loading import make_loader
 from tests.process import ROOT, SAMPLES
 
 MODEL = ROOT / "models" / "cifar10" / "2" / "model.onnx"
@@ -132,6 +135,16 @@ def test_of_several_models_the_alias_is_the_default_one_s_or_says_that_there_is_
         ]
         assert answers == ["flowers", "birds", "flowers"]
         assert "model 'flowers' has no version '7'" in client.get("/v2/models/pictures/versions/7").json()["error"]
+
+
+async def test_a_version_that_is_unloaded_by_the_alias_is_named_so_in_the_index(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        tiny_models.put(tmp_path, "tiny", version, tiny_models.tiny_model("tiny", version))
+    loader, _catalog = make_loader(repository(tmp_path, None), alias="shapes")
+    await loader.load_all()
+    assert await loader.unload("shapes", "1") == ["1"]
+    assert [entry.reason for entry in await loader.index()] == ["unloaded", ""]
+    await loader.close()
 
 
 @pytest.mark.slow
