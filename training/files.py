@@ -34,6 +34,17 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         return file.read(found.st_size)
 
 
+def leads_out(path: Path, folder: Path) -> bool:
+    """Whether a path, with its links followed, is outside a folder.
+
+    A loop of links, and a name that no file can have, count as outside.
+    """
+    try:
+        return not path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return True
+
+
 def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Replaces a file atomically.
 

@@ -5,7 +5,9 @@
 """
 
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +18,8 @@ from training.errors import ImportRefusedError
 
 _MOST_BYTES = 4 << 30
 _MOST_CONFIG_BYTES = 64 << 20
+# RuntimeError includes RecursionError, by groups that contain themselves.
+_OF_DAMAGE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 _LAMBDAS = ("Lambda", "TFOpLambda", "__lambda__")
 
 
@@ -38,7 +42,7 @@ def check_keras(path: Path) -> None:
             if config.file_size > _MOST_CONFIG_BYTES:
                 raise ImportRefusedError(f"{path}: its config.json has {config.file_size} bytes")
             _check_config(archive.read(config), path)
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_OF_DAMAGE) as error:
         raise ImportRefusedError(f"{path} is not a .keras file, or a damaged one") from error
 
 
@@ -55,13 +59,13 @@ def check_h5(path: Path) -> None:
                     f"{path}: {name[:120]!r} is in another file ({place[:120]!r}), which is not read"
                 )
             config = file.attrs.get("model_config")
-    except OSError as error:
+    except _OF_DAMAGE as error:
         raise ImportRefusedError(f"{path} is not an HDF5 file, or a damaged one") from error
     if config is None:
         raise ImportRefusedError(
             f"{path} holds weights without a network (save_weights): save the whole model, model.save('model.keras')"
         )
-    _check_config(config if isinstance(config, bytes) else str(config).encode(), path)
+    _check_config(config if isinstance(config, bytes) else str(config).encode(errors="replace"), path)
 
 
 def _linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
@@ -73,7 +77,7 @@ def _linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
             item = group[name]
             if isinstance(item, h5py.Group):
                 yield from _linked(item)
-            elif item.external or item.is_virtual:
+            elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
                 yield item.name, str((item.external or item.virtual_sources())[0][0])
 
 

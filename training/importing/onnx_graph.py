@@ -16,12 +16,14 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper
 
 from training.errors import ImportRefusedError
+from training.files import leads_out
 from training.importing.onnx_layout import find_channels
 from training.importing.terms import Layout
 
 MOST_FILE_BYTES: Final = (2 << 30) - (64 << 20)  # a protobuf message ends at 2 GiB
 _LEAST_IR_VERSION: Final = 8  # from 4 on, weights need not be listed among the inputs
 _MOST_IR_VERSION: Final = 10  # newer ones add types that classifiers do not use; onnx writes 14, ONNX Runtime reads 13
+_MOST_DIGITS: Final = 20
 _LEAST_OPSET: Final = 7  # from 7 on, Add and Mul broadcast
 _TYPES: Final[dict[int, np.dtype[Any]]] = {
     TensorProto.FLOAT: np.dtype(np.float32),
@@ -207,8 +209,8 @@ def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
             continue
         location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
         place = folder / location
-        outside = PurePosixPath(location).is_absolute() or not place.resolve().is_relative_to(folder)
-        if not location or outside or place.is_symlink():
+        outside = PurePosixPath(location).is_absolute() or leads_out(place, folder)
+        if not location or outside or place.is_symlink() or (place.exists() and not place.is_file()):
             raise ImportRefusedError(
                 f"{path}: the data of tensor {tensor.name[:80]!r} is at {location[:120]!r}; only plain files below "
                 "the folder of the model are read"
@@ -228,7 +230,7 @@ def _external_bytes(tensor: TensorProto, place: Path) -> int:
     """The external bytes of one tensor: its stated length, or else the size of the whole file."""
     said = next((entry.value for entry in tensor.external_data if entry.key == "length"), "")
     if said.isdecimal():
-        return int(said)
+        return int(said) if len(said) < _MOST_DIGITS else MOST_FILE_BYTES + 1
     return place.stat().st_size if place.is_file() else 0
 
 

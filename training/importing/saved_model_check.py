@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
 from training.errors import ImportRefusedError
+from training.files import leads_out
 
 _FILES = ("SaveV2", "RestoreV2", "MergeV2Checkpoints", "Save", "SaveSlices", "Restore", "RestoreSlice")
 _READS = ("ReadFile", "MatchingFiles", "InitializeTableFromTextFileV2", "InitializeTableFromTextFile")
@@ -38,10 +39,11 @@ def check_saved_model(path: Path) -> None:
     Raises:
         ImportRefusedError: it is damaged, or has links that lead out of it or operations with an effect outside.
     """
-    folder = path.resolve()
     for file in path.rglob("*"):
-        if file.is_symlink() and not file.resolve().is_relative_to(folder):
+        if file.is_symlink() and leads_out(file, path):
             raise ImportRefusedError(f"{file} is a link that leads out of its folder; copy the file itself there")
+        if not (file.is_file() or file.is_dir()):  # reading a named pipe could wait forever
+            raise ImportRefusedError(f"{file} is not a regular file")
     saved = saved_model_pb2.SavedModel()
     try:
         saved.ParseFromString((path / "saved_model.pb").read_bytes())
@@ -51,7 +53,10 @@ def check_saved_model(path: Path) -> None:
         library = graph.graph_def.library.function
         everywhere = [*graph.graph_def.node, *(node for item in library for node in item.node_def)]
         check_operations(everywhere, path, allowed=_FILES)
-        check_operations(_run_by_itself(graph), path)
+        try:
+            check_operations(_run_by_itself(graph), path)
+        except RecursionError:
+            raise ImportRefusedError(f"{path}: its functions call each other too deeply to be checked") from None
 
 
 def check_operations(nodes: Iterable[node_def_pb2.NodeDef], path: Path, *, allowed: Iterable[str] = ()) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from training.errors import ImportRefusedError
+from training.files import leads_out
 from training.importing.onnx_source import open_onnx
 from training.importing.sidecars import huggingface, timm, triton
 from training.importing.source import Source
@@ -68,7 +69,7 @@ def _open_folder(path: Path, flags: Stated) -> Source:
     for place in _ONNX_PLACES:
         model = path / place
         if model.exists():
-            if not model.resolve().is_relative_to(path.resolve()):
+            if leads_out(model, path):
                 raise ImportRefusedError(f"{model} is a link that leads out of its folder; copy the file itself there")
             return open_onnx(model, flags, _sidecars(path, flags))
     files = sorted(model for model in path.glob("*.onnx"))

@@ -14,10 +14,14 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorflow.core.protobuf import saved_model_pb2
 
 from bench.foreign_networks import write_labels
 from contract import ModelMetadata
 from training.cli import main
+from training.errors import ImportRefusedError
+from training.importing.keras_archive import check_h5, check_keras
+from training.importing.saved_model_check import check_saved_model
 
 pytestmark = [
     pytest.mark.slow,
@@ -266,6 +270,49 @@ def test_a_damaged_file_is_told_in_one_line(name: str, tmp_path: Path, capsys: p
     shown = capsys.readouterr().err
     assert "damaged" in shown
     assert "Traceback" not in shown
+
+
+def test_an_archive_with_damaged_contents_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps({"layers": list(range(100))}))
+    content = bytearray(path.read_bytes())
+    content[41] = 255  # the first byte after the header of 30 bytes and the name of 11
+    path.write_bytes(content)
+    with pytest.raises(ImportRefusedError, match="damaged"):
+        check_keras(path)
+
+
+@pytest.mark.parametrize("kind", ["a group in itself", "a type in the place of an array", "a text that is not UTF-8"])
+def test_an_hdf5_file_with_odd_contents_is_refused(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.h5"
+    with h5py.File(path, "w") as file:
+        if kind == "a group in itself":
+            file["loop"] = file
+        elif kind == "a type in the place of an array":
+            file["type"] = np.dtype(np.float32)
+        file.attrs["model_config"] = b"{\xff"
+    with pytest.raises(ImportRefusedError):
+        check_h5(path)
+
+
+@pytest.mark.parametrize("kind", ["a loop of links", "a pipe", "deep calls"])
+def test_a_saved_model_that_cannot_be_checked_is_refused(kind: str, tmp_path: Path) -> None:
+    saved = saved_model_pb2.SavedModel()
+    if kind == "a loop of links":
+        (tmp_path / "loop").symlink_to("loop")
+    elif kind == "a pipe":
+        os.mkfifo(tmp_path / "variables")
+    else:
+        graph = saved.meta_graphs.add()
+        for number in range(1000):
+            function = graph.graph_def.library.function.add()
+            function.signature.name = f"f{number}"
+            function.node_def.add(op="PartitionedCall").attr["f"].func.name = f"f{number + 1}"
+        graph.object_graph_def.concrete_functions["f0"].SetInParent()
+    (tmp_path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    with pytest.raises(ImportRefusedError, match=r"link|regular file|too deeply"):
+        check_saved_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.onnx"])

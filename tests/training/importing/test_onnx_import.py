@@ -1,6 +1,7 @@
 """ONNX files of every form are imported with unchanged answers; facts that are missing must be stated by the user."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +106,19 @@ def test_data_beside_the_file_is_read(tmp_path: Path, labels: Path) -> None:
     assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 0
 
 
-def test_data_outside_the_folder_is_not_read(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("location", ["../net.bin", "loop", "pipe", "a\0b"])
+def test_only_plain_files_of_the_folder_are_read(
+    location: str, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "in" / "pipe")
     model = onnx.load(write_network(tmp_path / "whole.onnx"))
     onnx.save(model, tmp_path / "net.onnx", save_as_external_data=True, location="net.bin", size_threshold=0)
     model = onnx.load(tmp_path / "net.onnx", load_external_data=False)
     for tensor in model.graph.initializer:
         for entry in tensor.external_data:
-            entry.value = "../net.bin" if entry.key == "location" else entry.value
+            entry.value = location if entry.key == "location" else entry.value
     (tmp_path / "in" / "net.onnx").write_bytes(model.SerializeToString())
     assert run_import(tmp_path / "in" / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
     assert "only plain files below the folder" in capsys.readouterr().err

@@ -94,6 +94,7 @@ def test_labels_that_it_does_not_name_are_asked_for(
         (('platform: "onnxruntime_onnx"', 'backend: "unknown"'), "is of a kind that cannot be imported"),
         (('name: "birds"', "name: birds ["), "is no configuration of Triton"),
         (('"labels.txt"', '"../../secret.txt"'), "leads out of the model's folder"),
+        (('"labels.txt"', '"\\000"'), "leads out of the model's folder"),
         (('"labels.txt"', '"none.txt"'), "none.txt cannot be read"),
         (('name: "birds"', 'default_model_filename: "other.onnx"'), "other.onnx is missing"),
         (('name: "birds"', 'default_model_filename: "../../../x.onnx"'), "leads out of the model's folder"),

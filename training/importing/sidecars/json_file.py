@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from training.errors import ImportRefusedError
+from training.files import leads_out
 
 _MOST_BYTES = 16 << 20
 
@@ -25,7 +26,7 @@ def read_json(folder: Path, name: str) -> dict[str, Any] | None:
     path = folder / name
     if not path.exists():
         return None
-    if not path.resolve().is_relative_to(folder.resolve()):
+    if leads_out(path, folder):
         raise ImportRefusedError(f"{path} is a link that leads out of its folder; copy the file itself there")
     if not path.is_file() or path.stat().st_size > _MOST_BYTES:
         raise ImportRefusedError(f"{path} is not a file of at most {_MOST_BYTES >> 20} MiB")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import ImportRefusedError
+from training.files import leads_out
 from training.importing.labels import Labels
 from training.importing.sidecars.text_format import Message, TextFormatError, parse
 from training.importing.stated import Fact, Stated
@@ -71,8 +72,10 @@ def read(folder: Path) -> TritonModel | None:
 
 
 def _parse(path: Path) -> Message:
-    if path.stat().st_size > _MOST_BYTES:
-        raise ImportRefusedError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: it is no configuration of Triton")
+    if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        raise ImportRefusedError(
+            f"{path} is not a file of at most {_MOST_BYTES >> 20} MiB: it is no configuration of Triton"
+        )
     try:
         return parse(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError:
@@ -103,7 +106,7 @@ def _model_file(folder: Path, config: Message) -> Path:
     found = [versions[-1] / name for name in names if (versions[-1] / name).exists()]
     if not found:
         raise ImportRefusedError(f"{versions[-1]}: {' or '.join(names)} is missing, which {CONFIG} names")
-    if not found[0].resolve().is_relative_to(folder.resolve()):
+    if leads_out(found[0], folder):
         raise ImportRefusedError(f"{found[0]} leads out of the model's folder; copy the file itself there")
     return found[0]
 
@@ -116,8 +119,10 @@ def _stated(folder: Path, config: Message) -> Stated:
     labels = None
     if name := _text(chosen, "label_filename"):
         path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if leads_out(path, folder):
             raise ImportRefusedError(f"{origin}: label_filename {name!r} leads out of the model's folder")
+        if path.exists() and not path.is_file():  # reading a named pipe could wait forever
+            raise ImportRefusedError(f"{origin}: label_filename {name!r} is not a regular file")
         labels = Fact(Labels.read(path), f"{origin}, label_filename")
     output = _text(chosen, "name")
     return Stated(labels=labels, output=Fact(output, f"{origin}, output") if output else None)
