@@ -5,11 +5,11 @@ cannot be written; 130 or 143 after SIGINT or SIGTERM, when the run can be resum
 """
 
 import argparse
-import hashlib
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Final, get_args
@@ -20,11 +20,11 @@ from imaging import Limits
 from service.errors import ConvoyError, ModelNotFoundError, ScoringError
 from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
-from service.inference.repository_files import model_path, survey
+from service.inference.repository_files import survey
 from service.scoring.columns import OUTPUTS
 from service.scoring.parts import is_begun, is_error_list
 from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, confusion_file, start_processes
-from service.scoring.worker import WorkerSpec, open_session
+from service.scoring.worker import WorkerSpec, open_model
 from service.settings import Settings
 from service.workers.cores import available_cores
 
@@ -95,8 +95,9 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
     gpu = GpuPolicy(memory_limit_bytes=Settings.model_fields["gpu_memory_limit_bytes"].default, cuda_graphs=True)
     provider = choose_provider(options.execution_provider)
     spec = WorkerSpec(options.models_dir, name, version, provider, options.batch_size, limits, gpu)
-    metadata = open_session(spec).metadata  # so that errors of the model come before any picture is read
-    model = model_path(options.models_dir, name, version).read_bytes()
+    loaded = open_model(spec)  # so that errors of the model come before any picture is read
+    metadata, sha256 = loaded.metadata, loaded.source.sha256
+    del loaded  # the workers have their own
     job = ScoreJob(
         source=options.input,
         column=options.column,
@@ -108,7 +109,7 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
         resume=options.resume,
         workers=options.workers or count_workers(),
     )
-    run = ScoreRun(job, spec, metadata, hashlib.sha256(model).hexdigest(), start_pool)
+    run = ScoreRun(job, replace(spec, sha256=sha256), metadata, sha256, start_pool)
     total = None if options.no_count else run.count()
     if total == 0:
         raise ScoringError(f"{options.input}: there are no pictures in it")
@@ -130,6 +131,8 @@ def _check_files(options: argparse.Namespace) -> None:
     for word, path in files.items():
         if source.is_file() and path.exists() and path.samefile(source):
             raise ScoringError(f"{word} {path} is the input, which would be lost")
+        if path.is_dir():
+            raise ScoringError(f"{word} {path} is a folder; the name of a file is needed")
         if not path.exists() or may_replace:
             continue
         if word != "--errors":

@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from service.errors import ScoringError
 from service.file_name import shown_name
@@ -153,7 +153,7 @@ class Parts:
                 f"{error.filename or self._out}: {error.strerror}; what is finished is kept: go on with --resume"
             ) from error
 
-    def _begin(self, run: object, *, resume: bool) -> None:
+    def _begin(self, run: dict[str, Any], *, resume: bool) -> None:
         is_new = not is_begun(self._out)
         if not is_new and not resume:
             raise ScoringError(
@@ -168,14 +168,29 @@ class Parts:
         if is_new:
             _write_whole(self._folder / _RUN, json.dumps(run, indent=1))
             return
-        before = json.loads((self._folder / _RUN).read_text())
-        changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]  # type: ignore[dict-item, attr-defined]
+        before = self._read_record(self._folder / _RUN)
+        changed = [key for key in {**before, **run} if before.get(key) != run.get(key)]
         if changed:
             told = "; ".join(f"{key} was {before.get(key)}" for key in changed)
             raise ScoringError(f"the run in {self._folder} was another one: {told}. Remove it to start again")
         while all(path.exists() for path in self._paths(len(self.finished))):
             said = self._paths(len(self.finished))[2]
-            self.finished.append(PartRecord(**json.loads(said.read_text())))
+            try:
+                self.finished.append(PartRecord(**self._read_record(said)))
+            except TypeError:
+                raise self._damaged(said) from None
+
+    def _read_record(self, path: Path) -> dict[str, Any]:
+        try:
+            record = json.loads(path.read_text())
+        except (ValueError, RecursionError):  # the machine has lost power while it was written
+            record = None
+        if not isinstance(record, dict):
+            raise self._damaged(path)
+        return record
+
+    def _damaged(self, path: Path) -> ScoringError:
+        return ScoringError(f"{path} is damaged; remove {self._folder} to start again")
 
     def _paths(self, number: int) -> tuple[Path, Path, Path]:
         name = f"{number:06}"

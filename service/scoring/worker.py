@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imaging import Limits, PictureError, Target, read
 from service.errors import ScoringError
-from service.inference import GpuPolicy, ModelRepository, ModelSession, Provider
+from service.inference import GpuPolicy, LoadedModel, ModelRepository, ModelSession, Provider
 from service.scoring.pictures import Picture
 
 
@@ -32,6 +32,7 @@ class WorkerSpec:
         batch_size: most images in one run; None: the best size for the model, as measured.
         limits: of a picture.
         gpu: how much of a GPU a session may use.
+        sha256: of the model's file, in hexadecimal digits; None: of any file.
     """
 
     models_dir: Path
@@ -41,6 +42,7 @@ class WorkerSpec:
     batch_size: int | None
     limits: Limits
     gpu: GpuPolicy
+    sha256: str | None = None
 
 
 class Fault(NamedTuple):
@@ -73,12 +75,13 @@ class ChunkResult(NamedTuple):
     seconds: float
 
 
-def open_session(spec: WorkerSpec) -> ModelSession:
+def open_model(spec: WorkerSpec) -> LoadedModel:
     """Loads and checks the model.
 
     Raises:
         ModelNotFoundError: there is no such file.
         ModelRefusedError: it may not be used.
+        ScoringError: it is another file than the run began with, so a table would hold the answers of two models.
     """
     repository = ModelRepository(
         spec.models_dir,
@@ -87,7 +90,12 @@ def open_session(spec: WorkerSpec) -> ModelSession:
         max_batch_size=spec.batch_size,
         gpu=spec.gpu,
     )
-    return repository.load(spec.name, spec.version).session
+    loaded = repository.load(spec.name, spec.version)
+    if spec.sha256 not in (None, loaded.source.sha256):
+        raise ScoringError(
+            f"the file of model {spec.name} version {spec.version} is not the one that the run began with"
+        )
+    return loaded
 
 
 def score_chunk(spec: WorkerSpec, pictures: Sequence[Picture]) -> ChunkResult:
@@ -97,7 +105,7 @@ def score_chunk(spec: WorkerSpec, pictures: Sequence[Picture]) -> ChunkResult:
 
 @lru_cache(maxsize=1)
 def _worker(spec: WorkerSpec) -> "_Worker":
-    return _Worker(open_session(spec), spec.limits)
+    return _Worker(open_model(spec).session, spec.limits)
 
 
 class _Worker:

@@ -1,6 +1,7 @@
 """``convoy score`` as a user runs it: tables, errors, resuming, and the same answers as over HTTP."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -16,10 +17,15 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
+from imaging import Limits
 from service.errors import ScoringError
+from service.inference import GpuPolicy, Provider
+from service.scoring.formats import CsvFormat
+from service.scoring.parts import Parts
 from service.scoring.pictures import Picture, SentPicture
 from service.scoring.pool import WorkerPool
-from service.scoring.worker import ChunkResult
+from service.scoring.worker import ChunkResult, WorkerSpec, score_chunk
+from tests.fixtures.tiny_models import put, tiny_model
 from tests.process import ROOT, SAMPLES, ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -174,6 +180,33 @@ def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_table_cannot_replace_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").mkdir()
+    answer = score(CIFAR10[0], "--model", "cifar10", "--out", tmp_path / "p.csv", "--overwrite")
+    assert answer.returncode == 2
+    assert f"--out {tmp_path / 'p.csv'} is a folder" in answer.stderr
+
+
+@pytest.mark.parametrize("name", ["run.json", "000000.json"])
+@pytest.mark.parametrize("content", ["", "[]", '{"input": 1}', "[" * 100_000])
+def test_a_damaged_record_is_named(name: str, content: str, tmp_path: Path) -> None:
+    folder, run = tmp_path / "p.csv.parts", {"input": "photos"}
+    folder.mkdir()
+    for part in ("run.json", "000000.csv", "000000.errors.csv", "000000.json"):
+        (folder / part).write_text(json.dumps(run))
+    (folder / name).write_text(content)
+    with pytest.raises(ScoringError, match=r"is damaged; remove .*\.parts|was another one"):
+        Parts(tmp_path / "p.csv", CsvFormat(), run, resume=True)
+
+
+def test_a_model_that_is_replaced_during_a_run_does_not_score_the_rest(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    gpu = GpuPolicy(memory_limit_bytes=1 << 30, cuda_graphs=False)
+    spec = WorkerSpec(tmp_path, "tiny", "1", Provider("cpu"), 2, Limits(1 << 20, 1 << 20), gpu, sha256="0" * 64)
+    with pytest.raises(ScoringError, match="is not the one that the run began with"):
+        score_chunk(spec, [])
 
 
 def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
