@@ -14,6 +14,7 @@ A command imports only the modules that it needs. ``python -m service`` and ``py
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Final, NamedTuple
 
 _WRONG_USE: Final = 2
@@ -65,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         the output was closed.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None and isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are shown need not be UTF-8
     try:
         try:
             status = _answer(words)

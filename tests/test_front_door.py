@@ -1,5 +1,6 @@
 """``convoy``: one word per command, and each command imports only what it needs."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,16 @@ def test_each_command_explains_itself(word: str) -> None:
     said = convoy(word, "--help")
     assert said.returncode == 0
     assert "usage" in said.stdout.lower()
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_escapes(tmp_path: Path) -> None:
+    (tmp_path / "receipt.json").write_text('{"receipt_version": 1}')
+    (tmp_path / "a\udcff.png").write_bytes(b"x")
+    command = [sys.executable, "-m", "convoy", "verify", tmp_path / "receipt.json", tmp_path / "a\udcff.png"]
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}  # as in most locales
+    answer = subprocess.run(command, cwd=ROOT, env=strict, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1, answer.stderr
+    assert "a\\udcff.png" in answer.stdout
 
 
 @pytest.mark.parametrize("word", ["serve", "doctor"])

@@ -59,8 +59,10 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
     if onnx.load_from_string(content).graph.SerializeToString() != before.graph.SerializeToString():
         raise ModelFileError(f"{path}: its graph cannot be written as it was read; nothing was changed")
     trust = None if test is None else measure_trust(*classifier.answers(test.pixels), test.classes, decided)
+    record = None if trust is None else _read_metrics(path.parent / "metrics.json")  # before anything is written
     write_atomically(path, content)
-    _record(path.parent, decided, trust)
+    if trust is not None:
+        _record(path.parent, record, decided, trust)
     return decided, trust
 
 
@@ -123,17 +125,27 @@ def holdout_of(said: ModelMetadata) -> Holdout:
     return holdout
 
 
-def _record(folder: Path, said: ModelMetadata, trust: Trust | None) -> None:
+def _read_metrics(path: Path) -> dict[str, Any] | None:
+    """The metrics.json beside a model file; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise ModelFileError(f"{path} is damaged: correct or remove it; nothing was changed")
+    return record
+
+
+def _record(folder: Path, record: dict[str, Any] | None, said: ModelMetadata, trust: Trust) -> None:
     """Updates the metrics.json and the MODEL_CARD.md beside the file, where they exist."""
-    if trust is None:
-        return
-    figures, card = folder / "metrics.json", folder / "MODEL_CARD.md"
-    if figures.is_file():
-        record = json.loads(figures.read_text())
+    card = folder / "MODEL_CARD.md"
+    if record is not None:
         record["decisions"] = trust.to_json()
-        write_atomically(figures, (json.dumps(record, indent=2) + "\n").encode())
+        write_atomically(folder / "metrics.json", (json.dumps(record, indent=2) + "\n").encode())
     if card.is_file():
-        kept, _, rest = card.read_text().partition(f"\n{SECTION}\n")
+        kept, _, rest = card.read_text("utf-8", "surrogateescape").partition(f"\n{SECTION}\n")
         after = rest.partition("\n## ")[2] if rest else ""
         text = f"{kept.rstrip()}\n\n{SECTION}\n\n{trust_section(said, trust)}"
-        write_atomically(card, (text + (f"\n## {after}" if after else "")).encode())
+        write_atomically(card, (text + (f"\n## {after}" if after else "")).encode(errors="surrogateescape"))

@@ -17,6 +17,7 @@ from contract import INPUT_NAME
 from network.graph import Graph, GraphError, read_graph, with_outputs
 from service.errors import UnavailableError
 from service.inference.providers import ONNX_RUNTIME_NAMES, session_options
+from service.inference.regular_file import read_regular
 from service.inference.runtime import onnxruntime
 
 _KEPT: Final = 2  # most sessions; each has another set of outputs
@@ -29,15 +30,17 @@ class ModelSource:
     Attributes:
         path: of the file.
         sha256: of its content at that time, in hexadecimal digits.
+        length: of its content at that time, in bytes.
     """
 
     path: Path
     sha256: str
+    length: int
 
     @classmethod
     def of(cls, path: Path, content: bytes) -> "ModelSource":
         """The source of a model that is loaded from this file."""
-        return cls(path, hashlib.sha256(content).hexdigest())
+        return cls(path, hashlib.sha256(content).hexdigest(), len(content))
 
 
 class Inspection:
@@ -108,9 +111,11 @@ class Inspection:
 
     def _content(self) -> bytes:
         try:
-            content = self._source.path.read_bytes()
+            content = read_regular(self._source.path, self._source.length)
         except OSError:
             raise UnavailableError("the file of this model was removed, so the model cannot be explained") from None
+        except (ValueError, OverflowError):  # a pipe or a longer file is in its place
+            content = b""
         if hashlib.sha256(content).hexdigest() != self._source.sha256:
             raise UnavailableError("the file of this model has changed since, so the model cannot be explained")
         return content

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from service import __version__
 from service.errors import ConvoyError, ProviderUnavailableError
+from service.file_name import one_line
 from service.inference import Provider, choose_provider
 from service.inference.driver import read_driver
 from service.inference.foreign_files import import_command
@@ -41,9 +42,10 @@ def doctor(settings: Settings) -> int:
     found, refusals, foreign = _load_models(settings, provider)
     print(f"{'models':12}{found - len(refusals)} of {found} in {settings.models_dir} can be served")
     for refusal in refusals:
-        print(f"{'refused':12}{refusal}")
+        print(f"{'refused':12}{one_line(refusal)}")
     for file in foreign:
-        print(f"{'not served':12}{file}; take it in with: {import_command(file, settings.models_dir)}")
+        command = import_command(file, settings.models_dir)
+        print(f"{'not served':12}{one_line(f'{file}; take it in with: {command}')}")
     return 0 if found > len(refusals) else 1
 
 

@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Final
 
 import numpy as np
@@ -190,7 +191,7 @@ def _images(data: bytes) -> Sequence[NDArray[np.uint8]]:
         return ()
     try:
         images = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, SyntaxError):
+    except (ValueError, EOFError, MemoryError, SyntaxError, TypeError, ArithmeticError, RecursionError, TokenError):
         return ()
     return images if images.ndim == 4 and images.dtype == np.uint8 else ()
 

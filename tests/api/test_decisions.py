@@ -150,6 +150,17 @@ def test_a_receipt_of_pixels_makes_the_answer_again(client: httpx.Client, tmp_pa
         assert main(["verify", *words]) == 0
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [(b"(1, 4, 4, 1)", b"(1, 4, (4, 1)"), (b"'shape'", b"b'hape'")], ids=["brackets", "a key"]
+)
+def test_pixels_with_a_damaged_header_have_no_receipt(old: bytes, new: bytes, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.zeros((1, 4, 4, 1), np.uint8))
+    (tmp_path / "pixels.npy").write_bytes(stream.getvalue().replace(old, new))
+    (tmp_path / "receipt.json").write_text('{"receipt_version": 1}')
+    assert main(["verify", str(tmp_path / "receipt.json"), str(tmp_path / "pixels.npy")]) == 1
+
+
 def test_a_digit_that_was_prepared_is_prepared_again(client: httpx.Client, tmp_path: Path) -> None:
     page = Image.new("L", (200, 300), 255)
     page.paste(0, (80, 90, 100, 200))

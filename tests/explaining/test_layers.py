@@ -1,5 +1,6 @@
 """The reported layers of a network match its computation."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from network.graph import Graph, Node
 from network.layers import _following, look_inside
+from service.errors import UnavailableError
 from service.explaining import mosaic
 from service.inference.inspection import Inspection, ModelSource
 from tests.explaining.networks import network, picture, run
@@ -34,6 +36,14 @@ def test_every_formula_of_the_repository_s_models_gives_the_shape(tmp_path: Path
         assert look.notes == []
     assert sum(layer.parameters for layer in look.layers) == 448 + 4640 + 18496 + 512500 + 5010
     assert look.layers[0].formula == "(32 - 3 + 2 x 1) / 1 + 1 = 32"
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path: Path) -> None:
+    inspection = inspect(tmp_path / "net", tiny_model())
+    (tmp_path / "net").unlink()
+    os.mkfifo(tmp_path / "net")
+    with pytest.raises(UnavailableError, match="has changed since"):
+        inspection.graph()
 
 
 def test_what_scores_familiarity_is_no_layer(tmp_path: Path) -> None:

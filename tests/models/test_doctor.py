@@ -36,6 +36,15 @@ def test_it_counts_what_can_be_served(tmp_path: Path) -> None:
     assert doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path)).returncode == 1
 
 
+def test_a_file_of_any_name_is_one_line(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    (tmp_path / "a\n\x1b[31m\udcff.onnx").write_bytes(b"x")
+    answer = doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path))
+    assert answer.returncode == 0
+    last = answer.stdout.splitlines()[-1]
+    assert last.startswith(f"not served  {tmp_path}/a\\n\\x1b[31m\\udcff.onnx; take it in with: ")
+
+
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this runtime has CUDA")
 def test_what_is_missing_for_a_gpu_is_said_and_ends_with_1() -> None:
     answer = doctor("--execution-provider", "cuda")

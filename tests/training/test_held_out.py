@@ -12,6 +12,8 @@ from PIL import Image
 
 from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
 from training.cli import main
+from training.decisions import _read_metrics
+from training.errors import ModelFileError
 from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
 from training.onnx_classifier import OnnxClassifier
 from training.raps import RULES, raps_quantile, raps_sets
@@ -132,6 +134,14 @@ class TestCalibrate:
         assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / folder)]) == 2
         assert "Traceback" not in capsys.readouterr().err
         assert OnnxClassifier.open(tmp_path / "model.onnx").metadata.conformal is not None
+
+    @pytest.mark.parametrize("content", ["", "[]", "[" * 100_000])
+    def test_a_damaged_record_beside_the_model_is_named_before_anything_is_written(
+        self, content: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "metrics.json").write_text(content)
+        with pytest.raises(ModelFileError, match=r"metrics\.json is damaged"):
+            _read_metrics(tmp_path / "metrics.json")
 
 
 class TestContract:
