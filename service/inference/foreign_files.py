@@ -49,7 +49,14 @@ def _look(folder: Path) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.name.lower().endswith(_SUFFIXES) and entry.is_file():
+            if entry.name.lower().endswith(_SUFFIXES) and _is_file(entry):
                 yield Path(entry.path)
             elif entry.name == _SAVED_MODEL:
                 yield folder
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a loop of links
+        return False

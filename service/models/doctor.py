@@ -40,7 +40,7 @@ def doctor(settings: Settings) -> int:
     print(f"{'provider':12}{provider.name} (execution_provider={settings.execution_provider}){reason}")
     print(f"{'settings':12}{_hint(is_gpu=provider.is_gpu, settings=settings)}")
     found, refusals, foreign = _load_models(settings, provider)
-    print(f"{'models':12}{found - len(refusals)} of {found} in {settings.models_dir} can be served")
+    print(f"{'models':12}{max(0, found - len(refusals))} of {found} in {settings.models_dir} can be served")
     for refusal in refusals:
         print(f"{'refused':12}{one_line(refusal)}")
     for file in foreign:

@@ -36,6 +36,13 @@ def test_it_counts_what_can_be_served(tmp_path: Path) -> None:
     assert doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path)).returncode == 1
 
 
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    answer = doctor("--execution-provider", "cpu", "--models-dir", str(tmp_path / "gone"))
+    assert answer.returncode == 1
+    assert f"0 of 0 in {tmp_path / 'gone'} can be served" in answer.stdout
+    assert f"refused     {tmp_path / 'gone'}: No such file or directory" in answer.stdout
+
+
 def test_a_file_of_any_name_is_one_line(tmp_path: Path) -> None:
     put(tmp_path, "tiny", "1", tiny_model())
     (tmp_path / "a\n\x1b[31m\udcff.onnx").write_bytes(b"x")

@@ -75,5 +75,10 @@ def test_the_command_is_one_that_import_takes(folder: Path) -> None:
     assert (options.source, options.out) == (folder / "my resnet.onnx", folder)
 
 
+def test_a_loop_of_links_hides_no_other_file(folder: Path) -> None:
+    (folder / "loop.onnx").symlink_to("loop.onnx")
+    assert foreign_files(folder) == [folder / "my resnet.onnx"]
+
+
 def test_a_folder_that_cannot_be_read_has_none(tmp_path: Path) -> None:
     assert foreign_files(tmp_path / "gone") == []
