@@ -93,6 +93,8 @@ def _file(path: Path) -> Path:
             else "cifar10 and mnist are known by name"
         )
         raise ModelFileError(f"{path} is no file or folder; {hint}")
+    if not path.is_file():  # reading a named pipe could wait forever
+        raise ModelFileError(f"{path} is not a regular file")
     if path.suffix.lower() not in (".onnx", *_KERAS):
         raise ModelFileError(f"{path}: .onnx, .keras and .h5 files can be described")
     return path

@@ -1,6 +1,7 @@
 """``convoy describe``: the layers of any network, a version's figures without training, the user's own picture."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,13 @@ pytestmark = [
 
 Output = pytest.CaptureFixture[str]
 LIGHT = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
+
+
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "model.h5"])
+def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path, capsys: Output) -> None:
+    os.mkfifo(tmp_path / name)
+    assert main(["describe", str(tmp_path / name)]) == 2
+    assert "is not a regular file" in capsys.readouterr().err
 
 
 def test_a_version_says_what_it_is_and_what_it_costs(capsys: Output) -> None:

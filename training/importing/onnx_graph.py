@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto, external_data_helper
 
 from training.errors import ImportRefusedError
-from training.files import leads_out
+from training.files import leads_out, read_file
 from training.importing.onnx_layout import find_channels
 from training.importing.terms import Layout
 
@@ -67,7 +67,7 @@ def read_onnx(path: Path) -> onnx.ModelProto:
     try:
         if path.stat().st_size > MOST_FILE_BYTES:
             raise ImportRefusedError(f"{path} has {path.stat().st_size} bytes; at most {MOST_FILE_BYTES} can be read")
-        model = onnx.ModelProto.FromString(path.read_bytes())
+        model = onnx.ModelProto.FromString(read_file(path, MOST_FILE_BYTES))
     except OSError as error:
         raise ImportRefusedError(f"{path} cannot be read: {error.strerror}") from error
     except DecodeError:
