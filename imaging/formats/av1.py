@@ -1,37 +1,41 @@
 """Reads the frame size in an AV1 bitstream's sequence header (AV1 Bitstream & Decoding Process Specification, 5.5)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from imaging.errors import UnreadableError
 from imaging.formats.bits import Bits
 
 _SEQUENCE_HEADER = 1
-_MOST_UNITS = 10_000
+_MOST_UNITS, _MOST_HEADERS = 10_000, 1000  # of one file; a long header takes 30 us
 _HEADER_BYTES = 128  # more than the longest part before the frame size
 
 
-def frame_sizes(stream: bytes) -> Iterator[tuple[int, int]]:
-    """The largest (width, height) that each sequence header of a bitstream allows.
+def frame_sizes(streams: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """The largest (width, height) that each sequence header of a file's bitstreams allows.
 
     Args:
-        stream: open bitstream units (OBUs), as in a file's items.
+        streams: open bitstream units (OBUs), as in the file's items.
 
     Raises:
-        UnreadableError: the units are broken.
+        UnreadableError: the units are broken, or too many.
     """
-    at = 0
-    for _ in range(_MOST_UNITS):
-        if at >= len(stream):
-            return
-        head = stream[at]
-        at += 2 if head & 4 else 1
-        length = len(stream) - at
-        if head & 2:
-            length, at = _leb128(stream, at)
-        if head >> 3 & 15 == _SEQUENCE_HEADER:
-            yield _frame_size(Bits(stream[at : at + min(length, _HEADER_BYTES)]))
-        at += length
-    raise UnreadableError("its header is broken (too many units in its bitstream)")
+    units = headers = 0
+    for stream in streams:
+        at = 0
+        while at < len(stream):
+            units += 1
+            head = stream[at]
+            at += 2 if head & 4 else 1
+            length = len(stream) - at
+            if head & 2:
+                length, at = _leb128(stream, at)
+            is_header = head >> 3 & 15 == _SEQUENCE_HEADER
+            headers += is_header
+            if units > _MOST_UNITS or headers > _MOST_HEADERS:
+                raise UnreadableError("its header is broken (too many units in its bitstreams)")
+            if is_header:
+                yield _frame_size(Bits(stream[at : at + min(length, _HEADER_BYTES)]))
+            at += length
 
 
 def _leb128(stream: bytes, at: int) -> tuple[int, int]:

@@ -21,10 +21,8 @@ def read_header(data: bytes) -> Header:
     """
     container = read_container(data)
     with Reading("its header is broken"):
-        sizes = list(container.sizes)
-        for kind, stream in container.items:
-            if kind == b"av01":
-                sizes += av1.frame_sizes(stream)
+        streams = (stream for kind, stream in container.items if kind == b"av01")
+        sizes = [*container.sizes, *av1.frame_sizes(streams)]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return Header("AVIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
 

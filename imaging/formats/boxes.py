@@ -12,7 +12,7 @@ from imaging.color_codes import profile_of
 from imaging.errors import UnreadableError
 from imaging.formats.codec import Reading
 
-_MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000
+_MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000  # of one file; each takes about a microsecond
 
 
 class Box(NamedTuple):
@@ -60,13 +60,13 @@ def read_container(data: bytes) -> Container:
         UnreadableError: they are broken, or there are none.
     """
     with Reading("its header is broken"):
-        view = memoryview(data)
-        meta = next((box.content[4:] for box in walk(view) if box.kind == b"meta"), None)
+        view, boxes = memoryview(data), _Boxes()
+        meta = next((box.content[4:] for box in boxes.walk(view) if box.kind == b"meta"), None)
         if meta is None:
             raise UnreadableError("its header is broken (it describes no still picture)")
-        parts = {box.kind: box.content for box in walk(meta)}
-        properties = list(walk(parts.get(b"iprp", view[:0])))
-        entries = [entry for box in properties if box.kind == b"ipco" for entry in walk(box.content)]
+        parts = {box.kind: box.content for box in boxes.walk(meta)}
+        properties = list(boxes.walk(parts.get(b"iprp", view[:0])))
+        entries = [entry for box in properties if box.kind == b"ipco" for entry in boxes.walk(box.content)]
         places = _places_of_primary(parts.get(b"pitm", view[:0]), properties)
         primary = [entries[at - 1] for at in places if 0 < at <= len(entries)]
         container = Container([], [], [], _profile(primary), _orientation(primary))
@@ -77,50 +77,68 @@ def read_container(data: bytes) -> Container:
                 container.configurations.append(bytes(entry.content))
         if not container.sizes:
             raise UnreadableError("its header is broken (it declares no size)")
-        kinds = dict(_item_kinds(parts.get(b"iinf", view[:0])))
+        kinds = dict(_item_kinds(parts.get(b"iinf", view[:0]), boxes))
         for item, stream in _item_streams(parts.get(b"iloc", view[:0]), view, parts.get(b"idat", view[:0])):
             if item in kinds:
                 container.items.append((kinds[item], stream))
         return container
 
 
-def walk(view: memoryview) -> Iterator[Box]:
-    """The consecutive boxes of a part of the file."""
-    at = 0
-    for _ in range(_MOST_BOXES):
-        if at + 8 > len(view):
-            return
-        length, kind = struct.unpack_from(">I4s", view, at)
-        start = 8
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", view, at + 8)
-            start = 16
-        elif length == 0:
-            length = len(view) - at
-        if length < start:
-            raise UnreadableError("its header is broken (a box is shorter than its own header)")
-        yield Box(kind, view[at + start : at + length])
-        at += length
-    raise UnreadableError("its header is broken (too many boxes)")
+class _Boxes:
+    """Counts the boxes of one file, at all levels."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_BOXES
+
+    def walk(self, view: memoryview) -> Iterator[Box]:
+        """The consecutive boxes of a part of the file.
+
+        Raises:
+            UnreadableError: the file has too many.
+        """
+        at = 0
+        while at + 8 <= len(view):
+            self._left -= 1
+            if self._left < 0:
+                raise UnreadableError("its header is broken (too many boxes)")
+            length, kind = struct.unpack_from(">I4s", view, at)
+            start = 8
+            if length == 1:
+                (length,) = struct.unpack_from(">Q", view, at + 8)
+                start = 16
+            elif length == 0:
+                length = len(view) - at
+            if length < start:
+                raise UnreadableError("its header is broken (a box is shorter than its own header)")
+            yield Box(kind, view[at + start : at + length])
+            at += length
 
 
 def _places_of_primary(content: memoryview, properties: list[Box]) -> list[int]:
-    """The indices, counted from 1, of the primary picture's properties, from ``pitm`` and ``ipma``."""
+    """The indices, counted from 1, of the primary picture's properties, from ``pitm`` and ``ipma``.
+
+    Each item stands in ``ipma`` once at most, so the search ends at the primary one.
+    """
     if not content:
         return []
     primary = _Cursor(content[4:]).number(2 if content[0] == 0 else 4)
-    places: list[int] = []
+    entries = 0
     for box in properties:
         if box.kind != b"ipma":
             continue
         version, flags, cursor = box.content[0], box.content[3], _Cursor(box.content[4:])
         place_bytes = 2 if flags & 1 else 1
-        for _ in range(cursor.number(4)):
-            item = cursor.number(2 if version == 0 else 4)
-            found = [cursor.number(place_bytes) for _ in range(cursor.number(1))]
+        count = cursor.number(4)
+        entries += count
+        if entries > _MOST_ITEMS:
+            raise UnreadableError("its header is broken (too many items with properties)")
+        for _ in range(count):
+            item, length = cursor.number(2 if version == 0 else 4), cursor.number(1)
             if item == primary:
-                places += (place & ~(0x80 << 8 * (place_bytes - 1)) for place in found)
-    return places
+                found = [cursor.number(place_bytes) for _ in range(length)]
+                return [*dict.fromkeys(place & ~(0x80 << 8 * (place_bytes - 1)) for place in found)]
+            cursor.skip(length * place_bytes)
+    return []
 
 
 def _orientation(properties: list[Box]) -> int:
@@ -139,11 +157,11 @@ def _profile(properties: list[Box]) -> bytes:
     return next(iter((*profiles, *(profile_of(*numbers) for numbers in codes), b"")))
 
 
-def _item_kinds(content: memoryview) -> Iterator[tuple[int, bytes]]:
+def _item_kinds(content: memoryview, boxes: _Boxes) -> Iterator[tuple[int, bytes]]:
     """(id, kind) of each item, from ``iinf``."""
     if not content:
         return
-    for box in walk(content[6 if content[0] == 0 else 8 :]):
+    for box in boxes.walk(content[6 if content[0] == 0 else 8 :]):
         if box.kind == b"infe" and box.content[0] in {2, 3}:
             item, _, kind = struct.unpack_from(">HH4s" if box.content[0] == 2 else ">IH4s", box.content, 4)
             yield item, kind
@@ -163,6 +181,9 @@ class _Cursor:
         self._at += length
         return int.from_bytes(part)
 
+    def skip(self, length: int) -> None:
+        self._at += length
+
 
 def _item_streams(content: memoryview, file: memoryview, inner: memoryview) -> Iterator[tuple[int, bytes]]:
     """(id, bytes) of each item that is stored in the file or in ``idat``, from ``iloc``."""
@@ -181,7 +202,7 @@ def _item_streams(content: memoryview, file: memoryview, inner: memoryview) -> I
         method = cursor.number(2) & 15 if version else 0
         cursor.number(2)
         base = cursor.number(base_size)
-        stream = b""
+        pieces: list[memoryview] = []
         count = cursor.number(2)
         extents += count
         if extents > _MOST_EXTENTS:
@@ -194,5 +215,5 @@ def _item_streams(content: memoryview, file: memoryview, inner: memoryview) -> I
             room -= len(piece)
             if room < 0:
                 raise UnreadableError("its header is broken (its items overlap)")
-            stream += piece
-        yield item, stream
+            pieces.append(piece)
+        yield item, b"".join(pieces)

@@ -36,12 +36,8 @@ def read_header(data: bytes) -> Header:
         raise UnreadableError(_MISSING)
     container = read_container(data)
     with Reading("its header is broken"):
-        sizes = list(container.sizes)
-        for content in container.configurations:
-            sizes += hevc.frame_sizes_of_configuration(content)
-        for kind, stream in container.items:
-            if kind in {b"hvc1", b"hev1"}:
-                sizes += hevc.frame_sizes(stream)
+        streams = (stream for kind, stream in container.items if kind in {b"hvc1", b"hev1"})
+        sizes = [*container.sizes, *hevc.frame_sizes(container.configurations, streams)]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
     return Header("HEIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
 

@@ -1,12 +1,14 @@
 """AVIF and HEIC: read, rotated, kept within the limits even if their boxes lie, and named where unreadable."""
 
+import struct
+import time
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imaging import Limits, Target, TooManyPixelsError, UnreadableError, read
+from imaging import Limits, Target, TooManyPixelsError, UnreadableError, examine, read
 from imaging.formats import FORMATS, av1, heif, hevc
 from imaging.formats.boxes import read_container
 from tests.imaging.files import encode, largest_difference, photo, read_whole
@@ -120,14 +122,83 @@ def test_a_size_in_the_boxes_is_not_believed_where_the_bitstream_is_larger() -> 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 1000), (4097, 17)])
 def test_the_frame_size_of_av1_is_that_of_the_picture(size: tuple[int, int]) -> None:
     items = read_container(encode(Image.new("RGB", size), "AVIF", speed=10)).items
-    assert [list(av1.frame_sizes(stream)) for kind, stream in items if kind == b"av01"] == [[size]]
+    assert list(av1.frame_sizes(stream for kind, stream in items if kind == b"av01")) == [size]
 
 
 def test_the_frame_size_of_hevc_covers_the_picture() -> None:
-    (configuration,) = read_container(HEIC).configurations
-    ((width, height),) = hevc.frame_sizes_of_configuration(configuration)
+    ((width, height),) = hevc.frame_sizes(read_container(HEIC).configurations, [])
     assert 120 <= width <= 128
     assert 80 <= height <= 128
+
+
+def _box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def _described(*properties: bytes, listed: bytes = b"") -> bytes:
+    """An AVIF of 16 x 16 pixels, according to boxes only, whose first item is the primary one.
+
+    Args:
+        properties: further boxes of ``ipco``, one string for each ``ipco``.
+        listed: the entries of ``ipma``, of 3 bytes each.
+    """
+    size = _box(b"ispe", bytes(4) + struct.pack(">II", 16, 16))
+    boxes = b"".join(_box(b"ipco", size + more) for more in properties or (b"",))
+    boxes += _box(b"ipma", bytes(4) + struct.pack(">I", len(listed) // 3) + listed)
+    return _box(b"ftyp", b"avif" + bytes(4) + b"avifmif1") + _box(
+        b"meta", bytes(4) + _box(b"pitm", bytes(4) + b"\0\1") + _box(b"iprp", boxes)
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _described(listed=b"\0\2\0" * 10_001),
+        _described(*[_box(b"free", b"") * 6000] * 2),
+        _described(_box(b"free", b"") * 10_000),
+    ],
+    ids=["properties of items", "two lists of properties", "properties"],
+)
+def test_more_parts_than_any_encoder_writes_are_refused(data: bytes) -> None:
+    with pytest.raises(UnreadableError, match="too many"):
+        examine(data)
+
+
+def test_an_item_of_many_pieces_is_joined_once() -> None:
+    pieces = struct.pack(">II", 0, 4_000_000) + struct.pack(">II", 0, 1) * 9000
+    places = bytes(4) + struct.pack(">HHHHH", 0x4400, 1, 1, 0, 9001) + pieces
+    head, size = _box(b"ftyp", b"avif" + bytes(8)), _box(b"ispe", bytes(4) + struct.pack(">II", 16, 16))
+    described = _box(b"meta", bytes(4) + _box(b"iprp", _box(b"ipco", size)) + _box(b"iloc", places))
+    started = time.thread_time()
+    examine((head + described).ljust(4_100_000, b"\0"))
+    assert time.thread_time() - started < 2
+
+
+def test_a_file_with_many_parts_is_read() -> None:
+    listed = b"\0\2\0" * 9000
+    assert examine(_described(_box(b"free", b"") * 9000, listed=listed)).header.pixels == 256
+
+
+@pytest.mark.parametrize(("unit", "most"), [(b"\x12\0", 10_000), (b"\x0a\x03\x18\0\x03", 1000)], ids=["all", "headers"])
+def test_the_units_of_all_items_of_an_avif_are_counted_together(unit: bytes, most: int) -> None:
+    streams = [unit * (most // 2)] * 2
+    list(av1.frame_sizes(streams))
+    with pytest.raises(UnreadableError, match="too many units"):
+        list(av1.frame_sizes([*streams, unit]))
+
+
+def test_the_units_of_all_items_of_a_heic_are_counted_together() -> None:
+    streams = [struct.pack(">I", 0) * 5000] * 2
+    list(hevc.frame_sizes([], streams))
+    with pytest.raises(UnreadableError, match="too many units"):
+        list(hevc.frame_sizes([], [*streams, bytes(4)]))
+
+
+def test_the_parameter_sets_of_all_configurations_are_counted_together() -> None:
+    configurations = read_container(HEIC).configurations * 1000
+    assert len(list(hevc.frame_sizes(configurations, []))) == 1000
+    with pytest.raises(UnreadableError, match="too many units"):
+        list(hevc.frame_sizes([*configurations, configurations[0]], []))
 
 
 @needs_heif
