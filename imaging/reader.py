@@ -87,9 +87,10 @@ def examine(data: bytes) -> Examined:
         UnreadableError: it is not a picture in a known format, its headers are broken, or they ask for more work than
             any encoder does.
     """
-    kind = kind_of(data)
-    cost = measure(kind, data)
-    header = FORMATS[kind].read_header(cost.data)
+    with Reading("its header is broken"):
+        kind = kind_of(data)
+        cost = measure(kind, data)
+        header = FORMATS[kind].read_header(cost.data)
     if header.width < 1 or header.height < 1:
         raise UnreadableError("its header is broken (it declares no pixels)")
     return Examined(header, cost)

@@ -97,7 +97,8 @@ class _Chunks:
             self.profile_bytes = end - start
             profile = self.profile or _profile(data[start:end])
             self.profile = b"" if changes_nothing(profile) else profile
-        elif kind == b"cICP" and (profile := profile_of(*data[start:end][:2])):  # has priority over iCCP
+        elif kind == b"cICP" and len(codes := data[start:end]) == 4 and (profile := profile_of(codes[0], codes[1])):
+            # It has priority over iCCP.
             self.profile = profile
         elif kind == b"eXIf" and end - start <= limits.MAX_EXIF_BYTES:
             self._exif = data[start:end]

@@ -29,6 +29,8 @@ _BOUNDED = {_NONE, _LZW, _PACK_BITS}  # the others use deflate and the like, or 
 _OPEN_S, _PIXEL_S = 250e-6, 4e-9
 _PART_S = {True: 6e-6, False: 3e-6}  # of a strip or tile: uncompressed, compressed
 _JOINED = 16  # from this number on, uncompressed strips are joined
+_PLACES = {tags.STRIP_OFFSETS, tags.STRIP_BYTES, tags.TILE_OFFSETS, tags.TILE_BYTES}
+_MOST_JOINED_BYTES = (1 << 32) - 1 - 8  # what a classic TIFF can hold behind its header
 _HEAD = bytes(8)  # placeholder for the file's header, which the directory writes
 
 
@@ -92,7 +94,8 @@ def measure_tiff(data: bytes) -> Cost:
     needed = _with_its_parts_only(directory, layout)
     file = data if needed is directory else needed.write(data)
     is_subsampled = directory.value(tags.PHOTOMETRIC, 0) == _YCBCR
-    if is_raw and layout.rows and not is_subsampled and layout.parts >= max(_JOINED, 2 * layout.planes):
+    is_cut = layout.rows and layout.parts >= max(_JOINED, 2 * layout.planes)
+    if is_raw and is_cut and not is_subsampled and layout.raw_bytes <= _MOST_JOINED_BYTES:
         file = _joined(data, needed, layout)
     elif not is_raw:
         sent = sum(needed.values(layout.lengths))
@@ -118,8 +121,9 @@ def measure_tiff(data: bytes) -> Cost:
 
 
 def _with_its_parts_only(directory: Directory, layout: _Layout) -> Directory:
-    """The directory with as many offsets and lengths as there are parts."""
-    fields = dict(directory.fields)
+    """The directory with as many offsets and lengths as there are parts; of tiles only, where it has strips too."""
+    unused = _PLACES - {layout.offsets, layout.lengths}
+    fields = {tag: field for tag, field in directory.fields.items() if tag not in unused}
     for tag in (layout.offsets, layout.lengths):
         if (field := fields.get(tag)) is None:
             continue

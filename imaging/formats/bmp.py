@@ -22,6 +22,7 @@ from imaging.target import Target
 
 _FILE_HEADER = 14
 _CORE, _OS2 = 12, 64  # header sizes of OS/2, versions 1 and 2
+_V5 = 124  # header size of Windows, version 5
 _BIT_FIELDS, _ALPHA_BIT_FIELDS = 3, 6
 _INFO = 40  # header size of Windows, version 3; those of later versions are longer
 _MASK_BYTES: Mapping[int, int] = MappingProxyType({_BIT_FIELDS: 12, _ALPHA_BIT_FIELDS: 16})
@@ -114,8 +115,8 @@ def layout_of(data: bytes) -> Layout:
 
 
 def profile_of(data: bytes, layout: Layout) -> bytes:
-    """The colour profile of a header of version 5; empty where there is none."""
-    if layout.header_size < 124 or data[70:74] != _EMBEDDED:
+    """The colour profile of a header of version 5; empty where there is none, or the file ends inside the header."""
+    if layout.header_size < _V5 or len(data) < _FILE_HEADER + _V5 or data[70:74] != _EMBEDDED:
         return b""
     offset, length = struct.unpack_from("<II", data, _FILE_HEADER + 112)
     return data[_FILE_HEADER + offset :][:length]

@@ -14,6 +14,8 @@ _MOST_REASON = 120  # characters of a codec's own message
 class Reading:
     """Turns any exception of a parser or codec inside a ``with`` into an :class:`UnreadableError`.
 
+    A ``MemoryError`` stays as it is: the size of a picture was checked before, so this machine is short of memory.
+
     Args:
         part: beginning of the message: "its header is broken".
     """
@@ -27,7 +29,7 @@ class Reading:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, Exception) and not isinstance(error, PictureError):
+        if isinstance(error, Exception) and not isinstance(error, PictureError | MemoryError):
             raise UnreadableError(f"{self._part}{_reason(error)}") from error
 
 

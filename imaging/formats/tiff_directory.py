@@ -26,6 +26,11 @@ _KEPT = frozenset(
 )
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}  # of unsigned integers
+# How many values of a tag are kept. The tags that are not named here have one for each sample at most, and a value as a
+# Python object takes 36 bytes.
+_COLORS, _SAMPLES = 3 << 16, 16
+_COLOR_MAP, _JPEG_TABLES = 320, 347
+_OF_ANY_LENGTH = frozenset({STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES, _JPEG_TABLES, XMP, PROFILE})
 _SHORT, _LONG = 3, 4
 _BIG = 43  # BigTIFF's version; 42 is the classic one
 
@@ -83,6 +88,8 @@ class Directory:
             ):
                 if tag not in _KEPT or tag in fields or kind not in _SIZES:
                     continue
+                if tag not in _OF_ANY_LENGTH:
+                    length = min(length, _COLORS if tag == _COLOR_MAP else _SAMPLES)  # noqa: PLW2901
                 raw, size = inline, length * _SIZES[kind]
                 if size > len(inline):
                     if size > room:

@@ -28,6 +28,9 @@ BEGUN, DECODED, REFUSED, ENDED_BY_TIME, ENDED = range(5)
 """The request was read; the file was decoded, or refused; the worker ended by its time limit, or otherwise."""
 
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # may come while the parent still answers
+_TOO_MUCH_MEMORY: Final = (
+    b"it takes many times more memory to decode than a picture of its format and size; save it again"
+)
 _READ_BYTES: Final = 1 << 20
 
 
@@ -69,6 +72,8 @@ def _work(replies: int) -> NoReturn:
             outcome, content = DECODED, pixels + json.dumps(said).encode()
         except PictureError as error:
             outcome, content = REFUSED, str(error).encode()
+        except MemoryError:
+            outcome, content = REFUSED, _TOO_MUCH_MEMORY
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(replies, REPLY.pack(outcome, len(content)) + content)
     os._exit(0)

@@ -128,3 +128,11 @@ def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
         data = encode(picture, "BMP")
         assert np.array_equal(read_whole(data, (13, 9)), np.asarray(picture.convert("RGB"))), mode
         assert isinstance(decode(data, FORMATS["BMP"].read_header(data), SMALL), Image.Image)
+
+
+def test_a_file_that_ends_inside_a_header_with_a_profile_is_refused() -> None:
+    data = bytearray(80)
+    data[:2], data[70:74] = b"BM", b"DEBM"
+    struct.pack_into("<IIIiHHI", data, 10, 138, 124, 1, 1, 1, 24, 0)
+    with pytest.raises(UnreadableError, match=r"broken|truncated"):
+        read_whole(bytes(data), (1, 1))

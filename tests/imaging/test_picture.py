@@ -1,13 +1,16 @@
 """Opaque alpha changes nothing, and transparent pictures are placed on white, at any size."""
 
+import struct
+from collections.abc import Callable
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from contract import Interpolation
-from imaging import Target, UnreadableError, read
+from imaging import Target, UnreadableError, examine, read
 from imaging.formats import FORMATS, Format
 from tests.imaging.files import encode, largest_difference, photo
 
@@ -49,14 +52,32 @@ def test_white_may_be_laid_below_before_or_after_the_resize(
         assert np.abs(seen.astype(int) - wanted).mean() < 1
 
 
-@pytest.mark.parametrize(
-    "error", [AssertionError(), KeyError("x"), MemoryError(), RecursionError("deep"), OSError(5, "x")]
-)
-def test_whatever_a_decoder_raises_is_a_clear_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def decode(*_arguments: object) -> Image.Image:
+def _raises(error: Exception) -> Callable[..., NoReturn]:
+    def function(*_arguments: object) -> NoReturn:
         raise error
 
-    formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, decode)}
+    return function
+
+
+@pytest.mark.parametrize("error", [AssertionError(), KeyError("x"), RecursionError("deep"), OSError(5, "x")])
+def test_whatever_a_decoder_raises_is_a_clear_error(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, _raises(error))}
     monkeypatch.setattr("imaging.reader.FORMATS", formats)
     with pytest.raises(UnreadableError, match=r"^its pixels cannot be used$"):
+        read(encode(photo(20, 20), "PNG"), TARGET)
+
+
+@pytest.mark.parametrize("error", [struct.error("x"), TypeError("x"), IndexError("x")])
+def test_whatever_a_reader_of_headers_raises_is_a_clear_error(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imaging.reader.measure", _raises(error))
+    with pytest.raises(UnreadableError, match=r"^its header is broken$"):
+        examine(encode(photo(20, 20), "PNG"))
+
+
+def test_a_shortage_of_memory_is_not_the_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, _raises(MemoryError()))}
+    monkeypatch.setattr("imaging.reader.FORMATS", formats)
+    with pytest.raises(MemoryError):
         read(encode(photo(20, 20), "PNG"), TARGET)

@@ -132,3 +132,10 @@ def test_a_png_that_xcode_changed_is_named() -> None:
     plain = encode(photo(8, 8), "PNG")
     with pytest.raises(UnreadableError, match=r"changed for iOS apps .CgBI.*send the original"):
         read_whole(plain[:8] + b"\0\0\0\4CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f" + plain[8:], (8, 8))
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_colour_space_of_too_few_bytes_is_passed_over(length: int) -> None:
+    samples = np.array([[[10, 20, 30]]], np.uint16)
+    data = _write(samples, 8, COLOUR, (b"cICP", bytes((12, 13, 0, 1))[:length]))  # of the primaries of Display P3
+    assert read_whole(data, (1, 1)).tolist() == samples.tolist()

@@ -8,8 +8,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging import Limits, Target, TooManyPixelsError, UnreadableError
+from imaging import Limits, Target, TooManyPixelsError, UnreadableError, examine
 from imaging.formats import FORMATS
+from imaging.formats.tiff_directory import Directory
 from tests.imaging.files import encode, largest_difference, photo, read_whole, write_tiff
 
 WIDTH, HEIGHT = 37, 22
@@ -225,6 +226,26 @@ def test_too_many_pixels_are_told_by_the_directory(*, is_big: bool) -> None:
     data = write_tiff(tags, [b"\0"], is_big=is_big)
     with pytest.raises(TooManyPixelsError, match="60000 x 50000"):
         Limits().check(FORMATS["TIFF"].read_header(data), Target(8, 8, "L", "stretch", light_on_dark=False))
+
+
+def test_a_size_that_no_classic_tiff_can_hold_is_told_by_the_directory() -> None:
+    tags = {256: [65535], 257: [65535], 258: [8], 259: [1], 262: [RGB], 277: [3], 278: [4096]}
+    with pytest.raises(TooManyPixelsError, match="65535 x 65535"):
+        read_whole(write_tiff(tags, [b""] * 16), (8, 8))
+
+
+@pytest.mark.parametrize("tag", [258, 338, 339], ids=["bits", "extra samples", "sample format"])
+def test_no_more_values_than_samples_are_unpacked(tag: int) -> None:
+    values = {258: 8, 338: 0, 339: 1}
+    tags = {256: [4], 257: [1], 258: [8], 259: [1], 262: [1], 277: [1], 278: [1]} | {tag: [values[tag]] * 100_000}
+    assert len(Directory.of(write_tiff(tags, [bytes(4)])).values(tag)) == 16
+
+
+def test_the_strips_of_a_picture_in_tiles_are_passed_over() -> None:
+    tags = {256: [16], 257: [16], 258: [8], 259: [1], 262: [1], 277: [1], 322: [16], 323: [16], 273: [8] * 5000}
+    data = write_tiff(tags, [bytes(range(256))], is_tiled=True)
+    assert Directory.of(examine(data).cost.data).values(273) == ()
+    assert read_whole(data, (16, 16), "L").ravel().tolist() == list(range(256))
 
 
 def test_tags_that_point_at_the_same_bytes_are_not_read_again_and_again() -> None:
