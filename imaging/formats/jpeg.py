@@ -29,17 +29,17 @@ _START_OF_SCAN = 0xDA
 # Segments that need no further processing: tables, restarts, and the colour space of JFIF and Adobe.
 _PLAIN = {0xC4, 0xCC, _START_OF_SCAN, 0xDB, 0xDD, 0xE0, 0xEE}
 _PLAIN_MODES: Mapping[int, str] = MappingProxyType({1: "L", 3: "RGB"})
-_FILL, _NO_MARKERS = 0xFF, {0x00, 0xFF}
-_BARE = {0x01, *range(0xD0, 0xDA)}  # markers without a segment
+_FILL = 0xFF
+_NO_SEGMENT = {0x00, 0x01, *range(0xD0, 0xDA), 0xFF}  # what follows 0xFF without beginning a segment
 _SEARCHED_BYTES = 1 << 20  # in one call, during which no other thread runs
-_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # neither a stuffed byte nor a restart
+_MARKER = re.compile(rb"\xff[\x02-\xcf\xda-\xfe]")  # of a segment
 _SIZE = struct.Struct(">HH")
 _END, _SCAN, _RESTART_INTERVAL = b"\xff\xd9", b"\xff\xda", b"\xff\xdd"
 _FILLINGS = b"\xaa" * 64, b"\xd5\x2b" * 32  # with none of 4,013 truncated files did the two give the same picture
 _COMPARED_PIXELS = 1 << 18
 _READ_AHEAD_BYTES = 16  # the codec reads up to 8
 _COEFFICIENT_BYTES = 2
-_MOST_SCANS = 1000
+_MOST_SCANS, _MOST_SEGMENTS = 1000, 10_000
 _MOST_PIXEL_BYTES, _SMALL_BYTES = 1.5, 16_384  # of a file without end marker; quality 95 has 0.7 bytes per pixel
 _MOST_PROGRESSIVE_PIXELS = 4_000_000  # of such a file with several scans, which is decoded at full size
 
@@ -176,7 +176,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
     at, end = 2, len(data)
     while at + 3 < end:
         marker = data[at + 1]
-        if data[at] != _FILL or marker in _NO_MARKERS:
+        if data[at] != _FILL or marker in _NO_SEGMENT:
             match = _MARKER.search(data, at, at + _SEARCHED_BYTES + 1)
             if match is None:
                 at += _SEARCHED_BYTES
@@ -184,9 +184,8 @@ def _segments(data: bytes) -> Iterator[tuple[int, int]]:
             at = match.start()
             marker = data[at + 1]
         at += 2
-        if marker not in _BARE:
-            yield marker, at
-            at += data[at] << 8 | data[at + 1]
+        yield marker, at
+        at += data[at] << 8 | data[at + 1]
 
 
 def _coefficients(components: bytes, pixels: int) -> int:
@@ -202,7 +201,9 @@ def _lacks_its_end_only(data: bytes) -> bool:
         return False
     bits_left: dict[tuple[int, int], int] = {}
     frame, components, scans = 0, b"", 0
-    for marker, at in _segments(data):
+    for index, (marker, at) in enumerate(_segments(data)):
+        if index > _MOST_SEGMENTS:
+            return False
         if marker in _FRAMES:
             frame, components = marker, data[at + 8 : at + 8 + 3 * data[at + 7] : 3]
         elif marker == _START_OF_SCAN:

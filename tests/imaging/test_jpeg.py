@@ -1,5 +1,7 @@
 """JPEG: decoded at a reduced size where that is enough, and read where only the end marker is missing."""
 
+import contextlib
+import time
 from typing import Any
 
 import numpy as np
@@ -173,3 +175,14 @@ def test_the_jpegs_that_are_not_read_are_named(marker: int, bits: int, name: str
     data[at + 1], data[at + 4] = marker, bits
     with pytest.raises(UnreadableError, match=f"it is {name}.*not read; save it"):
         read_whole(bytes(data), (16, 16))
+
+
+@pytest.mark.parametrize("marker", [b"\xff\xd0", b"\xff\x01", b"\xff\xc4\0\0"], ids=["restarts", "TEM", "tables"])
+def test_a_file_without_its_end_is_not_searched_marker_by_marker(marker: bytes) -> None:
+    data = encode(Image.new("L", (64, 64)), "JPEG")
+    frame, scan = data.index(b"\xff\xc0") + 5, data.index(b"\xff\xda")
+    head = data[:frame] + (5000).to_bytes(2) * 2 + data[frame + 4 : scan + 2 + data[scan + 3]]
+    started = time.thread_time()
+    with contextlib.suppress(UnreadableError):
+        read(head + marker * ((8 << 20) // len(marker)) + b"\1\1", SMALL)
+    assert time.thread_time() - started < 0.4
