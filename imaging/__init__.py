@@ -15,7 +15,7 @@ from imaging.fast_png import FastPng, fast_png
 from imaging.header import Header, Limits, decoded_bytes
 from imaging.meter import most_cpu_s, slowness
 from imaging.observation import Observation
-from imaging.reader import Examined, decode, examine, read
+from imaging.reader import Examined, decode, examine, prepare, read
 from imaging.target import Target
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "examine",
     "fast_png",
     "most_cpu_s",
+    "prepare",
     "read",
     "slowness",
 ]

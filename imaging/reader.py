@@ -1,6 +1,7 @@
 """The main functions of the package: from the bytes of one picture file to the pixels that a model takes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +12,11 @@ from imaging.color_profile import build_s, is_known, to_srgb, transform_of
 from imaging.errors import UnreadableError
 from imaging.fast_png import fast_png
 from imaging.fit import invert_if_light, pad, resize
-from imaging.formats import FORMATS
+from imaging.formats import FORMATS, heif
 from imaging.formats.codec import Reading
 from imaging.formats.orientation import APPLIED, orientation_of, turned
 from imaging.header import Header, Limits
-from imaging.meter import Meter
+from imaging.meter import Meter, slowness
 from imaging.observation import Observation, is_blank, is_transparent, seen_box
 from imaging.picture import flatten, plain
 from imaging.signature import kind_of
@@ -55,6 +56,16 @@ class Examined(NamedTuple):
         if profile and target.icc and (is_apart or not is_known(profile)):
             estimate_s += build_s(profile)
         return estimate_s
+
+
+def prepare() -> None:
+    """Measures the core's speed, and imports the decoder of HEIC where it is installed.
+
+    The first :func:`decode` of a process would do this otherwise, and take several times as long as for other pictures.
+    """
+    slowness()
+    with suppress(UnreadableError):
+        heif.decoder()
 
 
 def read(data: bytes, target: Target, admit: Admit = _DEFAULT_LIMITS.check) -> NDArray[np.uint8]:

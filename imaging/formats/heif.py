@@ -1,7 +1,7 @@
 """HEIC (ISO/IEC 23008-12 with HEVC), the format of phones; needs the optional package ``pi-heif``, which only decodes.
 
-The package is imported when the first picture is decoded, which takes 40 ms. The service decodes HEIC in child
-processes, so its main process never imports it.
+The package is imported when the first picture is decoded, which takes 40 ms, or before by :func:`decoder`. The service
+decodes HEIC in child processes, so its main process never imports it.
 """
 
 import io
@@ -48,7 +48,7 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
     Raises:
         UnreadableError: it is truncated or broken.
     """
-    pi_heif = _decoder()
+    pi_heif = decoder()
     with Reading("its pixels are truncated or broken"):
         file = pi_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         picture = Image.frombytes(file.mode, file.size, file.data, "raw", file.mode, file.stride)
@@ -60,7 +60,7 @@ def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:
 
 
 @cache
-def _decoder() -> Any:
+def decoder() -> Any:
     """Imports the package, and turns off its threads and its decoding of thumbnails and other extra images.
 
     Raises:

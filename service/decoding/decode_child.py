@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
-from imaging import Observation, PictureError, Target, decode, examine
+from imaging import Observation, PictureError, Target, decode, examine, prepare
 
 REQUEST: Final = struct.Struct("<IQdQ")
 """Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
@@ -43,6 +43,7 @@ def main() -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):  # when memory is short, the kernel should end this process instead of the service
         Path("/proc/self/oom_score_adj").write_text("1000")
+    prepare()  # before the fork, so that no worker spends the time of its first picture on it
     while True:
         worker = os.fork()
         if not worker:

@@ -85,7 +85,7 @@ class DecodeChildren:
         Raises:
             UnreadableError: the file is damaged, or needs more time or memory.
             DeadlineExceededError: the deadline has passed.
-            NoChildError: no process can be started.
+            NoChildError: no process can be started, or a new one ended before it had read the file.
         """
         wanted = json.dumps(asdict(target)).encode()
         head = REQUEST.pack(len(wanted), len(data), cpu_s, memory_bytes) + wanted
@@ -103,6 +103,8 @@ class DecodeChildren:
             return np.frombuffer(content, np.uint8, target.pixel_bytes).reshape(target.shape)
         if outcome == ENDED_BY_TIME:
             raise TooSlowError
+        if outcome == ENDED:
+            raise NoChildError("it ended before it had read the picture")
         raise UnreadableError(content.decode() if outcome == REFUSED else "its pixels made the decoder fail")
 
     def _ask(self, child: "_Child", head: bytes, data: bytes, deadline: float) -> tuple[int, bytes]:

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import numpy as np
 import psutil
@@ -14,9 +15,11 @@ from bench.reliability.hostile_pictures import webp
 from bench.reliability.hostile_pictures.picture import encode, photo
 from imaging import Target, TooSlowError, UnreadableError, examine, most_cpu_s, read
 from service.decoding import DecodeChildren, Decoder, DecodeThreads, Deferred, Upload
+from service.decoding.decode_children import NoChildError
 from service.errors import DeadlineExceededError, InvalidImagesError
 from service.http.body_budget import BodyBudget
 from tests.imaging.profiles import P3_PRIMARIES, inks_profile, rgb_profile
+from tests.process import FIXTURES
 
 TARGET = Target(32, 32, "RGB", "cover", light_on_dark=False)
 GENEROUS = {"cpu_s": 10.0, "memory_bytes": 1 << 30, "deadline": time.perf_counter() + 1e5}
@@ -42,6 +45,13 @@ def test_a_child_makes_the_pixels_that_this_process_makes(children: DecodeChildr
     for data in (LOSSLESS, encode(photo(300, 200), "AVIF"), encode(photo(50, 50), "TIFF", compression="tiff_lzw")):
         assert np.array_equal(children.decode(data, TARGET, **GENEROUS), read(data, TARGET))
     assert len(processes()) == 1
+
+
+@pytest.mark.skipif(find_spec("pi_heif") is None, reason="the extra `heif` is not installed")
+def test_the_first_picture_of_a_child_may_be_a_small_heic(children: DecodeChildren) -> None:
+    data = (FIXTURES / "formats" / "photo.heic").read_bytes()
+    cpu_s = most_cpu_s(examine(data).estimate_s(TARGET, is_apart=True))
+    assert np.array_equal(children.decode(data, TARGET, **GENEROUS | {"cpu_s": cpu_s}), read(data, TARGET))
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "LAB", "RGB"])
@@ -113,6 +123,26 @@ def _end_when_it_computes(worker: psutil.Process) -> None:
     while worker.cpu_times().user < before + 0.02:
         pass
     worker.send_signal(signal.SIGSEGV)
+
+
+def test_a_child_that_cannot_start_is_not_the_fault_of_the_picture(
+    children: DecodeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.decoding.decode_children._RUN_CHILD", "raise SystemExit(1)")
+    with pytest.raises(NoChildError):
+        children.decode(LOSSLESS, TARGET, **GENEROUS)
+
+
+async def test_where_no_child_can_start_a_thread_decodes(
+    children: DecodeChildren, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.decoding.decode_children._RUN_CHILD", "raise SystemExit(1)")
+    with DecodeThreads(1) as threads:
+        decoder = Decoder(
+            max_pixels=1 << 22, loop_work_s=1, threads=threads, children=children, budget=BodyBudget(1 << 30)
+        )
+        wait = {"deadline": time.perf_counter() + 1e5, "is_abandoned": lambda: False}
+        assert np.array_equal((await decoder.decode([Upload(LOSSLESS)], TARGET, **wait))[0], read(LOSSLESS, TARGET))
 
 
 def test_a_stop_of_the_whole_group_does_not_reach_it(children: DecodeChildren) -> None:
