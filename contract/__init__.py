@@ -17,7 +17,7 @@ from contract.measured import Evaluation, Reference, wilson_interval
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
 from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
-from contract.props import MOST_LABELS, SCHEMA_VERSION
+from contract.props import LEAST_CROP_FRACTION, MOST_LABELS, SCHEMA_VERSION
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
@@ -31,6 +31,7 @@ __all__ = [
     "FEATURES_NAME",
     "GOLDEN_TOLERANCE",
     "INPUT_NAME",
+    "LEAST_CROP_FRACTION",
     "MOST_LABELS",
     "NAME_RULE",
     "OPSET",

@@ -27,6 +27,7 @@ KNOWN_SCHEMA_VERSIONS = (1, 2)
 MOST_LABELS = 1 << 15
 MOST_SIDE_PIXELS = 4096
 MOST_GOLDEN_TOLERANCE = 0.1
+LEAST_CROP_FRACTION = 0.1  # usual ones are 0.875 to 1; the resized picture has 1 / 0.1^2 times the pixels of the input
 
 _KEY_PREFIX = "convoy."
 _MOST_LABEL_CHARACTERS = 256
@@ -53,7 +54,7 @@ _OPTIONAL: dict[str, fields.Reader[Any]] = {
     "multi_label": fields.flag,
     "interpolation": fields.choice(get_args(Interpolation)),
     "antialias": fields.flag,
-    "crop_fraction": fields.number(0, 1, is_open=True),
+    "crop_fraction": fields.number(LEAST_CROP_FRACTION, 1),
     "crop_rounding": fields.choice(get_args(CropRounding)),
     "jpeg_decode": fields.choice(get_args(JpegDecode)),
     "exif": fields.flag,

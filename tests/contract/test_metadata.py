@@ -58,6 +58,7 @@ def test_what_is_written_is_read_back() -> None:
         ("fit", "squeeze"),
         ("interpolation", "cubic"),
         ("crop_fraction", 0.0),
+        ("crop_fraction", 0.09),
         ("jpeg_decode", "draft"),
         ("icc", 1),
         ("commit", 7),

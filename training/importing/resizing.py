@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Self, get_args
 
-from contract import ColorMode, CropRounding, Fit, Interpolation
+from contract import LEAST_CROP_FRACTION, ColorMode, CropRounding, Fit, Interpolation
 from imaging import Target
 from training.errors import ImportRefusedError
 
@@ -95,13 +95,18 @@ class Resizing:
         """Checks that the filter exists without antialiasing, and that the crop fits into the resized picture.
 
         Raises:
-            ImportRefusedError: one of the two is not so.
+            ImportRefusedError: one of the two is not so, or the crop is a very small part of that picture.
         """
         if not self.antialias and self.interpolation in ("lanczos", "box"):
             raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
         if self.edge is not None and self.edge < max(height, width):
             raise ImportRefusedError(
                 f"--resize {self.fit}:{self.edge}: the crop of {height} x {width} does not fit into it"
+            )
+        if (share := self.crop_fraction(height, width)) < LEAST_CROP_FRACTION:
+            raise ImportRefusedError(
+                f"--resize {self.fit}:{self.edge}: the crop of {height} x {width} keeps {share:.3g} of the shorter "
+                f"side; at least {LEAST_CROP_FRACTION} is needed"
             )
 
     def describe(self) -> str:

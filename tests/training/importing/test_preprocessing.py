@@ -1,9 +1,11 @@
-"""Preprocessing in numbers, as `--preprocessing` takes it."""
+"""Preprocessing in numbers, as `--preprocessing` takes it, and the crops that `--resize` takes."""
 
 import pytest
 
+from contract import LEAST_CROP_FRACTION
 from training.errors import ImportRefusedError
 from training.importing.preprocessing import Preprocessing
+from training.importing.resizing import Resizing
 
 
 @pytest.mark.parametrize(
@@ -38,3 +40,14 @@ def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple
 def test_preprocessing_that_cannot_be(text: str) -> None:
     with pytest.raises(ImportRefusedError):
         Preprocessing.parse(text)
+
+
+@pytest.mark.parametrize("rule", ["shortest-edge:2241", "stretch:3000"])
+def test_a_crop_that_keeps_very_little_is_refused(rule: str) -> None:
+    with pytest.raises(ImportRefusedError, match=r"at least 0\.1"):
+        Resizing.parse(rule).check_input(224, 224)
+
+
+def test_a_crop_of_a_tenth_is_read_by_the_contract() -> None:
+    Resizing.parse("shortest-edge:2240").check_input(224, 224)
+    assert Resizing.parse("shortest-edge:2240").crop_fraction(224, 224) >= LEAST_CROP_FRACTION
