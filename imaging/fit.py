@@ -21,6 +21,8 @@ _MOST_PROPORTION = (
 )
 _MOST_SUPPORT = 3
 """Pixels on each side that the widest filter, lanczos, uses where the picture does not shrink."""
+_RESIZED_BYTES, _SAMPLED_BYTES = 4, 48  # of a pixel between two passes: in Pillow, as floats in three arrays
+_INPUT_BYTES = 16  # of a pixel of the input: it is put on white, and copied into an array
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
 
@@ -32,7 +34,7 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
     """Scales a picture as the target's ``fit`` says.
 
     Args:
-        picture: of any size, in mode RGB, RGBA, RGBa, L, LA or CMYK.
+        picture: of any size, in mode RGB, RGBA, RGBa, L, LA, La or CMYK.
         target: the input that the model needs.
 
     Returns:
@@ -56,6 +58,24 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
         scale = max(width / target.width, height / target.height)
         size = max(1, round(width / scale)), max(1, round(height / scale))
     return _scale(picture, size, box, target)
+
+
+def resized_bytes(width: int, height: int, target: Target) -> int:
+    """Most bytes of the pictures that :func:`resize` makes, beside the one that it gets, and of the network's input.
+
+    Args:
+        width: of the picture in pixels, before or after it is turned.
+        height: of the picture in pixels.
+        target: the input that the model needs.
+    """
+    shorter, longer = sorted((width, height))
+    sides = round(target.width / target.crop_fraction), round(target.height / target.crop_fraction)
+    if target.fit == "shortest-edge":
+        sides = target.edge, math.ceil(target.edge * min(_MOST_PROPORTION, longer / shorter))
+    # Between the passes over rows and columns, one side is the old one; see `_scale`.
+    between = max(sides) * min(longer, _MOST_PROPORTION * shorter + 2 * _MOST_SUPPORT + 2)
+    pixel_bytes = _RESIZED_BYTES if target.antialias else _SAMPLED_BYTES
+    return pixel_bytes * (between + math.prod(sides)) + _INPUT_BYTES * target.height * target.width
 
 
 def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
@@ -113,9 +133,21 @@ def _offset(size: tuple[int, int], target: Target) -> tuple[int, int]:
 
 def _scale(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
     method = _FILTERS[target.interpolation]
-    if target.antialias or target.interpolation == "nearest":
-        return picture.resize(size, method, box=box, reducing_gap=_REDUCING_GAP if target.is_reduced else None)
-    return _sampled(picture, size, box, target)
+    # Rounding can put the box a trillionth of a pixel beyond the picture, which Pillow refuses.
+    box = max(0.0, box[0]), max(0.0, box[1]), min(box[2], picture.width), min(box[3], picture.height)
+    if not target.antialias and target.interpolation != "nearest":
+        return _sampled(picture, size, box, target)
+    left, top, right, bottom = box
+    is_whole = not target.is_reduced or picture.mode in {"LA", "RGBA"}  # Pillow does not reduce pictures with alpha
+    if is_whole and _is_strip(bottom - top, picture.width) and target.interpolation != "nearest":
+        # Pillow scales the rows of pixels first, to a picture of this height and the new width.
+        picture = picture.resize((picture.width, size[1]), method, box=(0.0, top, float(picture.width), bottom))
+        box = left, 0.0, right, float(size[1])
+    return picture.resize(size, method, box=box, reducing_gap=_REDUCING_GAP if target.is_reduced else None)
+
+
+def _is_strip(longer: float, shorter: float) -> bool:
+    return longer > _MOST_PROPORTION * shorter
 
 
 def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
@@ -126,8 +158,12 @@ def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Targ
     left, top, right, bottom = box
     values: NDArray[np.generic] = np.asarray(picture).reshape(picture.height, picture.width, -1)
     has_alpha, is_cubic = picture.mode in {"RGBA", "LA"}, target.interpolation == "bicubic"
-    values = _sampled_axis(values, 0, top, bottom, size[1], is_cubic=is_cubic, has_alpha=has_alpha)
-    values = _sampled_axis(values, 1, left, right, size[0], is_cubic=is_cubic)
+    axes = [(0, top, bottom, size[1]), (1, left, right, size[0])]
+    if _is_strip(picture.width, picture.height):  # its columns become fewer first, so that no large array is made
+        axes.reverse()
+    for number, (axis, start, stop, count) in enumerate(axes):
+        is_weighted = has_alpha and number == 0
+        values = _sampled_axis(values, axis, start, stop, count, is_cubic=is_cubic, has_alpha=is_weighted)
     if has_alpha:
         values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from imaging.errors import TooManyPixelsError
+from imaging.fit import resized_bytes
+from imaging.limits import MAX_SIDE_PIXELS
 from imaging.meter import Meter
 from imaging.target import Target
 
+# Of 12 pictures at once, which is more than any format makes: Pillow has a pointer to each row, and pads it to 4 bytes.
+_ROW_BYTES = 12 * (8 + 3)
+_SAMPLED_BYTES = 4  # for each pixel, where the resize is not Pillow's: the bytes that its array is made of
 _REDUCTIONS = (8, 4, 2)
 _REDUCING_GAP = 2  # a JPEG is decoded to at least twice the target's size, so that the resize after it stays smooth
 
@@ -63,7 +68,10 @@ class Header(NamedTuple):
 
 def decoded_bytes(header: Header, target: Target) -> int:
     """Most bytes that decoding a picture holds at once, without the file itself."""
-    return header.codec_bytes + header.pixel_bytes * header.decoded_pixels(target)
+    width, height = header.decoded_size(target)
+    pixel_bytes = header.pixel_bytes + (0 if target.antialias else _SAMPLED_BYTES)
+    row_bytes = _ROW_BYTES * max(width, height)  # columns become rows where the picture is turned
+    return header.codec_bytes + pixel_bytes * width * height + row_bytes + resized_bytes(width, height, target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,10 @@ class Limits:
         Raises:
             TooManyPixelsError: it is not.
         """
+        if max(header.width, header.height) > MAX_SIDE_PIXELS:
+            raise TooManyPixelsError(
+                f"has {header.width} x {header.height} pixels; at most {MAX_SIDE_PIXELS} are allowed on a side"
+            )
         if header.pixels <= self.max_pixels:
             return
         most = self.max_pixels

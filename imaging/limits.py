@@ -1,11 +1,15 @@
 """All limits of the work that one picture file can cause, each with its reason.
 
-:class:`imaging.header.Limits` limits the pixels. These limit the other content of a file, so that decoding it costs
-about as much as other files of its format, width, height and coding. No normal file that was found comes near a limit.
-Files beyond a limit are refused, with the number in the message.
+:class:`imaging.header.Limits` limits the pixels. These limit a side and the other content of a file, so that decoding
+it costs about as much as other files of its format, width, height and coding. No normal file that was found comes near
+a limit. Files beyond a limit are refused, with the number in the message.
 """
 
 from typing import Final
+
+MAX_SIDE_PIXELS: Final = 1 << 18
+"""Pixels of one side. Each row takes memory beside its pixels, while other threads wait; formats but PNG, TIFF and BMP
+have at most 65,536."""
 
 MAX_SLOWDOWN: Final = 3.0
 """A decoder is ended after this many times the estimated CPU time of its file."""

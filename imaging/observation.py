@@ -71,9 +71,9 @@ def is_transparent(picture: Image.Image) -> bool:
     """Whether some pixel of a picture is not opaque.
 
     Args:
-        picture: in mode RGB, RGBA, RGBa, L or LA.
+        picture: in mode RGB, RGBA, RGBa, L, LA or La.
     """
-    if picture.mode not in {"RGBA", "RGBa", "LA"}:
+    if picture.mode not in {"RGBA", "RGBa", "LA", "La"}:
         return False
     least, _ = picture.getchannel(len(picture.getbands()) - 1).getextrema()
     return isinstance(least, int) and least < 255

@@ -23,7 +23,8 @@ def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -
             alpha stays a separate channel.
 
     Returns:
-        The picture in mode RGB, L, RGBA, or, before a resize, RGBa; with ``keeps_colors``, RGB, RGBA, L, LA or CMYK.
+        The picture in mode RGB, L, RGBA, or, before a resize, RGBa or La; with ``keeps_colors``, RGB, RGBA, L, LA or
+        CMYK.
 
     Raises:
         UnreadableError: the range of its pixel values is not declared.
@@ -43,9 +44,12 @@ def plain(picture: Image.Image, target: Target, *, keeps_colors: bool = False) -
 def _plain(picture: Image.Image, target: Target) -> Image.Image:
     if not picture.has_transparency_data:
         return picture.convert(target.color_mode)
+    is_met = target.is_met_by(*picture.size)
+    if picture.mode == "LA" and not is_met:
+        return picture.convert("La")
     if picture.mode not in {"RGBa", "RGBA"}:
         picture = picture.convert("RGBA")
-    return picture if target.is_met_by(*picture.size) else picture.convert("RGBa")
+    return picture if is_met else picture.convert("RGBa")
 
 
 def _kept(picture: Image.Image) -> Image.Image:
@@ -60,7 +64,7 @@ def flatten(picture: Image.Image, target: Target) -> Image.Image:
     """Puts a transparent picture on white, the usual background of browsers and paper.
 
     Args:
-        picture: in mode RGB, RGBA, RGBa, L or LA.
+        picture: in mode RGB, RGBA, RGBa, L, LA or La.
         target: the input that the model needs.
 
     Returns:
@@ -70,9 +74,9 @@ def flatten(picture: Image.Image, target: Target) -> Image.Image:
         return picture
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    elif picture.mode == "RGBa":
+    elif picture.mode in {"RGBa", "La"}:
         *colors, alpha = picture.split()
         rest = ImageChops.invert(alpha)
         # Added with saturation: filters with negative weights make colours that are stronger than their alpha.
-        picture = Image.merge("RGB", [ImageChops.add(color, rest) for color in colors])
+        picture = Image.merge(picture.mode[:-1], [ImageChops.add(color, rest) for color in colors])
     return picture.convert(target.color_mode)

@@ -20,7 +20,7 @@ from imaging.meter import Meter, slowness
 from imaging.observation import Observation, is_blank, is_transparent, seen_box
 from imaging.picture import flatten, plain
 from imaging.signature import kind_of
-from imaging.strokes import center_strokes
+from imaging.strokes import center_strokes, reduce_strokes
 from imaging.target import Target
 
 Admit = Callable[[Header, Target], None]
@@ -141,8 +141,7 @@ def _read(data: bytes, header: Header, target: Target, seen: list[Observation] |
         width, height = height, width
     picture = turned(picture, orientation)
     picture = plain(picture, target, keeps_colors=transform is not None)
-    if not target.centers_strokes:
-        picture = resize(picture, target)
+    picture = reduce_strokes(picture) if target.centers_strokes else resize(picture, target)
     if transform is not None:
         picture = to_srgb(picture, transform)
     has_alpha = seen is not None and is_transparent(picture)

@@ -23,23 +23,30 @@ _LEAST_CONTRAST = 16  # of 255 levels
 _FRAME, _DARK_INSIDE = 0.95, 0.05
 
 
+def reduce_strokes(picture: Image.Image) -> Image.Image:
+    """Reduces a large picture to at most 512 pixels a side, before further pictures are made of it.
+
+    Args:
+        picture: in any mode that can be resized; it is changed.
+    """
+    picture.thumbnail((_MOST_SIDE, _MOST_SIDE), Image.Resampling.BOX)
+    return picture
+
+
 def center_strokes(picture: Image.Image, target: Target) -> tuple[NDArray[np.uint8], Box | None, bool]:
     """Scales and centres the strokes of a picture.
 
     Args:
-        picture: in mode L, of any size.
+        picture: in mode L, from :func:`reduce_strokes`.
         target: the input of a model for light strokes on dark.
 
     Returns:
         uint8 [H, W, 1]; the box of the strokes in the picture, None where there are none; whether they were dark.
     """
-    width, height = picture.size
-    reduced = picture.copy()
-    reduced.thumbnail((_MOST_SIDE, _MOST_SIDE), Image.Resampling.BOX)
-    grey = reduced.tobytes()
-    light = invert_if_light(grey, reduced.width)
+    grey = picture.tobytes()
+    light = invert_if_light(grey, picture.width)
     is_inverted = light is not grey
-    ink = _ink(np.frombuffer(light, np.uint8).reshape(reduced.height, reduced.width))
+    ink = _ink(np.frombuffer(light, np.uint8).reshape(picture.height, picture.width))
     box = _box(ink)
     if box is not None and _is_plate(ink[box]):  # light strokes on a dark plate, on a light page
         inner = _ink(255 - ink[box])
@@ -49,8 +56,7 @@ def center_strokes(picture: Image.Image, target: Target) -> tuple[NDArray[np.uin
     if box is None:
         return np.zeros(target.shape, np.uint8), None, is_inverted
     rows, columns = box
-    across, down = width / reduced.width, height / reduced.height
-    region = columns.start * across, rows.start * down, columns.stop * across, rows.stop * down
+    region = float(columns.start), float(rows.start), float(columns.stop), float(rows.stop)
     return _place(ink[box], target), region, is_inverted
 
 

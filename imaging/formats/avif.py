@@ -3,7 +3,7 @@
 from PIL import AvifImagePlugin, Image
 
 from imaging.formats import av1
-from imaging.formats.boxes import brands, read_container
+from imaging.formats.boxes import brands, padding_bytes, read_container
 from imaging.formats.codec import Reading, load, open_with
 from imaging.header import Header
 from imaging.target import Target
@@ -24,7 +24,8 @@ def read_header(data: bytes) -> Header:
         streams = (stream for kind, stream in container.items if kind == b"av01")
         sizes = [*container.sizes, *av1.frame_sizes(streams)]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header("AVIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
+    # Planes of up to 16 bits, and the pixels made of them.
+    return Header("AVIF", width, height, codec_bytes=padding_bytes(width, height), pixel_bytes=16)
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:

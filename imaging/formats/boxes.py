@@ -15,6 +15,9 @@ from imaging.formats.codec import Reading
 _MOST_BOXES, _MOST_ITEMS, _MOST_EXTENTS = 10_000, 10_000, 10_000  # of one file; each takes about a microsecond
 
 
+_BLOCK_PIXELS, _PLANES_BYTES = 128, 8  # both codecs make their planes of whole blocks
+
+
 class Box(NamedTuple):
     """One box.
 
@@ -82,6 +85,12 @@ def read_container(data: bytes) -> Container:
             if item in kinds:
                 container.items.append((kinds[item], stream))
         return container
+
+
+def padding_bytes(width: int, height: int) -> int:
+    """Most bytes that a codec holds beyond the pixels of a picture, because the sides of its planes are padded."""
+    across, down = -(-width // _BLOCK_PIXELS) * _BLOCK_PIXELS, -(-height // _BLOCK_PIXELS) * _BLOCK_PIXELS
+    return (across * down - width * height) * _PLANES_BYTES
 
 
 class _Boxes:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from imaging.errors import UnreadableError
 from imaging.formats import hevc
-from imaging.formats.boxes import read_container
+from imaging.formats.boxes import padding_bytes, read_container
 from imaging.formats.codec import Reading
 from imaging.formats.orientation import APPLIED
 from imaging.header import Header
@@ -39,7 +39,8 @@ def read_header(data: bytes) -> Header:
         streams = (stream for kind, stream in container.items if kind in {b"hvc1", b"hev1"})
         sizes = [*container.sizes, *hevc.frame_sizes(container.configurations, streams)]
     width, height = max(sizes, key=lambda size: size[0] * size[1])
-    return Header("HEIF", width, height, pixel_bytes=16)  # planes of up to 16 bits, and the pixels made of them
+    # Planes of up to 16 bits, and the pixels made of them.
+    return Header("HEIF", width, height, codec_bytes=padding_bytes(width, height), pixel_bytes=16)
 
 
 def decode(data: bytes, _header: Header, _target: Target) -> Image.Image:

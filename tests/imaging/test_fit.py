@@ -11,6 +11,8 @@ from PIL import Image
 
 from contract import Interpolation
 from imaging import Target, read
+from imaging.fit import resize
+from tests.imaging.files import largest_difference
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 _SIZES = [(640, 480), (480, 641), (301, 300), (224, 224), (97, 512), (40, 30)]
@@ -146,3 +148,23 @@ def _picture(width: int, height: int) -> Image.Image:
     rows, columns = np.mgrid[0:height, 0:width]
     waves = [128 + 127 * np.sin(rows / (3 + shift) + columns / (5 + shift) + math.pi * shift) for shift in range(3)]
     return Image.fromarray(np.stack(waves, axis=-1).astype(np.uint8))
+
+
+@pytest.mark.parametrize("height", [225, 253, 450, 900])
+def test_a_box_that_is_rounded_beyond_the_picture_is_cut(height: int) -> None:
+    assert 224 * (height / 224) > height
+    picture = Image.new("RGB", (height + 40, height))
+    assert resize(picture, _target(224, fit="cover")).size == (224, 224)
+
+
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("size", [(20, 900), (900, 20)], ids=str)
+def test_a_strip_is_stretched_as_the_whole_picture_is(size: tuple[int, int], *, antialias: bool) -> None:
+    target = _target(64, fit="stretch", antialias=antialias, is_reduced=False)
+    strip = _picture(*size)
+    wanted = np.asarray(strip.resize((64, 64), Image.Resampling.BILINEAR)) if antialias else None
+    seen = np.asarray(resize(strip, target))
+    if wanted is None:  # the axes are independent, so the order of the two passes changes only roundings
+        part = _target(64, fit="stretch", antialias=False, is_reduced=False)
+        wanted = np.asarray(resize(strip.transpose(Image.Transpose.TRANSPOSE), part)).transpose(1, 0, 2)
+    assert largest_difference(seen, wanted) <= 1

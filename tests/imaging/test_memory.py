@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.imaging.files import encode, photo, write_tiff
 from tests.process import ROOT
@@ -23,21 +24,32 @@ from imaging.signature import kind_of
 def status_bytes(key):
     return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(key))
 
-for is_reduced in (True, False):
-    target = Target(32, 32, "RGB", "cover", light_on_dark=False, is_reduced=is_reduced)
-    for path in map(Path, sys.argv[1:]):
+TARGETS = {
+    "reduced": Target(32, 32, "RGB", "cover", light_on_dark=False),
+    "stretched": Target(224, 224, "RGB", "stretch", light_on_dark=False, is_reduced=False),
+    "sampled": Target(224, 224, "RGB", "stretch", light_on_dark=False, is_reduced=False, antialias=False),
+    "digit": Target(28, 28, "L", "contain", light_on_dark=True).of_strokes,
+}
+for name in sys.argv[1].split(","):
+    target = TARGETS[name]
+    for path in map(Path, sys.argv[2:]):
         data = path.read_bytes()
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
         before = status_bytes("VmRSS")
         read(data, target)
         peak = status_bytes("VmHWM") - before
         header = FORMATS[kind_of(data)].read_header(data)
-        print(json.dumps([path.name, is_reduced, peak, decoded_bytes(header, target)]))
+        print(json.dumps([path.name, name, peak, decoded_bytes(header, target)]))
 """
 _SPARE_BYTES = 4 << 20  # for the allocator and the codecs' tables
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
+needs_peak = pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc"
+)
+
+
+@needs_peak
 def test_no_picture_holds_more_than_announced(tmp_path: Path) -> None:
     picture = photo(1600, 1100)
     alpha, grey, turned = picture.convert("RGBA"), picture.convert("L"), picture.getexif()
@@ -74,11 +86,41 @@ def test_no_picture_holds_more_than_announced(tmp_path: Path) -> None:
             [zlib.compress(bytes(1600 * 1100 * 16), 1)],
         ),
     }
+    _check(files, ["reduced", "sampled", "digit"], tmp_path)
+
+
+@needs_peak
+@pytest.mark.parametrize("size", [(1, 150_000), (150_000, 1), (40, 20_000), (20_000, 40)], ids=str)
+def test_no_narrow_picture_holds_more_than_announced(size: tuple[int, int], tmp_path: Path) -> None:
+    picture = Image.new("RGB", size)
+    turned = picture.getexif()
+    turned[0x0112] = 6
+    files = {
+        "png": encode(picture, "PNG", exif=turned, compress_level=1),
+        "png transparent colour": encode(picture, "PNG", transparency=(1, 2, 3), exif=turned, compress_level=1),
+        "png alpha": encode(picture.convert("RGBA"), "PNG", compress_level=1),
+        "png grey and alpha": encode(picture.convert("LA"), "PNG", compress_level=1),
+        "png grey": encode(picture.convert("L"), "PNG", compress_level=1),
+        "bmp": encode(picture.convert("L"), "BMP"),
+        "tiff alpha": encode(picture.convert("RGBA"), "TIFF", compression="tiff_lzw"),
+    }
+    if max(size) < 65_536:
+        files |= {
+            "jpeg progressive": encode(picture, "JPEG", progressive=True, exif=turned),
+            "gif": encode(picture.convert("P"), "GIF", transparency=0),
+            "avif": encode(picture, "AVIF", speed=10),
+        }
+    _check(files, ["reduced", "stretched", "sampled", "digit"], tmp_path)
+
+
+def _check(files: dict[str, bytes], targets: list[str], folder: Path) -> None:
+    """Decodes files in another process, and compares the peaks of its memory with the estimates."""
     for name, data in files.items():
-        (tmp_path / name).write_bytes(data)
-    names = sorted(str(path) for path in tmp_path.iterdir())
-    run = subprocess.run([sys.executable, "-c", _PROGRAM, *names], cwd=ROOT, check=True, capture_output=True, text=True)
+        (folder / name).write_bytes(data)
+    names = sorted(str(path) for path in folder.iterdir())
+    command = [sys.executable, "-c", _PROGRAM, ",".join(targets), *names]
+    run = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     measured = [json.loads(line) for line in run.stdout.splitlines()]
-    assert len(measured) == 2 * len(names)
+    assert len(measured) == len(targets) * len(names)
     over = [row for row in measured if row[2] > row[3] + _SPARE_BYTES]
     assert not over

@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
-from imaging import UnreadableError
+from imaging import TooManyPixelsError, UnreadableError
 from tests.imaging.files import encode, photo, read_whole
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
@@ -139,3 +140,9 @@ def test_a_colour_space_of_too_few_bytes_is_passed_over(length: int) -> None:
     samples = np.array([[[10, 20, 30]]], np.uint16)
     data = _write(samples, 8, COLOUR, (b"cICP", bytes((12, 13, 0, 1))[:length]))  # of the primaries of Display P3
     assert read_whole(data, (1, 1)).tolist() == samples.tolist()
+
+
+@pytest.mark.parametrize("size", [(1, 262_145), (262_145, 1)], ids=str)
+def test_a_side_that_is_too_long_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(TooManyPixelsError, match="at most 262144 are allowed on a side"):
+        read_whole(encode(Image.new("L", size), "PNG"), (8, 8))
