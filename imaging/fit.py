@@ -23,6 +23,7 @@ _MOST_SUPPORT = 3
 """Pixels on each side that the widest filter, lanczos, uses where the picture does not shrink."""
 _RESIZED_BYTES, _SAMPLED_BYTES = 4, 48  # of a pixel between two passes: in Pillow, as floats in three arrays
 _INPUT_BYTES = 16  # of a pixel of the input: it is put on white, and copied into an array
+_PART_PIXELS = 1 << 18
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
 
@@ -156,7 +157,7 @@ def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Targ
     Source: tensorflow/core/kernels/image/scale_and_translate_op.cc and image_resizer_state.h (half-pixel centres).
     """
     left, top, right, bottom = box
-    values: NDArray[np.generic] = np.asarray(picture).reshape(picture.height, picture.width, -1)
+    values: NDArray[np.generic] = _array(picture)
     has_alpha, is_cubic = picture.mode in {"RGBA", "LA"}, target.interpolation == "bicubic"
     axes = [(0, top, bottom, size[1]), (1, left, right, size[0])]
     if _is_strip(picture.width, picture.height):  # its columns become fewer first, so that no large array is made
@@ -168,6 +169,17 @@ def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Targ
         values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0], picture.mode)
+
+
+def _array(picture: Image.Image) -> NDArray[np.uint8]:
+    """The pixels, uint8 [H, W, C], copied a few rows at a time: Pillow joins them twice, and blocks other threads."""
+    width, height = picture.size
+    values = np.empty((height, width, len(picture.getbands())), np.uint8)
+    rows = max(1, _PART_PIXELS // width)
+    for top in range(0, height, rows):
+        part = picture.crop((0, top, width, min(top + rows, height)))
+        values[top : top + rows] = np.asarray(part).reshape(part.height, width, -1)
+    return values
 
 
 def _sampled_axis(

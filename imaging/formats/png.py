@@ -22,6 +22,7 @@ _IHDR = struct.Struct(">4sIIBB")  # type, width, height, bits a sample, colour t
 _CHUNK = struct.Struct(">I4s")  # length, type
 _CHUNK_OVERHEAD = 12
 _SEARCHED_BYTES = 1 << 16
+_PART_PIXELS = 1 << 18
 _GREY, _COLOUR = 0, 2
 _MARKS = 90, 165  # two different levels, so that a last pixel that has one of them does not have the other
 
@@ -32,11 +33,12 @@ def read_header(data: bytes) -> Header:
     Raises:
         UnreadableError: it is not there.
     """
-    kind, width, height, _bits, _colour = _ihdr(data)
+    kind, width, height, bits, colour = _ihdr(data)
     if kind != b"IHDR" or not data.startswith(SIGNATURE):
         raise UnreadableError("its header is broken (a PNG begins with its signature and IHDR)")
-    # 8-bit pixels and a copy, rotated or premultiplied; masks where a colour is transparent.
-    return Header("PNG", width, height, pixel_bytes=14 if data.find(b"tRNS", 0, _SEARCHED_BYTES) > 0 else 9)
+    # 8-bit pixels and a copy, with alpha, rotated or premultiplied; the lower bytes too of a deep transparent colour.
+    is_deep = bits == 16 and colour == _COLOUR and data.find(b"tRNS", 0, _SEARCHED_BYTES) > 0
+    return Header("PNG", width, height, pixel_bytes=13 if is_deep else 9)
 
 
 def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
@@ -55,11 +57,8 @@ def decode(data: bytes, header: Header, _target: Target) -> Image.Image:
         return picture
     picture.info.pop("transparency", None)
     transparent = _transparent_color(data, 1 if colour == _GREY else 3)
-    if colour == _GREY:
-        opaque = _differs_grey(picture, transparent[0], bits)
-    else:
-        opaque = _differs_colour(data, header, picture, transparent, bits)
-    return _with_alpha(picture, opaque)
+    lower = _lower_bytes(data, header) if colour == _COLOUR and bits == 16 else None
+    return _in_parts(picture, lower, transparent, bits)
 
 
 def _replaces(picture: ImageFile, mark: int) -> bool:
@@ -96,6 +95,33 @@ def _transparent_color(data: bytes, channels: int) -> tuple[int, ...]:
         at += length + _CHUNK_OVERHEAD
 
 
+def _lower_bytes(data: bytes, header: Header) -> Image.Image:
+    """The lower byte of each sample of 16 bits, of which Pillow keeps the upper one."""
+    lower = open_with(PngImageFile, data, header)
+    lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]  # with the other byte order
+    load(lower)
+    return lower
+
+
+def _in_parts(picture: Image.Image, lower: Image.Image | None, transparent: tuple[int, ...], bits: int) -> Image.Image:
+    """The picture with alpha, made a few rows at a time: splitting and merging take memory and block other threads."""
+    whole = Image.new("LA" if len(transparent) == 1 else "RGBA", picture.size)
+    rows = max(1, _PART_PIXELS // picture.width)
+    for top in range(0, picture.height, rows):
+        box = 0, top, picture.width, min(top + rows, picture.height)
+        part = picture.crop(box)
+        if len(transparent) == 1:
+            opaque = _differs_grey(part, transparent[0], bits)
+        elif lower is None:
+            opaque = _differs(part, [value & 0xFF for value in transparent])
+        else:
+            opaque = _differs(part, [value >> 8 for value in transparent])
+            opaque |= _differs(lower.crop(box), [value & 0xFF for value in transparent])
+        whole.paste(_with_alpha(part, opaque), box)
+    whole.info = picture.info
+    return whole
+
+
 def _differs_grey(picture: Image.Image, value: int, bits: int) -> NDArray[np.bool_]:
     """A mask of the pixels that do not have the transparent grey."""
     pixels = np.asarray(picture if bits == 16 else picture.convert("L"))
@@ -104,20 +130,6 @@ def _differs_grey(picture: Image.Image, value: int, bits: int) -> NDArray[np.boo
         value = (value & most) * 255 // most
     differs: NDArray[np.bool_] = pixels != value
     return differs
-
-
-def _differs_colour(
-    data: bytes, header: Header, picture: Image.Image, color: tuple[int, ...], bits: int
-) -> NDArray[np.bool_]:
-    """A mask of the pixels that do not have the transparent colour."""
-    if bits == 16:
-        differs = _differs(picture, [value >> 8 for value in color])
-        lower = open_with(PngImageFile, data, header)
-        # Pillow keeps the upper byte of each sample. With the other byte order it keeps the lower one.
-        lower.tile = [tile._replace(args="RGB;16L") for tile in lower.tile]
-        load(lower)
-        return differs | _differs(lower, [value & 0xFF for value in color])
-    return _differs(picture, [value & 0xFF for value in color])
 
 
 def _differs(picture: Image.Image, color: list[int]) -> NDArray[np.bool_]:
@@ -131,9 +143,6 @@ def _with_alpha(picture: Image.Image, opaque: NDArray[np.bool_]) -> Image.Image:
     alpha = Image.fromarray(opaque.view(np.uint8) * np.uint8(255))
     if picture.mode == "I;16":
         grey = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-        merged = Image.merge("LA", (grey, alpha))
-    else:
-        bands = picture.convert("L") if picture.mode == "1" else picture
-        merged = Image.merge(f"{bands.mode}A", (*bands.split(), alpha))
-    merged.info = picture.info
-    return merged
+        return Image.merge("LA", (grey, alpha))
+    bands = picture.convert("L") if picture.mode == "1" else picture
+    return Image.merge(f"{bands.mode}A", (*bands.split(), alpha))
