@@ -157,14 +157,13 @@ def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Targ
     Source: tensorflow/core/kernels/image/scale_and_translate_op.cc and image_resizer_state.h (half-pixel centres).
     """
     left, top, right, bottom = box
-    values: NDArray[np.generic] = _array(picture)
     has_alpha, is_cubic = picture.mode in {"RGBA", "LA"}, target.interpolation == "bicubic"
     axes = [(0, top, bottom, size[1]), (1, left, right, size[0])]
     if _is_strip(picture.width, picture.height):  # its columns become fewer first, so that no large array is made
         axes.reverse()
-    for number, (axis, start, stop, count) in enumerate(axes):
-        is_weighted = has_alpha and number == 0
-        values = _sampled_axis(values, axis, start, stop, count, is_cubic=is_cubic, has_alpha=is_weighted)
+    first, second = axes
+    values = _sampled_axis(_array(picture), *first, is_cubic=is_cubic, has_alpha=has_alpha)
+    values = _sampled_axis(values, *second, is_cubic=is_cubic)
     if has_alpha:
         values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
