@@ -1,7 +1,9 @@
 """Lists every route of the service in one flat list, from which key rules and the OpenAPI document are made."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 
+from starlette.convertors import StringConvertor
 from starlette.routing import BaseRoute, Mount, Route
 
 from service.api.operation import OperationRoute
@@ -14,6 +16,9 @@ from service.api.v2.infer_operations import INFER_OPERATIONS
 from service.api.v2.repository import router as repository
 from service.api.v2.routes import router as v2
 from service.http.asgi import ASGIApp
+
+_ANY_NAME = StringConvertor.regex
+_NAME = r"[^/\x00-\x1f\x7f]+"
 
 
 def all_routes(
@@ -41,3 +46,15 @@ def first_steps(routes: list[BaseRoute]) -> frozenset[str]:
     """The first segment of each path, such as ``models``."""
     paths = (route.path for route in routes if isinstance(route, Route | Mount))
     return frozenset(path.split("/")[1] for path in paths) - {""}
+
+
+def match_whole_paths(routes: Iterable[BaseRoute]) -> None:
+    """Makes each route match whole paths only, and no names with control characters.
+
+    Starlette's patterns end with ``$``, which matches before a newline at the end too: ``/metrics%0A`` would be
+    answered like ``/metrics``, while the key rules know only ``/metrics``.
+    """
+    for route in routes:
+        if isinstance(route, Route | Mount):
+            pattern = route.path_regex.pattern.replace(_ANY_NAME, _NAME).removesuffix("$")
+            route.path_regex = re.compile(pattern + r"\Z")

@@ -69,7 +69,18 @@ def test_each_route_needs_its_scope(guarded: Guarded, method: str, path: str, sc
     assert with_key.status_code not in {401, 403}
 
 
-@pytest.mark.parametrize("path", ["//metrics", "/metrics/", "/%6detrics", "/docs/../metrics", "/docs/%2e%2e/metrics"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//metrics",
+        "/metrics/",
+        "/%6detrics",
+        "/docs/../metrics",
+        "/docs/%2e%2e/metrics",
+        "/metrics%0A",
+        "/metrics%0a/",
+    ],
+)
 def test_another_spelling_of_a_path_opens_nothing(guarded: Guarded, path: str) -> None:
     address = httpx.URL(guarded.process.url).copy_with(raw_path=path.encode())
     answer = guarded.http.get(address, headers=bearer(guarded.keys["predict"]))
