@@ -13,6 +13,7 @@ request has are cut out first, and the elements of the rest are counted before i
 import json
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -153,8 +154,9 @@ class BoundedJson:
         repeated: list[str] = []
 
         def look(pairs: list[tuple[str, Any]]) -> None:
-            names = [name for name, _ in pairs]
-            repeated.extend(name for name in set(names) if names.count(name) > 1)
+            counts = Counter(name for name, _ in pairs)
+            if len(counts) < len(pairs):
+                repeated.extend(name for name, count in counts.items() if count > 1)
 
         json.loads(self._text, object_pairs_hook=look)
         return repeated[0] if repeated else None

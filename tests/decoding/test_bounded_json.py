@@ -120,6 +120,14 @@ def test_a_member_that_is_given_twice_is_found(text: bytes, name: str | None) ->
     assert bounded.repeated_member(bounded.parse()) == name
 
 
+def test_the_search_for_repeated_members_takes_time_in_proportion_to_their_number() -> None:
+    members = b",".join(b'"%x":1' % number for number in range(30_000))
+    started = time.process_time()
+    bounded = BoundedJson(b'{%b,"x":"\\""}' % members)
+    assert bounded.repeated_member(bounded.parse()) is None
+    assert time.process_time() - started < 1  # 10 s where each name is counted in the list of all
+
+
 def test_a_name_of_a_member_that_is_too_long_is_refused() -> None:
     with pytest.raises(MalformedRequestError, match="name is longer"):
         BoundedJson(b'{"%b": 1}' % (b"a" * LONG)).parse()
