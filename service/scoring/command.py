@@ -24,6 +24,7 @@ from service.inference.repository_files import survey
 from service.scoring.columns import OUTPUTS
 from service.scoring.parts import is_begun, is_error_list
 from service.scoring.run import ScoreJob, ScoreRun, StartPool, Summary, confusion_file, start_processes
+from service.scoring.sources import is_input
 from service.scoring.worker import WorkerSpec, open_model
 from service.settings import Settings
 from service.workers.cores import available_cores
@@ -120,6 +121,8 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
 def _check_files(options: argparse.Namespace) -> None:
     """Checks that the run overwrites no file without ``--overwrite``, and that its list of errors has a folder.
 
+    A list of errors is replaced or removed without being asked for. So another file in its place is never touched.
+
     Raises:
         ScoringError: a file would be overwritten, or the folder cannot be made.
     """
@@ -127,18 +130,19 @@ def _check_files(options: argparse.Namespace) -> None:
     if options.labels_from_folders:
         files["the confusion of"] = confusion_file(options.out)
     may_replace = options.overwrite or (options.resume and is_begun(options.out))
-    source = Path(options.input)
     for word, path in files.items():
-        if source.is_file() and path.exists() and path.samefile(source):
+        if not path.exists():
+            continue
+        if is_input(path, options.input):
             raise ScoringError(f"{word} {path} is the input, which would be lost")
         if path.is_dir():
             raise ScoringError(f"{word} {path} is a folder; the name of a file is needed")
-        if not path.exists() or may_replace:
+        if word == "--errors" and not is_error_list(path):
+            raise ScoringError(f"{path} is there already, and no list of errors; --errors names another file")
+        if may_replace:
             continue
         if word != "--errors":
             raise ScoringError(f"{word} {path} is there already; --overwrite replaces it")
-        if not (path.is_file() and is_error_list(path)):
-            raise ScoringError(f"{path} is there already, and no list of errors; --errors names another file")
         print(f"{path}, the list of errors of an earlier run, will be replaced", file=sys.stderr)
     if len({path.absolute() for path in files.values()}) < len(files):
         raise ScoringError(f"--errors {_errors(options)} has to be another file than the table's")
@@ -193,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     table.add_argument("--labels-from-folders", action="store_true", help="a picture's folder is its label: accuracy")
     run = parser.add_argument_group("the run")
     run.add_argument("--resume", action="store_true", help="continue a run that was stopped")
-    run.add_argument("--overwrite", action="store_true", help="replace OUT if it exists")
+    run.add_argument("--overwrite", action="store_true", help="replace OUT and a list of errors that exist")
     run.add_argument("--batch-size", type=_count, help="pictures in one run of the network (default: measured)")
     run.add_argument("--workers", type=_count, help="processes (default: one for each core)")
     run.add_argument("--no-count", action="store_true", help="begin at once; the bar has no total and no time left")

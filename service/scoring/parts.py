@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from service.scoring.formats import CsvFormat, Format
 from service.scoring.worker import Fault
 
 _RUN: Final = "run.json"
+_OWN_FILE: Final = re.compile(r"[0-9]{6,}(?:\.errors)?\.(?:csv|jsonl|parquet|json|tmp)|run\.(?:json|tmp)|whole")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def is_begun(out: Path) -> bool:
 
 def is_error_list(path: Path) -> bool:
     """Whether a file is the list of errors of a run, and not another file of the user."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         return file.readline(64) == b"file,error\r\n"
 
@@ -144,8 +148,8 @@ class Parts:
                 all_errors = errors.with_name(f"{errors.name}.part")  # it may be on another disk than the table
                 CsvFormat().join([faults for _, faults, _ in paths], all_errors)
                 all_errors.replace(errors)
-            else:
-                errors.unlink(missing_ok=True)  # of an earlier run
+            elif is_error_list(errors):  # of an earlier run
+                errors.unlink()
             whole.replace(self._out)
             shutil.rmtree(self._folder)
         except OSError as error:
@@ -166,6 +170,7 @@ class Parts:
         except BlockingIOError:
             raise ScoringError(f"another run is writing {self._out}") from None
         if is_new:
+            self._clear()
             _write_whole(self._folder / _RUN, json.dumps(run, indent=1))
             return
         before = self._read_record(self._folder / _RUN)
@@ -191,6 +196,18 @@ class Parts:
 
     def _damaged(self, path: Path) -> ScoringError:
         return ScoringError(f"{path} is damaged; remove {self._folder} to start again")
+
+    def _clear(self) -> None:
+        """Removes the parts of a run that ended while it removed them, which may be of another model.
+
+        Raises:
+            ScoringError: the folder has other files, which would be lost at the end of the run.
+        """
+        found = sorted(self._folder.iterdir())
+        if others := [path.name for path in found if not _OWN_FILE.fullmatch(path.name) or not path.is_file()]:
+            raise ScoringError(f"{self._folder} is there already, and {others[0]} in it is no part of a run; remove it")
+        for path in found:
+            path.unlink()
 
     def _paths(self, number: int) -> tuple[Path, Path, Path]:
         name = f"{number:06}"

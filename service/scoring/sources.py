@@ -29,6 +29,7 @@ from service.scoring.archives import PACKED_TAR, in_packed_tar, in_tar, in_zip
 from service.scoring.pictures import PICTURE_SUFFIXES, FilePicture, Picture, UnreadablePicture, is_picture
 
 STANDARD_INPUT: Final = "-"
+_STANDARD_INPUT_FILE: Final = 0
 
 _ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
 _MOST_LINE: Final = 1 << 16
@@ -64,6 +65,16 @@ def can_be_counted(source: str) -> bool:
     """Whether an input can be read twice at little cost, first to count its pictures."""
     is_pipe = source == STANDARD_INPUT or Path(source).is_fifo()
     return not is_pipe and not source.lower().endswith(PACKED_TAR)
+
+
+def is_input(path: Path, source: str) -> bool:
+    """Whether a file that exists is the input itself, also where the shell has opened it as standard input."""
+    if source != STANDARD_INPUT:
+        return Path(source).is_file() and path.samefile(source)
+    try:
+        return os.path.samestat(os.fstat(_STANDARD_INPUT_FILE), path.stat())
+    except OSError:  # it is closed
+        return False
 
 
 def _open(source: str, column: str | None) -> Iterator[Picture]:
@@ -190,6 +201,8 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
         if column not in names:
             raise ScoringError(f"{source}: --column must say which column holds the paths: {', '.join(names)}")
         for row in rows:
-            if path := row[column]:
-                beside = source.parent / path
-                yield FilePicture(path, str(beside) if beside.exists() else path)
+            if not (path := row[column]):
+                yield UnreadablePicture("", f"line {rows.line_num} of {source.name} has no path in {column}")
+                continue
+            beside = source.parent / path
+            yield FilePicture(path, str(beside) if beside.exists() else path)

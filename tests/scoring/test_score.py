@@ -224,19 +224,34 @@ def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
 def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None:
     errors, table = tmp_path / "errors.csv", tmp_path / "p.csv"
     errors.write_text("mine")
-    assert "no list of errors; --errors names another file" in score(folder, "--model", "mnist", "--out", table).stderr
+    for options in ((), ("--overwrite",), ("--overwrite", "--errors", errors)):
+        answer = score(folder, "--model", "mnist", "--out", table, *options)
+        assert "no list of errors; --errors names another file" in answer.stderr
     table.write_text(f"file\n{CIFAR10[0]}\n/gone.png\n")
     for out, listed in ((table, tmp_path / "e.csv"), (tmp_path / "q.csv", table)):
         answer = score(table, "--model", "cifar10", "--out", out, "--errors", listed, "--overwrite")
         assert answer.returncode == 2
         assert "is the input, which would be lost" in answer.stderr
     assert (errors.read_text(), table.read_text()[:5]) == ("mine", "file\n")
+    errors.write_text("file,error\r\n", newline="")
     answer = score(table, "--model", "cifar10", "--out", tmp_path / "q.csv", "--overwrite")
     assert (answer.returncode, rows_of(errors)) == (3, [{"file": "/gone.png", "error": "No such file or directory"}])
     answer = score(folder / "dog", "--model", "cifar10", "--out", tmp_path / "r.csv")
     assert answer.returncode == 0
     assert f"{errors}, the list of errors of an earlier run, will be replaced" in answer.stderr
     assert not errors.exists()
+
+
+def test_a_list_that_is_the_standard_input_is_not_replaced(tmp_path: Path) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"{CIFAR10[0]}\n")
+    with listed.open("rb") as file:
+        arguments = command("-", "--model", "cifar10", "--out", listed, "--overwrite")
+        answer = subprocess.run(
+            arguments, cwd=ROOT, stdin=file, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert (answer.returncode, listed.read_text()) == (2, f"{CIFAR10[0]}\n")
+    assert "is the input, which would be lost" in answer.stderr
 
 
 def length_of(pictures: Sequence[Picture]) -> ChunkResult:

@@ -231,6 +231,15 @@ def test_pictures_of_one_name_in_a_zip_are_told_apart(tmp_path: Path) -> None:
     assert [picture.read() for picture in find_pictures(str(tmp_path / "photos.zip"))] == [b"first", b"second"]
 
 
+def test_a_row_without_a_path_is_a_fault_of_one_picture(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("label,path\ncat,1.png\ncat,\ndog\n\ndog,2.png\n")
+    pictures = list(find_pictures(str(tmp_path / "table.csv")))
+    assert [picture.name for picture in pictures] == ["1.png", "", "", "2.png"]
+    for number, picture in ((3, pictures[1]), (4, pictures[2])):
+        with pytest.raises(ScoringError, match=f"line {number} of table.csv has no path in path"):
+            picture.read()
+
+
 def test_a_name_with_a_zero_byte_is_a_fault_of_one_picture(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"zero\0byte.png\n")
     [picture] = find_pictures(str(tmp_path / "list.txt"))
