@@ -68,11 +68,19 @@ async def read_document(request: Request, kind: type[Document]) -> Document:
     try:
         with Connection(request.receive, context_of(request.scope).app.budget) as connection:
             body = await read_body(connection, headers, _MAX_DOCUMENT_BYTES, _TIMEOUT_S)
-            return kind.model_validate(BoundedJson(body or b"{}").parse(), strict=True)
+            return kind.model_validate(_parse(body or b"{}"), strict=True)
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(step)[:64] for step in fault["loc"])
         raise MalformedRequestError(f"the body{' at ' + where if where else ''}: {fault['msg']}") from None
+
+
+def _parse(body: bytes) -> Any:
+    bounded = BoundedJson(body)
+    document = bounded.parse()
+    if (name := bounded.repeated_member(document)) is not None:
+        raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice in one object")
+    return document
 
 
 def _body(schema: type[BaseModel]) -> dict[str, Any]:

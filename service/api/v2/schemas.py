@@ -120,6 +120,8 @@ class Statistics(BaseModel):
 class RepositoryIndexRequest(BaseModel):
     """Which models to list."""
 
+    model_config = ConfigDict(extra="forbid")
+
     ready: bool = Field(default=False, description="Only those that answer.")
 
 
@@ -143,6 +145,8 @@ class ModelControlParameters(BaseModel):
 
 class ModelControlRequest(BaseModel):
     """What to load or unload."""
+
+    model_config = ConfigDict(extra="forbid")
 
     parameters: ModelControlParameters = ModelControlParameters()
 

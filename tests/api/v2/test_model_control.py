@@ -132,6 +132,22 @@ def test_long_documents_leave_room_for_others(unchanged: httpx.Client) -> None:
     assert set(answers) == {200}, "together they are longer than the requests in flight may be"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("models/mnist/unload", '{"version":"9"}', "the body at version: Extra inputs are not permitted"),
+        ("models/mnist/unload", '{"paramters":{"version":"9"}}', "the body at paramters"),
+        ("models/mnist/unload", '{"parameters":{"version":"9"},"parameters":{}}', "'parameters' is given twice"),
+        ("index", '{"redy":true}', "the body at redy"),
+        ("index", '{"ready":true,"ready":false}', "'ready' is given twice"),
+    ],
+)
+def test_a_member_that_would_be_ignored_is_refused(unchanged: httpx.Client, path: str, body: str, message: str) -> None:
+    answer = unchanged.post(f"{REPOSITORY}/{path}", content=body)
+    assert (answer.status_code, message in answer.json()["error"]) == (400, True), answer.text
+    assert unchanged.get("/v2/models/mnist/ready").status_code == 200
+
+
 def test_it_is_off_where_it_is_not_set(client: httpx.Client) -> None:
     answer = _change(client, "unload", "mnist")
     assert answer.status_code == 403
