@@ -201,6 +201,8 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
         if column not in names:
             raise ScoringError(f"{source}: --column must say which column holds the paths: {', '.join(names)}")
         for row in rows:
+            if not any(row.values()):  # spreadsheets write such rows at the end
+                continue
             if not (path := row[column]):
                 yield UnreadablePicture("", f"line {rows.line_num} of {source.name} has no path in {column}")
                 continue

@@ -77,7 +77,7 @@ def test_a_list_and_standard_input(folder: Path, tmp_path: Path, monkeypatch: py
 
 def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
     table = folder / "table.csv"
-    table.write_text('id,where,path\n1,here,b.PNG\n2,"x\ny",a/2.png\n3,,\n', encoding="utf-8-sig")
+    table.write_text('id,where,path\n1,here,b.PNG\n2,"x\ny",a/2.png\n,,\n', encoding="utf-8-sig")
     assert found(table) == {name: EXPECTED[name] for name in ("b.PNG", "a/2.png")}
     assert found(table, "path") == found(table)
     with pytest.raises(ScoringError, match="--column must say which column holds the paths: id, where, path"):
