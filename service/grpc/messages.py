@@ -27,14 +27,15 @@ def read_request(message: pb.ModelInferRequest) -> InferRequest:
     Raises:
         MalformedRequestError: its parts contradict each other.
     """
+    if len(message.inputs) > 1 or len(message.outputs) > 1:  # before any is read, since there may be thousands
+        raise MalformedRequestError(
+            f"send one input and ask for one output; sent: {len(message.inputs)} inputs, {len(message.outputs)} outputs"
+        )
     raws = message.raw_input_contents
     if raws and len(raws) != len(message.inputs):
         raise MalformedRequestError(f"{len(raws)} raw_input_contents for {len(message.inputs)} inputs")
     inputs = [_input(tensor, raws[place] if raws else None) for place, tensor in enumerate(message.inputs)]
-    outputs = [
-        RequestedOutput(output.name, _whole_number(output.parameters, "classification"), binary=bool(raws))
-        for output in message.outputs
-    ]
+    outputs = [_output(output, binary=bool(raws)) for output in message.outputs]
     timeout_us = _whole_number(message.parameters, "timeout")
     return InferRequest(
         inputs,
@@ -70,16 +71,27 @@ def write_answer(result: Classification, request: InferRequest, outputs: list[Ou
 
 def _input(tensor: pb.ModelInferRequest.InferInputTensor, raw: bytes | None) -> InputTensor:
     shape = tuple(tensor.shape)
+    if _is_elsewhere(tensor.parameters):
+        raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not supported; send the data")
     if raw is not None:
         if tensor.HasField("contents"):
             raise MalformedRequestError(f"input {tensor.name[:64]}: it has both contents and raw_input_contents")
         return InputTensor(tensor.name, tensor.datatype, shape, raw=raw)
-    if any(key.startswith("shared_memory") for key in tensor.parameters):
-        raise MalformedRequestError(f"input {tensor.name[:64]}: shared memory is not supported; send the data")
     _check_contents(tensor)
     if tensor.datatype == "BYTES":
         return InputTensor(tensor.name, tensor.datatype, shape, values=list(tensor.contents.bytes_contents))
     return InputTensor(tensor.name, tensor.datatype, shape, raw=_pixels(tensor))
+
+
+def _output(output: pb.ModelInferRequest.InferRequestedOutputTensor, *, binary: bool) -> RequestedOutput:
+    if _is_elsewhere(output.parameters):
+        raise MalformedRequestError(f"output {output.name[:64]}: shared memory is not supported")
+    return RequestedOutput(output.name, _whole_number(output.parameters, "classification"), binary=binary)
+
+
+def _is_elsewhere(parameters: Mapping[str, Any]) -> bool:
+    """Whether a tensor is to be in shared memory, and not in a message."""
+    return any(key.startswith("shared_memory") for key in parameters)
 
 
 def _check_contents(tensor: pb.ModelInferRequest.InferInputTensor) -> None:
