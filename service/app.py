@@ -165,6 +165,7 @@ def _serve_grpc(
         ),
         budget=state.budget,
         access=access,
+        requests=state.metrics.requests,
     )
 
 

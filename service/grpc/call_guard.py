@@ -13,6 +13,7 @@ its request. The guard reads the one message of the stream after the checks. Cli
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import grpc
@@ -26,6 +27,7 @@ from service.grpc.message_reader import SMALL_BYTES, MessageReader
 from service.grpc.statuses import status_of
 from service.grpc.wire import check_parts
 from service.telemetry.failure import Failure
+from service.telemetry.metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -48,15 +50,22 @@ class CallGuard:
         access: checks API keys; None where no keys are set.
         reader: reads the messages.
         max_images: most pictures in one message.
+        requests: counts the calls.
     """
 
     def __init__(
-        self, server: grpc.aio.Server, access: "AccessControl | None", reader: MessageReader, max_images: int
+        self,
+        server: grpc.aio.Server,
+        access: "AccessControl | None",
+        reader: MessageReader,
+        max_images: int,
+        requests: RequestMetrics,
     ) -> None:
         self._server = server
         self._access = access
         self._reader = reader
         self._max_parts = max_images + _PARTS_BESIDE_IMAGES
+        self._requests = requests
         self._streams = 0
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
@@ -76,17 +85,19 @@ class CallGuard:
         )
 
     def _answering(self, handler: Any) -> Callable[[_Messages, _Context], Awaitable[bytes]]:
-        async def answer(_messages: _Messages, context: _Context) -> bytes:
+        async def reply(_messages: _Messages, context: _Context) -> bytes:
             try:
                 await self._admit(handler.unary_unary, context)
-                return await self._answer(handler, context)
+                answer = await self._answer(handler, context)
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  for any error, the client gets a status
-                tell(error, context)
+                self._tell(error, context)
                 return b""
+            self._requests.answered_call(grpc.StatusCode.OK.name)
+            return answer
 
-        return answer
+        return reply
 
     def _streaming(self, handler: Any) -> Callable[[_Messages, _Context], Awaitable[None]]:
         async def stream(_messages: _Messages, context: _Context) -> None:
@@ -99,7 +110,7 @@ class CallGuard:
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  as above
-                tell(error, context)
+                self._tell(error, context)
 
         return stream
 
@@ -143,13 +154,14 @@ class CallGuard:
         except DecodeError:
             raise MalformedRequestError("the message is not the one that this method takes") from None
 
-
-def tell(error: Exception, context: _Context) -> None:
-    """Sets the call's status from an error. The text of an unexpected error is only in the log."""
-    failure = Failure.of(error)
-    status = status_of(error)
-    if failure.traceback is not None:
-        logger.error({"message": "a call failed", "reason": failure.reason, "exc_info": failure.traceback})
-    context.set_code(status.code)
-    context.set_details(status.details)
-    context.set_trailing_metadata(status.trailing)
+    def _tell(self, error: Exception, context: _Context) -> None:
+        """Sets the call's status from an error, and counts it. The text of an unexpected error is only in the log."""
+        failure = Failure.of(error)
+        status = status_of(error)
+        if failure.traceback is not None:
+            logger.error({"message": "a call failed", "reason": failure.reason, "exc_info": failure.traceback})
+        self._requests.answered_call(status.code.name)
+        self._requests.failed(failure, HTTPStatus.INTERNAL_SERVER_ERROR)
+        context.set_code(status.code)
+        context.set_details(status.details)
+        context.set_trailing_metadata(status.trailing)

@@ -18,6 +18,7 @@ from service.grpc.unknown_methods import make_server
 from service.http.body_budget import BodyBudget
 from service.http.process_memory import ProcessMemory
 from service.limits import RequestLimits
+from service.telemetry.metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -78,6 +79,7 @@ async def serve(
     limits: GrpcLimits,
     budget: BodyBudget,
     access: "AccessControl | None",
+    requests: RequestMetrics,
 ) -> AsyncIterator[None]:
     """Serves until the context ends. It drains once ``drain`` is set, at the same time as HTTP.
 
@@ -91,6 +93,7 @@ async def serve(
         limits: of the calls.
         budget: limits the bytes that all requests hold.
         access: checks API keys; None where no keys are set.
+        requests: counts the calls.
 
     Raises:
         SettingError: the port cannot be listened on.
@@ -108,7 +111,7 @@ async def serve(
         (*_OPTIONS, ("grpc.max_receive_message_length", longest), ("grpc.so_reuseport", int(is_shared))),
         limits.max_calls,
     )
-    guard = CallGuard(server, access, reader, limits.request.max_images)
+    guard = CallGuard(server, access, reader, limits.request.max_images, requests)
     add_GRPCInferenceServiceServicer_to_server(servicer, guard)
     add_HealthServicer_to_server(health, guard)
     address = f"[{host}]" if ":" in host else host

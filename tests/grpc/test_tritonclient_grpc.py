@@ -200,6 +200,40 @@ class TestInfer:
         with pytest.raises(Exception, match=message):
             grpc._client_stub.ModelInfer(request)
 
+    def test_shared_memory_is_refused(self, grpc: triton.InferenceServerClient, samples: dict[str, list[Path]]) -> None:
+        wanted = triton.InferRequestedOutput("probabilities")
+        wanted.set_shared_memory("nowhere", 40)
+        with pytest.raises(InferenceServerException, match="output probabilities: shared memory is not supported"):
+            grpc.infer("cifar10", [_image(samples["cifar10"])], outputs=[wanted])
+        tensor = triton.InferInput("image", (1, 32, 32, 3), "UINT8")
+        tensor.set_shared_memory("nowhere", 3072)
+        with pytest.raises(InferenceServerException, match="input image: shared memory is not supported"):
+            grpc.infer("cifar10", [tensor])
+
+    def test_thousands_of_inputs_are_not_read(self, grpc: triton.InferenceServerClient) -> None:
+        request = pb.ModelInferRequest(model_name="cifar10", inputs=[pb.ModelInferRequest.InferInputTensor()] * 30_000)
+        with pytest.raises(Exception, match="send one input and ask for one output; sent: 30000 inputs, 0 outputs"):
+            grpc._client_stub.ModelInfer(request)
+
+    def test_calls_and_their_errors_are_counted(
+        self, grpc: triton.InferenceServerClient, grpc_server: ServerProcess
+    ) -> None:
+        series = (
+            'convoy_requests_total{method="gRPC",status="OK"}',
+            'convoy_requests_total{method="gRPC",status="NOT_FOUND"}',
+            'convoy_errors_total{reason="model_not_found"}',
+        )
+
+        def count() -> list[float]:
+            values = dict(line.rsplit(" ", 1) for line in httpx.get(f"{grpc_server.url}/metrics").text.splitlines())
+            return [float(values.get(name, 0)) for name in series]
+
+        before = count()
+        assert grpc.is_model_ready("cifar10")
+        with pytest.raises(InferenceServerException, match="NOT_FOUND"):
+            grpc.get_model_metadata("dog")
+        assert [after - ago for after, ago in zip(count(), before, strict=True)] == [1, 1, 1]
+
     @pytest.mark.parametrize(
         ("shape", "datatype", "message"),
         [

@@ -12,6 +12,7 @@ from service.telemetry.metrics.histogram import BulkHistogram
 
 _METHODS: Final = ("GET", "POST")
 _OTHER: Final = "other"
+_GRPC: Final = "gRPC"
 _FOLD_AT: Final = 4096
 # From 4 buckets below a millisecond, for one small picture, to the default time limit.
 _BUCKETS_S: Final = (100e-6, 250e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -66,6 +67,14 @@ class RequestMetrics:
         if len(answers) >= _FOLD_AT:
             self.fold()
 
+    def answered_call(self, status: str) -> None:
+        """Counts an answered call of gRPC.
+
+        Args:
+            status: the name of its gRPC status, such as ``OK``.
+        """
+        self._requests.labels(_GRPC, status).inc()
+
     def answered_in(self, dialect: str, status: int) -> None:
         """Counts a request of a dialect, which :meth:`answered` counts too.
 
@@ -76,11 +85,11 @@ class RequestMetrics:
         self._of_dialects.labels(dialect, str(status)).inc()
 
     def failed(self, failure: Failure | None, status: int) -> None:
-        """Counts an error.
+        """Counts an error, also of a call of gRPC.
 
         Args:
             failure: the failure that ended the request, if it is known.
-            status: of the answer.
+            status: of the answer over HTTP.
         """
         self._errors.labels(failure_reason(failure, status)).inc()
 
