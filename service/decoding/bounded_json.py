@@ -37,7 +37,7 @@ _MOST_LEVELS = 64
 _MOST_BACKSLASHES = 256
 _MOST_TAIL_BYTES = 1024
 _LONGEST_ESCAPE = len(b"\\u0000")
-_LIST_BEGINS = re.compile(rb"[ \t\r\n]{0,256}:[ \t\r\n]{0,256}(?=\[[\[ \t\r\n]{0,256}[^\[ \t\r\n\"{])")
+_LIST_BEGINS = re.compile(rb"[ \t\r\n]{0,4096}:[ \t\r\n]{0,4096}(?=\[[\[ \t\r\n]{0,4096}[^\[ \t\r\n\"{])")
 
 
 class _Part(NamedTuple):

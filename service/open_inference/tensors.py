@@ -120,9 +120,11 @@ def _read_pixels(tensor: InputTensor) -> NDArray[np.uint8]:
 
 def _from_numbers(tensor: InputTensor) -> NDArray[np.uint8]:
     try:
-        return np.frombuffer(bytes(tensor.values), np.uint8)
-    except (ValueError, TypeError):
-        raise MalformedRequestError(f"input {tensor.name}: its data must be whole numbers from 0 to 255") from None
+        if all(type(value) is int for value in tensor.values):  # bytes() takes true for 1
+            return np.frombuffer(bytes(tensor.values), np.uint8)
+    except ValueError:
+        pass
+    raise MalformedRequestError(f"input {tensor.name}: its data must be whole numbers from 0 to 255")
 
 
 def _read_files(tensor: InputTensor) -> list[Upload]:

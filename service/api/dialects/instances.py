@@ -16,7 +16,9 @@ from service.decoding import LongText, NumberList, Upload, read_base64
 from service.errors import MalformedRequestError, TooLargeError
 
 _FIRST_BYTES = 4096
-_INPUT_NAME = re.compile(rb"\"(?:instances|inputs|examples)\"\s{0,64}:\s{0,64}\[?\s{0,64}\{\s{0,64}\"([^\"\\]{1,64})\"")
+_INPUT_NAME = re.compile(
+    rb"\"(?:instances|inputs|examples)\"\s{0,64}:\s{0,64}\[?\s{0,64}\{\s{0,64}\"((?:[^\"\\]|\\.){1,1024})\""
+)
 _PICTURE = 'a picture as {"b64": "<base64>"}, or as numbers [H, W, C]'
 
 _BASE64: dict[str, Any] = {"type": "string", "format": "byte", "minLength": 1}
@@ -60,7 +62,7 @@ Pictures = list[Upload] | list[PixelList]
 
 
 def numbers_keys(body: bytes) -> tuple[str, ...]:
-    """The members of a body that may contain lists of numbers, including the client's name of the input."""
+    """The members of a body that may contain lists of numbers, including the client's name of the input, as written."""
     found = _INPUT_NAME.search(body[:_FIRST_BYTES])
     named = () if found is None else (found[1].decode(errors="replace"),)
     return tuple(dict.fromkeys(("instances", "inputs", *named)))

@@ -66,7 +66,7 @@ def test_a_request_as_its_documentation_shows_it(client: httpx.Client, cat: byte
 
 
 @pytest.mark.parametrize("place", ["", "/versions/2"])
-@pytest.mark.parametrize("form", ["b64", "named", "text", "numbers", "named numbers", "oddly named numbers"])
+@pytest.mark.parametrize("form", ["b64", "named", "text", "numbers", "named numbers", "oddly named", "escaped", "long"])
 def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[float], place: str, form: str) -> None:
     path = next(path for path in samples["cifar10"] if path.name == "cifar10_cat_0.png")
     file = b64(path.read_bytes())
@@ -76,7 +76,9 @@ def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[fl
         "text": file["b64"],
         "numbers": pixels(path),
         "named numbers": {"conv2d_input": pixels(path)},
-        "oddly named numbers": {"gr\u00f6\u00dfe/x:0": pixels(path)},
+        "oddly named": {"gr\u00f6\u00dfe/x:0": pixels(path)},
+        "escaped": {'the "x"\n\\': pixels(path)},
+        "long": {"n" * 1000: pixels(path)},
     }[form]
     document = {"signature_name": "serving_default", "instances": [instance, instance]}
     body = json.dumps(document, ensure_ascii=False).encode()

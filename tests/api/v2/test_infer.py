@@ -181,6 +181,15 @@ def test_what_is_wrong_is_said(client: httpx.Client, document: Any, message: str
     assert message in _error(client.post(PATH, json=document))
 
 
+@pytest.mark.parametrize(("blanks", "item", "status"), [(300, [0], 200), (300, True, 400), (5000, True, 400)])
+def test_blanks_before_the_data_change_nothing(client: httpx.Client, blanks: int, item: Any, status: int) -> None:
+    data = [[[[0] * 3] * 32] * 32] if item == [0] else [item] * 3072
+    body = json.dumps({"inputs": [_image(data=data)]}).replace('"data": ', f'"data":{" " * blanks}')
+    answer = client.post(PATH, content=body)
+    assert answer.status_code == status, answer.text
+    assert status == 200 or "whole numbers from 0 to 255" in _error(answer)
+
+
 def test_more_classes_than_there_are_is_all_of_them(client: httpx.Client) -> None:
     outputs = [{"name": "probabilities", "parameters": {"classification": 99}}]
     (output,) = client.post(PATH, json={"inputs": [_image()], "outputs": outputs}).json()["outputs"]
