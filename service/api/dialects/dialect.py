@@ -14,6 +14,7 @@ from service.api.problems import Explanation
 from service.classifier import Classification
 from service.decoding import NumberList, Upload
 from service.http.asgi import Reply
+from service.models.catalog import ServedModel
 
 
 class DialectRequest(NamedTuple):
@@ -58,6 +59,7 @@ class Question(NamedTuple):
         version: or None for its default version.
         label: the label of a version, instead of the version.
         parameters: how the pictures are prepared, and which decisions the answer has.
+        check: raises an error of the request where the model does not support it; called before the model runs.
     """
 
     pictures: list[Upload] | list[PixelList] | bytes
@@ -66,6 +68,7 @@ class Question(NamedTuple):
     version: str | None = None
     label: str | None = None
     parameters: Parameters = NO_PARAMETERS
+    check: Callable[[ServedModel], object] | None = None
 
 
 Reader = Callable[[DialectRequest], Question]

@@ -120,6 +120,8 @@ def _find(catalog: ModelCatalog, question: Question) -> ServedModel:
 def _check(question: Question, model: ServedModel) -> bool:
     """Checks, before a model runs, that it supports what a request asks for; returns whether to centre strokes."""
     parameters = question.parameters
+    if question.check is not None:
+        question.check(model)
     if parameters.ask_decisions():
         check_decisions(model.metadata, parameters)
     are_files = not isinstance(question.pictures, bytes) and isinstance(question.pictures[0], Upload)

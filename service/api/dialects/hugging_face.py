@@ -30,6 +30,7 @@ from service.classifier import Classification
 from service.decoding import LongText, Upload, read_base64
 from service.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
 from service.http.asgi import Reply
+from service.models.catalog import ServedModel
 
 _TAG = "dialect: Hugging Face"
 _TOP_K = 5
@@ -65,15 +66,17 @@ def read_json(request: DialectRequest, model: str | None, version: str | None) -
     if len(texts) > request.max_images:
         raise TooLargeError(f"{len(texts)} images in one request; at most {request.max_images} are allowed")
 
+    def check(model: ServedModel) -> None:
+        _check_function(function, model)
+
     def write(result: Classification) -> Reply:
-        _check_function(function, result)
         return reply((each if isinstance(inputs, list) else only)(result, _tell, top_k))
 
-    return Question(read_base64(texts), write, model, version)
+    return Question(read_base64(texts), write, model, version, check=check)
 
 
-def _check_function(function: Any, result: Classification) -> None:
-    applied = "sigmoid" if result.model.metadata.multi_label else "softmax"
+def _check_function(function: Any, model: ServedModel) -> None:
+    applied = "sigmoid" if model.metadata.multi_label else "softmax"
     if function not in (None, applied):
         given = f"{function[:16]!r}" if isinstance(function, str) else "not text"
         raise MalformedRequestError(

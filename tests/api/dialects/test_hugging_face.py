@@ -68,7 +68,7 @@ def test_a_list_of_inputs_gets_a_list_of_answers(client: httpx.Client, cat: byte
         ({"inputs": "AAAA", "parameters": {"top_k": 0}}, "top_k is '0'"),
         ({"inputs": "AAAA", "parameters": []}, "`parameters` must be an object"),
         ({"inputs": "AAAA", "options": 1}, "`options` must be an object"),
-        ({"inputs": "AAAA", "parameters": {"function_to_apply": {}}}, "not a picture in a known format"),
+        ({"inputs": "AAAA", "parameters": {"function_to_apply": {}}}, "not text; this model applies softmax itself"),
         ({"inputs": "AAAA", "candidate_labels": ["a"]}, "unknown member 'candidate_labels'"),
         ({"inputs": ["AAAA"] * 1025}, "1025 images in one request; at most 1024 are allowed"),
         ({"inputs": [{}] * 9000}, "more elements than the 1024 images allowed would need"),
