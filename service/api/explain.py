@@ -1,5 +1,6 @@
 """``POST /explain``: a map of how much each pixel of a picture counted for or against a class."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from service.api.work_thread import WorkThread
 from service.declarations import declare
 from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import LabelNotFoundError, NotAcceptableError
-from service.explaining.explainer import Choose, Explanation, explain
+from service.explaining.explainer import Choose, Exact, Explanation, explain
 from service.explaining.occlusion import PATCHES
 from service.explaining.pace import Pace
 from service.http.asgi import Headers, Reply
@@ -38,18 +39,26 @@ class ExplainEndpoint(PictureEndpoint):
     def __init__(self, limits: RequestLimits, budget: BodyBudget, work_thread: WorkThread) -> None:
         super().__init__(limits, budget, work_thread)
         self._pace = Pace()
+        # Its own thread, since a large network takes seconds; only one, so that it takes at most one core.
+        self._looking = WorkThread("explain", "for its explanation")
 
     async def _answer(self, picture: Picture) -> Reply:
         choose = _choice(picture.model, picture.own.get("label"))
+        is_gone = picture.connection.is_gone
+
+        def inspect(work: Callable[[], Exact | None]) -> Awaitable[Exact | None]:
+            return self._looking.run(work, deadline=picture.deadline, is_abandoned=is_gone)
+
         explained = await explain(
             picture.model,
             await picture.classifier.open_engine(picture.model, picture.deadline),
             picture.pixels,
             choose,
+            inspect=inspect,
             pace=self._pace,
             models=picture.classifier.catalog,
             deadline=picture.deadline,
-            is_abandoned=picture.connection.is_gone,
+            is_abandoned=is_gone,
         )
         headers: Headers = [
             (b"explanation-method", explained.method.encode()),

@@ -22,7 +22,7 @@ from contract import FEATURES_NAME, OUTPUT_NAME
 from network.graph import GraphError
 from service.batching import QueueEntry
 from service.errors import DeadlineExceededError, UnavailableError
-from service.explaining.hirescam import LinearHead, is_fine, linear_head, upscale
+from service.explaining.hirescam import is_fine, linear_head, upscale
 from service.explaining.occlusion import PATCHES, Occlusion
 from service.explaining.pace import Pace, explained_images
 from service.inference import ModelSession
@@ -32,6 +32,10 @@ from service.telemetry.metrics import PROBE
 
 Method = Literal["hirescam", "occlusion"]
 Choose = Callable[[NDArray[np.float32]], int]
+Exact = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Probabilities, float32 [1, K], and the contribution of each place of the map to each logit, float32 [K, H, W]."""
+Inspect = Callable[[Callable[[], Exact | None]], Awaitable[Exact | None]]
+"""Runs work that looks into a network, in its turn and within the request's time limit."""
 
 _SLICE_S: Final = 2e-3
 
@@ -59,6 +63,7 @@ async def explain(
     image: NDArray[np.uint8],
     choose: Choose,
     *,
+    inspect: Inspect,
     pace: Pace,
     models: Iterable[ServedModel],
     deadline: float,
@@ -71,6 +76,7 @@ async def explain(
         engine: of the model.
         image: uint8 [1, H, W, C].
         choose: the column to explain, given the probabilities, float32 [K].
+        inspect: runs the work of HiResCAM outside the event loop.
         pace: of the service.
         models: all served models.
         deadline: on the clock of ``time.perf_counter``, in seconds.
@@ -79,8 +85,10 @@ async def explain(
     Raises:
         RefusedError: no answer can be given now.
     """
-    if is_fine(model.metadata.features) and (exact := await _hirescam(model, image, choose)) is not None:
-        return exact
+    if is_fine(model.metadata.features) and (exact := await inspect(partial(_exact, model.inspection, image))):
+        probabilities, places = exact
+        column = choose(probabilities[0])
+        return Explanation("hirescam", column, probabilities[0], upscale(places[column], *image.shape[1:3]))
 
     async def ask(images: NDArray[np.uint8]) -> QueueEntry:
         return await batcher.submit(images, len(images), deadline=deadline, is_abandoned=is_abandoned, origin=PROBE)
@@ -101,32 +109,21 @@ async def explain(
         batcher.release(counted)
 
 
-async def _hirescam(model: ServedModel, image: NDArray[np.uint8], choose: Choose) -> Explanation | None:
-    """Explains with HiResCAM; None where the network is not of the kind for which it is exact."""
-    inspection = model.inspection
+def _exact(inspection: Inspection, image: NDArray[np.uint8]) -> Exact | None:
+    """What HiResCAM needs; None where the network is not of the kind for which it is exact."""
+    names = OUTPUT_NAME, FEATURES_NAME
     try:
-        head = linear_head(await asyncio.to_thread(inspection.graph))
+        head = linear_head(inspection.graph())
         if head is None:
             return None
-        probabilities, places = await asyncio.to_thread(_contributions, inspection, head, image)
+        probabilities, features = inspection.run(image, names)
+        mirrored = None
+        if head.is_mirrored:
+            mirrored = inspection.run(np.ascontiguousarray(image[:, :, ::-1]), names)[1][0]
     except (GraphError, UnavailableError):
         return None
-    if not head.explains(places, probabilities[0]):
-        return None
-    column = choose(probabilities[0])
-    return Explanation("hirescam", column, probabilities[0], upscale(places[column], *image.shape[1:3]))
-
-
-def _contributions(
-    inspection: Inspection, head: LinearHead, image: NDArray[np.uint8]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities [1, K], and the contribution of each place of the map to each logit, [K, H, W]."""
-    names = OUTPUT_NAME, FEATURES_NAME
-    probabilities, features = inspection.run(image, names)
-    mirrored = None
-    if head.is_mirrored:
-        mirrored = inspection.run(np.ascontiguousarray(image[:, :, ::-1]), names)[1][0]
-    return probabilities, head.contributions(features[0], mirrored)
+    places = head.contributions(features[0], mirrored)
+    return (probabilities, places) if head.explains(places, probabilities[0]) else None
 
 
 async def _occlusion(
