@@ -197,9 +197,7 @@ def _sampled_axis(
     first = np.floor(centres)
     taps = (-1, 0, 1, 2) if is_cubic else (0, 1)
     weights = [(_keys if is_cubic else _triangle)(np.abs(centres - (first + tap))) for tap in taps]
-    if (
-        is_cubic
-    ):  # the cubic filter ignores pixels beyond the border and scales up the other weights; linear repeats the border
+    if is_cubic:  # this filter ignores pixels beyond the border and scales up the others; the linear one repeats it
         inside = [(first + tap >= 0) & (first + tap < length) for tap in taps]
         weights = [weight * is_in for weight, is_in in zip(weights, inside, strict=True)]
         whole = np.sum(weights, axis=0)
