@@ -183,6 +183,14 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str) -> No
         _load(tmp_path / "table.csv")
 
 
+def test_a_row_that_occurs_twice_counts_once(picture_folder: Path) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    rows = [f"{path.relative_to(picture_folder)},{path.parent.name}" for path in (paths[0], *paths)]
+    (picture_folder / "table.csv").write_text("\n".join(["path,label", *rows]))
+    data = _load(picture_folder / "table.csv")
+    assert len(data.train) + len(data.test) == len(paths)
+
+
 def test_one_class_is_too_few(picture_folder: Path) -> None:
     for label in ("ship", "truck"):
         shutil.rmtree(picture_folder / label)

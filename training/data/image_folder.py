@@ -92,7 +92,7 @@ def _data_set(
     if train is None:
         raise DataError(f"{listing.place} holds no picture to learn from")
     if test is None:
-        train, test = _hold_out(train, labels)
+        train, test = _hold_out(train, labels, learns=rule.served is None)
         note = f"The test set is a random {_TEST_SHARE:.0%} of each class, which the network never saw."
     else:
         note = f"The test set is {_said(listing)} test."
@@ -122,17 +122,22 @@ def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> Labe
     return LabelledImages(np.stack([picture.pixels for _, picture in chosen]), classes)
 
 
-def _hold_out(images: LabelledImages, labels: Sequence[str]) -> tuple[LabelledImages, LabelledImages]:
-    """(training images, test images): a tenth of each class is for testing, at least one picture."""
+def _hold_out(images: LabelledImages, labels: Sequence[str], *, learns: bool) -> tuple[LabelledImages, LabelledImages]:
+    """(training images, test images): a tenth of each class is for testing, at least one picture.
+
+    Where no network ``learns`` from them, the only picture of a class is for testing.
+    """
     rng = np.random.default_rng(_TEST_SEED)
     test = np.zeros(len(images), bool)
     for index in np.unique(images.classes):
         rows = rng.permutation(np.flatnonzero(images.classes == index))
-        if len(rows) < 2:
+        if learns and len(rows) < 2:
             raise DataError(
                 f"class {labels[index]} has a single picture: at least one for training and one for testing are needed"
             )
         test[rows[: max(1, round(_TEST_SHARE * len(rows)))]] = True
+    if test.all():
+        raise DataError("each class has a single picture: one class at least needs two")
     # Shuffled, because a validation split may take the first rows.
     kept = rng.permutation(np.flatnonzero(~test))
     return images.take(kept), images.take(np.flatnonzero(test))

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import ColorMode, Fit, Polarity
+from contract import ColorMode, Fit, ModelMetadata, Polarity
 from imaging import Limits, PictureError, Target, TooManyPixelsError, decode, examine
 from training.errors import DataError
 from training.files import MEBIBYTE, read_file, reason
@@ -31,13 +32,28 @@ class ReadPicture:
 
 @dataclass(frozen=True, slots=True)
 class PictureRule:
-    """How a picture becomes the network's input; the fields are those of :class:`contract.ModelMetadata`."""
+    """How a picture becomes the network's input; the fields but the last are those of :class:`contract.ModelMetadata`.
+
+    Attributes:
+        height: of the input, in pixels.
+        width: of the input, in pixels.
+        color_mode: ``RGB`` or ``L``.
+        fit: how pictures of other proportions are resized.
+        polarity: of strokes and ground.
+        served: the whole rule of a model that exists; None where filter and crop are those of a network trained here.
+    """
 
     height: int
     width: int
     color_mode: ColorMode
     fit: Fit
     polarity: Polarity
+    served: Target | None = None
+
+    @classmethod
+    def of(cls, model: ModelMetadata) -> Self:
+        """The rule that the service follows for a model."""
+        return cls(model.height, model.width, model.color_mode, model.fit, model.polarity, Target.of(model))
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Reads one picture.
@@ -58,6 +74,8 @@ class PictureRule:
         return _read_measured(path, self._target())
 
     def _target(self) -> Target:
+        if self.served is not None:
+            return self.served
         light_on_dark = self.polarity == "light-on-dark"
         return Target(self.height, self.width, self.color_mode, self.fit, light_on_dark=light_on_dark)
 

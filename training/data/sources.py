@@ -73,9 +73,9 @@ def load_for(model: ModelMetadata, place: Path | None, skipped: Path | None = No
         ModelFileError: its classes are not the model's.
     """
     if place is not None and (_names_pictures(place, model) or (place.is_dir() and not is_published(place))):
-        rule = PictureRule(model.height, model.width, model.color_mode, model.fit, model.polarity)
+        rule = PictureRule.of(model)
         return image_folder.load(
-            place, name=model.name, rule=rule, source=model.data, labels=model.labels, skipped=skipped
+            place, name=model.name, rule=rule, source=model.data, labels=model.class_names, skipped=skipped
         )
     data = load(_BY_NAME.get(model.data.name, model.name), place, OwnPictures())
     if data.labels != model.labels:

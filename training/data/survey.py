@@ -80,29 +80,31 @@ def _without_duplicates(
     read: list[tuple[Entry, ReadPicture]],
 ) -> tuple[list[tuple[Entry, ReadPicture]], list[Trouble], int]:
     """(pictures to use, troubles, how many repeat another picture of their class and part)."""
-    same: dict[bytes, list[Entry]] = defaultdict(list)
-    for entry, picture in read:
-        same[hashlib.sha256(np.ascontiguousarray(picture.pixels).data).digest()].append(entry)
-    out: set[Entry] = set()
+    same: dict[bytes, list[int]] = defaultdict(list)
+    for index, (_, picture) in enumerate(read):
+        same[hashlib.sha256(np.ascontiguousarray(picture.pixels).data).digest()].append(index)
+    out: set[int] = set()  # by place in the list, since two rows of a table may be equal
     troubles = []
     repeated = 0
-    for entries in same.values():
+    for indices in same.values():
+        entries = [read[index][0] for index in indices]
         if len({entry.label for entry in entries}) > 1:
             for entry in entries:
                 other = next(item for item in entries if item.label != entry.label)
                 troubles.append(Trouble("one picture in two classes", entry.path, f"the same as {other.path}"))
-            out.update(entries)
+            out.update(indices)
             continue
-        first = min(entries, key=lambda entry: ("", "train", "val", "test").index(entry.part))
-        for entry in entries:
+        kept = min(indices, key=lambda index: ("", "train", "val", "test").index(read[index][0].part))
+        first = read[kept][0]
+        for index, entry in zip(indices, entries, strict=True):
             if entry.part != first.part:
                 what = f"the same as {first.path}: a picture that was learnt from cannot measure accuracy"
                 troubles.append(Trouble(f"in {entry.part} and in {first.part}", entry.path, what))
-                out.add(entry)
-            elif entry is not first:
+                out.add(index)
+            elif index != kept:
                 repeated += 1
-                out.add(entry)
-    return [(entry, picture) for entry, picture in read if entry not in out], troubles, repeated
+                out.add(index)
+    return [item for index, item in enumerate(read) if index not in out], troubles, repeated
 
 
 def report(found: Survey) -> None:

@@ -92,10 +92,10 @@ class Resizing:
         )
 
     def check_input(self, height: int, width: int) -> None:
-        """Checks that the filter exists without antialiasing, and that the crop fits into the resized picture.
+        """Checks that the filter exists without antialiasing, that the crop fits, and that the contract can state it.
 
         Raises:
-            ImportRefusedError: one of the two is not so, or the crop is a very small part of that picture.
+            ImportRefusedError: one of these is not so, or the crop is a very small part of that picture.
         """
         if not self.antialias and self.interpolation in ("lanczos", "box"):
             raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
@@ -107,6 +107,12 @@ class Resizing:
             raise ImportRefusedError(
                 f"--resize {self.fit}:{self.edge}: the crop of {height} x {width} keeps {share:.3g} of the shorter "
                 f"side; at least {LEAST_CROP_FRACTION} is needed"
+            )
+        if self.fit == "stretch" and self.edge is not None and height != width:
+            # A model file states one crop_fraction, which would stretch pictures to other proportions than edge x edge.
+            raise ImportRefusedError(
+                f"--resize stretch:{self.edge} --crop {height}x{width}: only a square crop can follow a stretch; use "
+                "--resize stretch without a crop, or --resize shortest-edge"
             )
 
     def describe(self) -> str:

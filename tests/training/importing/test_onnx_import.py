@@ -15,6 +15,8 @@ from PIL import Image
 from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
+from training.data import sources
+from training.onnx_classifier import OnnxClassifier
 
 RULES = ("--preprocessing", "imagenet", "--resize", "shortest-edge:20", "--crop", "16")
 
@@ -271,6 +273,47 @@ def test_a_segmentation_network_is_no_classifier(
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "net.onnx")
     assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
     assert "no classifier" in capsys.readouterr().err
+
+
+def test_other_commands_read_pictures_as_the_service_does(tmp_path: Path, labels: Path) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    _write_examples(tmp_path / "examples", source, each=10)
+    assert run_import(source, tmp_path, "--labels", labels, *RULES) == 0
+    _, metadata = imported(tmp_path)
+    data = sources.load_for(metadata, tmp_path / "examples")
+    answered = OnnxClassifier.open(tmp_path / "models" / "birds" / "1" / "model.onnx").predict(data.train.pixels)
+    assert (answered.argmax(axis=1) == data.train.classes).all()
+
+
+def test_the_only_picture_of_a_class_is_one_to_measure_on(tmp_path: Path, labels: Path) -> None:
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--labels", labels, *RULES) == 0
+    _, metadata = imported(tmp_path)
+    for index, name in enumerate(metadata.class_names):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 20), (40 * index, 9, 0)).save(tmp_path / "pictures" / name / "a.png")
+    Image.new("RGB", (20, 20)).save(tmp_path / "pictures" / "kind 1" / "b.png")
+    data = sources.load_for(metadata, tmp_path / "pictures")
+    assert sorted(data.test.classes) == [0, 1, 2, 3, 4]
+
+
+def test_other_commands_tell_classes_of_one_name_apart(tmp_path: Path) -> None:
+    names = ["crane", "crane", "owl", "hen", "jay"]
+    (tmp_path / "labels.txt").write_text("".join(f"n0000000{index} {name}\n" for index, name in enumerate(names)))
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--labels", tmp_path / "labels.txt", *RULES) == 0
+    _, metadata = imported(tmp_path)
+    for index, name in enumerate(metadata.class_names):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(2):
+            color = (40 * index, 90 * number, 0)
+            Image.new("RGB", (20, 20), color).save(tmp_path / "pictures" / name / f"{number}.png")
+    assert sources.load_for(metadata, tmp_path / "pictures").labels == metadata.class_names
+
+
+def test_a_crop_after_a_stretch_is_square(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx", sides=(16, 24))
+    words = ["--labels", labels, "--preprocessing", "unit", "--resize", "stretch:32", "--crop", "16x24"]
+    assert run_import(source, tmp_path, *words) == 2
+    assert "only a square crop can follow a stretch" in capsys.readouterr().err
 
 
 def _write_examples(folder: Path, source: Path, *, each: int) -> None:
