@@ -161,11 +161,15 @@ def pixel_rule(
     raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {scales_inside}")
     if said is None or said.value.is_identity:
         return raw
+    if said.value.keeps_values:  # the network scales pixels itself, but takes them as BGR
+        return said
     if inside is not None and said.value.equals(inside):
         return Fact(raw.value, f"{raw.origin}, which is what {said.origin} asks for; it is not applied twice")
+    if inside is not None and inside.order == "RGB" and said.value.equals(replace(inside, order="BGR")):
+        return Fact(Preprocessing.parse("raw,order=BGR"), said.origin)  # only the order is left to change
     raise ImportRefusedError(
         f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). "
-        "Applied twice, its answers would be wrong. Say --preprocessing raw"
+        "Applied twice, its answers would be wrong. Say --preprocessing raw, or raw,order=BGR"
     )
 
 

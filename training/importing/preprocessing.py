@@ -103,9 +103,14 @@ class Preprocessing:
         return cls(tuple(value * white for value in mean), tuple(value * white for value in std), order, name)
 
     @property
+    def keeps_values(self) -> bool:
+        """Whether values stay as they are; channels may be reversed."""
+        return set(self.mean) == {0.0} and set(self.std) == {1.0}
+
+    @property
     def is_identity(self) -> bool:
         """Whether pixels stay as they are."""
-        return set(self.mean) == {0.0} and set(self.std) == {1.0} and self.order == "RGB"
+        return self.keeps_values and self.order == "RGB"
 
     def equals(self, other: "Preprocessing") -> bool:
         """Whether it does the same to every pixel, up to rounding in float32."""
@@ -134,7 +139,7 @@ class Preprocessing:
         Raises:
             ImportRefusedError: the results of this rule do not fit into uint8.
         """
-        if dtype == np.uint8 and (set(self.mean) != {0.0} or set(self.std) != {1.0}):
+        if dtype == np.uint8 and not self.keeps_values:
             raise ImportRefusedError(
                 f"--preprocessing {self.name}: the network takes uint8, which cannot hold its values; such a network "
                 "scales pixels itself. Say --preprocessing raw (or raw,order=BGR)"
@@ -151,6 +156,8 @@ class Preprocessing:
         """A description for the model card."""
         if self.is_identity:
             return "pixels from 0 to 255 as they are"
+        if self.keeps_values:
+            return "pixels from 0 to 255 as they are, channels in the order BGR"
         numbers = f"(pixel - {_listed(self.mean)}) / {_listed(self.std)}"
         return (
             f"{numbers}, channels in the order {self.order}" if len(self.mean) > 1 or self.order == "BGR" else numbers

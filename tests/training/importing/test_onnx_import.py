@@ -227,6 +227,37 @@ def test_scaling_inside_the_graph_is_not_applied_twice(
     assert "not applied twice" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("rule", ["raw,order=BGR", "unit,order=BGR"])
+def test_a_network_that_scales_inside_may_take_bgr(rule: str, tmp_path: Path, labels: Path) -> None:
+    front = [helper.make_node("Div", ["x", "white"], ["scaled"])]
+    source = write_network(tmp_path / "net.onnx", front=front, constants={"white": np.array([255], np.float32)})
+    assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", "--preprocessing", rule) == 0
+    session, metadata = imported(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    values = images[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+    model = onnx.load(source)
+    model.ir_version = 10
+    raw = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": values})[0]
+    answered = session.run(["probabilities"], {"image": images})[0]
+    np.testing.assert_allclose(answered, np.exp(raw) / np.exp(raw).sum(1, keepdims=True), atol=1e-5)
+    assert "not proven" in (metadata.preprocessing_proof or "")
+
+
+def test_a_network_of_whole_numbers_may_take_bgr(tmp_path: Path, labels: Path) -> None:
+    source = write_network(
+        tmp_path / "net.onnx",
+        dtype=np.uint8,
+        layout="NHWC",
+        front=[
+            helper.make_node("Cast", ["x"], ["whole"], to=1),
+            helper.make_node("Div", ["whole", "white"], ["scaled"]),
+        ],
+        constants={"white": np.array([255], np.float32)},
+    )
+    words = ["--labels", labels, "--resize", "stretch", "--preprocessing", "raw,order=BGR"]
+    assert run_import(source, tmp_path, *words) == 0
+
+
 def test_of_several_outputs_one_is_named(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_network(tmp_path / "net.onnx", outputs=("features",))
     assert run_import(source, tmp_path, "--labels", labels, *RULES) == 2
