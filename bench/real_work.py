@@ -141,7 +141,7 @@ def _make(work: Work) -> None:
     subprocess.run([sys.executable, "-c", code, str(source)], check=True, stderr=subprocess.DEVNULL)
     (_FOLDER / "labels.txt").write_text("".join(f"label {number}\n" for number in range(1000)))
     flags = ["--name", work.model, "--labels", str(_FOLDER / "labels.txt"), "--preprocessing", work.preprocessing]
-    flags += ["--resize", "cover", "--jpeg-decode", "reduced", "--out", str(_FOLDER / "models")]
+    flags += ["--resize", "cover", "--antialias", "--jpeg-decode", "reduced", "--out", str(_FOLDER / "models")]
     subprocess.run([sys.executable, "-m", "convoy", "import", str(source), *flags], cwd=ROOT, check=True)
 
 

@@ -17,7 +17,7 @@ from training.importing.labels import Labels
 from training.importing.onnx_source import input_size
 from training.importing.preprocessing import Preprocessing
 from training.importing.proof import random_images
-from training.importing.resizing import Resizing
+from training.importing.resizing import WITH_ANTIALIAS_ONLY, Resizing
 from training.importing.source import Source
 from training.importing.stated import Fact
 
@@ -213,6 +213,8 @@ def _tried(
 
 
 def _changed(rule: Resizing, flags: Mapping[str, Any]) -> Resizing:
+    if flags.get("antialias") is None and flags.get("interpolation") in WITH_ANTIALIAS_ONLY:
+        rule = replace(rule, antialias=True)
     return replace(rule, **{name: value for name, value in flags.items() if value is not None})
 
 

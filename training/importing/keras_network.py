@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,8 +11,9 @@ from training.errors import ImportRefusedError
 from training.importing import keras_archive
 from training.importing.preprocessing import Preprocessing
 
-_SCALING_OPERATIONS = ("TrueDivide", "Divide", "Multiply", "Subtract", "Add", "TFOpLambda")
 _LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
+_WITHOUT_GROUPS = ("DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+_MOST_REASON = 300
 
 
 def load_network(path: Path) -> keras.Model:
@@ -23,9 +25,26 @@ def load_network(path: Path) -> keras.Model:
     is_archive = path.suffix.lower() == ".keras"
     (keras_archive.check_keras if is_archive else keras_archive.check_h5)(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        return keras.models.load_model(
+            path,
+            compile=False,
+            safe_mode=True,
+            custom_objects=None if is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS},
+        )
     except Exception as error:  # Keras raises whatever a layer does
         raise ImportRefusedError(f"{path}: Keras {keras.__version__} cannot load it: {first_line(error)}") from error
+
+
+def _of_keras_2(name: str) -> type[keras.Layer]:
+    """A layer's class that ignores ``"groups": 1`` in its configuration, which Keras 2 wrote and Keras 3 refuses."""
+    known: type[keras.Layer] = getattr(keras.layers, name)
+
+    def from_config(_: type[keras.Layer], config: dict[str, Any]) -> keras.Layer:
+        kept = {key: value for key, value in config.items() if (key, value) != ("groups", 1)}
+        layer: keras.Layer = known.from_config(kept)
+        return layer
+
+    return type(name, (known,), {"from_config": classmethod(from_config)})
 
 
 def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
@@ -40,19 +59,18 @@ def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
 def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None]:
     """(names of the layers that scale pixels before the first layer with weights, their rule where it is one).
 
+    Operations such as ``image / 255`` are no layers: :mod:`training.importing.input_probe` finds them in the graph.
+
     ("", None) where there are none, or where they do not bring 0..255 down to a few units: such a network expects
     pixels that are divided by 255, and multiplies them again for the layers that follow.
     """
     found, whole = [], 1.0
     for layer in layers:
-        name = type(layer).__name__
         if isinstance(layer, keras.layers.Rescaling):
             whole *= float(np.abs(np.asarray(layer.scale)).max())
         elif isinstance(layer, keras.layers.Normalization):
             # Mean and variance are known only after the layer is built.
             whole /= float(np.sqrt(np.asarray(layer.variance)).min()) if layer.built else 255
-        elif name in _SCALING_OPERATIONS:
-            whole = min(whole, _LARGEST_SCALE)  # the factor is not known
         else:
             if layer.weights:
                 break
@@ -69,7 +87,11 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error message of Keras; if that is only a place in the code, the line with the error."""
-    lines = (str(error).strip() or type(error).__name__).splitlines()
+    """The first line of an error message of Keras; if that is only a place in the code, the line with the error.
+
+    Where a layer's whole configuration stands before the cause, only the cause.
+    """
+    text = str(error).strip() or type(error).__name__
+    lines = (text.rpartition("Exception encountered:")[2].strip() or text).splitlines()
     named = (line.strip() for line in lines if "Error" in line)
-    return (lines[0] if not lines[0].endswith("in user code:") else next(named, lines[-1].strip()))[:300]
+    return (lines[0] if not lines[0].endswith("in user code:") else next(named, lines[-1].strip()))[:_MOST_REASON]

@@ -1,5 +1,6 @@
 """Reads ``.keras`` and ``.h5`` files: any architecture that can be converted, not only Sequential."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -26,6 +27,15 @@ ASSUMED_RESIZING = Fact(
 )
 
 
+def as_keras_resizes(flags: Stated) -> Stated:
+    """The same facts, with a stated resize rule that does not antialias, as Keras and TensorFlow do not by default."""
+    said = flags.resizing
+    if said is None:
+        return flags
+    origin = f"{said.origin}; without antialiasing, as Keras resizes; --antialias changes it"
+    return replace(flags, resizing=Fact(replace(said.value, antialias=False), origin))
+
+
 def open_keras(path: Path, flags: Stated) -> Source:
     """Reads a Keras model as a source.
 
@@ -50,11 +60,15 @@ def open_keras(path: Path, flags: Stated) -> Source:
     model = tensorflow_graph.to_onnx(function, str(path))
     output = find_output(model, None, str(path))
     taken = find_input(model, str(path))
-    stated = Stated.merged([flags, Stated(resizing=ASSUMED_RESIZING)])
+    stated = Stated.merged([as_keras_resizes(flags), Stated(resizing=ASSUMED_RESIZING)])
     size = input_size(taken, stated, str(path))
-    probed = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     words, rule = scaling_of(layers)
-    scaling, inside = (words or probed[0], probed[1]) if probed[0] else (words, rule)
+    probed = probe_scaling(model, taken, size)
+    if probed is None:
+        found = find_scaling(model, taken.name)
+        scaling, inside = (words or found[0], found[1]) if found[0] else (words, rule)
+    else:  # what the graph was seen to do is certain, also that it does nothing
+        scaling, inside = (words or probed[0], probed[1]) if probed[0] else probed
     return Source(
         origin=path,
         kind="Keras" if path.suffix.lower() == ".keras" else "Keras HDF5",

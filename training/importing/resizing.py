@@ -27,6 +27,8 @@ CHOICES = """\
   --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
   --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
+WITH_ANTIALIAS_ONLY: tuple[Interpolation, ...] = ("lanczos", "box")
+
 _EDGE = re.compile(r"(shortest-edge|stretch):([1-9]\d{0,4})")
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
@@ -97,7 +99,7 @@ class Resizing:
         Raises:
             ImportRefusedError: one of these is not so, or the crop is a very small part of that picture.
         """
-        if not self.antialias and self.interpolation in ("lanczos", "box"):
+        if not self.antialias and self.interpolation in WITH_ANTIALIAS_ONLY:
             raise ImportRefusedError(f"--no-antialias: {self.interpolation} has no form without antialiasing")
         if self.edge is not None and self.edge < max(height, width):
             raise ImportRefusedError(

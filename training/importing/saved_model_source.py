@@ -10,7 +10,7 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
-from training.importing.keras_source import ASSUMED_RESIZING
+from training.importing.keras_source import ASSUMED_RESIZING, as_keras_resizes
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
 from training.importing.saved_model_check import check_saved_model
@@ -60,7 +60,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     taken = find_input(model, str(path))
     if taken.layout != "NHWC" or taken.batch is not None:
         raise ImportRefusedError(f"{path}: it takes {spec.shape}; any number of pictures, [N, H, W, C], is needed")
-    stated = Stated.merged([flags, Stated(resizing=ASSUMED_RESIZING)])
+    stated = Stated.merged([as_keras_resizes(flags), Stated(resizing=ASSUMED_RESIZING)])
     size = input_size(taken, stated, str(path))
     scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     output = find_output(model, None, str(path))

@@ -21,6 +21,7 @@ from contract import ModelMetadata
 from training.cli import main
 from training.errors import ImportRefusedError
 from training.importing.keras_archive import check_h5, check_keras
+from training.importing.keras_network import first_line
 from training.importing.saved_model_check import check_saved_model
 
 pytestmark = [
@@ -143,6 +144,39 @@ def test_what_expects_values_to_one_is_not_taken_to_scale(tmp_path: Path, capsys
     keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 3) == 2
     assert "--preprocessing unit" in capsys.readouterr().err
+
+
+def test_a_difference_of_branches_is_no_scaling(tmp_path: Path) -> None:
+    image = layers.Input((16, 16, 3))
+    values = layers.Subtract()([image, layers.AveragePooling2D(3, strides=1, padding="same")(image)])
+    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3, activation="relu")(values))
+    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 0
+
+
+def test_a_stated_resize_is_that_of_keras(tmp_path: Path) -> None:
+    digits().save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 10, "--preprocessing", "unit", "--resize", "cover") == 0
+    assert not imported(tmp_path)[1].antialias
+
+
+def test_a_file_of_keras_2_may_state_one_group(tmp_path: Path) -> None:
+    values = image = layers.Input((12, 12, 3))
+    for layer in (layers.DepthwiseConv2D(3), layers.SeparableConv2D(4, 3), layers.Conv2DTranspose(4, 3)):
+        values = layer(values)
+    keras.Model(image, layers.Dense(3)(layers.Flatten()(values))).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        config = json.loads(file.attrs["model_config"])
+        for layer in config["config"]["layers"]:
+            if "kernel_size" in layer["config"]:
+                layer["config"]["groups"] = 1
+        file.attrs["model_config"] = json.dumps(config)
+    assert run_import(tmp_path / "model.h5", tmp_path, 3, "--preprocessing", "unit") == 0
+
+
+def test_the_reason_stands_before_a_layers_configuration() -> None:
+    error = ValueError(f"Could not be deserialized: {'x' * 400}\n\nException encountered: no such argument: 'axes'")
+    assert first_line(error) == "no such argument: 'axes'"
 
 
 def test_one_unit_and_a_grey_input_without_an_axis_for_channels(tmp_path: Path) -> None:
