@@ -185,9 +185,7 @@ def _calibrate(options: argparse.Namespace) -> None:
     from training.trust import trust_section
 
     said, trust = calibrate(options.model, options.folder)
-    if said.conformal is None:
-        print(f"{options.model}: too few held-out pictures for any level; 100 are needed for 0.9, 1,000 for 0.99")
-    else:
+    if said.conformal is not None:
         levels = ", ".join(f"{level.coverage:g}" for level in said.conformal.levels)
         print(f"{options.model}: coverage {levels}, from {said.conformal.images} held-out pictures")
     if trust is not None:

@@ -21,7 +21,7 @@ from training.data.listing import list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
 from training.files import write_atomically
-from training.held_out import fit_conformal, fit_familiarity, halves
+from training.held_out import LEAST_FAMILIAR, fit_conformal, fit_familiarity, halves
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.trust import Trust, measure_trust, trust_section
@@ -43,7 +43,7 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
 
     Raises:
         ModelFileError: the file is no model, or its pictures may have several labels each.
-        DataError: the pictures are missing or damaged, or it is not known which of them were held out.
+        DataError: the pictures are missing, damaged or too few, or it is not known which of them were held out.
     """
     classifier = OnnxClassifier.open(path)
     said = classifier.metadata
@@ -51,6 +51,16 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
         raise ModelFileError(f"{path}: a picture may have several labels; sets and familiarity are for one right label")
     held_out, test = _pictures(said, folder)
     decided = decide(classifier, said, held_out)
+    if decided.conformal is None and decided.familiarity is None:
+        raise DataError(
+            f"{len(held_out)} held-out pictures are too few for any threshold; {LEAST_FAMILIAR} are needed for 0.9, "
+            "1,000 for 0.99. Nothing was changed"
+        )
+    decided = dataclasses.replace(  # what these pictures are too few for stays as it was
+        decided,
+        conformal=decided.conformal or said.conformal,
+        familiarity=decided.familiarity or said.familiarity,
+    )
     before = onnx.load(path)
     try:
         content = with_metadata(before, decided)
@@ -59,10 +69,9 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
     if onnx.load_from_string(content).graph.SerializeToString() != before.graph.SerializeToString():
         raise ModelFileError(f"{path}: its graph cannot be written as it was read; nothing was changed")
     trust = None if test is None else measure_trust(*classifier.answers(test.pixels), test.classes, decided)
-    record = None if trust is None else _read_metrics(path.parent / "metrics.json")  # before anything is written
+    record = _read_metrics(path.parent / "metrics.json")  # before anything is written
     write_atomically(path, content)
-    if trust is not None:
-        _record(path.parent, record, decided, trust)
+    _record(path.parent, record, decided, trust)
     return decided, trust
 
 
@@ -138,14 +147,21 @@ def _read_metrics(path: Path) -> dict[str, Any] | None:
     return record
 
 
-def _record(folder: Path, record: dict[str, Any] | None, said: ModelMetadata, trust: Trust) -> None:
+def _unmeasured(said: ModelMetadata) -> str:
+    """The section of the card where there is no test set; figures of earlier thresholds would be wrong."""
+    images = max(part.images for part in (said.conformal, said.familiarity) if part is not None)
+    return f"Thresholds and familiarity are from {images:,} held-out pictures; not measured on a test set.\n"
+
+
+def _record(folder: Path, record: dict[str, Any] | None, said: ModelMetadata, trust: Trust | None) -> None:
     """Updates the metrics.json and the MODEL_CARD.md beside the file, where they exist."""
     card = folder / "MODEL_CARD.md"
     if record is not None:
-        record["decisions"] = trust.to_json()
+        record["decisions"] = trust and trust.to_json()
         write_atomically(folder / "metrics.json", (json.dumps(record, indent=2) + "\n").encode())
     if card.is_file():
         kept, _, rest = card.read_text("utf-8", "surrogateescape").partition(f"\n{SECTION}\n")
         after = rest.partition("\n## ")[2] if rest else ""
-        text = f"{kept.rstrip()}\n\n{SECTION}\n\n{trust_section(said, trust)}"
+        section = _unmeasured(said) if trust is None else trust_section(said, trust)
+        text = f"{kept.rstrip()}\n\n{SECTION}\n\n{section}"
         write_atomically(card, (text + (f"\n## {after}" if after else "")).encode(errors="surrogateescape"))

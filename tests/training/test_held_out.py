@@ -117,12 +117,25 @@ class TestCalibrate:
             for number in range(20):
                 pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
                 Image.fromarray(pixels).save(tmp_path / "held" / label / f"{number}.png")
+        (tmp_path / "MODEL_CARD.md").write_text("# a\n\n## To decide by\n\ncovered: 99.2 %\n")
         assert main(["calibrate", str(model), str(tmp_path / "held")]) == 0
         assert "coverage 0.9, 0.95, from 200 held-out pictures" in capsys.readouterr().out
+        assert "99.2 %" not in (tmp_path / "MODEL_CARD.md").read_text()  # measured with the thresholds of before
         assert onnx.load(model).graph.SerializeToString() == before
         said = OnnxClassifier.open(model).metadata
         assert [level.coverage for level in said.conformal.levels] == [0.9, 0.95]
         assert said.labels == labels
+
+    def test_too_few_pictures_leave_the_thresholds_as_they_are(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copy(CIFAR10, tmp_path / "model.onnx")
+        before = OnnxClassifier.open(tmp_path / "model.onnx").metadata
+        (tmp_path / "held" / before.labels[0]).mkdir(parents=True)
+        Image.new("RGB", (32, 32)).save(tmp_path / "held" / before.labels[0] / "a.png")
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / "held")]) == 2
+        assert "Nothing was changed" in capsys.readouterr().err
+        assert OnnxClassifier.open(tmp_path / "model.onnx").metadata.conformal == before.conformal
 
     @pytest.mark.parametrize("folder", ["missing", "parts"])
     def test_what_is_no_folder_of_held_out_pictures_is_told(
