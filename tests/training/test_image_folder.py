@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 from pathlib import Path
@@ -189,6 +190,35 @@ def test_a_row_that_occurs_twice_counts_once(picture_folder: Path) -> None:
     (picture_folder / "table.csv").write_text("\n".join(["path,label", *rows]))
     data = _load(picture_folder / "table.csv")
     assert len(data.train) + len(data.test) == len(paths)
+
+
+def test_parquet_of_hugging_face_holds_the_pictures_themselves(picture_folder: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    paths, names = sorted(picture_folder.glob("*/*")), ["bird", "ship", "truck"]
+    columns = {
+        "image": [{"bytes": path.read_bytes(), "path": None} for path in paths],
+        "label": [names.index(path.parent.name) for path in paths],
+    }
+    said = json.dumps({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}})
+    table = picture_folder.parent / "table.parquet"
+    parquet.write_table(pa.table(columns).replace_schema_metadata({"huggingface": said}), table)
+    listed, folder = _load(table), _load(picture_folder)
+    assert listed.labels == folder.labels
+    assert listed.fingerprint() == folder.fingerprint()
+
+
+def test_parquet_of_numbers_is_refused(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"image": [[1, 2, 3]] * 2, "label": ["a", "b"]}), tmp_path / "table.parquet")
+    with pytest.raises(DataError, match="its column 'image' holds list; paths, the bytes of PNG"):
+        _load(tmp_path / "table.parquet")
+
+
+def test_a_row_with_a_picture_as_text_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "table.csv").write_text(f"image,label\n{'iVBO' * 5000},a\n")
+    with pytest.raises(DataError, match="too long a path"):
+        _load(tmp_path / "table.csv")
+    assert len(capsys.readouterr().err) < 1000
 
 
 def test_one_class_is_too_few(picture_folder: Path) -> None:

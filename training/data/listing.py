@@ -29,11 +29,13 @@ class Entry:
         path: of the file.
         label: its class.
         part: ``train``, ``val`` or ``test``; empty where the folder or table has no parts.
+        content: the picture itself, where a table holds it; ``path`` is then its row. None where it is a file.
     """
 
     path: Path
     label: str
     part: Part = ""
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,9 +69,9 @@ class PictureRule:
         """
         return self.read_measured(path).pixels
 
-    def read_measured(self, path: Path) -> ReadPicture:
-        """Like :meth:`read`, and also returns the size of the picture in the file."""
-        return _read_measured(path, self._target())
+    def read_measured(self, path: Path, content: bytes | None = None) -> ReadPicture:
+        """Like :meth:`read`, and also returns the size of the picture in the file; ``content`` is read in its place."""
+        return _read_measured(path, self._target(), content)
 
     def _target(self) -> Target:
         if self.served is not None:
@@ -96,16 +96,20 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
     return _read_measured(path, target).pixels
 
 
-def _read_measured(path: Path, target: Target) -> ReadPicture:
+def _read_measured(path: Path, target: Target, content: bytes | None = None) -> ReadPicture:
     try:
-        if not path.exists():
-            raise DataError(f"{path} does not exist")
-        if not path.is_file():  # opening a named pipe would wait for its writer
-            raise DataError(f"{path} is not a regular file: only pictures belong here")
-        examined = examine(read_file(path, _MAX_FILE_BYTES))
+        examined = examine(_content(path) if content is None else content)
         Limits().check(examined.header, target)
         return ReadPicture(decode(examined, target), examined.header.width, examined.header.height)
     except TooManyPixelsError as error:
         raise DataError(f"{path} {error}: make it smaller") from None
     except (PictureError, OSError) as error:
         raise DataError(f"{path} is not a picture that can be read ({reason(error)})") from None
+
+
+def _content(path: Path) -> bytes:
+    if not path.exists():
+        raise DataError(f"{path} does not exist")
+    if not path.is_file():  # opening a named pipe would wait for its writer
+        raise DataError(f"{path} is not a regular file: only pictures belong here")
+    return read_file(path, _MAX_FILE_BYTES)
