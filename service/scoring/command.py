@@ -131,25 +131,33 @@ def _check_files(options: argparse.Namespace) -> None:
         files["the confusion of"] = confusion_file(options.out)
     may_replace = options.overwrite or (options.resume and is_begun(options.out))
     for word, path in files.items():
-        if not path.exists():
-            continue
-        if is_input(path, options.input):
-            raise ScoringError(f"{word} {path} is the input, which would be lost")
-        if path.is_dir():
-            raise ScoringError(f"{word} {path} is a folder; the name of a file is needed")
-        if word == "--errors" and not is_error_list(path):
-            raise ScoringError(f"{path} is there already, and no list of errors; --errors names another file")
-        if may_replace:
-            continue
-        if word != "--errors":
-            raise ScoringError(f"{word} {path} is there already; --overwrite replaces it")
-        print(f"{path}, the list of errors of an earlier run, will be replaced", file=sys.stderr)
+        if path.exists():
+            _check_replaced(word, path, options.input, may_replace=may_replace)
     if len({path.absolute() for path in files.values()}) < len(files):
         raise ScoringError(f"--errors {_errors(options)} has to be another file than the table's")
     try:
         _errors(options).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScoringError(f"--errors {_errors(options)}: {error.strerror}") from error
+
+
+def _check_replaced(word: str, path: Path, source: str, *, may_replace: bool) -> None:
+    """Checks that a file which exists already may be replaced.
+
+    Raises:
+        ScoringError: it is the input, a folder, or another file than one of an earlier run that may be replaced.
+    """
+    if is_input(path, source):
+        raise ScoringError(f"{word} {path} is the input, which would be lost")
+    if path.is_dir():
+        raise ScoringError(f"{word} {path} is a folder; the name of a file is needed")
+    if word == "--errors" and not is_error_list(path):
+        raise ScoringError(f"{path} is there already, and no list of errors; --errors names another file")
+    if may_replace:
+        return
+    if word != "--errors":
+        raise ScoringError(f"{word} {path} is there already; --overwrite replaces it")
+    print(f"{path}, the list of errors of an earlier run, will be replaced", file=sys.stderr)
 
 
 def _errors(options: argparse.Namespace) -> Path:
