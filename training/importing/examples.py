@@ -133,7 +133,7 @@ def try_all(
         for preprocessing in tried:
             if len(preprocessing.mean) not in (1, channels):
                 continue
-            answered = ending.probabilities(source.answer(preprocessing.apply(images))).argmax(axis=1)
+            answered = ending.probabilities(source.answer_pictures(images, preprocessing)).argmax(axis=1)
             trials.append(Trial(preprocessing, resizing, int((answered == examples.classes).sum()), len(images)))
     return sorted(trials, key=lambda trial: -trial.right)
 

@@ -176,7 +176,7 @@ def pixel_rule(
 def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Ending:
     said = source.stated
     images = random_images((*size, source.taken.channels), _LOOKED_AT)
-    values = source.answer(probe.apply(images))
+    values = source.answer_pictures(images, probe)
     labels = len(said.labels.value.names) if said.labels else None
     return find_ending(
         source.last,

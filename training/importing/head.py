@@ -107,6 +107,11 @@ def find_ending(
             "a softmax gives; these are the heads:",
             CHOICES,
         )
+    if last != "linear" and _are_shares_of_a_whole(numbers):
+        raise ImportRefusedError(
+            f"{origin}: the answers are never negative and sum to {numbers[0].sum():.4g} for every picture, as "
+            "probabilities do that are multiplied; a softmax would change them. Export it without that factor"
+        )
     if head == "logits" and last != "linear":  # the values of a dense layer are logits, even if these few lie in 0 to 1
         if last == "softmax" or is_distribution:
             why = "the graph ends in a softmax" if last == "softmax" else "its answers are from 0 to 1 and sum to 1"
@@ -121,6 +126,14 @@ def find_ending(
 
 def _are_probabilities(numbers: NDArray[np.float64]) -> bool:
     return bool(((numbers >= 0) & (numbers <= 1 + _SUM_TOLERANCE)).all())
+
+
+def _are_shares_of_a_whole(numbers: NDArray[np.float64]) -> bool:
+    """Whether the values of each picture sum to the same number other than 1, such as percentages."""
+    sums = numbers.sum(axis=1)
+    is_same = bool(sums[0] > 0 and np.allclose(sums, sums[0], rtol=_SUM_TOLERANCE))
+    differs = bool(np.ptp(numbers, axis=0).max() > _SUM_TOLERANCE * sums[0])  # else every sum would be the same
+    return is_same and differs and bool((numbers >= 0).all()) and abs(sums[0] - 1) > _SUM_TOLERANCE
 
 
 def _values_of_sigmoids(

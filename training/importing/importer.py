@@ -249,7 +249,7 @@ def _calibrated(
         notes.append("accuracy and calibration are not measured for models with several labels per picture")
         return 1.0, None, None
     labelled = images.labelled
-    values = source.answer(said.preprocessing.value.apply(labelled.pixels))
+    values = source.answer_pictures(labelled.pixels, said.preprocessing.value)
     probabilities = said.ending.probabilities(values).astype(np.float32)
     if len(labelled) < LEAST_IMAGES:
         notes.append(f"{len(labelled)} pictures are too few to fit a temperature on ({LEAST_IMAGES}); it stays 1")
@@ -279,7 +279,7 @@ def _golden(source: Source, said: Expected, images: _Images, temperature: float)
     # Spread over the examples, or over the random pictures, which range from plain to noisy.
     rows = np.unique(np.linspace(0, (images.examples or len(images.pixels)) - 1, count).astype(int))
     pixels = images.pixels[rows]
-    values = source.answer(said.preprocessing.value.apply(pixels))
+    values = source.answer_pictures(pixels, said.preprocessing.value)
     answers = said.ending.probabilities(values, temperature).astype(np.float32)
     return tuple(
         GoldenImage(

@@ -48,7 +48,7 @@ def probe_scaling(
         return None
     scale, offset, order = rule
     mean = -offset / scale
-    if scale.max() > _LARGEST_SCALE and np.abs(mean).max() <= _LARGEST_UNIT_MEAN:
+    if scale.max() > _LARGEST_SCALE and mean.max() <= _LARGEST_UNIT_MEAN:  # pictures have no mean far below 0
         return "", None
     kinds = list(dict.fromkeys(node.op_type for node in front))
     words = f"{', '.join(kinds[:_SHOWN])} at the beginning of its graph"

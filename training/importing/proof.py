@@ -81,7 +81,7 @@ def prove(
     Raises:
         ImportRefusedError: they differ too much; the message names the picture and the class.
     """
-    expected = ending.probabilities(source.answer(preprocessing.apply(images))).astype(np.float32)
+    expected = ending.probabilities(source.answer_pictures(images, preprocessing)).astype(np.float32)
     tolerance = TOLERANCE_FLOAT16 if _computes_in_half(source) else TOLERANCE
     worst = 0.0
     for batch, count in _BATCHES.items():

@@ -18,6 +18,9 @@ _ONE = (TensorProto.FLOAT, ["N", 1])
 _HALVES = [_NODE("Softmax", ["logits"], ["a"]), _NODE("Softmax", ["product"], ["b"]), _NODE("Mean", ["a", "b"], ["p"])]
 _SOFTMAX = [_NODE("Exp", ["logits"], ["e"]), _NODE("ReduceSum", ["e"], ["z"]), _NODE("Div", ["e", "z"], ["p"])]
 _SOFTMAX[1].attribute.extend([helper.make_attribute("axes", [1]), helper.make_attribute("keepdims", 1)])
+_HUNDRED = helper.make_tensor("value", TensorProto.FLOAT, [], [100])
+_PERCENT = [_NODE("Constant", [], ["c"], value=_HUNDRED), _NODE("Softmax", ["logits"], ["s"])]
+_PERCENT.append(_NODE("Mul", ["s", "c"], ["p"]))
 _SIGMOID = [_NODE("Tanh", ["logits"], ["t"]), _NODE("Exp", ["t"], ["e"]), _NODE("Neg", ["e"], ["n"])]
 _SIGMOID.append(_NODE("Exp", ["n"], ["p"]))  # some other function with values from 0 to 1
 
@@ -40,6 +43,8 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         (_SIGMOID, _ONE, "", "--values probabilities"),
         ([_NODE("Tanh", ["logits"], ["p"])], _FLOATS, "", "such as tanh"),
         ([_NODE("Tanh", ["logits"], ["p"])], _ONE, "", "such as tanh"),
+        (_PERCENT, _FLOATS, "", "sum to 100 for every picture"),
+        (_PERCENT, _FLOATS, "--head logits", "sum to 100 for every picture"),
         ([_NODE("Softmax", ["logits"], ["p"])], _FLOATS, "--multi-label", "exactly one label"),
         ([_NODE("Softmax", ["logits"], ["p"])], _ONE, "--head sigmoid", "always 1"),
         ([_NODE("ArgMax", ["logits"], ["p"], axis=1)], (TensorProto.INT64, ["N", 1]), "", "ArgMax"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
 from training.data import sources
+from training.importing.onnx_source import open_onnx
+from training.importing.preprocessing import Preprocessing
+from training.importing.stated import Stated
 from training.onnx_classifier import OnnxClassifier
 
 RULES = ("--preprocessing", "imagenet", "--resize", "shortest-edge:20", "--crop", "16")
@@ -227,6 +231,12 @@ def test_scaling_inside_the_graph_is_not_applied_twice(
     assert "not applied twice" in capsys.readouterr().out
 
 
+def test_a_normalisation_with_a_mean_below_zero_is_no_scaling_of_pixels(tmp_path: Path, labels: Path) -> None:
+    front = [helper.make_node("Add", ["x", "shift"], ["moved"])]
+    source = write_network(tmp_path / "net.onnx", front=front, constants={"shift": np.array([5], np.float32)})
+    assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", "--preprocessing", "unit") == 0
+
+
 @pytest.mark.parametrize("rule", ["raw,order=BGR", "unit,order=BGR"])
 def test_a_network_that_scales_inside_may_take_bgr(rule: str, tmp_path: Path, labels: Path) -> None:
     front = [helper.make_node("Div", ["x", "white"], ["scaled"])]
@@ -304,6 +314,21 @@ def test_a_segmentation_network_is_no_classifier(
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), tmp_path / "net.onnx")
     assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *RULES) == 2
     assert "no classifier" in capsys.readouterr().err
+
+
+def test_pictures_are_answered_in_batches(tmp_path: Path) -> None:
+    seen: list[int] = []
+    source = open_onnx(write_network(tmp_path / "net.onnx"), Stated())
+
+    def counted(values: np.ndarray) -> np.ndarray:
+        seen.append(len(values))
+        return source.answer(values)
+
+    images = np.random.default_rng(0).integers(0, 256, (150, 16, 16, 3), np.uint8)
+    rule = Preprocessing.parse("unit")
+    answers = replace(source, answer=counted).answer_pictures(images, rule)
+    np.testing.assert_allclose(answers, source.answer(rule.apply(images)), atol=1e-5)
+    assert max(seen) <= 64
 
 
 def test_other_commands_read_pictures_as_the_service_does(tmp_path: Path, labels: Path) -> None:
