@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +12,8 @@ from training.errors import ImportRefusedError
 
 _WORDNET = re.compile(r"(n\d{8})[\s,:]+(\S.*)")
 _PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
-_NUMBERED = re.compile(r"(\d+)\s*[,;:|]")
+_NUMBERED = (re.compile(r"(\d+)\s*[,;:|]\s*\S"), re.compile(r"\S.*[,;:|]\s*(\d+)"))
+_NUMBERED_FROM_0 = re.compile(r"(\d+)\s+\S")  # `1 euro`, `2 euro` may be labels, but `0 cat`, `1 dog` are not
 _MOST_BYTES = 16 << 20
 _MOST_CHARACTERS = 256
 
@@ -135,10 +136,9 @@ class Labels:
                     f"{origin}: the label {text[:40]!r} has more than {_MOST_CHARACTERS} characters, or a tab "
                     "or another control character"
                 )
-        numbers = [match[1] if (match := _NUMBERED.match(name)) else "" for name in cleaned]
-        if not ids and numbers == [str(index) for index in range(len(cleaned))]:
+        if not ids and _are_numbered(cleaned):
             raise ImportRefusedError(
-                f"{origin}: every line begins with its number, as in {cleaned[0]!r}; give the labels alone, or JSON: "
+                f"{origin}: every line holds its number, as in {cleaned[0]!r}; give the labels alone, or JSON: "
                 '{"0": "cat", ...}'
             )
         if len(set(cleaned)) < len(cleaned) and not ids:
@@ -150,6 +150,18 @@ class Labels:
         if len(set(ids)) < len(ids):
             raise ImportRefusedError(f"{origin}: a class id occurs twice")
         return cls(cleaned, tuple(ids))
+
+
+def _are_numbered(names: Sequence[str]) -> bool:
+    """Whether each name begins or ends with its place in the list, counted from 0 or 1."""
+
+    def numbers(found: Iterable[re.Match[str] | None]) -> list[int]:
+        return [int(match[1]) if match else -1 for match in found]
+
+    from_0, from_1 = list(range(len(names))), list(range(1, len(names) + 1))
+    begin, end = (numbers(map(where, names)) for where in (_NUMBERED[0].match, _NUMBERED[1].fullmatch))
+    spaced = numbers(map(_NUMBERED_FROM_0.match, names))
+    return begin in (from_0, from_1) or end in (from_0, from_1) or spaced == from_0
 
 
 def _index(key: str, origin: str) -> int:

@@ -14,6 +14,8 @@ from training.importing.labels import Labels
         ("a.txt", "cat\n\n dog \n", ("cat", "dog"), ()),
         ("a.txt", "\ufeffKatze\r\nHund\r\n", ("Katze", "Hund"), ()),
         ("a.json", '["cat", "dog"]', ("cat", "dog"), ()),
+        ("a.txt", "kind 0\nkind 1", ("kind 0", "kind 1"), ()),
+        ("a.txt", "1 euro\n2 euro", ("1 euro", "2 euro"), ()),
         ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
         ("a.json", '{"dog": 1, "cat": 0}', ("cat", "dog"), ()),
         ("a.json", '{"id2label": {"0": "cat", "1": "dog"}}', ("cat", "dog"), ()),
@@ -50,7 +52,10 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
         ("{", "not JSON"),
         ("cat\tblack\ndog", "control character"),
         (f"cat\n{'x' * 300}", "more than 256"),
-        ("0,cat\n1,dog", "begins with its number"),
+        ("0,cat\n1,dog", "holds its number"),
+        ("1: cat\n2: dog", "holds its number"),
+        ("0 cat\n1 dog", "holds its number"),
+        ("cat,0\ndog,1", "holds its number"),
     ],
 )
 def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
