@@ -193,13 +193,15 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.convert import convert
+    from training.convert import NOT_MEASURED, convert
 
     skipped = Path("skipped.tsv") if options.skip_bad else None
     made = convert(options.model, options.precision, data_dir(options), options.out, skipped=skipped)
+    after, before = made.after.evaluation, made.before.evaluation
+    accuracy = f"accuracy {after.accuracy:.2%} ({before.accuracy:.2%} before)"
     print(
-        f"{options.out / made.metadata.name / made.metadata.version}: accuracy {made.after.evaluation.accuracy:.2%} "
-        f"({made.before.evaluation.accuracy:.2%} before) on {made.after.evaluation.images} test images by the CPU, "
+        f"{options.out / made.metadata.name / made.metadata.version}: "
+        f"{NOT_MEASURED if made.metadata.multi_label else accuracy} on {after.images} test images by the CPU, "
         f"same class {made.same_class:.2%}, largest difference {made.largest_difference:.4f}"
     )
 

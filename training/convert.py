@@ -37,6 +37,7 @@ from training.publish import next_version, publishing
 Precision = Literal["float16", "int8"]
 
 CALIBRATION_IMAGES = 1000
+NOT_MEASURED = "accuracy is not measured, since a picture may have several labels"
 _CALIBRATION_BATCH = 100
 # float16 has 11 significant bits; int8 values may be rounded to a neighbouring one of 256 steps on another machine.
 _GOLDEN_TOLERANCES: Mapping[Precision, float] = MappingProxyType({"float16": 0.01, "int8": 0.05})
@@ -100,8 +101,8 @@ def convert(
         name=name,
         version=next_version(repository, name),
         training={**said.training, **_origin(said, precision)},
-        evaluation=after.evaluation,
-        reference=scores.reference(after.probabilities),
+        evaluation=None if said.multi_label else after.evaluation,
+        reference=None if said.multi_label else scores.reference(after.probabilities),
         golden=tuple(
             dataclasses.replace(image, probabilities=tuple(row.tolist()))
             for image, row in zip(said.golden, classifier.predict(_golden_pixels(said)), strict=True)
@@ -178,8 +179,8 @@ def _figures(converted: Converted) -> dict[str, Any]:
     return {
         "name": converted.metadata.name,
         "version": converted.metadata.version,
-        "test": converted.after.to_json(),
-        "original": asdict(converted.before.evaluation),
+        "test": None if converted.metadata.multi_label else converted.after.to_json(),
+        "original": None if converted.metadata.multi_label else asdict(converted.before.evaluation),
         "same_class": converted.same_class,
         "largest_difference": converted.largest_difference,
         "training": converted.metadata.training,
@@ -191,16 +192,20 @@ def _figures(converted: Converted) -> dict[str, Any]:
 def _card(converted: Converted) -> str:
     model, before, after = converted.metadata, converted.before.evaluation, converted.after.evaluation
     origin, precision = model.training["converted_from"], model.training["precision"]
-    return f"""# {model.name} version {model.version}
-
-{origin}, converted to {precision}. All else (labels, input, data, licence) is as its card says.
-
+    table = f"""\
 | {after.images} test images, ONNX Runtime on the CPU | {origin} | this file |
 | --- | --- | --- |
 | accuracy | {before.accuracy:.4f} | {after.accuracy:.4f} |
 | log loss (nats) | {before.log_loss:.4f} | {after.log_loss:.4f} |
 | expected calibration error | {before.expected_calibration_error:.4f} | {after.expected_calibration_error:.4f} |
+"""
+    if model.multi_label:
+        table = f"{NOT_MEASURED[:1].upper()}{NOT_MEASURED[1:]}. Compared on {after.images} pictures.\n"
+    return f"""# {model.name} version {model.version}
 
+{origin}, converted to {precision}. All else (labels, input, data, licence) is as its card says.
+
+{table}
 Same most probable class: {converted.same_class:.2%}. Largest difference of a probability: \
 {converted.largest_difference:.4f}. The temperature is the original's; it was not fitted anew.
 """

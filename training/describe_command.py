@@ -214,8 +214,10 @@ def _draw_figures(file: Path, place: Path, data_dir: Path | None, *, skip_bad: b
     shown = Shown(said, _record(record_file) if record_file.is_file() else {}, content)
     if data_dir is not None:
         data = sources.load_for(said, data_dir, Path("skipped.tsv") if skip_bad else None)
-        test = measure(OnnxClassifier(content, str(file)), data.test, data.labels)
-        shown = dataclasses.replace(shown, data_set=data, test=test, raw=uncalibrated(test, said.temperature))
+        shown = dataclasses.replace(shown, data_set=data)
+        if not said.multi_label:  # a folder gives a picture one label, which says nothing of the others
+            test = measure(OnnxClassifier(content, str(file)), data.test, data.labels)
+            shown = dataclasses.replace(shown, test=test, raw=uncalibrated(test, said.temperature))
     folder = file.with_name("figures") if place == _ITS_OWN else place
     drawn = draw_album(folder, shown)
     print(f"{folder}: {', '.join(f'{name}.png' for name in drawn)}")

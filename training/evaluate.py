@@ -9,6 +9,7 @@ from rich.table import Table
 from training import scores
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
+from training.errors import ModelFileError
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.trust import Trust, figures_in_words, measure_trust
@@ -37,23 +38,25 @@ def evaluate(
         What was measured.
 
     Raises:
-        ModelFileError: the file is no model, or does not fit the data.
+        ModelFileError: the file is no model, does not fit the data, or may find several labels in a picture.
         DataError: the data is missing or damaged.
     """
     classifier = OnnxClassifier.open(model)
-    data = sources.load_for(classifier.metadata, place, skipped)
     said = classifier.metadata
+    if said.multi_label:
+        raise ModelFileError(
+            f"{model}: a picture may have several labels, and a folder or table gives it one, so accuracy would say "
+            "nothing; it is not measured"
+        )
+    data = sources.load_for(said, place, skipped)
     measured = measure(classifier, data.test if part == "test" else _everything(data), data.labels)
-    trust = None
-    if not said.multi_label:
-        trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
+    trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
     if as_json:
-        print(json.dumps(measured.to_json() | {"decisions": trust and trust.to_json()}, indent=2))
+        print(json.dumps(measured.to_json() | {"decisions": trust.to_json()}, indent=2))
     else:
         _print(measured, str(model))
-        if trust is not None:
-            print(f"\n{figures_in_words(said, trust)}", end="")
-    if figures is not None and trust is not None:
+        print(f"\n{figures_in_words(said, trust)}", end="")
+    if figures is not None:
         _draw(figures, f"{said.name} version {said.version}, {trust.images:,} pictures", measured, trust)
     return measured
 

@@ -288,6 +288,23 @@ def test_several_labels_a_picture_are_never_softmaxed(
     assert abs(sums - 1) > 0.1
 
 
+def test_no_accuracy_is_made_of_several_labels(
+    tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--labels", labels, *RULES, "--multi-label") == 0
+    file, pictures = tmp_path / "models" / "birds" / "1" / "model.onnx", tmp_path / "pictures"
+    for index in range(10):
+        (pictures / f"kind {index % 5}").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 20), (25 * index, 0, 0)).save(pictures / f"kind {index % 5}" / f"{index}.png")
+    assert main(["evaluate", str(file), "--data-dir", str(pictures)]) == 2
+    capsys.readouterr()
+    words = ["--precision", "float16", "--data-dir", str(pictures), "--out", str(tmp_path / "models")]
+    assert main(["convert", str(file), *words]) == 0
+    assert "accuracy is not measured" in capsys.readouterr().out
+    made = OnnxClassifier.open(tmp_path / "models" / "birds-float16" / "1" / "model.onnx").metadata
+    assert made.evaluation is None
+
+
 def test_one_sigmoid_unit_answers_two_labels(tmp_path: Path) -> None:
     source = write_network(tmp_path / "net.onnx", head="sigmoid", classes=1)
     assert run_import(source, tmp_path, "--labels", write_labels(tmp_path / "two.txt", 2), *RULES) == 0
