@@ -17,7 +17,7 @@ from imaging import Target
 from training.data import sources
 from training.data.dataset import LabelledImages
 from training.data.holdout import FirstHoldout, Holdout, RandomHoldout
-from training.data.listing import list_folder
+from training.data.listing import canonical, list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
 from training.files import write_atomically
@@ -109,13 +109,14 @@ def _labelled(said: ModelMetadata, folder: Path) -> LabelledImages:
         raise DataError(f"{first.path} {first.what} ({first.kind})")
     if any(entry.part for entry in listing.entries):
         raise DataError(f"{folder} has parts for training and testing: give the folder of the held-out pictures alone")
-    unknown = [entry for entry in listing.entries if entry.label not in said.class_names]
+    names = [canonical(name) for name in said.class_names]
+    unknown = [entry for entry in listing.entries if entry.label not in names]
     if unknown or not listing.entries:
         place = unknown[0].path.parent if unknown else folder
         raise DataError(f"{place} is none of the classes {', '.join(said.class_names)}")
     target = Target.of(said)
     pixels = [read_picture(entry.path, target) for entry in listing.entries]
-    return LabelledImages.of(pixels, [said.class_names.index(entry.label) for entry in listing.entries])
+    return LabelledImages.of(pixels, [names.index(entry.label) for entry in listing.entries])
 
 
 def holdout_of(said: ModelMetadata) -> Holdout:

@@ -121,7 +121,7 @@ def run(options: argparse.Namespace) -> None:
     run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
     skipped = run_directory / "skipped.tsv" if options.skip_bad else None
     backbone = _backbone(options)
-    height, width, _ = backbone.shape if backbone else (options.size or _SIDE, None, 3)
+    height, width, _ = backbone.shape if backbone else (_SIDE if options.size is None else options.size, None, 3)
     color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
     own = sources.OwnPictures(height, color_mode, options.licence, options.citation, skipped, width)
     data = sources.load(options.name, data_dir(options), own)
@@ -174,6 +174,10 @@ def _check(options: argparse.Namespace) -> None:
     """Refuses combinations of options that are not possible, before any data is read."""
     from training.errors import RecipeError
 
+    if not 0 <= options.seed < 1 << 32:
+        raise RecipeError(f"--seed {options.seed}: 0 to {(1 << 32) - 1} are possible")
+    if options.size is not None and options.size < 1:
+        raise RecipeError(f"--size {options.size}: a number of pixels is needed")
     if options.backbone is not None and options.name in BUILT_IN:
         raise RecipeError(f"--backbone is for your own pictures; {options.name} has recipes of its own")
     if options.backbone is not None and options.start_from is not None:

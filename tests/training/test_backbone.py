@@ -194,6 +194,8 @@ def test_what_cannot_be_a_backbone_is_refused(
         (["--backbone", "nowhere.keras"], "--backbone nowhere.keras: there is no such file"),
         (["--backbone", "resnet50"], "mobilenet_v3_small, efficientnet_v2_b0 or a Keras file"),
         (["--recipe", "backbone"], "--recipe backbone needs --backbone"),
+        (["--seed", "-1"], "--seed -1: 0 to 4294967295 are possible"),
+        (["--size", "0"], "--size 0: a number of pixels is needed"),
         (["--preprocessing", "unit"], "--preprocessing needs --backbone"),
     ],
 )

@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,15 @@ def test_a_row_with_a_picture_as_text_is_not_printed(tmp_path: Path, capsys: pyt
     with pytest.raises(DataError, match="too long a path"):
         _load(tmp_path / "table.csv")
     assert len(capsys.readouterr().err) < 1000
+
+
+def test_a_folder_of_macos_is_the_class_of_the_same_letters(picture_folder: Path) -> None:
+    (picture_folder / "bird").rename(picture_folder / unicodedata.normalize("NFD", "Bülbül"))
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    names = ["Bülbül", "ship", "truck"]
+    data = image_folder.load(picture_folder, name="pictures", rule=rule, source=SOURCE, labels=names)
+    assert data.labels == ("Bülbül", "ship", "truck")
+    assert np.bincount(data.test.classes).tolist() == [1, 1, 1]
 
 
 def test_one_class_is_too_few(picture_folder: Path) -> None:

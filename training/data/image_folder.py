@@ -5,13 +5,14 @@ no test set is given, a tenth of each class is held out as one.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
-from training.data.listing import Listing, Part, Trouble, list_folder
+from training.data.listing import Listing, Part, Trouble, canonical, list_folder
 from training.data.picture import PictureRule
 from training.data.picture_table import is_table, list_table
 from training.data.survey import Survey, report, survey
@@ -47,14 +48,16 @@ def load(
         DataError: something is missing, damaged or in the wrong place; the message names the first problem only.
     """
     listing = list_table(place) if is_table(place) else list_folder(place)
-    found = _of_known_classes(survey(listing, rule), labels)
+    known = tuple(map(canonical, labels))
+    found = _of_known_classes(survey(listing, rule), known)
     report(found)
     if found.troubles:
         _judge(found, skipped)
-    labels = tuple(labels) or tuple(sorted({entry.label for entry, _ in found.good if entry.part != "test"}))
-    if len(labels) < 2:
-        raise DataError(f"{place} must hold pictures of at least two classes, each in a folder; it holds {len(labels)}")
-    return _data_set(found, labels, name=name, rule=rule, source=source, skipped=skipped is not None)
+    known = known or tuple(sorted({entry.label for entry, _ in found.good if entry.part != "test"}))
+    if len(known) < 2:
+        raise DataError(f"{place} must hold pictures of at least two classes, each in a folder; it holds {len(known)}")
+    data = _data_set(found, known, name=name, rule=rule, source=source, skipped=skipped is not None)
+    return replace(data, labels=tuple(labels) or known)
 
 
 def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:

@@ -8,6 +8,7 @@
                                    test/   daisy/ ...  rose/ ...      (may be missing)
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Entry:
 
     Attributes:
         path: of the file.
-        label: its class.
+        label: its class, in Unicode's form NFC.
         part: ``train``, ``val`` or ``test``; empty where the folder or table has no parts.
         content: the picture itself, where a table holds it; ``path`` is then its row. None where it is a file.
     """
@@ -83,7 +84,7 @@ def list_folder(directory: Path) -> Listing:
     entries: list[Entry] = []
     troubles: list[Trouble] = []
     for part, place in parts:
-        for path in _visible(place):
+        for path in visible(place):
             if path.is_dir():
                 _list_class(path, part, entries, troubles)
             else:
@@ -93,21 +94,21 @@ def list_folder(directory: Path) -> Listing:
     if any(part for part, _ in parts):
         troubles += [
             Trouble("beside the class folders", path, "only train, val and test belong here")
-            for path in _visible(directory)
+            for path in visible(directory)
             if not path.is_dir()
         ]
     return Listing(directory, tuple(entries), tuple(troubles))
 
 
 def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
-    folders = [path for path in _visible(directory) if path.is_dir()]
+    folders = [path for path in visible(directory) if path.is_dir()]
     names = [path.name.lower() for path in folders]
     # Folders called train and test that hold pictures, and no folders, are classes.
     if (
         "train" in names
         and len(names) > 1
         and all(name in PARTS for name in names)
-        and any(inner.is_dir() for inner in _visible(folders[names.index("train")]))
+        and any(inner.is_dir() for inner in visible(folders[names.index("train")]))
     ):
         return [(PARTS[name], path) for name, path in zip(names, folders, strict=True)]
     return [("", directory)]
@@ -115,7 +116,7 @@ def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
 
 def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[Trouble]) -> None:
     files = []
-    for path in _visible(folder):
+    for path in visible(folder):
         if path.is_dir():
             troubles.append(
                 Trouble(
@@ -126,10 +127,15 @@ def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[T
             files.append(path)
     if not files:
         troubles.append(Trouble("empty class", folder, "it holds no picture"))
-    entries += [Entry(path, folder.name, part) for path in files]
+    entries += [Entry(path, canonical(folder.name), part) for path in files]
 
 
-def _visible(directory: Path) -> list[Path]:
+def canonical(label: str) -> str:
+    """A label in Unicode's form NFC: macOS may return names with accents as letters of their own."""
+    return unicodedata.normalize("NFC", label)
+
+
+def visible(directory: Path) -> list[Path]:
     """The content of a folder, sorted by name, without hidden files and files that operating systems add."""
     try:
         found = sorted(directory.iterdir())

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from training.data.listing import PARTS, Entry, Listing, Trouble
+from training.data.listing import PARTS, Entry, Listing, Trouble, canonical
 from training.errors import DataError
 from training.files import MEBIBYTE, read_file, reason
 
@@ -52,7 +52,7 @@ def list_table(table: Path) -> Listing:
     for number, row in enumerate((first, *others), start=2):
         found = _picture(row.get(path_column), path_column, table)
         named, content = (found, None) if isinstance(found, str) else (f"{table.name}:{number}", found)
-        label = _text(row.get(label_column)).strip()
+        label = canonical(_text(row.get(label_column)).strip())
         said = _text(row.get(part_column)).strip().lower() if part_column else ""
         if _BEYOND in row:
             troubles.append(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from contract import ColorMode, Fit
 from imaging import Target
+from training.data.listing import canonical, visible
 from training.data.picture import read_picture
 from training.errors import DataError, ImportRefusedError
 from training.importing.head import Ending
@@ -32,10 +33,12 @@ class ExampleFiles:
     Attributes:
         paths: of all pictures.
         classes: an index into the labels for each picture; empty where they are not labelled.
+        ignored: the files and folders beside the folders of labels, and the folders inside them.
     """
 
     paths: tuple[Path, ...]
     classes: tuple[int, ...]
+    ignored: tuple[Path, ...] = ()
 
     def read(self, target: Target) -> NDArray[np.uint8]:
         """All pictures in the network's input shape, uint8 [N, H, W, C].
@@ -58,26 +61,23 @@ def find_examples(folder: Path, names: Sequence[str]) -> ExampleFiles:
     """
     if not folder.is_dir():
         raise DataError(f"--examples {folder}: it is not a folder")
-    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    entries = visible(folder)
     folders = [path for path in entries if path.is_dir()]
     if not folders:
         files = tuple(path for path in entries if path.is_file())
         if not files:
             raise DataError(f"--examples {folder}: it holds no picture")
         return ExampleFiles(files, ())
-    places = {name: index for index, name in enumerate(names)}
-    unknown = [path.name for path in folders if path.name not in places]
+    places = {canonical(name): index for index, name in enumerate(names)}
+    unknown = [path.name for path in folders if canonical(path.name) not in places]
     if unknown:
         raise DataError(f"--examples {folder}: the sub-folder {unknown[0]!r} is none of the {len(names)} labels")
-    found = [
-        (file, places[path.name])
-        for path in folders
-        for file in sorted(path.iterdir())
-        if file.is_file() and not file.name.startswith(".")
-    ]
+    listed = [(file, places[canonical(path.name)]) for path in folders for file in visible(path)]
+    found = [(file, index) for file, index in listed if file.is_file()]
     if not found:
         raise DataError(f"--examples {folder}: its sub-folders hold no picture")
-    return ExampleFiles(tuple(file for file, _ in found), tuple(index for _, index in found))
+    ignored = [path for path in entries if path not in folders] + [file for file, _ in listed if not file.is_file()]
+    return ExampleFiles(tuple(file for file, _ in found), tuple(index for _, index in found), tuple(ignored))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from contract import VERSION_RULE, GoldenImage, ModelMetadata, is_model_name, is
 from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
+from training.files import one_line
 from training.held_out import fit_conformal, fit_familiarity
 from training.importing import expected
 from training.importing.card import write_import
@@ -132,6 +133,11 @@ def import_model(job: ImportJob) -> Imported:
 
     images = _images(said, examples)
     notes = list(said.notes)
+    if examples is not None and examples.ignored:
+        notes.append(
+            f"{len(examples.ignored)} of what --examples holds is not used, since pictures stand in the folder of "
+            f"their label itself; the first is {one_line(str(examples.ignored[0]))}"
+        )
     wrap, served, proof = _proved(source, said, images.pixels, notes)
     if proof.is_weak:
         notes.append("the answers hardly depend on the picture, as with random weights: the proof is weak")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
 from training.data import sources
+from training.importing.examples import find_examples
 from training.importing.onnx_source import open_onnx
 from training.importing.preprocessing import Preprocessing
 from training.importing.stated import Stated
@@ -346,6 +348,17 @@ def test_pictures_are_answered_in_batches(tmp_path: Path) -> None:
     answers = replace(source, answer=counted).answer_pictures(images, rule)
     np.testing.assert_allclose(answers, source.answer(rule.apply(images)), atol=1e-5)
     assert max(seen) <= 64
+
+
+def test_examples_are_the_files_of_folders_of_labels(tmp_path: Path) -> None:
+    folder = tmp_path / "examples"
+    kind = folder / unicodedata.normalize("NFD", "Bülbül")
+    (kind / "deeper").mkdir(parents=True)
+    for path in (folder / "Thumbs.db", folder / "beside.png", kind / "a.png", kind / "Thumbs.db"):
+        path.touch()
+    found = find_examples(folder, ["ship", "Bülbül"])
+    assert (found.paths, found.classes) == ((kind / "a.png",), (1,))
+    assert found.ignored == (folder / "beside.png", kind / "deeper")
 
 
 def test_other_commands_read_pictures_as_the_service_does(tmp_path: Path, labels: Path) -> None:

@@ -181,6 +181,13 @@ def test_what_has_no_equal_is_said_by_flags(tmp_path: Path) -> None:
         ("EfficientNet", {"size": {"height": 224, "width": 224}}, (0.5, 0.25, "RGB"), ("stretch", None, (224, 224))),
         ("DeiT", {"size": 256}, (0.5, 0.5, "RGB"), ("stretch", 256, (224, 224))),
         ("ViT", {"do_normalize": False}, (0, 1, "RGB"), ("stretch", None, (224, 224))),
+        (
+            "ViT",
+            {"image_mean": None, "image_std": None, "size": None, "rescale_factor": None, "resample": None},
+            (0.5, 0.5, "RGB"),
+            ("stretch", None, (224, 224)),
+        ),
+        ("ConvNext", {"crop_pct": None, "size": 224}, (0.5, 0.5, "RGB"), ("shortest-edge", 256, (224, 224))),
     ],
 )
 def test_what_a_processor_does_by_its_class(

@@ -20,6 +20,8 @@ from training.importing.stated import Fact, Stated, Unclear, unless_refused
 from training.importing.terms import Head
 
 _RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
+_BILINEAR = 2
+_DEFAULT_IF_NULL = ("image_mean", "image_std", "size", "crop_size", "rescale_factor", "crop_pct")
 _CONVNEXT_CROPS_BELOW = 384
 _PROCESSOR = "preprocessor_config.json"
 _DONE = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_flip_channel_order")
@@ -91,7 +93,10 @@ class _Reader:
             raise ImportRefusedError(
                 f"{origin}: {odd[:60]} has no equal here; say what it comes to with --preprocessing and --resize"
             )
-        self.values, self.known, self.origin = values, known, origin
+        # A processor takes its default for null, but for these two: PoolFormer's crop_pct, and resample (see resizing).
+        absent = [key for key in _DEFAULT_IF_NULL if key != "crop_pct" or known.special != "crop-pct"]
+        self.values = {key: value for key, value in values.items() if value is not None or key not in absent}
+        self.known, self.origin = known, origin
 
     def preprocessing(self) -> Preprocessing:
         """The rule for pixel values: rescale, then normalise."""
@@ -117,6 +122,8 @@ class _Reader:
     def resizing(self) -> tuple[Resizing, tuple[int, int]]:
         """The rule, and the (height, width) of the result."""
         number = self.values.get("resample", self.known.resample)
+        if number is None and self.known.resample == _BILINEAR:
+            number = _BILINEAR  # null is bilinear in slow processors, and the class's own filter in fast ones
         if number not in _RESAMPLE:
             raise ImportRefusedError(
                 f"{self.origin}: resample {number!r} is none of Pillow's filters {sorted(_RESAMPLE)}; say --resize and "
