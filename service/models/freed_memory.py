@@ -6,17 +6,19 @@ from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGE_BYTES: Final = 1 << 20
+_LARGE_BYTES: Final = 4 << 20
 _MOST_KEPT_BYTES: Final = 16 << 20
 
 
 def return_large_blocks() -> None:
-    """Makes the C library return each block of at least 1 MiB as soon as it is freed; does nothing where it cannot.
+    """Makes the C library return each block of at least 4 MiB as soon as it is freed; does nothing where it cannot.
 
     At first, glibc does so from 128 KiB on. But whenever such a block is freed, it raises this threshold to its size,
     up to 32 MiB. Smaller blocks are then put into the heap, where freed bodies leave gaps that later blocks do not fit
-    into: 2,600 requests of 3 MB that ended with 504 left a heap of 99 MB, and with this call 25 MB. Predictions cost
-    the same. It must be called before other threads are started.
+    into: many requests of 3 MB that ended with 504 left a heap of 99 MB. With a threshold of 4 MiB the process keeps
+    10 MB after 2,600 of them. With 1 MiB it keeps 22 MB, and a photograph of 12 megapixels costs 7 % more CPU time: its
+    blocks are new memory for every request, of which the kernel clears each page. It must be called before other
+    threads are started.
 
     Source: mallopt(3).
     """
