@@ -14,9 +14,13 @@ CenterCrop(224)``: it resizes to whole pixels, with the shorter side that of the
 then crops the centre. ``stretch`` with a ``crop_fraction`` below 1 resizes like ``Resize((256, 256))``, then crops.
 """
 
-CropRounding = Literal["round", "floor"]
+CropRounding = Literal["round", "floor", "source-pixels"]
 """How the offset of such a crop is rounded at half a pixel: ``round`` as in torchvision, ``floor`` as in
-transformers."""
+transformers.
+
+``source-pixels`` is for ``cover`` and ``contain``, as in Keras: the picture is first cropped or padded to the input's
+proportions, in whole pixels and rounded down, and the result is then resized to the input.
+"""
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
 """The filter of the resize, with Pillow's and torchvision's names and meanings."""

@@ -108,6 +108,7 @@ def read_props(props: Mapping[str, str]) -> dict[str, Any]:
         values |= _present(props, may_be | _OPTIONAL)
     values |= _present(props, {"golden_tolerance": _GOLDEN_TOLERANCE})
     _check(values)
+    _check_resizing(values)
     _check_held_out(values)
     pixel_bytes = values["height"] * values["width"] * (3 if values["color_mode"] == "RGB" else 1)
     golden = read_golden(
@@ -125,14 +126,6 @@ def _check(values: Mapping[str, Any]) -> None:
     labels, class_ids = values["labels"], values.get("class_ids")
     if values["polarity"] == "light-on-dark" and values["color_mode"] != "L":
         raise ContractError("metadata field polarity: light-on-dark is for grey pictures (color_mode L) only")
-    if values["fit"] == "contain" and values.get("crop_fraction", 1.0) != 1.0:
-        raise ContractError("metadata field crop_fraction: the fit `contain` crops nothing")
-    if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box"):
-        raise ContractError("metadata field antialias: lanczos and box have no form without antialiasing")
-    if values["fit"] == "shortest-edge":
-        sides = values["height"], values["width"]
-        if round(min(sides) / values.get("crop_fraction", 1.0)) < max(sides):
-            raise ContractError("metadata field crop_fraction: the crop does not fit into the resized picture")
     if class_ids is None:
         if len(set(labels)) != len(labels):
             raise ContractError("metadata field labels: two are equal; class_ids would tell them apart")
@@ -140,6 +133,24 @@ def _check(values: Mapping[str, Any]) -> None:
         raise ContractError(f"metadata field class_ids: {len(labels)} different ids are needed, one for each label")
     elif len(set(name_classes(labels, class_ids))) != len(labels):
         raise ContractError("metadata field labels: two classes would be called the same, ids included")
+
+
+def _check_resizing(values: Mapping[str, Any]) -> None:
+    if values["fit"] == "contain" and values.get("crop_fraction", 1.0) != 1.0:
+        raise ContractError("metadata field crop_fraction: the fit `contain` crops nothing")
+    if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box"):
+        raise ContractError("metadata field antialias: lanczos and box have no form without antialiasing")
+    if values.get("crop_rounding") == "source-pixels":
+        takes = ("cover",) if values.get("antialias", True) else ("cover", "contain")
+        if values["fit"] not in takes or values.get("crop_fraction", 1.0) != 1.0:
+            raise ContractError(
+                "metadata field crop_rounding: source-pixels is for `cover`, and for `contain` without antialiasing, "
+                "both without crop_fraction"
+            )
+    if values["fit"] == "shortest-edge":
+        sides = values["height"], values["width"]
+        if round(min(sides) / values.get("crop_fraction", 1.0)) < max(sides):
+            raise ContractError("metadata field crop_fraction: the crop does not fit into the resized picture")
 
 
 def _check_held_out(values: Mapping[str, Any]) -> None:

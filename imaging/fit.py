@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from imaging.sampling import MOST_PROPORTION, Box, is_strip, sample
 from imaging.target import Target
 
 _FILTERS = {
@@ -16,19 +17,12 @@ _FILTERS = {
     "box": Image.Resampling.BOX,
 }
 _REDUCING_GAP = 2.0
-_MOST_PROPORTION = (
-    8  # ratio of the longer side to the shorter one; up to it, a picture is resized whole before it is cropped
-)
 _MOST_SUPPORT = 3
 """Pixels on each side that the widest filter, lanczos, uses where the picture does not shrink."""
 _RESIZED_BYTES, _SAMPLED_BYTES = 4, 48  # of a pixel between two passes: in Pillow, as floats in three arrays
 _INPUT_BYTES = 16  # of a pixel of the input: it is put on white, and copied into an array
-_PART_PIXELS = 1 << 18
 _DARK = bytes(range(128))
 _INVERTED = bytes(range(255, -1, -1))
-
-Box = tuple[float, float, float, float]
-"""(left, top, right, bottom) in pixels of the picture."""
 
 
 def resize(picture: Image.Image, target: Target) -> Image.Image:
@@ -49,6 +43,8 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
     if target.fit == "stretch" and target.crop_fraction < 1:
         size = round(target.width / target.crop_fraction), round(target.height / target.crop_fraction)
         return _centre(_scale(picture, size, (0.0, 0.0, float(width), float(height)), target), target)
+    if target.crop_rounding == "source-pixels":
+        return _in_source_pixels(picture, target)
     size = target.width, target.height
     box = (0.0, 0.0, float(width), float(height))
     if target.fit == "cover":
@@ -72,9 +68,9 @@ def resized_bytes(width: int, height: int, target: Target) -> int:
     shorter, longer = sorted((width, height))
     sides = round(target.width / target.crop_fraction), round(target.height / target.crop_fraction)
     if target.fit == "shortest-edge":
-        sides = target.edge, math.ceil(target.edge * min(_MOST_PROPORTION, longer / shorter))
+        sides = target.edge, math.ceil(target.edge * min(MOST_PROPORTION, longer / shorter))
     # Between the passes over rows and columns, one side is the old one; see `_scale`.
-    between = max(sides) * min(longer, _MOST_PROPORTION * shorter + 2 * _MOST_SUPPORT + 2)
+    between = max(sides) * min(longer, MOST_PROPORTION * shorter + 2 * _MOST_SUPPORT + 2)
     pixel_bytes = _RESIZED_BYTES if target.antialias else _SAMPLED_BYTES
     return pixel_bytes * (between + math.prod(sides)) + _INPUT_BYTES * target.height * target.width
 
@@ -89,11 +85,32 @@ def _shortest_edge(picture: Image.Image, target: Target) -> Image.Image:
     longer = int(target.edge * max(width, height) / min(width, height))
     size = (target.edge, longer) if width <= height else (longer, target.edge)
     left, top = _offset(size, target)
-    if longer > _MOST_PROPORTION * target.edge:  # resized as a whole, a long strip could have billions of pixels
+    if longer > MOST_PROPORTION * target.edge:  # resized as a whole, a long strip could have billions of pixels
         return _part_of_strip(picture, size, (left, top), target)
     if size != picture.size:
         picture = _scale(picture, size, (0.0, 0.0, float(width), float(height)), target)
     return _centre(picture, target)
+
+
+def _in_source_pixels(picture: Image.Image, target: Target) -> Image.Image:
+    """Crops whole pixels to the input's proportions, or pads with black to them, and resizes the result to the input.
+
+    Sources: keras/src/backend/tensorflow/image.py (``resize``); keras/src/utils/image_utils.py (``smart_resize``, and
+    ``load_img``, whose filters antialias and use pixels beyond the crop).
+    """
+    width, height = picture.size
+    size = target.width, target.height
+    wide, high = height * target.width // target.height, width * target.height // target.width
+    if target.fit == "contain":
+        left, top = max(0, wide - width) // 2, max(0, high - height) // 2
+        box = -left, -top, width + left, height + top
+        return sample(picture, size, box, target.interpolation, is_cut=True)
+    wide, high = max(1, min(width, wide)), max(1, min(height, high))
+    left, top = (width - wide) // 2, (height - high) // 2
+    box = left, top, left + wide, top + high
+    if target.antialias or target.interpolation == "nearest":
+        return _scale(picture, size, box, target)
+    return sample(picture, size, box, target.interpolation, is_cut=True)
 
 
 def _part_of_strip(picture: Image.Image, size: tuple[int, int], offset: tuple[int, int], target: Target) -> Image.Image:
@@ -137,93 +154,14 @@ def _scale(picture: Image.Image, size: tuple[int, int], box: Box, target: Target
     # Rounding can put the box a trillionth of a pixel beyond the picture, which Pillow refuses.
     box = max(0.0, box[0]), max(0.0, box[1]), min(box[2], picture.width), min(box[3], picture.height)
     if not target.antialias and target.interpolation != "nearest":
-        return _sampled(picture, size, box, target)
+        return sample(picture, size, box, target.interpolation)
     left, top, right, bottom = box
     is_whole = not target.is_reduced or picture.mode in {"LA", "RGBA"}  # Pillow does not reduce pictures with alpha
-    if is_whole and _is_strip(bottom - top, picture.width) and target.interpolation != "nearest":
+    if is_whole and is_strip(bottom - top, picture.width) and target.interpolation != "nearest":
         # Pillow scales the rows of pixels first, to a picture of this height and the new width.
         picture = picture.resize((picture.width, size[1]), method, box=(0.0, top, float(picture.width), bottom))
         box = left, 0.0, right, float(size[1])
     return picture.resize(size, method, box=box, reducing_gap=_REDUCING_GAP if target.is_reduced else None)
-
-
-def _is_strip(longer: float, shorter: float) -> bool:
-    return longer > _MOST_PROPORTION * shorter
-
-
-def _sampled(picture: Image.Image, size: tuple[int, int], box: Box, target: Target) -> Image.Image:
-    """Resizes without antialiasing, as tensors are resized: each pixel from the nearest 2 or 4 pixels along each axis.
-
-    Source: tensorflow/core/kernels/image/scale_and_translate_op.cc and image_resizer_state.h (half-pixel centres).
-    """
-    left, top, right, bottom = box
-    has_alpha, is_cubic = picture.mode in {"RGBA", "LA"}, target.interpolation == "bicubic"
-    axes = [(0, top, bottom, size[1]), (1, left, right, size[0])]
-    if _is_strip(picture.width, picture.height):  # its columns become fewer first, so that no large array is made
-        axes.reverse()
-    first, second = axes
-    values = _sampled_axis(_array(picture), *first, is_cubic=is_cubic, has_alpha=has_alpha)
-    values = _sampled_axis(values, *second, is_cubic=is_cubic)
-    if has_alpha:
-        values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
-    pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0], picture.mode)
-
-
-def _array(picture: Image.Image) -> NDArray[np.uint8]:
-    """The pixels, uint8 [H, W, C], copied a few rows at a time: Pillow joins them twice, and blocks other threads."""
-    width, height = picture.size
-    values = np.empty((height, width, len(picture.getbands())), np.uint8)
-    rows = max(1, _PART_PIXELS // width)
-    for top in range(0, height, rows):
-        part = picture.crop((0, top, width, min(top + rows, height)))
-        values[top : top + rows] = np.asarray(part).reshape(part.height, width, -1)
-    return values
-
-
-def _sampled_axis(
-    values: NDArray[np.generic],
-    axis: int,
-    start: float,
-    stop: float,
-    count: int,
-    *,
-    is_cubic: bool,
-    has_alpha: bool = False,
-) -> NDArray[np.float32]:
-    """Samples one axis; with ``has_alpha``, colours are multiplied by the last channel, alpha from 0 to 255, / 255."""
-    length = values.shape[axis]
-    centres = start + (np.arange(count) + 0.5) * (stop - start) / count - 0.5
-    first = np.floor(centres)
-    taps = (-1, 0, 1, 2) if is_cubic else (0, 1)
-    weights = [(_keys if is_cubic else _triangle)(np.abs(centres - (first + tap))) for tap in taps]
-    if is_cubic:  # this filter ignores pixels beyond the border and scales up the others; the linear one repeats it
-        inside = [(first + tap >= 0) & (first + tap < length) for tap in taps]
-        weights = [weight * is_in for weight, is_in in zip(weights, inside, strict=True)]
-        whole = np.sum(weights, axis=0)
-        weights = [weight / whole for weight in weights]
-    shape = [1, 1, 1]
-    shape[axis] = count
-    total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)
-    for tap, weight in zip(taps, weights, strict=True):
-        rows = np.clip(first + tap, 0, length - 1).astype(np.intp)
-        taken = np.take(values, rows, axis=axis)
-        if has_alpha:  # the colour of a transparent pixel must have no weight, as in Pillow's own filters
-            taken = taken.astype(np.float32)
-            taken[..., :-1] *= taken[..., -1:] / 255
-        total += taken * weight.astype(np.float32).reshape(shape)
-    return total
-
-
-def _triangle(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(0, 1 - distance)
-
-
-def _keys(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Keys' cubic with a = -0.5 (IEEE Trans. ASSP 29, 1981)."""
-    near = (1.5 * distance - 2.5) * distance**2 + 1
-    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
-    return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
 
 
 def invert_if_light(pixels: bytes, width: int) -> bytes:

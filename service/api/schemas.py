@@ -159,7 +159,10 @@ class InputDescription(BaseModel):
     interpolation: Interpolation = Field(description="Filter of the resize.")
     antialias: bool = Field(description="Whether the filter is widened when a picture is made smaller.")
     crop_fraction: float = Field(description="Share of the shorter side that the crop keeps.", examples=[1.0])
-    crop_rounding: CropRounding = Field(description="How the offset of the centre crop is rounded at half a pixel.")
+    crop_rounding: CropRounding = Field(
+        description="How the offset of the centre crop is rounded at half a pixel. source-pixels: the picture is "
+        "cropped or padded in whole pixels before it is resized."
+    )
     jpeg_decode: JpegDecode = Field(
         description="reduced: large pictures are reduced by a whole factor before the resize."
     )

@@ -7,6 +7,7 @@ import json
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,14 @@ def test_what_is_written_is_read_back() -> None:
 def test_a_contradiction_is_not_written(field: str, value: object) -> None:
     with pytest.raises(ContractError, match=field):
         dataclasses.replace(METADATA, **{field: value}).to_props()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rules", [{"fit": "stretch"}, {"fit": "contain"}, {"fit": "cover", "crop_fraction": 0.5}])
+def test_source_pixels_has_no_meaning_for_other_rules(rules: dict[str, Any]) -> None:
+    metadata = dataclasses.replace(METADATA, crop_rounding="source-pixels", fit="contain", antialias=False)
+    metadata.to_props()
+    with pytest.raises(ContractError, match="crop_rounding"):
+        dataclasses.replace(metadata, antialias=True, **rules).to_props()
 
 
 SCHEMA_1 = (FIXTURES / "schema_1_cifar10.json", FIXTURES / "schema_1_mnist.json")  # of cifar10/2 and mnist/1

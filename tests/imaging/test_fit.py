@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract import Interpolation
+from contract import Fit, Interpolation
 from imaging import Target, read
 from imaging.fit import resize
 from tests.imaging.files import largest_difference
@@ -90,6 +90,45 @@ def test_stretch_without_antialiasing_is_tensorflows_resize(
     # Keras data sets keep fractions, which uint8 rounds; TensorFlow takes cubic weights from a table of 1,024.
     largest = 0.51 if interpolation == "bilinear" else 0.85
     assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= largest
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("fit", ["cover", "contain"])
+@pytest.mark.parametrize("size", [*_SIZES, (3, 200), (200, 3)])
+def test_in_source_pixels_a_picture_is_cropped_or_padded_as_keras_does(
+    size: tuple[int, int], fit: Fit, interpolation: Interpolation
+) -> None:
+    keras = pytest.importorskip("keras")
+    picture = _picture(*size)
+    if fit == "cover" and interpolation == "nearest":  # of an image in Pillow
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        wanted = keras.utils.load_img(file, target_size=(32, 48), keep_aspect_ratio=True)
+    else:
+        option = {"crop_to_aspect_ratio" if fit == "cover" else "pad_to_aspect_ratio": True}
+        pixels = np.asarray(picture, np.float32)
+        wanted = keras.ops.image.resize(pixels, (32, 48), interpolation=interpolation, **option)
+    target = _target(32, fit=fit, interpolation=interpolation, antialias=False, crop_rounding="source-pixels", width=48)
+    largest = {"nearest": 0, "bilinear": 0.51, "bicubic": 0.85}[interpolation]
+    assert np.abs(_read(picture, target).astype(float) - np.clip(wanted, 0, 255)).max() <= largest
+
+
+def test_cover_in_source_pixels_with_antialiasing_is_load_img() -> None:
+    keras = pytest.importorskip("keras")
+    picture, file = _picture(97, 512), io.BytesIO()
+    picture.save(file, "PNG")
+    wanted = keras.utils.load_img(file, target_size=(32, 48), keep_aspect_ratio=True, interpolation="bicubic")
+    target = _target(32, fit="cover", interpolation="bicubic", crop_rounding="source-pixels", width=48)
+    assert np.array_equal(_read(picture, target), np.asarray(wanted))
+
+
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear"])
+def test_what_is_padded_in_source_pixels_may_be_transparent(interpolation: Interpolation) -> None:
+    picture = _picture(40, 20).convert("RGBA")
+    picture.putalpha(Image.linear_gradient("L").resize((40, 20)))
+    on_white = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    target = _target(32, fit="contain", interpolation=interpolation, antialias=False, crop_rounding="source-pixels")
+    assert largest_difference(_read(picture, target), _read(on_white, target)) <= 2
 
 
 def test_cover_with_a_crop_fraction_keeps_that_share_of_the_shorter_side() -> None:

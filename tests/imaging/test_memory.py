@@ -28,6 +28,10 @@ TARGETS = {
     "reduced": Target(32, 32, "RGB", "cover", light_on_dark=False),
     "stretched": Target(224, 224, "RGB", "stretch", light_on_dark=False, is_reduced=False),
     "sampled": Target(224, 224, "RGB", "stretch", light_on_dark=False, is_reduced=False, antialias=False),
+    "padded": Target(
+        224, 224, "RGB", "contain", light_on_dark=False, is_reduced=False, antialias=False,
+        crop_rounding="source-pixels",
+    ),
     "digit": Target(28, 28, "L", "contain", light_on_dark=True).of_strokes,
 }
 for name in sys.argv[1].split(","):
@@ -110,7 +114,7 @@ def test_no_narrow_picture_holds_more_than_announced(size: tuple[int, int], tmp_
             "gif": encode(picture.convert("P"), "GIF", transparency=0),
             "avif": encode(picture, "AVIF", speed=10),
         }
-    _check(files, ["reduced", "stretched", "sampled", "digit"], tmp_path)
+    _check(files, ["reduced", "stretched", "sampled", "padded", "digit"], tmp_path)
 
 
 def _check(files: dict[str, bytes], targets: list[str], folder: Path) -> None:
