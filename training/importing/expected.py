@@ -103,7 +103,7 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     ]
     if said.labels is None:
         raise _unknown(source, missing)
-    stated = said.resizing or Fact(Resizing("cover"), "")
+    stated = said.resizing or Fact(source.resizes, "")
     resize = Fact(_changed(stated.value, resizing_flags), stated.origin, is_assumed=stated.is_assumed)
     resize.value.check_input(*size)
     is_whole = source.taken.dtype == np.uint8

@@ -1,6 +1,5 @@
 """Reads ``.keras`` and ``.h5`` files: any architecture that can be converted, not only Sequential."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,27 +12,13 @@ from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
+from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, resizing_of, size_is_open
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
-from training.importing.resizing import Resizing
 from training.importing.source import Answer, Source
-from training.importing.stated import Fact, Stated
+from training.importing.stated import Stated, Unclear
 
 _BATCH = 64
-ASSUMED_RESIZING = Fact(
-    Resizing("stretch", antialias=False),
-    "assumed, as image_dataset_from_directory of Keras does; --resize changes it",
-    is_assumed=True,
-)
-
-
-def as_keras_resizes(flags: Stated) -> Stated:
-    """The same facts, with a stated resize rule that does not antialias, as Keras and TensorFlow do not by default."""
-    said = flags.resizing
-    if said is None:
-        return flags
-    origin = f"{said.origin}; without antialiasing, as Keras resizes; --antialias changes it"
-    return replace(flags, resizing=Fact(replace(said.value, antialias=False), origin))
 
 
 def open_keras(path: Path, flags: Stated) -> Source:
@@ -44,8 +29,17 @@ def open_keras(path: Path, flags: Stated) -> Source:
     """
     network = load_network(path)
     layers = list(layers_of(network))
-    height, width, channels = _input_shape(network, flags, path)
-
+    height, width, channels = _input_shape(network, path)
+    stated = as_keras_resizes(flags)
+    if height is None or width is None:
+        stated = Stated.merged([stated, resizing_of(network, layers, flags, path)])
+        if stated.size is None:
+            if isinstance(stated.resizing, Unclear):
+                raise stated.resizing.error
+            raise size_is_open(path)
+        height, width = height or stated.size.value[0], width or stated.size.value[1]
+    else:
+        stated = Stated.merged([stated, Stated(resizing=ASSUMED_RESIZING)])
     place = _chosen_output(network, flags, path)
 
     def answers(image: tf.Tensor) -> tf.Tensor:
@@ -60,7 +54,6 @@ def open_keras(path: Path, flags: Stated) -> Source:
     model = tensorflow_graph.to_onnx(function, str(path))
     output = find_output(model, None, str(path))
     taken = find_input(model, str(path))
-    stated = Stated.merged([as_keras_resizes(flags), Stated(resizing=ASSUMED_RESIZING)])
     size = input_size(taken, stated, str(path))
     words, rule = scaling_of(layers)
     probed = probe_scaling(model, taken, size)
@@ -80,6 +73,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
         last=last_operation(model, output),
         answer=_answer(function, path, output),
         stated=stated,
+        resizes=AS_KERAS,
         scales_inside=scaling,
         inside=inside,
     )
@@ -95,11 +89,11 @@ def _answer(function: tf.types.experimental.ConcreteFunction, path: Path, output
     return answer
 
 
-def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, int, int]:
-    """(H, W, C) of the pictures that the network takes.
+def _input_shape(network: keras.Model, path: Path) -> tuple[int | None, int | None, int]:
+    """(H, W, C) of the pictures that the network takes; None for an open side.
 
     Raises:
-        ImportRefusedError: it does not take pictures, or its size is open and not stated.
+        ImportRefusedError: it does not take pictures.
     """
     inputs = getattr(network, "inputs", None)
     if not inputs:
@@ -115,12 +109,6 @@ def _input_shape(network: keras.Model, flags: Stated, path: Path) -> tuple[int, 
             f"{path}: the network takes {list(inputs[0].shape)}; pictures [N, H, W, 1 or 3] or [N, H, W] are needed"
         )
     height, width, *channels = shape
-    if height is None or width is None:
-        if flags.size is None:
-            raise ImportRefusedError(
-                f"{path}: the network leaves height and width open; say them: --size 224 or 48x192"
-            )
-        height, width = flags.size.value
     return height, width, channels[0] if channels else 1
 
 

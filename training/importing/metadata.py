@@ -50,7 +50,7 @@ def describe(
         color_mode=said.color_mode,
         fit=rule.fit,
         crop_fraction=rule.crop_fraction(height, width),
-        crop_rounding=rule.crop_rounding,
+        crop_rounding=rule.stated_rounding,
         interpolation=rule.interpolation,
         antialias=rule.antialias,
         jpeg_decode="full" if rule.full_jpeg_decode else "reduced",

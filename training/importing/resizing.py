@@ -8,6 +8,7 @@ timm, ``center``       shortest edge to floor(size / crop_pct), crop size    ``p
 transformers           ``shortest_edge`` and ``crop_size``, or a stretch     ``preprocessor_config.json``
 transformers, DeiT     ``stretch:256``, crop 224                             ``preprocessor_config.json``
 Keras data sets        ``stretch``, bilinear without antialiasing            ``image_dataset_from_directory``
+Keras data sets        ``cover``, ``contain`` in ``source-pixels``           ``crop_``, ``pad_to_aspect_ratio=True``
 Keras ``load_img``     ``stretch``, nearest                                  ``load_img(target_size=...)``
 =====================  ====================================================  =====================================
 """
@@ -22,8 +23,8 @@ from training.errors import ImportRefusedError
 
 CHOICES = """\
   --resize stretch              to the input's size, whatever the proportions (Keras data sets, ViT)
-  --resize cover                until it fills the input; the centre is cropped
-  --resize contain              until it fits the input; the rest is padded with black
+  --resize cover                until it fills the input; the centre is cropped (Keras: crop_to_aspect_ratio)
+  --resize contain              until it fits the input; the rest is black (Keras: pad_to_aspect_ratio)
   --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
   --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
@@ -43,7 +44,8 @@ class Resizing:
             cropped.
         interpolation: the filter.
         antialias: whether the filter widens when the picture shrinks, as Pillow's does.
-        crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers.
+        crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers;
+            ``source-pixels`` where crops and padding come before the resize, as in Keras.
         full_jpeg_decode: decode large JPEGs in full size. Decoding at a reduced size is faster and differs a little.
         exif: rotate the picture as its EXIF orientation says.
         icc: convert an embedded colour profile to sRGB.
@@ -75,6 +77,12 @@ class Resizing:
         """The share of the shorter side that the crop keeps; the contract has this instead of ``edge``."""
         return 1.0 if self.edge is None else min(height, width) / self.edge
 
+    @property
+    def stated_rounding(self) -> CropRounding:
+        """What the contract states: ``source-pixels`` only for the rules that it changes."""
+        is_changed = self.fit == "cover" or (self.fit == "contain" and not self.antialias)
+        return "round" if self.crop_rounding == "source-pixels" and not is_changed else self.crop_rounding
+
     def target(self, size: tuple[int, int], color_mode: ColorMode) -> Target:
         """The same rule as a :class:`Target`, for an input of ``size`` (height, width)."""
         height, width = size
@@ -87,7 +95,7 @@ class Resizing:
             interpolation=self.interpolation,
             antialias=self.antialias,
             crop_fraction=self.crop_fraction(height, width),
-            crop_rounding=self.crop_rounding,
+            crop_rounding=self.stated_rounding,
             is_reduced=not self.full_jpeg_decode,
             exif=self.exif,
             icc=self.icc,
@@ -127,6 +135,9 @@ class Resizing:
         }
         if self.fit == "stretch" and self.edge is not None:
             ways["stretch"] = f"stretched to {self.edge} pixels, and its centre is cropped"
+        if self.stated_rounding == "source-pixels":
+            done = "its centre is cropped" if self.fit == "cover" else "padded with black"
+            ways[self.fit] = f"{done} to the input's proportions, in whole pixels as Keras does, and then resized"
         smooth = "with" if self.antialias else "without"
         return f"{ways[self.fit]} ({self.interpolation}, {smooth} antialiasing)"
 

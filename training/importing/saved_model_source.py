@@ -10,14 +10,16 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
-from training.importing.keras_source import ASSUMED_RESIZING, as_keras_resizes
+from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, size_is_open
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
+from training.importing.resizing import CHOICES
 from training.importing.saved_model_check import check_saved_model
 from training.importing.source import Answer, Source
-from training.importing.stated import Stated
+from training.importing.stated import Stated, Unclear
 
 _SIGNATURES = ("serving_default", "serve")
+_RESIZING = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate")
 _BATCH = 64
 
 
@@ -60,7 +62,8 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     taken = find_input(model, str(path))
     if taken.layout != "NHWC" or taken.batch is not None:
         raise ImportRefusedError(f"{path}: it takes {spec.shape}; any number of pictures, [N, H, W, C], is needed")
-    stated = Stated.merged([as_keras_resizes(flags), Stated(resizing=ASSUMED_RESIZING)])
+    unsaid = Stated(resizing=ASSUMED_RESIZING) if _is_fixed(spec) else _resizing_in(function, path)
+    stated = Stated.merged([as_keras_resizes(flags), unsaid])
     size = input_size(taken, stated, str(path))
     scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     output = find_output(model, None, str(path))
@@ -75,6 +78,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         last=last_operation(model, output),
         answer=_answer(concrete, spec.dtype, path, key),
         stated=stated,
+        resizes=AS_KERAS,
         scales_inside=scaling,
         inside=inside,
     )
@@ -84,10 +88,32 @@ def _with_size(spec: tf.TensorSpec, flags: Stated, path: Path) -> tf.TensorSpec:
     shape = list(spec.shape) if spec.shape.rank is not None else []
     if len(shape) != 4:
         raise ImportRefusedError(f"{path}: it takes {spec.shape}; pictures [N, H, W, C] are needed")
-    if flags.size is not None:
+    if not _is_fixed(spec):
+        if flags.size is None:
+            raise size_is_open(path)
         height, width = flags.size.value
         shape[1:3] = [shape[1] or height, shape[2] or width]
     return tf.TensorSpec(shape, spec.dtype, name="image")
+
+
+def _is_fixed(spec: tf.TensorSpec) -> bool:
+    return None not in list(spec.shape)[1:3]
+
+
+def _resizing_in(function: tf.types.experimental.ConcreteFunction, path: Path) -> Stated:
+    """An unclear rule where the graph resizes pictures itself; otherwise none is stated."""
+    graph = function.graph.as_graph_def()
+    everywhere = [*graph.node, *(node for item in graph.library.function for node in item.node_def)]
+    found = next((node.op for node in everywhere if node.op in _RESIZING), None)
+    if found is None:
+        return Stated()
+    error = ImportRefusedError(
+        f"{path}: it takes pictures of any size, and its graph resizes them itself ({found}), in a way that is not "
+        "known. Import the .keras file if its first layer is Resizing, or export the network without the resize, with "
+        "a fixed input size; or say how pictures were resized before they came to this network:",
+        CHOICES,
+    )
+    return Stated(resizing=Unclear(error))
 
 
 def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType, path: Path, output: str) -> Answer:

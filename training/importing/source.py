@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from training.importing.onnx_graph import NetworkInput
 from training.importing.preprocessing import Preprocessing
+from training.importing.resizing import Resizing
 from training.importing.stated import Stated
 from training.importing.terms import LastOperation
 
 _BATCH = 64
+_USUAL = Resizing("cover")
 
 Answer = Callable[[NDArray[np.float32]], NDArray[np.generic]]
 
@@ -33,6 +35,7 @@ class Source:
         last: the last operation before that output.
         answer: the source framework's own answers: preprocessed float32 [N, H, W, C] to values [N, columns].
         stated: the facts from the command line, the file and the files beside it.
+        resizes: the resize of its framework, whose fit is tried where none is stated.
         scales_inside: names of the network's own scaling layers; empty where none are found.
         inside: the rule of these layers, where it can be written as one.
     """
@@ -47,6 +50,7 @@ class Source:
     last: LastOperation
     answer: Answer
     stated: Stated
+    resizes: Resizing = _USUAL
     scales_inside: str = ""
     inside: Preprocessing | None = None
 

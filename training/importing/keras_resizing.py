@@ -1,0 +1,111 @@
+"""How pictures are resized for networks of Keras: by its data sets, and by layers of a network with an open size."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from training.errors import ImportRefusedError
+from training.importing.resizing import CHOICES, Resizing
+from training.importing.stated import Fact, Stated, Unclear
+
+AS_KERAS = Resizing("stretch", antialias=False, crop_rounding="source-pixels")
+"""As ``image_dataset_from_directory`` does by default; ``cover`` is its ``crop_to_aspect_ratio``, and ``contain`` its
+``pad_to_aspect_ratio``."""
+
+ASSUMED_RESIZING = Fact(
+    AS_KERAS, "assumed, as image_dataset_from_directory of Keras does; --resize changes it", is_assumed=True
+)
+_RESIZING = (keras.layers.Resizing, keras.layers.CenterCrop, keras.layers.RandomCrop)
+_SEED = 0
+
+
+def as_keras_resizes(flags: Stated) -> Stated:
+    """The same facts, with a stated resize rule that does not antialias, as Keras and TensorFlow do not by default."""
+    said = flags.resizing
+    if said is None:
+        return flags
+    origin = f"{said.origin}; without antialiasing, as Keras resizes; --antialias changes it"
+    rule = replace(said.value, antialias=False, crop_rounding=AS_KERAS.crop_rounding)
+    return replace(flags, resizing=Fact(rule, origin))
+
+
+def size_is_open(path: Path) -> ImportRefusedError:
+    """The error about a network of any size, where no size is stated."""
+    return ImportRefusedError(
+        f"{path}: the network leaves height and width open; say them, and how pictures are resized to them: "
+        "--size 224 or 48x192, and --resize (image_dataset_from_directory of Keras does stretch by default)",
+        CHOICES,
+    )
+
+
+def resizing_of(network: keras.Model, layers: Sequence[keras.Layer], flags: Stated, path: Path) -> Stated:
+    """The resize rule and the size of a network with an open size, where its first layer resizes pictures.
+
+    Args:
+        network: takes [N, H, W, C] of any height and width.
+        layers: of it, with those of nested models.
+        flags: the facts from the command line.
+        path: of the file, for messages.
+
+    Returns:
+        The two facts. The rule is unclear where layers resize in another way, and absent where none does.
+
+    Raises:
+        ImportRefusedError: ``--size`` contradicts that layer.
+    """
+    found = next((layer for layer in layers if isinstance(layer, _RESIZING)), None)
+    if found is None:
+        return Stated()
+    named = f"{type(found).__name__} {found.name!r}"
+    first = next(layer for layer in layers if not isinstance(layer, keras.layers.InputLayer))
+    rule = _rule(found) if found is first else None
+    if rule is None or not _is_all_that_is_seen(network, found):
+        return Stated(
+            resizing=Unclear(
+                ImportRefusedError(
+                    f"{path}: the network takes pictures of any size, and its layer {named} crops or resizes them in a "
+                    "way that has no rule here (there is one for a first layer Resizing, bilinear, without fill_value "
+                    "and antialias). Save the network without this layer, with a fixed input size, and say the rule "
+                    "that comes closest to it, or say how pictures were resized before they came to this network:",
+                    CHOICES,
+                )
+            )
+        )
+    size = found.height, found.width
+    if flags.size is not None and flags.size.value != size and flags.resizing is None:
+        raise ImportRefusedError(
+            f"{path}: {flags.size.origin} says {flags.size.value[0]} x {flags.size.value[1]}, but its first layer "
+            f"{named} resizes pictures to {size[0]} x {size[1]}. Leave {flags.size.origin} out; or, if pictures were "
+            "resized before they came to this layer, say also how: --resize"
+        )
+    origin = f"its first layer, {named}"
+    return Stated(resizing=Fact(rule, origin), size=Fact(size, origin))
+
+
+def _rule(layer: keras.Layer) -> Resizing | None:
+    """The same rule as a layer's; None where none gives the same pixels, up to their rounding to whole levels."""
+    if not isinstance(layer, keras.layers.Resizing):
+        return None
+    options = layer.get_config()
+    if options["interpolation"] != "bilinear" or options["data_format"] != "channels_last" or options.get("antialias"):
+        return None
+    if options.get("pad_to_aspect_ratio"):
+        is_black = options.get("fill_mode", "constant") == "constant" and not options.get("fill_value", 0)
+        return replace(AS_KERAS, fit="contain") if is_black else None
+    return replace(AS_KERAS, fit="cover") if options["crop_to_aspect_ratio"] else AS_KERAS
+
+
+def _is_all_that_is_seen(network: keras.Model, layer: keras.layers.Resizing) -> bool:
+    """Whether the network answers the same after that layer was applied, so that no other layer takes the picture."""
+    shape = (2, 2 * layer.height + 5, 3 * layer.width + 7, network.inputs[0].shape[3])
+    picture = np.random.default_rng(_SEED).uniform(0, 255, shape).astype(np.float32)
+    try:
+        whole, resized = (
+            keras.tree.flatten(network(values, training=False)) for values in (picture, np.asarray(layer(picture)))
+        )
+    except Exception:  # noqa: BLE001  Keras raises whatever a layer does; the network is run again where this is told
+        return False
+    return all(np.allclose(first, second, rtol=1e-4, atol=1e-5) for first, second in zip(whole, resized, strict=True))
