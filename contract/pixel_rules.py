@@ -22,7 +22,7 @@ transformers.
 proportions, in whole pixels and rounded down, and the result is then resized to the input.
 """
 
-Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
 """The filter of the resize, with Pillow's and torchvision's names and meanings."""
 
 JpegDecode = Literal["full", "reduced"]

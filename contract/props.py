@@ -138,8 +138,8 @@ def _check(values: Mapping[str, Any]) -> None:
 def _check_resizing(values: Mapping[str, Any]) -> None:
     if values["fit"] == "contain" and values.get("crop_fraction", 1.0) != 1.0:
         raise ContractError("metadata field crop_fraction: the fit `contain` crops nothing")
-    if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box"):
-        raise ContractError("metadata field antialias: lanczos and box have no form without antialiasing")
+    if not values.get("antialias", True) and values.get("interpolation", "bilinear") in ("lanczos", "box", "hamming"):
+        raise ContractError("metadata field antialias: lanczos, box and hamming have no form without antialiasing")
     if values.get("crop_rounding") == "source-pixels":
         takes = ("cover",) if values.get("antialias", True) else ("cover", "contain")
         if values["fit"] not in takes or values.get("crop_fraction", 1.0) != 1.0:

@@ -69,7 +69,7 @@ def test_stretch_and_crop_is_resize_to_a_pair_and_center_crop(size: tuple[int, i
     assert np.array_equal(_read(picture, target), np.asarray(scaled.crop((16, 16, 240, 240))))
 
 
-@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box"])
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"])
 @pytest.mark.parametrize("size", _SIZES)
 def test_stretch_with_antialiasing_is_pillows_resize(size: tuple[int, int], interpolation: Interpolation) -> None:
     picture = _picture(*size)

@@ -28,7 +28,7 @@ CHOICES = """\
   --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
   --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
-WITH_ANTIALIAS_ONLY: tuple[Interpolation, ...] = ("lanczos", "box")
+WITH_ANTIALIAS_ONLY: tuple[Interpolation, ...] = ("lanczos", "box", "hamming")
 
 _EDGE = re.compile(r"(shortest-edge|stretch):([1-9]\d{0,4})")
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")

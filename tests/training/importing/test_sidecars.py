@@ -91,8 +91,9 @@ def test_a_hugging_face_folder_says_everything(tmp_path: Path) -> None:
             {"feature_extractor_type": "ConvNextFeatureExtractor", "size": 384, "crop_pct": 0.875, "resample": 1},
             ("stretch", None, (384, 384), "lanczos"),
         ),
+        (_VIT | {"resample": 5}, ("stretch", None, (16, 16), "hamming")),
     ],
-    ids=["ViT", "a bare number", "shortest edge and crop", "ConvNeXt below 384", "ConvNeXt from 384"],
+    ids=["ViT", "a bare number", "shortest edge and crop", "ConvNeXt below 384", "ConvNeXt from 384", "hamming"],
 )
 def test_how_transformers_resizes(
     processor: dict[str, Any], wanted: tuple[str, int | None, tuple[int, int], str], tmp_path: Path
@@ -159,6 +160,20 @@ def test_a_timm_rule_without_an_equal_is_refused(tmp_path: Path) -> None:
     assert stated is not None
     with pytest.raises(ImportRefusedError, match="crop_mode 'border'"):
         read_all(stated)
+
+
+@pytest.mark.parametrize(("name", "is_known"), [("hamming", True), ("random", False)])
+def test_filters_of_timm(name: str, is_known: bool, tmp_path: Path) -> None:
+    pretrained = {"input_size": [3, 224, 224], "crop_pct": 0.9, "interpolation": name}
+    write_json(tmp_path / "config.json", {"architecture": "resnet18", "pretrained_cfg": pretrained})
+    stated = timm.read(tmp_path)
+    assert stated is not None
+    assert stated.resizing is not None
+    if is_known:
+        assert stated.resizing.value.interpolation == name
+    else:
+        with pytest.raises(ImportRefusedError, match="say --resize and --interpolation"):
+            read_all(stated)
 
 
 def test_what_has_no_equal_is_said_by_flags(tmp_path: Path) -> None:

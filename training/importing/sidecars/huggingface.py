@@ -19,7 +19,14 @@ from training.importing.sidecars.processors import find_processor
 from training.importing.stated import Fact, Stated, Unclear, unless_refused
 from training.importing.terms import Head
 
-_RESAMPLE: dict[int, Interpolation] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
+_RESAMPLE: dict[int, Interpolation] = {
+    0: "nearest",
+    1: "lanczos",
+    2: "bilinear",
+    3: "bicubic",
+    4: "box",
+    5: "hamming",
+}
 _BILINEAR = 2
 _DEFAULT_IF_NULL = ("image_mean", "image_std", "size", "crop_size", "rescale_factor", "crop_pct")
 _CONVNEXT_CROPS_BELOW = 384

@@ -81,7 +81,10 @@ def _sides(pretrained: dict[str, Any], key: str, origin: str) -> tuple[int, int]
 def _resizing(pretrained: dict[str, Any], height: int, width: int, share: float, origin: str) -> Resizing:
     interpolation = pretrained.get("interpolation", "bicubic")
     if interpolation not in get_args(Interpolation):
-        raise ImportRefusedError(f"{origin}: interpolation {interpolation!r} is none of {get_args(Interpolation)}")
+        raise ImportRefusedError(
+            f"{origin}: interpolation {str(interpolation)[:60]!r} is none of {', '.join(get_args(Interpolation))}; say "
+            "--resize and --interpolation as pictures were resized in training"
+        )
     mode = pretrained.get("crop_mode", "center")
     if mode == "center" and height == width and 0 < share <= 1:
         return Resizing("shortest-edge", math.floor(height / share), interpolation)
