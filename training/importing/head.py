@@ -107,21 +107,34 @@ def find_ending(
             "a softmax gives; these are the heads:",
             CHOICES,
         )
-    if last != "linear" and _are_shares_of_a_whole(numbers):
+    if _are_shares_of_a_whole(numbers):
         raise ImportRefusedError(
             f"{origin}: the answers are never negative and sum to {numbers[0].sum():.4g} for every picture, as "
             "probabilities do that are multiplied; a softmax would change them. Export it without that factor"
         )
-    if head == "logits" and last != "linear":  # the values of a dense layer are logits, even if these few lie in 0 to 1
-        if last == "softmax" or is_distribution:
-            why = "the graph ends in a softmax" if last == "softmax" else "its answers are from 0 to 1 and sum to 1"
-            raise ImportRefusedError(f"{origin}: {why}; another softmax would flatten them. Say --head softmax")
-        if wanted is None and (last == "bounded" or _are_probabilities(numbers)):
-            why = "ends in a function such as tanh" if last == "bounded" else "answers values from 0 to 1 only"
-            raise ImportRefusedError(
-                f"{origin}: the network {why}, so the kind of its values is not clear; say it:", CHOICES
-            )
+    if head == "logits":
+        _check_logits(last, numbers, origin, is_distribution=is_distribution, is_said=wanted is not None)
     return Ending(head, "probabilities" if head == "softmax" else "logits", columns)
+
+
+def _check_logits(
+    last: LastOperation, numbers: NDArray[np.float64], origin: str, *, is_distribution: bool, is_said: bool
+) -> None:
+    """Checks that a softmax belongs after the graph."""
+    if last == "softmax" or is_distribution:  # also after a dense layer that adds probabilities up
+        why = "the graph ends in a softmax" if last == "softmax" else "its answers are from 0 to 1 and sum to 1"
+        raise ImportRefusedError(f"{origin}: {why}; another softmax would flatten them. Say --head softmax")
+    if last == "sigmoid":
+        raise ImportRefusedError(
+            f"{origin}: the graph ends in sigmoids, whose values are no logits. Say --head multi-label if each label "
+            "is true or not by itself; if a softmax follows the sigmoids, export it inside the graph"
+        )
+    # The values of a dense layer are logits, even if these few lie in 0 to 1.
+    if not is_said and (last == "bounded" or (last != "linear" and _are_probabilities(numbers))):
+        why = "ends in a function such as tanh" if last == "bounded" else "answers values from 0 to 1 only"
+        raise ImportRefusedError(
+            f"{origin}: the network {why}, so the kind of its values is not clear; say it:", CHOICES
+        )
 
 
 def _are_probabilities(numbers: NDArray[np.float64]) -> bool:

@@ -18,6 +18,11 @@ _ONE = (TensorProto.FLOAT, ["N", 1])
 _HALVES = [_NODE("Softmax", ["logits"], ["a"]), _NODE("Softmax", ["product"], ["b"]), _NODE("Mean", ["a", "b"], ["p"])]
 _SOFTMAX = [_NODE("Exp", ["logits"], ["e"]), _NODE("ReduceSum", ["e"], ["z"]), _NODE("Div", ["e", "z"], ["p"])]
 _SOFTMAX[1].attribute.extend([helper.make_attribute("axes", [1]), helper.make_attribute("keepdims", 1)])
+_NOISE = helper.make_tensor("value", TensorProto.FLOAT, [5, 5], (0.75 * np.eye(5) + 0.05).ravel())  # its rows sum to 1
+_MIXED = [_NODE("Constant", [], ["m"], value=_NOISE), _NODE("Softmax", ["logits"], ["s"])]
+_MIXED.append(_NODE("MatMul", ["s", "m"], ["p"]))
+_MIXED_PERCENT = [*_MIXED[:2], _NODE("Gemm", ["s", "m"], ["p"], alpha=100.0)]
+_SIGMOIDS = [_NODE("Sigmoid", ["logits"], ["p"])]
 _HUNDRED = helper.make_tensor("value", TensorProto.FLOAT, [], [100])
 _PERCENT = [_NODE("Constant", [], ["c"], value=_HUNDRED), _NODE("Softmax", ["logits"], ["s"])]
 _PERCENT.append(_NODE("Mul", ["s", "c"], ["p"]))
@@ -38,6 +43,10 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         (_SOFTMAX, _FLOATS, "", "Say --head softmax"),
         (_HALVES, _FLOATS, "", "Say --head softmax"),
         (_HALVES, _FLOATS, "--head logits", "Say --head softmax"),
+        (_MIXED, _FLOATS, "", "Say --head softmax"),
+        (_MIXED, _FLOATS, "--head logits", "Say --head softmax"),
+        (_MIXED_PERCENT, _FLOATS, "", "sum to 100 for every picture"),
+        (_SIGMOIDS, _FLOATS, "--head logits", "values are no logits"),
         (_SIGMOID, _FLOATS, "", "from 0 to 1 only"),
         (_SIGMOID, _FLOATS, "--multi-label", "--values probabilities"),
         (_SIGMOID, _ONE, "", "--values probabilities"),

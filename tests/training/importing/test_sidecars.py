@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import TensorProto, helper
 
 from bench.foreign_networks import CLASSES, write_network
 from contract import ModelMetadata
@@ -151,6 +152,26 @@ def test_a_timm_folder_says_everything(tmp_path: Path) -> None:
     assert (said.labels[1], (said.class_ids or ())[1]) == ("kind 1", "n00000001")
     assert (said.fit, said.interpolation, said.crop_rounding) == ("shortest-edge", "bicubic", "round")
     assert round(16 / said.crop_fraction) == 17  # floor(16 / 0.9)
+
+
+@pytest.mark.parametrize(("last", "said"), [("Sigmoid", "--head multi-label"), ("Tanh", "such as tanh")])
+@pytest.mark.parametrize("kind", ["timm", "hf"])
+def test_a_folder_does_not_say_how_a_graph_ends(
+    kind: str, last: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / kind
+    if kind == "hf":
+        write_hugging_face_folder(folder)
+    else:
+        folder.mkdir()
+        names = list(_ID2LABEL.values())
+        pretrained = {"input_size": [3, 16, 16], "crop_pct": 0.9}
+        document = {"architecture": "resnet18", "label_names": names, "pretrained_cfg": pretrained}
+        write_json(folder / "config.json", document)
+    tail = [helper.make_node("Identity", ["logits"], ["values"]), helper.make_node(last, ["values"], ["p"])]
+    write_network(folder / "model.onnx", tail=tail, answers=(TensorProto.FLOAT, ["N", CLASSES]))
+    assert main(["import", str(folder), "--name", "x", "--output", "p", "--out", str(tmp_path)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_timm_rule_without_an_equal_is_refused(tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ _BILINEAR = 2
 _DEFAULT_IF_NULL = ("image_mean", "image_std", "size", "crop_size", "rescale_factor", "crop_pct")
 _CONVNEXT_CROPS_BELOW = 384
 _PROCESSOR = "preprocessor_config.json"
+_MULTI_LABEL = "multi_label_classification"
+_REGRESSION = "regression"
+_HEAD: Head = "multi-label"
 _DONE = ("do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb", "do_flip_channel_order")
 """The steps that are read. `do_reduce_labels` is only for segmentation maps."""
 
@@ -51,11 +54,13 @@ def read(folder: Path) -> Stated | None:
     architectures = [str(name) for name in config.get("architectures") or []]
     if architectures and not any("ImageClassification" in name for name in architectures):
         raise ImportRefusedError(f"{origin}: {architectures[0]} is no image classifier")
+    problem = config.get("problem_type")
+    if problem == _REGRESSION:
+        raise ImportRefusedError(f"{origin}: problem_type says {problem!r}; it is no image classifier")
     processor = read_json(folder, _PROCESSOR)
-    head: Head = "multi-label" if config.get("problem_type") == "multi_label_classification" else "logits"
     stated = Stated(
         labels=_labels(config, origin),
-        head=Fact(head, f"{origin}: transformers answers logits"),
+        head=Fact(_HEAD, f"{origin}, problem_type") if problem == _MULTI_LABEL else None,  # else the graph shows it
         output=Fact("logits", origin),
     )
     if processor is None:

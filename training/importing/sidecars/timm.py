@@ -14,11 +14,9 @@ from training.importing.preprocessing import Preprocessing
 from training.importing.resizing import Resizing
 from training.importing.sidecars.json_file import numbers, read_json
 from training.importing.stated import Fact, Stated, unless_refused
-from training.importing.terms import Head
 
 _MEAN, _STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 _CROP_SHARE = 0.875
-_HEAD: Head = "logits"
 
 
 def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
@@ -49,7 +47,6 @@ def read(folder: Path, size: tuple[int, int] | None = None) -> Stated | None:
             lambda: _resizing(pretrained, height, width, share, origin), f"{origin}, crop_pct and crop_mode"
         ),
         size=Fact((height, width), f"{origin}, input_size"),
-        head=Fact(_HEAD, "timm answers logits"),
     )
 
 
