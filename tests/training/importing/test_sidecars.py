@@ -115,6 +115,9 @@ def test_how_transformers_resizes(
     [
         ({"image_processor_type": "UnheardOf", "size": 224}, "is not known"),
         ({"image_processor_type": "CLIPImageProcessor", "do_center_crop": False}, "many sizes"),
+        ({"image_processor_type": "CLIPImageProcessor", "do_center_crop": None}, "many sizes"),
+        ({"image_processor_type": "ConvNextImageProcessor", "do_center_crop": True, "crop_size": 192}, "some versions"),
+        (_VIT | {"do_resize": None}, "do_resize is false"),
         (_VIT | {"resample": 9}, "none of Pillow's filters"),
         (_VIT | {"image_std": [0, 0, 0]}, "cannot be divided by"),
         (_VIT | {"image_mean": "grey"}, "is not numbers"),
@@ -216,7 +219,10 @@ def test_what_has_no_equal_is_said_by_flags(tmp_path: Path) -> None:
         ("MobileViT", {"size": {"shortest_edge": 288}}, (0, 1, "BGR"), ("shortest-edge", 288, (256, 256))),
         ("EfficientNet", {"size": {"height": 224, "width": 224}}, (0.5, 0.25, "RGB"), ("stretch", None, (224, 224))),
         ("DeiT", {"size": 256}, (0.5, 0.5, "RGB"), ("stretch", 256, (224, 224))),
+        ("EfficientNet", {"do_center_crop": True}, (0.5, 0.25, "RGB"), ("stretch", 346, (289, 289))),
         ("ViT", {"do_normalize": False}, (0, 1, "RGB"), ("stretch", None, (224, 224))),
+        ("ViT", {"do_normalize": None}, (0, 1, "RGB"), ("stretch", None, (224, 224))),
+        ("ViT", {"do_rescale": None}, (0.5 / 255, 0.5 / 255, "RGB"), ("stretch", None, (224, 224))),
         (
             "ViT",
             {"image_mean": None, "image_std": None, "size": None, "rescale_factor": None, "resample": None},

@@ -153,6 +153,11 @@ class _Reader:
         sides = self._sides("size", self.known.size, is_square=self.known.is_square)
         crop = self._crop()
         if self.known.special == "crop-pct-below-384":
+            if self.values.get("do_center_crop", False):
+                raise ImportRefusedError(
+                    f"{self.origin}: do_center_crop is done by some versions of transformers and ignored by others for "
+                    "this class; say --resize, and --size or --crop"
+                )
             edge = sides if isinstance(sides, int) else sides[0]
             if edge >= _CONVNEXT_CROPS_BELOW:
                 return "stretch", None, (edge, edge)
@@ -182,9 +187,7 @@ class _Reader:
         return "stretch", sides[0], crop
 
     def _crop(self) -> tuple[int, int] | None:
-        crops = self.values.get("do_center_crop")
-        if crops is None:
-            crops = self.known.crop is not None
+        crops = self.values.get("do_center_crop", self.known.crop is not None and self.known.crops)  # null is false
         if not crops or ("crop_size" not in self.values and self.known.crop is None):
             return None
         sides = self._sides("crop_size", self.known.crop or 0, is_square=True)
@@ -205,8 +208,7 @@ class _Reader:
                 )
 
     def _does(self, key: str) -> bool:
-        value = self.values.get(key)
-        return True if value is None else bool(value)
+        return bool(self.values.get(key, True))  # null is false: it replaces the class's own value
 
     def _number(self, key: str, default: float) -> float:
         return numbers(self.values, key, [default], self.origin)[0]

@@ -25,7 +25,8 @@ class Processor:
     Attributes:
         is_square: whether a single number as ``size`` means both sides, not the shortest edge (transformers#24070).
         size: default of ``size``, in pixels: both sides or the shortest edge.
-        crop: side of the centre crop, in pixels; None where the class does not crop.
+        crop: side of the centre crop, in pixels; None where the class has none.
+        crops: whether the class crops if the file does not say so.
         resample: Pillow's number of the filter.
         statistics: mean and std; None where the class does not normalise.
         special: its step besides resize, crop, rescale and normalise.
@@ -34,6 +35,7 @@ class Processor:
     is_square: bool = True
     size: int = 224
     crop: int | None = None
+    crops: bool = True
     resample: int = _BICUBIC
     statistics: tuple[tuple[float, ...], tuple[float, ...]] | None = _HALF
     special: Special = ""
@@ -50,7 +52,7 @@ PROCESSORS: Final[Mapping[str, Processor]] = MappingProxyType(
         "Bit": _EDGE,
         "CLIP": _EDGE,
         "ConvNext": Processor(is_square=False, size=384, special="crop-pct-below-384"),
-        "EfficientNet": Processor(size=346, special="twice"),
+        "EfficientNet": Processor(size=346, crop=289, crops=False, special="twice"),
         "Levit": Processor(is_square=False, crop=224, statistics=_IMAGENET, special="256-of-224"),
         "MobileNetV1": _MOBILENET,
         "MobileNetV2": _MOBILENET,
