@@ -91,6 +91,7 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     size = input_size(source.taken, said, str(source.origin))
     channels = source.taken.channels
     pixels = pixel_rule(str(source.origin), said.preprocessing, source.scales_inside, source.inside)
+    _check_order(source, said.preprocessing or pixels, measures=measures)
     knows_resize = said.resizing is not None and not said.resizing.is_assumed
     missing = [
         text
@@ -171,6 +172,19 @@ def pixel_rule(
         f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). "
         "Applied twice, its answers would be wrong. Say --preprocessing raw, or raw,order=BGR"
     )
+
+
+def _check_order(source: Source, rule: Fact[Preprocessing] | None, *, measures: bool) -> None:
+    """Checks that the rule names an order where the file says that the network takes BGR."""
+    order = source.stated.order
+    if order is None or order.value != "BGR" or (rule is None and not measures):
+        return
+    if rule is None or not rule.value.names_order:
+        where = rule.origin if rule else "--preprocessing measured"
+        raise ImportRefusedError(
+            f"{order.origin} says that the network takes BGR, and {where} names no order; say it, such as "
+            "--preprocessing unit,order=BGR, or unit,order=RGB if the metadata is wrong"
+        )
 
 
 def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Ending:

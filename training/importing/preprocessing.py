@@ -13,7 +13,7 @@ The presets, on pixels from 0 to 255:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
 _KEYS = ("mean", "std", "order", "scale")
-_REVERSED = ",order=BGR"
+_ORDERED = ",order="
 
 CHOICES = """\
   --preprocessing unit       pixel / 255, from 0 to 1
@@ -71,14 +71,15 @@ class Preprocessing:
         }
         if text in presets:
             return presets[text]
-        plain = presets.get(text.removesuffix(_REVERSED))
-        if plain is not None and text.endswith(_REVERSED):
+        name, is_ordered, order = text.partition(_ORDERED)
+        plain = presets.get(name)
+        if plain is not None and is_ordered and order in get_args(ChannelOrder):
             if len(plain.mean) > 1:
                 raise ImportRefusedError(
                     f"--preprocessing {text}: {plain.name} has its own order; say the means in the order of the "
                     "network's channels: mean=..,std=..,order=BGR"
                 )
-            return cls(plain.mean, plain.std, "BGR", text)
+            return cls(plain.mean, plain.std, "BGR" if order == "BGR" else "RGB", text)
         if "=" not in text:
             raise ImportRefusedError(f"--preprocessing {text}: it is none of", CHOICES)
         return cls._from_values(text)
@@ -106,6 +107,11 @@ class Preprocessing:
     def keeps_values(self) -> bool:
         """Whether values stay as they are; channels may be reversed."""
         return set(self.mean) == {0.0} and set(self.std) == {1.0}
+
+    @property
+    def names_order(self) -> bool:
+        """Whether the text of the option names the order of the channels."""
+        return _ORDERED in f",{self.name}" or self.order == "BGR"
 
     @property
     def is_identity(self) -> bool:

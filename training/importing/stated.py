@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from training.errors import ImportRefusedError
 from training.importing.labels import Labels
-from training.importing.preprocessing import Preprocessing
+from training.importing.preprocessing import ChannelOrder, Preprocessing
 from training.importing.resizing import Resizing
 from training.importing.terms import Head, ValuesAre
 
@@ -76,6 +76,7 @@ class Stated:
         head: how the network ends.
         output: name of the output that classifies.
         values: of a sigmoid head: probabilities, or logits.
+        order: of the channels, where it is stated apart from the preprocessing.
     """
 
     labels: Fact[Labels] | None = None
@@ -85,6 +86,7 @@ class Stated:
     head: Fact[Head] | None = None
     output: Fact[str] | None = None
     values: Fact[ValuesAre] | None = None
+    order: Fact[ChannelOrder] | None = None
 
     @classmethod
     def merged(cls, places: Sequence[Self]) -> Self:

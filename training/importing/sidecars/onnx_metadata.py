@@ -20,6 +20,9 @@ from training.importing.terms import Head
 _FITS: dict[str, Fit] = {"standard": "stretch", "crop": "cover", "fit_to_window_letterbox": "contain"}
 _OPENVINO = "model_info "
 _CLASSIFY = "classify"
+_CLASSIFICATION = "classification"
+_LINEAR = "LINEAR"  # OpenVINO's own filter
+_TRUE = ("true", "yes", "1")
 _HEAD: Head = "softmax"
 
 
@@ -70,6 +73,16 @@ def _ultralytics_resizing(size: list[int] | None) -> Resizing:
 
 
 def _openvino(props: Mapping[str, str]) -> Stated:
+    kind = props.get("model_type", _CLASSIFICATION)
+    if kind.lower() != _CLASSIFICATION:
+        raise ImportRefusedError(
+            f"metadata `model_info model_type`: OpenVINO says {kind[:40]!r}; only 'Classification' can be taken"
+        )
+    if props.get("hierarchical", "").lower() in _TRUE:
+        raise ImportRefusedError(
+            "metadata `model_info hierarchical`: each group of labels has its own softmax or sigmoid, which has no "
+            "equal here; export a classifier with one group of labels"
+        )
     stated: dict[str, Fact[Any]] = {}
     if "labels" in props:
         stated["labels"] = unless_refused(
@@ -84,7 +97,7 @@ def _openvino(props: Mapping[str, str]) -> Stated:
         stated["resizing"] = unless_refused(
             lambda: _openvino_resizing(props), "metadata `model_info resize_type` (OpenVINO)"
         )
-    if props.get("multilabel", "").lower() in ("true", "yes", "1"):
+    if props.get("multilabel", "").lower() in _TRUE:
         stated["head"] = Fact("multi-label", "metadata `model_info multilabel` (OpenVINO)")
     return Stated(**stated)
 
@@ -92,7 +105,7 @@ def _openvino(props: Mapping[str, str]) -> Stated:
 def _openvino_pixels(props: Mapping[str, str]) -> Preprocessing:
     mean = _numbers(props.get("mean_values", "0"), "mean_values")
     std = _numbers(props.get("scale_values", "1"), "scale_values")
-    is_reversed = props.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
+    is_reversed = props.get("reverse_input_channels", "").lower() in _TRUE
     order: ChannelOrder = "RGB" if is_reversed else "BGR"  # OpenVINO reads pictures as BGR
     return Preprocessing.on_unit_range(mean, std, order=order, name="OpenVINO", white=1.0)
 
@@ -104,6 +117,16 @@ def _openvino_resizing(props: Mapping[str, str]) -> Resizing:
             f"metadata `model_info resize_type`: {props['resize_type'][:40]!r} is none of {', '.join(_FITS)}; say "
             "--resize"
         )
+    if fit == "contain" and any(_numbers(props.get("pad_value", "0"), "pad_value")):
+        raise ImportRefusedError(
+            f"metadata `model_info pad_value`: it is {props['pad_value'][:40]}, and only black, 0, can be added here; "
+            "say another --resize"
+        )
+    if (filter_name := props.get("interpolation_type", _LINEAR)).upper() != _LINEAR:
+        raise ImportRefusedError(
+            f"metadata `model_info interpolation_type`: {filter_name[:40]!r} is not {_LINEAR}; say --resize, with "
+            "--interpolation and --no-antialias"
+        )
     return Resizing(fit, antialias=False)
 
 
@@ -111,14 +134,17 @@ def _standard(props: Mapping[str, str]) -> Stated:
     """The two entries that ONNX itself defines: the order of channels, and the range of pixel values."""
     ranges = {"NominalRange_0_255": "raw", "Normalized_0_1": "unit", "Normalized_1_1": "signed"}
     said = props.get("Image.NominalPixelRange")
+    order: Fact[ChannelOrder] | None = None
+    if props.get("Image.BitmapPixelFormat", "").startswith("Bgr"):
+        order = Fact("BGR", "metadata `Image.BitmapPixelFormat`")
     if said is None:
-        return Stated()
+        return Stated(order=order)
     if said not in ranges:
         raise ImportRefusedError(f"metadata Image.NominalPixelRange: {said[:40]!r} is none of {', '.join(ranges)}")
     pixels = Preprocessing.parse(ranges[said])
-    if props.get("Image.BitmapPixelFormat", "").startswith("Bgr"):
+    if order is not None:
         pixels = Preprocessing(pixels.mean, pixels.std, "BGR", f"{pixels.name}, BGR")
-    return Stated(preprocessing=Fact(pixels, "metadata `Image.NominalPixelRange`"))
+    return Stated(preprocessing=Fact(pixels, "metadata `Image.NominalPixelRange`"), order=order)
 
 
 def _literal(props: Mapping[str, str], key: str) -> Any:
