@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,8 +12,12 @@ from training.errors import ImportRefusedError
 
 _WORDNET = re.compile(r"(n\d{8})[\s,:]+(\S.*)")
 _PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
-_NUMBERED = (re.compile(r"(\d+)\s*[,;:|]\s*\S"), re.compile(r"\S.*[,;:|]\s*(\d+)"))
-_NUMBERED_FROM_0 = re.compile(r"(\d+)\s+\S")  # `1 euro`, `2 euro` may be labels, but `0 cat`, `1 dog` are not
+_NUMBERED = (
+    re.compile(r"(?P<number>\d+)\s*[,;:|]\s*(?P<rest>\S.*)"),
+    re.compile(r"(?P<rest>\S.*?)\s*[,;:|]\s*(?P<number>\d+)"),
+)
+_SPACED_BEFORE = re.compile(r"(?P<number>\d+)\s+(?P<rest>\S.*)")
+_SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)\s+(?P<number>\d+)")
 _MOST_BYTES = 16 << 20
 _MOST_CHARACTERS = 256
 
@@ -84,7 +88,7 @@ class Labels:
             if all(isinstance(entry, str) for entry in entries) and len(set(entries)) < len(entries):
                 # Names may repeat (ImageNet has two classes "crane"); then the numbers in the file become the ids.
                 return cls._checked(entries, [str(index) for index in range(len(entries))], origin)
-            return cls._from_entries(entries, origin)
+            return cls._from_entries(entries, origin, is_list=False)  # the indices state the order
         raise ImportRefusedError(f'{origin}: neither a list of labels, nor {{"0": "cat", ...}}, nor {{"cat": 0, ...}}')
 
     def check_count(self, count: int, origin: str) -> None:
@@ -107,21 +111,24 @@ class Labels:
         return all(_PLACEHOLDER.fullmatch(name) for name in self.names)
 
     @classmethod
-    def _from_entries(cls, entries: Sequence[Any], origin: str) -> Self:
+    def _from_entries(cls, entries: Sequence[Any], origin: str, *, is_list: bool = True) -> Self:
         if entries and all(isinstance(entry, list) and len(entry) == 2 for entry in entries):
             ids, names = zip(*entries, strict=True)
             return cls._checked(names, ids, origin)
-        return cls._from_lines(entries, origin)
+        return cls._from_lines(entries, origin, is_list=is_list)
 
     @classmethod
-    def _from_lines(cls, lines: Sequence[Any], origin: str) -> Self:
+    def _from_lines(cls, lines: Sequence[Any], origin: str, *, is_list: bool = True) -> Self:
         if not all(isinstance(line, str) for line in lines):
             raise ImportRefusedError(f"{origin}: a label is not text")
         matches = [_WORDNET.fullmatch(line) for line in lines]
         if lines and all(matches):
             pairs = [(match[1], match[2]) for match in matches if match]
             return cls._checked([name for _, name in pairs], [identity for identity, _ in pairs], origin)
-        return cls._checked(lines, (), origin)
+        labels = cls._checked(lines, (), origin)
+        if is_list:
+            _check_unnumbered(labels.names, origin)
+        return labels
 
     @classmethod
     def _checked(cls, names: Sequence[Any], ids: Sequence[Any], origin: str) -> Self:
@@ -136,11 +143,6 @@ class Labels:
                     f"{origin}: the label {text[:40]!r} has more than {_MOST_CHARACTERS} characters, or a tab "
                     "or another control character"
                 )
-        if not ids and _are_numbered(cleaned):
-            raise ImportRefusedError(
-                f"{origin}: every line holds its number, as in {cleaned[0]!r}; give the labels alone, or JSON: "
-                '{"0": "cat", ...}'
-            )
         if len(set(cleaned)) < len(cleaned) and not ids:
             twice = next(name for name in cleaned if cleaned.count(name) > 1)
             raise ImportRefusedError(
@@ -152,16 +154,37 @@ class Labels:
         return cls(cleaned, tuple(ids))
 
 
-def _are_numbered(names: Sequence[str]) -> bool:
-    """Whether each name begins or ends with its place in the list, counted from 0 or 1."""
+def _check_unnumbered(lines: Sequence[str], origin: str) -> None:
+    """Checks that the labels of a list are not numbered, since the numbers may state another order than the lines."""
+    for numbered in (lines, lines[1:]):  # the first line may be the header of a table
+        if len(numbered) > 1 and _are_numbered(numbered):
+            raise ImportRefusedError(
+                f"{origin}: every line holds its number, as in {numbered[0][:40]!r}; give the labels alone, in the "
+                'order of the network\'s classes, or JSON: {"0": "cat", ...}'
+            )
+    if lines and lines[0].startswith("# "):
+        raise ImportRefusedError(f"{origin}: {lines[0][:40]!r} is a comment and no label; leave it out")
 
-    def numbers(found: Iterable[re.Match[str] | None]) -> list[int]:
-        return [int(match[1]) if match else -1 for match in found]
 
-    from_0, from_1 = list(range(len(names))), list(range(1, len(names) + 1))
-    begin, end = (numbers(map(where, names)) for where in (_NUMBERED[0].match, _NUMBERED[1].fullmatch))
-    spaced = numbers(map(_NUMBERED_FROM_0.match, names))
-    return begin in (from_0, from_1) or end in (from_0, from_1) or spaced == from_0
+def _are_numbered(lines: Sequence[str]) -> bool:
+    """Whether each line begins or ends with the number of its class, counted from 0 or 1, in any order."""
+    from_0, from_1 = list(range(len(lines))), list(range(1, len(lines) + 1))
+
+    def find(form: re.Pattern[str]) -> tuple[list[int], set[str]]:
+        """(the number of each line, or an empty list; the texts without their numbers)."""
+        found = [match for line in lines if (match := form.fullmatch(line))]
+        numbers = [int(match["number"]) for match in found] if len(found) == len(lines) else []
+        is_counted = sorted(numbers) in (from_0, from_1)
+        return numbers if is_counted else [], {match["rest"] for match in found}
+
+    if any(find(form)[0] for form in _NUMBERED):
+        return True
+    # After a space it may belong to the label: `1 euro`, `2 euro` or `kind 0`, `kind 1`, but not `1 dog`, `0 cat`.
+    before, names = find(_SPACED_BEFORE)
+    if before and (before == from_0 or (before != from_1 and len(names) == len(lines))):
+        return True
+    after, names = find(_SPACED_AFTER)
+    return bool(after) and len(names) == len(lines)
 
 
 def _index(key: str, origin: str) -> int:
