@@ -168,9 +168,12 @@ def pixel_rule(
         return Fact(raw.value, f"{raw.origin}, which is what {said.origin} asks for; it is not applied twice")
     if inside is not None and inside.order == "RGB" and said.value.equals(replace(inside, order="BGR")):
         return Fact(Preprocessing.parse("raw,order=BGR"), said.origin)  # only the order is left to change
+    if inside is not None and not any(inside.mean) and set(said.value.std) == {1.0}:
+        # Only means are subtracted before, and the network only divides, so nothing is applied twice.
+        return Fact(said.value, f"{said.origin}; then the network scales pixels itself: {scales_inside}")
     raise ImportRefusedError(
-        f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). "
-        "Applied twice, its answers would be wrong. Say --preprocessing raw, or raw,order=BGR"
+        f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). Applied twice, its answers "
+        "would be wrong. Say --preprocessing raw, or raw,order=BGR, if it takes pixels from 0 to 255"
     )
 
 

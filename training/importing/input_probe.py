@@ -18,6 +18,8 @@ _LARGEST_SCALE = 1 / 16
 """A larger scale does not bring 0..255 down to a few units, so the graph expects pixels divided by 255."""
 _LARGEST_UNIT_MEAN = 2.0
 """A mean that is subtracted from values of 0..1 is smaller than this."""
+_LEAST_MEAN = 1e-3
+"""Pixels of 0..255 have no mean between this and the largest of 0..1: it belongs to pixels divided by 255."""
 _COLORS = np.array([[0, 0, 0], [51, 51, 51], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
 _SHOWN = 6
 _SILENT = 4
@@ -48,8 +50,8 @@ def probe_scaling(
         return None
     scale, offset, order = rule
     mean = -offset / scale
-    if scale.max() > _LARGEST_SCALE and mean.max() <= _LARGEST_UNIT_MEAN:  # pictures have no mean far below 0
-        return "", None
+    if mean.max() <= _LARGEST_UNIT_MEAN and (scale.max() > _LARGEST_SCALE or np.abs(mean).max() > _LEAST_MEAN):
+        return "", None  # pictures have no mean far below 0
     kinds = list(dict.fromkeys(node.op_type for node in front))
     words = f"{', '.join(kinds[:_SHOWN])} at the beginning of its graph"
     return words, Preprocessing(tuple(mean.tolist()), tuple((1 / scale).tolist()), order)

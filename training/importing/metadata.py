@@ -86,7 +86,7 @@ def describe(
 
 
 def _preprocessing_proof(said: Expected, source: Source) -> str:
-    if source.scales_inside:
+    if source.scales_inside and said.preprocessing.value.keeps_values:
         said_order = f"; the order BGR is as stated by {said.preprocessing.origin}, not proven"
         is_reversed = said.preprocessing.value.order == "BGR"
         return f"proven: the source itself prepares the pixel values{said_order if is_reversed else ''}"

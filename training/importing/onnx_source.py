@@ -81,8 +81,11 @@ def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, i
         return taken.height or height, taken.width or width
     if said is not None and said.value != (taken.height, taken.width):
         height, width = said.value
+        is_flag = said.origin.startswith("--")
+        way_out = "" if is_flag else f"; if it was exported for that size, say --size {taken.height}x{taken.width}"
         raise ImportRefusedError(
             f"{said.origin} says {height} x {width}; {origin} takes {taken.height} x {taken.width} and nothing else"
+            f"{way_out}"
         )
     return taken.height, taken.width
 
@@ -144,6 +147,11 @@ def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) 
     Raises:
         ImportRefusedError: the values have other axes or are not floats, so they are not one value per class.
     """
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 1:
+        raise ImportRefusedError(
+            f"{path}: its output {output!r} is {values.dtype} and not float: it is quantized. Remove the last "
+            "QuantizeLinear of the graph, or append a DequantizeLinear"
+        )
     if values.dtype.kind != "f":
         raise ImportRefusedError(
             f"{path}: its output {output!r} is {values.dtype} and not float: one probability or logit for each class "

@@ -23,6 +23,8 @@ _MIXED = [_NODE("Constant", [], ["m"], value=_NOISE), _NODE("Softmax", ["logits"
 _MIXED.append(_NODE("MatMul", ["s", "m"], ["p"]))
 _MIXED_PERCENT = [*_MIXED[:2], _NODE("Gemm", ["s", "m"], ["p"], alpha=100.0)]
 _SIGMOIDS = [_NODE("Sigmoid", ["logits"], ["p"])]
+_TENTH = helper.make_tensor("value", TensorProto.FLOAT, [], [0.1])
+_QUANTIZED = [_NODE("Constant", [], ["t"], value=_TENTH), _NODE("QuantizeLinear", ["logits", "t"], ["p"])]
 _HUNDRED = helper.make_tensor("value", TensorProto.FLOAT, [], [100])
 _PERCENT = [_NODE("Constant", [], ["c"], value=_HUNDRED), _NODE("Softmax", ["logits"], ["s"])]
 _PERCENT.append(_NODE("Mul", ["s", "c"], ["p"]))
@@ -57,6 +59,7 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         ([_NODE("Softmax", ["logits"], ["p"])], _FLOATS, "--multi-label", "exactly one label"),
         ([_NODE("Softmax", ["logits"], ["p"])], _ONE, "--head sigmoid", "always 1"),
         ([_NODE("ArgMax", ["logits"], ["p"], axis=1)], (TensorProto.INT64, ["N", 1]), "", "ArgMax"),
+        (_QUANTIZED, (TensorProto.UINT8, ["N", 5]), "", "Remove the last QuantizeLinear"),
         ([], None, "--multi-label --values probabilities", "say logits"),
         ([], None, "--values logits", "belongs to --head sigmoid"),
     ],

@@ -239,6 +239,32 @@ def test_a_normalisation_with_a_mean_below_zero_is_no_scaling_of_pixels(tmp_path
     assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", "--preprocessing", "unit") == 0
 
 
+@pytest.mark.parametrize(("words", "code"), [((), 2), (("--preprocessing", "unit"), 0)])
+def test_a_normalisation_of_pixels_from_0_to_1_with_a_small_scale_is_no_scaling_of_pixels(
+    words: tuple[str, ...], code: int, tmp_path: Path, labels: Path
+) -> None:
+    """Such as a BatchNormalization that has learned a small gamma; its mean shows that pixels are divided before."""
+    front = [helper.make_node("Sub", ["x", "mean"], ["moved"]), helper.make_node("Mul", ["moved", "small"], ["scaled"])]
+    constants = {"mean": np.array([0.5], np.float32), "small": np.array([0.05], np.float32)}
+    source = write_network(tmp_path / "net.onnx", front=front, constants=constants)
+    assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", *words) == code
+
+
+def test_a_mean_may_be_subtracted_before_a_network_that_divides(tmp_path: Path, labels: Path) -> None:
+    front = [helper.make_node("Div", ["x", "white"], ["scaled"])]
+    source = write_network(tmp_path / "net.onnx", front=front, constants={"white": np.array([255], np.float32)})
+    assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", "--preprocessing", "caffe") == 0
+    session, metadata = imported(tmp_path)
+    assert (metadata.preprocessing_proof or "").startswith("as stated by --preprocessing caffe")
+    images = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    values = (images[..., ::-1] - [103.939, 116.779, 123.68]).transpose(0, 3, 1, 2).astype(np.float32)
+    model = onnx.load(source)
+    model.ir_version = 10
+    raw = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": values})[0]
+    answered = session.run(["probabilities"], {"image": images})[0]
+    np.testing.assert_allclose(answered, np.exp(raw) / np.exp(raw).sum(1, keepdims=True), atol=1e-5)
+
+
 @pytest.mark.parametrize("rule", ["raw,order=BGR", "unit,order=BGR"])
 def test_a_network_that_scales_inside_may_take_bgr(rule: str, tmp_path: Path, labels: Path) -> None:
     front = [helper.make_node("Div", ["x", "white"], ["scaled"])]

@@ -177,6 +177,15 @@ def test_a_folder_does_not_say_how_a_graph_ends(
     assert said in capsys.readouterr().err
 
 
+def test_a_graph_of_another_size_than_its_folder_says_names_the_flag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_hugging_face_folder(tmp_path / "hf")
+    write_network(tmp_path / "hf" / "model.onnx", sides=(24, 24))
+    assert main(["import", str(tmp_path / "hf"), "--name", "x", "--out", str(tmp_path)]) == 2
+    assert "say --size 24x24" in capsys.readouterr().err
+
+
 def test_a_timm_rule_without_an_equal_is_refused(tmp_path: Path) -> None:
     pretrained = {"input_size": [3, 224, 224], "crop_mode": "border", "crop_pct": 0.9}
     write_json(tmp_path / "config.json", {"architecture": "resnet18", "pretrained_cfg": pretrained})
