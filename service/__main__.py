@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -76,17 +77,21 @@ def main(arguments: Sequence[str]) -> int:
 
 def _serve(settings: "Settings", signals: StopSignals) -> int:
     from service.errors import ConvoyError
-    from service.http.listener import listen
+    from service.http.listener import claim, listen
 
+    claims, port = ExitStack(), settings.port
     try:
+        for port in () if settings.share_port else filter(None, (settings.grpc_port, settings.port)):
+            claims.enter_context(claim(settings.host, port))
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:
-        print(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}", file=sys.stderr)
+        print(f"cannot listen on {settings.host}:{port}: {error.strerror}", file=sys.stderr)
         return 1
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def announce() -> None:
+        claims.close()
         try:
             print(f"Convoy serves at {address}\nThe docs page is {address}/docs", flush=True)
         except (OSError, ValueError) as error:  # the reader of the pipe has closed it, or the disk is full

@@ -1,9 +1,12 @@
 """The sockets that the service listens on."""
 
 import ctypes
+import errno
+import os
 import select
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 _SO_ATTACH_FILTER: Final = 26
@@ -20,6 +23,30 @@ class _Program(ctypes.Structure):
 
 
 _UNSENT_BYTES = 131_072
+
+
+@contextmanager
+def claim(host: str, port: int) -> Iterator[None]:
+    """Keeps other services from starting on an address during the context, before the service itself listens there.
+
+    Sockets that are bound and do not listen yet do not exclude each other, and models take seconds to load. So the
+    claim is an abstract Unix socket, which the kernel removes with its process. Without such sockets there is no claim.
+
+    Args:
+        host: name or address.
+        port: TCP port.
+
+    Raises:
+        OSError: another service claims the address.
+    """
+    *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as claimed:
+        try:
+            claimed.bind(f"\0convoy {address[:2]}")
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from None
+        yield
 
 
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:

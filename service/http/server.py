@@ -23,6 +23,7 @@ import uvicorn
 import uvloop
 
 from service.app import run_service
+from service.errors import SettingError
 from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import HttpProtocol
@@ -127,6 +128,15 @@ def _connections_allowed(wanted: int) -> int:
     return max(1, allowed)
 
 
+def _begin_to_listen(listener: socket.socket, backlog: int) -> None:
+    """Listens before uvicorn does, because uvloop only closes the socket where it cannot listen."""
+    host, port = listener.getsockname()[:2]
+    try:
+        listener.listen(backlog)
+    except OSError as error:
+        raise SettingError(f"cannot listen on {host}:{port}: {error.strerror}") from None
+
+
 class DrainingServer(uvicorn.Server):
     """uvicorn's server, with the shutdown that this module's docstring describes.
 
@@ -146,7 +156,13 @@ class DrainingServer(uvicorn.Server):
         self._started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens."""
+        """Listens.
+
+        Raises:
+            SettingError: another program listens on the address by now.
+        """
+        for listener in sockets or []:
+            _begin_to_listen(listener, self.config.backlog)
         await super().startup(sockets)
         if self.started:
             self._started()

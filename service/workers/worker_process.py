@@ -9,7 +9,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
 
-from service.errors import ConvoyError
+from service.errors import ConvoyError, SettingError
 from service.http.listener import listen
 from service.settings import Settings
 from service.telemetry.logs import configure_logs
@@ -52,7 +52,10 @@ def run_worker(
     try:
         with no_collection():
             from service.http.server import serve  # noqa: PLC0415  the parent does not need these modules
-        listener = listen(settings.host, settings.port, shared=True)
+        try:
+            listener = listen(settings.host, settings.port, shared=True)
+        except OSError as error:
+            raise SettingError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
         serve(settings, listener, ready, signals, worker_slot=slot)
     except ConvoyError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400  the message says all
