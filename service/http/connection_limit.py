@@ -6,11 +6,37 @@
                      ├─ it is, and some are idle ───────────> served; the longest idle one is asked to end
                      ├─ it is, and all are busy ────────────> health probes and metrics are answered, all else gets 503
                      └─ 1,024 such connections are open too > as before, and the oldest of these is closed
+
+Where the system's limit of open files is low, both numbers are smaller.
 """
 
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
-MOST_FURTHER_CONNECTIONS = 1024
+MOST_FURTHER_CONNECTIONS: Final = 1024
+_FURTHER_PART: Final = 4  # of the files that a low limit leaves, one in four is for further connections
+
+
+class ConnectionCounts(NamedTuple):
+    """How many connections may be open.
+
+    Attributes:
+        served: connections whose requests are all answered.
+        further: connections beside them, for health probes and metrics.
+    """
+
+    served: int
+    further: int = MOST_FURTHER_CONNECTIONS
+
+    @classmethod
+    def within(cls, files: int, wanted: int) -> "ConnectionCounts":
+        """Divides a number of files.
+
+        Args:
+            files: that connections may use.
+            wanted: connections that are to be served.
+        """
+        served = min(wanted, files - min(MOST_FURTHER_CONNECTIONS, files // _FURTHER_PART))
+        return cls(served, min(MOST_FURTHER_CONNECTIONS, files - served))
 
 
 class LimitedConnection(Protocol):
@@ -27,14 +53,15 @@ class ConnectionLimit:
     """Counts the connections of one process.
 
     Args:
-        most: connections that are served.
+        most: connections that may be open.
 
     Attributes:
         surplus: connections that were accepted while all were busy, the oldest one first.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: ConnectionCounts) -> None:
+        self._most = most.served
+        self._most_open = most.served + most.further
         self._open = 0
         self._idle: dict[LimitedConnection, None] = {}  # the longest idle one first
         self._ending: dict[LimitedConnection, None] = {}  # asked to end, and still there
@@ -58,7 +85,7 @@ class ConnectionLimit:
                 longest_idle.shutdown()
             else:
                 self.surplus[connection] = None
-        if self._open - len(self._aborted) > self._most + MOST_FURTHER_CONNECTIONS:
+        if self._open - len(self._aborted) > self._most_open:
             # The new connection is kept instead of an old one, because it may be a health probe.
             oldest = next(iter(self._ending or self.surplus))
             self._ending.pop(oldest, None)

@@ -24,7 +24,7 @@ import uvloop
 
 from service.app import run_service
 from service.errors import SettingError
-from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionLimit
+from service.http.connection_limit import MOST_FURTHER_CONNECTIONS, ConnectionCounts, ConnectionLimit
 from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import HttpProtocol
 from service.models.freed_memory import return_large_blocks
@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _SWITCH_INTERVAL_S = 0.001  # beside a busy thread, the event loop waits a quarter as long; costs 1 % CPU time
 _OTHER_FILES = 256
+_LEAST_FILES = _OTHER_FILES + 64
 _HANDSHAKE_S = 0.2  # time in which TCP handshakes that have begun are completed
 _ACCEPT_LIMIT_S = 5.0
 
@@ -107,25 +108,35 @@ async def _serve(
     signals.end_drained()
 
 
-def _connections_allowed(wanted: int) -> int:
+def _connections_allowed(wanted: int) -> ConnectionCounts:
     """Raises the process's limit of open files to the number of connections that are wanted.
 
     Args:
-        wanted: connections.
+        wanted: connections that are to be served.
 
     Returns:
-        The number that is possible; where the system's limit makes it smaller than wanted, this is logged.
+        The numbers that are possible; where the system's limit makes the first smaller than wanted, this is logged.
+
+    Raises:
+        SettingError: the system's limit leaves room for nearly none.
     """
     needed = wanted + MOST_FURTHER_CONNECTIONS + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
-        return wanted
+        return ConnectionCounts(wanted)
     most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if most < _LEAST_FILES:
+        raise SettingError(
+            f"the limit of {most} open files is too low: the service needs {_LEAST_FILES} at least, and {needed} for "
+            f"max_connections = {wanted}; raise the limit (ulimit -n)"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    allowed = wanted - (needed - most)
-    if allowed < wanted:
-        logger.warning("the limit of %d open files leaves room for %d connections, not %d", most, allowed, wanted)
-    return max(1, allowed)
+    allowed = ConnectionCounts.within(most - _OTHER_FILES, wanted)
+    if allowed.served < wanted:
+        logger.warning(
+            "the limit of %d open files leaves room for %d connections, not %d", most, allowed.served, wanted
+        )
+    return allowed
 
 
 def _begin_to_listen(listener: socket.socket, backlog: int) -> None:

@@ -21,7 +21,7 @@ from service.http import protocol
 from service.http.asgi import Receive, Reply, Scope, Send
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
-from service.http.connection_limit import ConnectionLimit
+from service.http.connection_limit import ConnectionCounts, ConnectionLimit
 from service.http.protocol import HttpProtocol
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
@@ -100,7 +100,7 @@ class Server:
         self.faults: list[dict[str, Any]] = []
         self.connections: weakref.WeakSet[HttpProtocol] = weakref.WeakSet()
         self.budget = BodyBudget(1 << 20)
-        self.limit = ConnectionLimit(8)
+        self.limit = ConnectionLimit(ConnectionCounts(8))
         self.state = ServerState()
         self.received, self.lost, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
