@@ -70,12 +70,13 @@ def run_worker(
 def _join(metrics_folder: Path | None) -> MetricsFolder | None:
     if metrics_folder is None:
         return None
-    from service.workers.shared_values import share_values  # noqa: PLC0415  as above
-
     try:
         folder = MetricsFolder(metrics_folder)
     except OSError as error:
         logger.warning("%s is not there (%s): /metrics shows this worker alone", metrics_folder, error.strerror)
+        os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)  # the parent's; prometheus-client would write there
         return None
+    from service.workers.shared_values import share_values  # noqa: PLC0415  as above; it reads that variable
+
     share_values(metrics_folder)
     return folder

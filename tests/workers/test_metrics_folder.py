@@ -163,6 +163,26 @@ def test_a_file_that_cannot_grow_ends_nothing(tmp_path: Path) -> None:
     assert shown.stderr.count("has no room for the metrics") == 1
 
 
+JOIN = """
+import os, sys
+from pathlib import Path
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[1]  # as a worker inherits it
+from service.workers.worker_process import _join
+assert _join(Path(sys.argv[1])) is None
+from prometheus_client import CollectorRegistry, Gauge
+registry = CollectorRegistry()
+Gauge("ready", "Ready.", registry=registry, multiprocess_mode="livesum").set(1)
+print(registry.get_sample_value("ready"))
+"""
+
+
+def test_a_worker_that_starts_after_it_was_removed_has_metrics_of_its_own(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", JOIN, str(tmp_path / "removed"))
+    shown = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert shown.stdout == "1.0\n", shown.stderr
+    assert "removed is not there" in shown.stderr
+
+
 COUNT = """
 import os, sys
 from pathlib import Path
