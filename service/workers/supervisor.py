@@ -6,12 +6,14 @@
        │                 worker 1 ─┼─ each its own socket on the port (SO_REUSEPORT), sessions and event loop
        │                 ...      ─┘
        ├── a worker that ends unexpectedly is replaced at once; if it ended within 5 s, with exponential backoff
+       ├── a worker whose event loop stands still is killed, and so replaced
        └── at a signal to stop, the workers drain; those that have not ended in time are killed
 
 The parent holds no connection and no model, so nothing that a client sends can reach it.
 """
 
 import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -26,12 +28,13 @@ from service.http.listener import listen
 from service.settings import Settings
 from service.workers.metrics_folder import MetricsFolder
 from service.workers.stop_signals import DRAIN_GRACE_S, FORCED_EXIT, StopSignals
-from service.workers.worker import Worker
+from service.workers.worker import SIGNS_PER_LIMIT, Worker
 
 logger = logging.getLogger(__name__)
 
 _KILL_GRACE_S: Final = DRAIN_GRACE_S + 0.4
 _LAST_GRACE_S: Final = DRAIN_GRACE_S + 0.6
+_LONGEST_SILENCE_S: Final = 30.0
 
 
 class Supervisor:
@@ -41,9 +44,17 @@ class Supervisor:
         settings: of the service.
         ready: called once all workers answer requests.
         signals: the signals that end this process.
+        longest_silence_s: a worker whose event loop stands still for so long is killed.
     """
 
-    def __init__(self, settings: Settings, ready: Callable[[], None], signals: StopSignals) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        ready: Callable[[], None],
+        signals: StopSignals,
+        longest_silence_s: float = _LONGEST_SILENCE_S,
+    ) -> None:
+        self._longest_silence_s = longest_silence_s
         self._settings = settings
         self._ready = ready
         self._signals = signals
@@ -83,7 +94,10 @@ class Supervisor:
             metrics = WorkerMetrics(CollectorRegistry())
             context = multiprocessing.get_context("spawn")
             path = None if folder is None else folder.path
-            self._workers = [Worker(context, settings, slot, metrics, path) for slot in range(settings.workers)]
+            self._workers = [
+                Worker(context, settings, slot, metrics, path, longest_silence_s=self._longest_silence_s)
+                for slot in range(settings.workers)
+            ]
             while not self._stopping:
                 self._watch()
             status = self._drain(time.monotonic() + drain_s + _KILL_GRACE_S)
@@ -94,16 +108,18 @@ class Supervisor:
 
     def _watch(self) -> None:
         """Waits for the next event of a worker or a signal, and handles it."""
-        now = time.monotonic()
-        due = min((worker.restart_at for worker in self._workers if worker.restart_at is not None), default=None)
+        started_at = time.monotonic()
+        longest_s = self._longest_silence_s / SIGNS_PER_LIMIT
+        due = min((worker.restart_at for worker in self._workers if worker.restart_at is not None), default=math.inf)
         wait(
             [self._wake_reader, *(thing for worker in self._workers for thing in worker.awaited())],
-            None if due is None else max(0.0, due - now),
+            min(longest_s, max(0.0, due - started_at)),
         )
         if self._stopping:
             return
+        waited_s = min(longest_s, time.monotonic() - started_at)  # longer, if this process was stopped
         for worker in self._workers:
-            worker.update()
+            worker.update(waited_s)
         if not self._announced and all(worker.is_ready for worker in self._workers):
             self._announced = True
             self._ready()

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _YOUNG_S: Final = 5.0
 _FIRST_BACKOFF_S: Final = 0.2
 _MAX_BACKOFF_S: Final = 30.0
+SIGNS_PER_LIMIT: Final = 6
+"""How many signs of life a worker sends within the longest silence."""
 
 
 class Worker:
@@ -34,6 +36,7 @@ class Worker:
         slot: number of the slot.
         metrics: counts restarts.
         metrics_folder: folder of the shared metrics; None where each worker has its own.
+        longest_silence_s: a process that was ready and then gives no sign of life for so long is killed.
 
     Attributes:
         is_ready: whether the process answers requests.
@@ -54,31 +57,41 @@ class Worker:
         slot: int,
         metrics: "WorkerMetrics",
         metrics_folder: Path | None,
+        *,
+        longest_silence_s: float,
     ) -> None:
         self._context = context
         self._settings = settings
         self._slot = slot
         self._metrics = metrics
         self._metrics_folder = metrics_folder
+        self._longest_silence_s = longest_silence_s
         self._young_deaths = 0
         self._start()
 
     def awaited(self) -> list[int | Connection]:
-        """The handles to wait for: the end of the process, and its message that it is ready."""
-        if self.restart_at is not None:
-            return []
-        return [self._process.sentinel] if self.is_ready else [self._process.sentinel, self._news]
+        """The handles to wait for: the end of the process, and its signs of life; the first says that it is ready."""
+        return [self._process.sentinel, self._news] if self.restart_at is None else []
 
-    def update(self) -> None:
-        """Updates the state: the process is ready, or has ended, or it is time to restart it."""
+    def update(self, waited_s: float) -> None:
+        """Updates the state: the process is ready, silent for too long, or has ended, or it is time to restart it.
+
+        Args:
+            waited_s: since the last update, without the time in which this process itself was stopped.
+        """
         if self.restart_at is not None:
             if time.monotonic() >= self.restart_at:
                 self._start_again()
         elif not self._process.is_alive():
             self._bury()
-        elif not self.is_ready and self._news.poll():
+        elif self._news.poll():
             with suppress(EOFError):  # the process is ending: its pipe is closed shortly before
-                self.is_ready = self._news.recv()
+                self._news.recv_bytes()
+                self.is_ready, self._silent_s = True, 0.0
+        elif self.is_ready:
+            self._silent_s += waited_s
+            if self._silent_s > self._longest_silence_s:
+                self._kill_silent()
 
     def signal(self, number: signal.Signals) -> None:
         """Signals the process, if there is one."""
@@ -94,8 +107,19 @@ class Worker:
             self._process.join()
         return self._process.exitcode or 0
 
+    def _kill_silent(self) -> None:
+        logger.error(
+            "the event loop of worker %d (pid %s) stands still for %.0f s; killing it",
+            self._slot,
+            self._process.pid,
+            self._silent_s,
+        )
+        self._silent_s = 0.0
+        self._process.kill()
+
     def _start(self) -> None:
         self.is_ready = False
+        self._silent_s = 0.0
         self.has_refused = False
         self._started_at = time.monotonic()
         self._news, news_writer = self._context.Pipe(duplex=False)
@@ -104,6 +128,7 @@ class Worker:
         process = self._context.Process(
             target=run_worker,
             args=(self._settings, self._slot, news_writer, life_reader, self._metrics_folder),
+            kwargs={"sign_interval_s": self._longest_silence_s / SIGNS_PER_LIMIT},
             name=f"worker-{self._slot}",
         )
         # Signals must stay blocked in the new process until it handles them itself. The first start of a process would

@@ -1,5 +1,6 @@
 """The main function of a worker process."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -21,16 +22,23 @@ logger = logging.getLogger(__name__)
 
 
 def run_worker(
-    settings: Settings, slot: int, news: Connection, life: Connection, metrics_folder: Path | None
+    settings: Settings,
+    slot: int,
+    news: Connection,
+    life: Connection,
+    metrics_folder: Path | None,
+    *,
+    sign_interval_s: float,
 ) -> NoReturn:
     """Serves until the process is told to stop, or its parent has ended.
 
     Args:
         settings: of the service, with the port that the parent has bound.
         slot: number of this worker.
-        news: pipe for the message to the parent that this worker is ready.
+        news: pipe for the signs of life to the parent; the first one says that this worker is ready.
         life: pipe that is closed when the parent ends.
         metrics_folder: folder of the shared metrics; None where each worker has its own.
+        sign_interval_s: how often the event loop gives a sign of life.
     """
     signals = StopSignals()
     configure_logs(settings.log_level, settings.log_format)
@@ -43,10 +51,12 @@ def run_worker(
             life.recv()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    def ready() -> None:
-        with suppress(OSError):  # the parent has ended, and this process will end too
-            news.send(True)
+    def give_sign() -> None:
+        with suppress(OSError):  # the parent has ended, and this process will end too; or it is stopped
+            news.send_bytes(b".")
+        asyncio.get_running_loop().call_later(sign_interval_s, give_sign)
 
+    os.set_blocking(news.fileno(), False)  # a stopped parent does not stop this process
     threading.Thread(target=end_with_parent, name="parent-watch", daemon=True).start()
     status = 0
     try:
@@ -56,7 +66,7 @@ def run_worker(
             listener = listen(settings.host, settings.port, shared=True)
         except OSError as error:
             raise SettingError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from None
-        serve(settings, listener, ready, signals, worker_slot=slot)
+        serve(settings, listener, give_sign, signals, worker_slot=slot)
     except ConvoyError as error:
         logger.error("cannot start: %s", error)  # noqa: TRY400  the message says all
         status = 1

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from service.settings import Settings
+from tests.fixtures.tiny_models import put, tiny_model
 from tests.process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -162,11 +163,28 @@ def test_a_worker_that_keeps_dying_young_is_replaced_later_and_later(tmp_path: P
     assert second == 2 * first > 0
 
 
+def test_a_worker_that_stands_still_is_killed_and_replaced(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    with ServerProcess(
+        tmp_path / "log", "--models-dir", str(tmp_path), module="tests.fixtures.short_silence"
+    ) as process:
+        (stopped,) = process.workers()
+        stopped.suspend()
+        stopped.wait()
+        while process.log.read_text().count("ready for requests") < 2:
+            psutil.wait_procs(process.workers(), timeout=0.05)
+        assert httpx.get(f"{process.url}/health/live").status_code == 200
+        assert process.stop() == 0
+    log = process.log.read_text()
+    assert f"the event loop of worker 0 (pid {stopped.pid}) stands still for 1 s; killing it" in log
+    assert log.count("died with") == 1
+
+
 def test_a_system_without_room_for_a_process_does_not_end_the_parent(tmp_path: Path, cat: bytes) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2") as process:
         parent, (steady, victim) = psutil.Process(process.process.pid), process.workers()
         before = resource.prlimit(parent.pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, (4, before[1]))  # no descriptor is left for a pipe
+        resource.prlimit(parent.pid, resource.RLIMIT_NOFILE, (6, before[1]))  # none is left for a pipe; poll takes 5
         victim.kill()
         while "cannot be started: [Errno 24] Too many open files" not in process.log.read_text():
             psutil.wait_procs([steady], timeout=0.05)
