@@ -286,3 +286,9 @@ class Settings(BaseSettings):
                 "watch_interval_s works with any number"
             )
         return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Self:
+        if self.port and self.port == self.grpc_port:
+            raise ValueError(f"grpc_port must differ from port: both are {self.port}")
+        return self

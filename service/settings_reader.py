@@ -58,7 +58,7 @@ def _follow_host(settings: Settings, asked: dict[str, Any]) -> Settings:
     changes = {name: value for name, value in asked.items() if name not in settings.model_fields_set}
     if "dialects" in asked:
         changes["dialects"] = tuple(dict.fromkeys((*settings.dialects, *asked["dialects"])))
-    return settings.model_copy(update=changes) if changes else settings
+    return type(settings)(**(dict(settings) | changes)) if changes else settings  # checked together, as at first
 
 
 def _tell(fault: "ErrorDetails", arguments: Sequence[str]) -> str:

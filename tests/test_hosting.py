@@ -99,6 +99,27 @@ def test_the_start_ends_where_it_cannot_be_followed(monkeypatch: pytest.MonkeyPa
         read_settings([])
 
 
+@pytest.mark.parametrize(
+    ("words", "variables", "said"),
+    [
+        (
+            ["serve", "--model-control", "true", "--keys-file", "k"],
+            {"SAGEMAKER_MODEL_SERVER_WORKERS": "2"},
+            "model_control needs workers = 1, not 2",
+        ),
+        (["serve", "--grpc-port", "8080"], {}, "grpc_port must differ from port: both are 8080"),
+        (["--port", "9001", "--grpc-port", "9001"], {}, "grpc_port must differ from port: both are 9001"),
+    ],
+)
+def test_settings_are_checked_together_with_those_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], variables: dict[str, str], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError, match=said):
+        read_settings(words)
+
+
 def test_the_health_check_asks_at_the_host_s_port(
     server: ServerProcess, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
