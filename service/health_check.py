@@ -27,11 +27,14 @@ def main(arguments: Sequence[str]) -> int:
         arguments: ``--host`` and ``--port``; by default, those of the running service.
 
     Returns:
-        0 where the service is ready, 1 where it is not.
+        0 where the service is ready, 1 where it is not, 2 where a flag is unknown or has no value.
     """
     if {"-h", "--help"} & set(arguments):
         print("usage: health [--host HOST] [--port PORT]; the defaults are those of the service that runs here")
         return 0
+    if (wrong := _wrong_flag(arguments)) is not None:
+        print(f"{wrong[:100]}: the flags are --host HOST and --port PORT", file=sys.stderr)
+        return 2
     flags, environment = next(_services(), ([], dict(os.environ)))
     flags = [*flags, *arguments]
     host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")
@@ -78,6 +81,16 @@ def _flags_of_a_service(words: list[str]) -> list[str] | None:
         if (word, following) == ("-m", "service") or (Path(word).name, following) == ("convoy", "serve"):
             flags = words[place + 2 :]
             return None if flags[:1] and flags[0] in _OTHER_COMMANDS else flags
+    return None
+
+
+def _wrong_flag(arguments: Sequence[str]) -> str | None:
+    """The first argument that is unknown or has no value; None where there is none."""
+    words = iter(arguments)
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if name not in ("--host", "--port") or (not equals and next(words, None) is None):
+            return word
     return None
 
 

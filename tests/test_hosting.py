@@ -131,6 +131,12 @@ def test_the_health_check_asks_at_the_host_s_port(
     assert health([]) == 0, capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flags", [["--prot", "1"], ["--port"], ["1"], ["--port=1", "--hots=x"]])
+def test_the_health_check_refuses_a_misspelt_flag(flags: list[str], capsys: Any) -> None:
+    assert health(flags) == 2
+    assert "the flags are --host HOST and --port PORT" in capsys.readouterr().err
+
+
 def test_sagemaker_starts_it_with_a_word(tmp_path: Path) -> None:
     """As ``docker run IMAGE serve``; only this test adds a flag, for a free port."""
     with ServerProcess(tmp_path / "log", module="tests.fixtures.serve_word") as process:
