@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import suppress
 from types import TracebackType
 from typing import Any, TextIO
 
@@ -24,6 +23,7 @@ from service.telemetry.log_text import (
     on_lines_of_their_own,
     on_one_line,
 )
+from service.telemetry.log_writer import LogWriter
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
     Args:
         level: least severe level that is written.
         log_format: of a line; ``auto`` is text on a terminal and JSON elsewhere.
-        stream: where lines are written; None: standard error.
+        stream: where lines are written, a file; None: standard error.
     """
     stream = stream or sys.stderr
     is_json = log_format == "json" or (log_format == "auto" and not stream.isatty())
@@ -47,12 +47,37 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
     threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
 
 
-class _StandardError(logging.StreamHandler[TextIO]):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  logging's name
-        """Writes one line instead of a record that cannot be formatted; errors of writing are ignored."""
-        with suppress(OSError, ValueError):
-            if not isinstance(sys.exception(), OSError):
-                self.stream.write(f"a line of {record.name} could not be formatted\n")
+class _StandardError(logging.Handler):
+    """Formats records, and leaves the writing to a thread. Records that find no room are counted."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._encoding = stream.encoding
+        self._writer = LogWriter(stream)
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Adds a record to the lines to write; the first one after dropped ones is preceded by their number."""
+        if self._writer.is_full:
+            self._dropped += 1
+            return
+        if self._dropped:
+            event = {"message": "lines were dropped, because standard error was not read", "lines": self._dropped}
+            told = {"name": logger.name, "levelno": logging.WARNING, "levelname": "WARNING", "msg": event}
+            self._writer.add(self._line(logging.makeLogRecord(told)))
+            self._dropped = 0
+        self._writer.add(self._line(record))
+
+    def _line(self, record: logging.LogRecord) -> bytes:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  what a caller logs must not fail its work
+            line = f"a line of {record.name} could not be formatted"
+        return f"{line}\n".encode(self._encoding, "backslashreplace")
+
+    def flush(self) -> None:
+        """Waits until all lines are written, or for a short time if nobody reads them; the end of Python calls it."""
+        self._writer.flush()
 
 
 class TextFormatter(logging.Formatter):

@@ -50,6 +50,7 @@ def stop_signals() -> set[signal.Signals]:
 
 def end(status: int) -> NoReturn:
     """Ends the process with this exit status, without waiting for threads, unlike the interpreter's normal exit."""
+    logging.shutdown()  # writes the lines that are still queued
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, OSError, ValueError):  # closed, or the disk is full
             stream.flush()
@@ -121,6 +122,11 @@ class StopSignals:
 
     def _log(self, text: str) -> None:
         """Logs a text, but gives up if it takes long, because a blocked thread may hold the log's lock."""
-        writer = threading.Thread(target=logger.warning, args=(text,), daemon=True)
+
+        def write() -> None:
+            logger.warning(text)
+            logging.shutdown()  # waits until the line is written
+
+        writer = threading.Thread(target=write, daemon=True)
         writer.start()
         writer.join(_LOG_LIMIT_S)

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.telemetry.logs import TextFormatter, _json_formatter
+from service.telemetry.logs import TextFormatter, _json_formatter, _StandardError
 from tests.imaging.files import noisy_pictures
 from tests.process import ROOT, ServerProcess
 
@@ -150,3 +151,49 @@ def test_warnings_and_uncaught_exceptions_are_events() -> None:
     assert events[0]["category"] == "UserWarning"
     assert ["ZeroDivisionError" in events[1]["exc_info"], "late" in events[2]["exc_info"]] == [True, True]
     assert ended.returncode == 1
+
+
+def test_a_reader_that_stalls_costs_lines_which_are_counted_and_no_time() -> None:
+    reader, writer = os.pipe()
+    with open(writer, "w") as stream, open(reader) as stalled:  # noqa: PTH123  of numbers
+        handler = _StandardError(stream)
+        handler.setFormatter(_json_formatter())
+        for number in range(2_000):
+            handler.handle(logging.LogRecord("service", logging.INFO, "file", 1, f"{number} {'x' * 1000}", None, None))
+        written = [json.loads(stalled.readline())["message"].split()[0] for _ in range(500)]
+        handler.handle(logging.LogRecord("service", logging.INFO, "file", 1, "last", None, None))
+        while "dropped" not in (line := stalled.readline()):
+            written.append(json.loads(line)["message"].split()[0])
+        assert json.loads(stalled.readline())["message"] == "last"
+        assert written == [str(number) for number in range(len(written))]
+        assert json.loads(line)["lines"] == 2_000 - len(written)
+        assert json.loads(line)["level"] == "WARNING"
+
+
+STALLED = """
+import logging
+from service.telemetry.logs import configure_logs
+from service.workers.stop_signals import end
+configure_logs("info", "json")
+for _ in range(2_000):
+    logging.info("x" * 1_000)
+{}
+"""
+
+
+@pytest.mark.parametrize("ending", ["end(3)", "raise SystemExit(3)"])
+def test_a_reader_that_stalls_does_not_hold_up_the_end(ending: str) -> None:
+    command = [sys.executable, "-c", STALLED.format(ending)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+        assert process.wait(10) == 3
+
+
+@pytest.mark.parametrize("ending", ["end(3)", "raise SystemExit(3)"])
+def test_the_last_lines_are_written_before_the_end(ending: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STALLED.format(ending).replace("2_000", "900")],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+    )
+    assert len(ended.stderr.splitlines()) == 900
