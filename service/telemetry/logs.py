@@ -51,10 +51,10 @@ class _StandardError(logging.Handler):
     """Formats records, and leaves the writing to a thread. Records that find no room are counted."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
         self._encoding = stream.encoding
         self._writer = LogWriter(stream)
         self._dropped = 0
+        super().__init__()  # last: from here on a signal may end the process, which flushes every handler
 
     def emit(self, record: logging.LogRecord) -> None:
         """Adds a record to the lines to write; the first one after dropped ones is preceded by their number."""
