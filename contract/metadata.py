@@ -64,6 +64,8 @@ class ModelMetadata:
             which a CPU and a GPU round differently.
         class_ids: an identifier for each label, such as a WordNet id; all different.
         multi_label: whether the labels are independent (sigmoid), so that probabilities do not sum to 1.
+        one_unit: whether the original network has one output unit, the probability of the second of two labels. The
+            graph answers both.
         interpolation: filter of the resize.
         antialias: whether the filter is widened where the picture shrinks, as Pillow does it.
         crop_fraction: with ``cover`` and ``shortest-edge``, the share of the shorter side that the crop keeps: 0.875 is
@@ -101,6 +103,7 @@ class ModelMetadata:
     golden_tolerance: float = GOLDEN_TOLERANCE
     class_ids: tuple[str, ...] | None = None
     multi_label: bool = False
+    one_unit: bool = False
     interpolation: Interpolation = "bilinear"
     antialias: bool = True
     crop_fraction: float = 1.0

@@ -52,6 +52,7 @@ _MEASURED: dict[str, fields.Reader[Any]] = {"evaluation": read_evaluation, "unca
 _OPTIONAL: dict[str, fields.Reader[Any]] = {
     "class_ids": fields.optional(fields.sequence(_short, least=2, most=MOST_LABELS)),
     "multi_label": fields.flag,
+    "one_unit": fields.flag,
     "interpolation": fields.choice(get_args(Interpolation)),
     "antialias": fields.flag,
     "crop_fraction": fields.number(LEAST_CROP_FRACTION, 1),
@@ -109,7 +110,7 @@ def read_props(props: Mapping[str, str]) -> dict[str, Any]:
     values |= _present(props, {"golden_tolerance": _GOLDEN_TOLERANCE})
     _check(values)
     _check_resizing(values)
-    _check_held_out(values)
+    _check_choice(values)
     pixel_bytes = values["height"] * values["width"] * (3 if values["color_mode"] == "RGB" else 1)
     golden = read_golden(
         _value(props, "golden"),
@@ -153,7 +154,10 @@ def _check_resizing(values: Mapping[str, Any]) -> None:
             raise ContractError("metadata field crop_fraction: the crop does not fit into the resized picture")
 
 
-def _check_held_out(values: Mapping[str, Any]) -> None:
+def _check_choice(values: Mapping[str, Any]) -> None:
+    """Checks the fields that only models of which one label is right may have."""
+    if values.get("one_unit") and (len(values["labels"]) != 2 or values.get("multi_label")):
+        raise ContractError("metadata field one_unit: it is for models of two labels of which one is right")
     for name in ("conformal", "familiarity"):
         if values.get("multi_label") and values.get(name) is not None:
             raise ContractError(f"metadata field {name}: it is for models of which one label is right")

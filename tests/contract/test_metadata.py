@@ -90,6 +90,15 @@ def test_source_pixels_has_no_meaning_for_other_rules(rules: dict[str, Any]) -> 
         dataclasses.replace(metadata, antialias=True, **rules).to_props()
 
 
+def test_one_unit_is_for_two_labels_of_which_one_is_right() -> None:
+    for metadata in (
+        dataclasses.replace(METADATA, one_unit=True, multi_label=True),
+        dataclasses.replace(METADATA, one_unit=True, labels=("circle", "square", "star"), reference=None),
+    ):
+        with pytest.raises(ContractError, match="one_unit"):
+            metadata.to_props()
+
+
 SCHEMA_1 = (FIXTURES / "schema_1_cifar10.json", FIXTURES / "schema_1_mnist.json")  # of cifar10/2 and mnist/1
 
 
@@ -142,7 +151,7 @@ FITTING = {
     **{key: {'"x"'} for key in ("name", "commit", "created", "preprocessing_proof")},
     "training": {"{}"},
     **{key: {"0.5"} for key in ("temperature", "crop_fraction")},
-    **{key: {"true"} for key in ("multi_label", "antialias", "exif", "icc")},
+    **{key: {"true"} for key in ("multi_label", "one_unit", "antialias", "exif", "icc")},
 }
 NULLABLE = {"evaluation", "uncalibrated", "reference", "class_ids", "preprocessing_proof", "features"}
 NULLABLE |= {"conformal", "familiarity"}

@@ -79,6 +79,7 @@ def describe(
         golden=golden,
         golden_tolerance=max(GOLDEN_TOLERANCE, 2 * proof.tolerance),
         multi_label=said.ending.head == "multi-label",
+        one_unit=said.ending.head == "sigmoid",
         preprocessing_proof=_preprocessing_proof(said, source),
         commit=provenance.commit(),
         created=provenance.now(),

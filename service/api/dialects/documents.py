@@ -7,6 +7,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from contract import ModelMetadata
 from service.api.json_writing import STEP_NUMBERS, join_lists, write
 from service.api.problems import LONGEST_DETAIL, Explanation, shorten
 from service.classifier import Classification
@@ -96,10 +97,19 @@ def only(result: Classification, tell: Callable[[Ranked], Any], top_k: int) -> A
 
 
 def rows(result: Classification) -> orjson.Fragment:
-    """A JSON list with the probabilities of each picture, in the order of the model's labels."""
-    probabilities = np.ascontiguousarray(result.probabilities)
+    """A JSON list with the values of each picture, as the original network answers them.
+
+    These are the probabilities in the order of the model's labels, or that of the second label alone.
+    """
+    values = result.probabilities[:, -values_a_row(result.model.metadata) :]
+    probabilities = np.ascontiguousarray(values)
     step = max(1, STEP_NUMBERS // probabilities.shape[1])
     return join_lists(probabilities[at : at + step] for at in range(0, len(probabilities), step))
+
+
+def values_a_row(metadata: ModelMetadata) -> int:
+    """How many values a row of :func:`rows` has."""
+    return 1 if metadata.one_unit else len(metadata.class_names)
 
 
 def _rank(labels: Sequence[str], probabilities: NDArray[np.float32], top_k: int) -> Iterator[Ranked]:

@@ -16,7 +16,7 @@ from starlette.routing import Match
 from contract import OUTPUT_NAME
 from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
-from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error
+from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error, values_a_row
 from service.api.dialects.instances import (
     COLUMN,
     EXAMPLES,
@@ -195,7 +195,7 @@ def _metadata(model: ServedModel) -> Document:
     metadata = model.metadata
     signature = {
         "inputs": {_INPUT: _tensor(_INPUT, "DT_UINT8", (-1, *model.target.shape))},
-        "outputs": {OUTPUT_NAME: _tensor(OUTPUT_NAME, "DT_FLOAT", (-1, len(metadata.class_names)))},
+        "outputs": {OUTPUT_NAME: _tensor(OUTPUT_NAME, "DT_FLOAT", (-1, values_a_row(metadata)))},
         "method_name": "tensorflow/serving/predict",
     }
     return {
@@ -212,6 +212,7 @@ def _tensor(name: str, data_type: str, shape: tuple[int, ...]) -> Document:
 _SIGNATURE_NAME: Document = {"type": ["string", "null"], "enum": [_SIGNATURE, "", None]}
 _PREDICT_DESCRIPTION = """\
 The probabilities of each picture, in the order of the model's labels, which `GET /models/{name}` lists.
+A model imported from a network with one sigmoid unit answers the probability of its second label alone.
 An instance is `{"b64": "<base64>"}`, the same under the name of an input, or pixels as numbers.
 `inputs` in place of `instances` gets `outputs`."""
 ROWS_BODY: Document = {

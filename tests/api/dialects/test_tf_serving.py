@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.fixtures.models import copy_models, publish
+from tests.fixtures.tiny_models import tiny_model
 from tests.process import ROOT, ServerProcess
 
 Predicted = Callable[..., dict[str, float]]
@@ -167,6 +168,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
     folder = tmp_path_factory.mktemp("labelled")
     models = copy_models(folder / "models", "cifar10", "mnist")
     publish(models, "cifar10", "2", (ROOT / "models" / "cifar10" / "2" / "model.onnx").read_bytes())
+    publish(models, "pets", "1", tiny_model("pets", props={"one_unit": "true"}))
     (models / "cifar10" / "version_labels").write_text("stable = 1\ncanary=2\n\nnext_1=3\n")
     (models / "mnist" / "version_labels").write_text("stable=newest")
     flags = ("--models-dir", str(models), "--dialects", "tfserving", "--model-alias", "served")
@@ -217,7 +219,21 @@ def test_other_labels_are_refused(labelled: httpx.Client, cat: bytes, name: str,
 
 def test_the_labels_stand_in_the_description_of_the_model(labelled: httpx.Client) -> None:
     described = {model["name"]: model["version_labels"] for model in labelled.get("/models").json()["models"]}
-    assert described == {"cifar10": {"stable": "1", "canary": "2", "next_1": "3"}, "mnist": {}}
+    assert described == {"cifar10": {"stable": "1", "canary": "2", "next_1": "3"}, "mnist": {}, "pets": {}}
+
+
+def test_a_network_with_one_unit_answers_the_second_label_alone(labelled: httpx.Client, cat: bytes) -> None:
+    def of(verb: str, document: dict[str, Any]) -> Any:
+        return labelled.post(f"/v1/models/pets:{verb}", json=document).json()
+
+    ranked = of("classify", {"examples": [{"image": b64(cat)}]})["result"][0]
+    second = dict(ranked)["square"]
+    assert len(ranked) == 2
+    assert of("predict", {"instances": [b64(cat)] * 2}) == {"predictions": [[second]] * 2}
+    assert of("predict", {"inputs": [b64(cat)]}) == {"outputs": [[second]]}
+    metadata = labelled.get("/v1/models/pets/metadata").json()["metadata"]["signature_def"]["signature_def"]
+    shape = metadata["serving_default"]["outputs"]["probabilities"]["tensor_shape"]["dim"]
+    assert [one["size"] for one in shape] == ["-1", "1"]
 
 
 @pytest.mark.parametrize("verb", ["predict", "classify", "regress", "explain"])

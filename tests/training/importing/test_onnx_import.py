@@ -339,6 +339,7 @@ def test_one_sigmoid_unit_answers_two_labels(tmp_path: Path) -> None:
     answered = imported(tmp_path)[0].run(None, {"image": np.zeros((2, 16, 16, 3), np.uint8)})[0]
     assert answered.shape == (2, 2)
     assert np.allclose(answered.sum(1), 1)
+    assert imported(tmp_path)[1].one_unit
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x08\x0a"], ids=["empty", "text", "no graph"])
