@@ -39,9 +39,11 @@ async def live() -> Live:
 @declare(key_scope=None)
 async def ready(request: Request, response: Response, catalog: Catalog) -> Ready:
     """True while the models answer; false, with status 503, once the process is told to stop."""
-    is_ready = not context_of(request.scope).app.drain.is_set()
+    app = context_of(request.scope).app
+    is_ready = not app.drain.is_set()
     response.status_code = 200 if is_ready else 503
-    models = {f"{model.metadata.name}/{model.metadata.version}": model.provider for model in catalog}
+    ready_models = filter(app.plane.is_model_ready, catalog)
+    models = {f"{model.metadata.name}/{model.metadata.version}": model.provider for model in ready_models}
     return Ready(ready=is_ready, models=models)
 
 

@@ -246,7 +246,8 @@ class Ready(BaseModel):
 
     ready: bool
     models: dict[str, str] = Field(
-        description="Each served model as name/version, with its execution provider.", examples=[{"cifar10/1": "cpu"}]
+        description="Each model that answers as name/version, with its execution provider.",
+        examples=[{"cifar10/1": "cpu"}],
     )
 
 

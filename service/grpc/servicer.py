@@ -43,10 +43,10 @@ class InferenceServicer(GRPCInferenceServiceServicer):
     async def ModelReady(self, request: pb.ModelReadyRequest, context: _Context) -> pb.ModelReadyResponse:
         """Whether a model answers."""
         try:
-            self._plane.find(request.name, request.version or None)
+            model = self._plane.find(request.name, request.version or None)
         except ModelNotFoundError:
             return pb.ModelReadyResponse(ready=False)
-        return pb.ModelReadyResponse(ready=True)
+        return pb.ModelReadyResponse(ready=self._plane.is_model_ready(model))
 
     @declare(key_scope="predict")
     async def ServerMetadata(self, request: pb.ServerMetadataRequest, context: _Context) -> pb.ServerMetadataResponse:

@@ -127,12 +127,14 @@ class ModelLoader:
             logger.warning("%s version %s is still being loaded; the others serve", *key)
             task.add_done_callback(lambda _task, key=key: self._pending.pop(key, None))  # type: ignore[misc]
 
-    async def load(self, name: str, version: str | None = None) -> list[str]:
+    async def load(self, name: str, version: str | None = None, *, opens_others: bool = True) -> list[str]:
         """Loads a model, or loads it again: the version before is replaced only if the file passes its checks.
 
         Args:
             name: of the model.
             version: of the model; None is every version in the repository.
+            opens_others: whether to open also versions that are neither a default nor open now, and did not fail,
+                instead of at their first request.
 
         Returns:
             The versions loaded.
@@ -148,7 +150,10 @@ class ModelLoader:
             raise ModelNotFoundError(f"the model repository has no {wanted}")
         await self.take_versions(found)
         async with self._changing[name]:
-            outcomes = [await self._load_one(name, there) for there in versions]
+            first = found.defaults() | self._failures.keys() | {key for key, one in self.served().items() if one.engine}
+            if opens_others or self._opens_all:
+                first |= found.files.keys()
+            outcomes = [await self._load_one(name, there, opens=(name, there) in first) for there in versions]
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures:
             raise failures[0] if len(failures) == 1 else ModelRefusedError("; ".join(map(str, failures)))
@@ -212,8 +217,8 @@ class ModelLoader:
 
     async def index(self) -> list[IndexEntry]:
         """Every version that is served or in the repository, sorted."""
-        served = {(model.metadata.name, model.metadata.version): model for model in self._catalog}
-        ready = {key for key, model in served.items() if model.engine is not None or key not in self._failures}
+        served = self.served()
+        ready = {key for key, model in served.items() if self.is_ready(model)}
         try:
             found = set((await self.survey()).files)
         except ModelNotFoundError:  # served models and failures are still listed
@@ -249,9 +254,13 @@ class ModelLoader:
         for fault in self._catalog.set_versions(found.default_versions, found.version_labels):
             logger.error("%s", fault)
 
-    def served(self) -> set[ModelKey]:
+    def served(self) -> dict[ModelKey, ServedModel]:
         """The served versions."""
-        return {(model.metadata.name, model.metadata.version) for model in self._catalog}
+        return {(model.metadata.name, model.metadata.version): model for model in self._catalog}
+
+    def is_ready(self, model: ServedModel) -> bool:
+        """Whether a served version answers: it is open, or no attempt to open it has failed."""
+        return model.engine is not None or (model.metadata.name, model.metadata.version) not in self._failures
 
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a temporary reason."""

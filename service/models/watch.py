@@ -120,7 +120,7 @@ class Watch:
         for key in load:
             if key not in self._busy:
                 self._attempted[key] = found.files[key]
-                changing.create_task(self._change(self._loader.load, key))
+                changing.create_task(self._change(self._load, key))
         for key in unload:
             self._attempted.pop(key, None)
             changing.create_task(self._change(self._loader.unload, key))
@@ -131,6 +131,9 @@ class Watch:
             await self._loader.take_versions(found)
         except Exception:
             logger.exception("taking over default versions and labels failed; the served models still answer")
+
+    async def _load(self, name: str, version: str) -> None:
+        await self._loader.load(name, version, opens_others=False)
 
     async def _change(self, change: Callable[[str, str], Awaitable[object]], key: ModelKey) -> None:
         """Loads or unloads one version. A slow load does not delay the others."""

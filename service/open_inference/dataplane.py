@@ -70,6 +70,10 @@ class DataPlane:
         """
         return self._classifier.catalog.find(name, version)
 
+    def is_model_ready(self, model: ServedModel) -> bool:
+        """Whether a served model answers; false if it could not be opened at the last attempt."""
+        return self._loader.is_ready(model)
+
     def describe_server(self) -> Document:
         """Name, version and the supported extensions of the protocol."""
         return describe_server(self._version)

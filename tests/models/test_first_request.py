@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import tritonclient.grpc
 
 from bench.server_process import ServerProcess
 from service.errors import UnavailableError
@@ -17,6 +18,7 @@ from service.inference.repository import LoadedModel
 from service.models.catalog import ModelCatalog
 from service.models.model_loader import ModelLoader
 from tests.fixtures.tiny_models import put, tiny_model
+from tests.grpc.address import grpc_address_of
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
 
@@ -115,6 +117,18 @@ async def test_what_becomes_the_default_is_opened_before(models: Path, tmp_path:
         assert open_versions(catalog) == ["1", "2"]
 
 
+async def test_of_changed_files_only_those_of_open_versions_are_opened(models: Path, tmp_path: Path) -> None:
+    async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
+        await loader.open_engine(catalog.find("tiny", "2"))
+        before = list(catalog)
+        for version in ("1", "2", "3"):
+            await loader.load("tiny", version, opens_others=False)
+        assert not {*before} & {*catalog}
+        assert open_versions(catalog) == ["2", "3"]
+        await loader.load("tiny", "1")
+        assert open_versions(catalog) == ["1", "2", "3"]
+
+
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     log = tmp_path_factory.mktemp("first") / "log"
@@ -156,3 +170,25 @@ def test_a_time_limit_holds_while_it_is_loaded(http: httpx.Client, cat: bytes) -
     assert "before version 3 of model cifar10 was loaded" in hasty.json()["detail"]
     assert http.post("/explain?version=3", content=cat).status_code == 200
     assert http.post("/predict?version=3", content=cat).status_code == 200
+
+
+@pytest.mark.slow
+def test_one_that_could_not_be_opened_is_not_ready(models: Path, tmp_path: Path, cat: bytes) -> None:
+    env = {"CONVOY_KNOWN_MODELS_DIR": str(tmp_path / "known"), "CONVOY_MODELS_DIR": str(models)}
+    with (
+        ServerProcess(tmp_path / "log", "--grpc-port", "0", "--log-format", "text", env=env) as process,
+        httpx.Client(base_url=process.url) as client,
+        tritonclient.grpc.InferenceServerClient(grpc_address_of(process)) as triton,
+    ):
+
+        def ready(version: str) -> list[bool]:
+            answer = client.get(f"/v2/models/tiny/versions/{version}/ready")
+            assert answer.is_success == answer.json()["ready"]
+            listed = client.get("/health/ready").json()["models"]
+            return [answer.json()["ready"], f"tiny/{version}" in listed, triton.is_model_ready("tiny", version)]
+
+        assert ready("1") == [True] * 3
+        (models / "tiny" / "1" / "model.onnx").unlink()
+        assert client.post("/predict?version=1", content=cat).status_code == 503
+        assert ready("1") == [False] * 3
+        assert ready("2") == ready("3") == [True] * 3

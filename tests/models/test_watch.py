@@ -126,7 +126,11 @@ async def test_the_watch_goes_on_where_default_versions_cannot_be_taken_over(
         raise RuntimeError
 
     monkeypatch.setattr(loader, "take_versions", fail)
-    monkeypatch.setattr(loader, "load", loader._load_one)  # without taking other models over
+
+    async def load_alone(name: str, version: str, **_: bool) -> None:
+        await loader._load_one(name, version)
+
+    monkeypatch.setattr(loader, "load", load_alone)  # without taking other models over
     put(tmp_path, "two", "1", tiny_model("two"))
     await asyncio.wait_for(came.wait(), 30)
     assert catalog.find("two").metadata.version == "1"

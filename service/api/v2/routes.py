@@ -1,6 +1,6 @@
 """The protocol's routes about the server and its models; each calls one method of the data plane."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 
@@ -16,6 +16,7 @@ from service.api.v2.schemas import (
 )
 from service.declarations import declare
 from service.errors import ModelNotFoundError
+from service.models.catalog import ServedModel
 from service.open_inference.dataplane import DataPlane
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
@@ -29,6 +30,7 @@ def find_data_plane(request: Request) -> DataPlane:
 Plane = Annotated[DataPlane, Depends(find_data_plane)]
 Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
 Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"model": ModelReady, "description": "It could not be loaded."}}
 
 
 @router.get("", operation_id="v2_server_metadata", summary="What is this server?")
@@ -84,22 +86,34 @@ async def version_metadata(plane: Plane, name: Name, version: Version) -> ModelM
     return ModelMetadataDocument.model_validate(plane.describe(name, version))
 
 
-@router.get("/models/{name}/ready", operation_id="v2_model_ready", summary="Does a model answer?")
+@router.get(
+    "/models/{name}/ready",
+    operation_id="v2_model_ready",
+    summary="Does a model answer?",
+    responses=_NOT_READY,
+)
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def model_ready(plane: Plane, name: Name) -> ModelReady:
-    """True; a model that does not answer is not found."""
-    return ModelReady(name=plane.find(name).metadata.name, ready=True)
+async def model_ready(plane: Plane, response: Response, name: Name) -> ModelReady:
+    """Whether the default version answers; a model that is not served is not found."""
+    return _tell_ready(plane, response, plane.find(name))
 
 
 @router.get(
     "/models/{name}/versions/{version}/ready",
     operation_id="v2_version_ready",
     summary="Does a version of a model answer?",
+    responses=_NOT_READY,
 )
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
-async def version_ready(plane: Plane, name: Name, version: Version) -> ModelReady:
-    """True; a version that does not answer is not found."""
-    return ModelReady(name=plane.find(name, version).metadata.name, ready=True)
+async def version_ready(plane: Plane, response: Response, name: Name, version: Version) -> ModelReady:
+    """Whether a version answers; one that is not served is not found."""
+    return _tell_ready(plane, response, plane.find(name, version))
+
+
+def _tell_ready(plane: DataPlane, response: Response, model: ServedModel) -> ModelReady:
+    is_ready = plane.is_model_ready(model)
+    response.status_code = 200 if is_ready else 503
+    return ModelReady(name=model.metadata.name, ready=is_ready)
 
 
 @router.get(

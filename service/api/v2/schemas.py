@@ -26,7 +26,7 @@ class ServerReady(BaseModel):
 
 
 class ModelReady(BaseModel):
-    """A model that answers."""
+    """Whether a model answers."""
 
     name: str = Field(examples=["cifar10"])
     ready: bool = Field(examples=[True])
