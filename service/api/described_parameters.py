@@ -23,22 +23,20 @@ _VERSION_NUMBER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
 
 
 class Described(NamedTuple):
-    """One parameter.
+    """One parameter. It has no example: the docs page would fill it in, and send it although nobody asked for it.
 
     Attributes:
         schema: JSON Schema of its value.
         text: description, in Markdown.
-        example: value that the docs page fills in and that every model here accepts; None: the field stays empty.
     """
 
     schema: dict[str, Any]
     text: str
-    example: Any = None
 
 
 PARAMETERS: Final[dict[str, Described]] = {
     "top_k": Described(
-        {"type": "integer", "minimum": 1, "maximum": MOST_TOP_K}, "Adds the `top_k` most probable labels.", 3
+        {"type": "integer", "minimum": 1, "maximum": MOST_TOP_K}, "Adds the `top_k` most probable labels, such as 3."
     ),
     "probabilities": Described(
         {**TEXT, "enum": list(PROBABILITIES)},
@@ -57,15 +55,13 @@ PARAMETERS: Final[dict[str, Described]] = {
     ),
     "min_confidence": Described(
         _SHARE,
-        "A picture whose most probable label has a lower probability gets `label` null and a `reason`. For "
-        "single-label models.",
-        0.5,
+        "A picture whose most probable label has a lower probability, such as 0.5, gets `label` null and a `reason`. "
+        "For single-label models.",
     ),
     "coverage": Described(
         _SHARE,
-        "Adds `label_set`, a set of labels that contains the right one with this probability: one of the levels in "
-        "`coverages` of `GET /models`.",
-        0.95,
+        "Adds `label_set`, a set of labels that contains the right one with this probability, such as 0.95: one of the "
+        "levels in `coverages` of `GET /models`.",
     ),
     "familiarity": Described(
         {"type": "boolean"},
@@ -75,8 +71,8 @@ PARAMETERS: Final[dict[str, Described]] = {
         {"type": "boolean"},
         "`true`: each prediction has a `receipt`, with which `convoy verify` can repeat it.",
     ),
-    "model": Described(_NAME, "Name of the model; the default model where left out.", "cifar10"),
-    "version": Described(_NAME, "Version of the model; its default version where left out.", "1"),
+    "model": Described(_NAME, "Name of the model, such as `cifar10`; the default model where left out."),
+    "version": Described(_NAME, "Version of the model, such as `2`; its default version where left out."),
 }
 """Every field of :class:`service.api.parameters.Parameters`, in the order of the document."""
 
@@ -84,8 +80,7 @@ PARAMETERS: Final[dict[str, Described]] = {
 def query_parameter(name: str) -> dict[str, Any]:
     """OpenAPI's Parameter Object of a parameter in the query."""
     described = PARAMETERS[name]
-    field = {"name": name, "in": "query", "description": described.text, "schema": described.schema}
-    return field if described.example is None else {**field, "example": described.example}
+    return {"name": name, "in": "query", "description": described.text, "schema": described.schema}
 
 
 def form(file: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -93,10 +88,9 @@ def form(file: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
 
     Args:
         file: schema of the pictures.
-        names: the parameters that may be fields. Their examples are those of the query: the docs page fills in both,
-            and the two values must be the same.
+        names: the parameters that may be fields.
     """
-    fields = {name: _form_field(PARAMETERS[name]) for name in names}
+    fields = {name: {**PARAMETERS[name].schema, "description": PARAMETERS[name].text} for name in names}
     return {
         "type": "object",
         "required": [FILE_FIELD],
@@ -131,11 +125,6 @@ def encoded_images(
 def one_file(text: str) -> dict[str, Any]:
     """Schema of a form's single picture."""
     return {**BINARY, "description": text}
-
-
-def _form_field(described: Described) -> dict[str, Any]:
-    field = {**described.schema, "description": described.text}
-    return field if described.example is None else {**field, "examples": [described.example]}
 
 
 def _json_member(name: str, described: Described) -> tuple[Any, Any]:

@@ -3,9 +3,11 @@
 Every URL in them is relative, or begins with the prefix that the client sees, so that they work under any prefix.
 """
 
+from pathlib import Path
+
 from fastapi import APIRouter, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
@@ -16,6 +18,8 @@ from service.api.requests import read_headers
 from service.declarations import declare
 
 ASSETS_PATH = "/static-offline-docs"
+_PLUGIN = Path(__file__).parent / "docs_plugin.js"
+_START = "const ui = SwaggerUIBundle({"  # in the page that FastAPI writes
 _LINKS = {
     "docs": "docs",
     "openapi": "openapi.json",
@@ -69,13 +73,15 @@ async def docs(request: Request) -> Response:
     """The page on which every route can be tried."""
     base = base_address(request.scope)
     assets = base + ASSETS_PATH.removeprefix("/")
-    return get_swagger_ui_html(
+    page = get_swagger_ui_html(
         openapi_url=f"{base}openapi.json",
         title=f"{request.app.title} API",
         swagger_js_url=f"{assets}/swagger-ui-bundle.js",
         swagger_css_url=f"{assets}/swagger-ui.css",
         swagger_favicon_url=f"{assets}/favicon.png",
     )
+    text = bytes(page.body).decode()
+    return HTMLResponse(text.replace(_START, f"{_PLUGIN.read_text('utf-8')}{_START}\nplugins: [emptyForms],"))
 
 
 @router.get("/openapi.json", include_in_schema=False)

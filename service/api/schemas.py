@@ -141,7 +141,7 @@ EncodedImages = encoded_images(
     "EncodedImages",
     "Pictures inside JSON.",
     PARAMETERS,
-    {"images": [PIXEL], "model": "cifar10"},
+    {"images": [PIXEL]},
     most_images=None,
     text="Files in base64, plain or as data URLs, in one line or several, padded or not.",
 )

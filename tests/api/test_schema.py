@@ -148,7 +148,7 @@ class TestDocument:
         for name, field in query.items():
             schema = form[name]
             assert field["description"] == schema["description"] == members[name]["description"]
-            assert {**field["schema"], **_with_example(field), "description": field["description"]} == schema
+            assert {**field["schema"], "description": field["description"]} == schema
             assert field["schema"] in members[name]["anyOf"]
 
     @pytest.mark.parametrize("path", ["/preprocess", "/explain", "/layers"])
@@ -160,10 +160,11 @@ class TestDocument:
         self, document: dict[str, Any], client: httpx.Client, samples: dict[str, list[Path]]
     ) -> None:
         picture = samples["mnist"][0].read_bytes()
+        chosen = {"top_k": 3, "min_confidence": 0.5, "coverage": 0.95, "model": "mnist", "version": "1"}
         values: dict[str, Any] = {
-            name: field.get("example", field["schema"].get("enum", [True])[-1])
+            name: chosen.get(name, field["schema"].get("enum", [True])[-1])
             for name, field in _places(document, "/predict")[0].items()
-        } | {"model": "mnist"}
+        }
         written = {name: json.dumps(value) if value is True else str(value) for name, value in values.items()}
         answers = [
             client.post("/predict", params=written, content=picture),
@@ -188,7 +189,3 @@ def _places(document: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[s
 
 def _without(name: str, fields: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if key != name}
-
-
-def _with_example(field: dict[str, Any]) -> dict[str, Any]:
-    return {"examples": [field["example"]]} if "example" in field else {}
