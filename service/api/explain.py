@@ -83,7 +83,8 @@ def _choice(model: ServedModel, label: str | None) -> Choose:
         return lambda probabilities: int(probabilities.argmax())
     if label not in names:
         raise LabelNotFoundError(
-            f"{model.metadata.name} has no label {label[:64]!r}; GET /models/{model.metadata.name} lists its labels"
+            f"model {model.metadata.name!r} has no label {label[:64]!r}; GET /models/{model.metadata.name} lists its "
+            "labels"
         )
     column = names.index(label)
     return lambda _probabilities: column

@@ -84,7 +84,7 @@ def test_another_class_has_another_map(http: httpx.Client, cat: bytes) -> None:
     misspelt = http.post("/explain?lable=dog", content=cat)
     assert "unknown parameter 'lable'; known: model, version, prepare, label" in misspelt.json()["detail"]
     unknown = http.post("/explain?label=cow", content=cat)
-    assert (unknown.status_code, "cifar10 has no label 'cow'" in unknown.json()["detail"]) == (404, True)
+    assert (unknown.status_code, "model 'cifar10' has no label 'cow'" in unknown.json()["detail"]) == (404, True)
 
 
 @pytest.mark.parametrize(

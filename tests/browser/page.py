@@ -73,19 +73,33 @@ class Page:
 
     def drop(self, *paths: Path, x: int, y: int) -> None:
         """Drags files from outside the browser to a point of the window, and drops them there."""
-        files = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        self._drop({"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}, x, y)
+
+    def drop_address(self, address: str, *, x: int, y: int) -> None:
+        """Drags a link to a point of the window, and drops it there."""
+        self._drop({"items": [{"mimeType": "text/uri-list", "data": address}], "dragOperationsMask": 1}, x, y)
+
+    def _drop(self, data: dict[str, Any], x: int, y: int) -> None:
         for kind in ("dragEnter", "dragOver", "drop"):
-            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": files})
+            self.browser.execute_cdp_cmd("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
 
     def paste(self, picture: bytes) -> None:
         """Copies a PNG into the clipboard, and pastes it with the keyboard."""
+        self._paste("image/png", picture)
+
+    def paste_text(self, text: str) -> None:
+        """Copies a text into the clipboard, and pastes it with the keyboard."""
+        self._paste("text/plain", text.encode())
+
+    def _paste(self, kind: str, data: bytes) -> None:
         permissions = ["clipboardReadWrite", "clipboardSanitizedWrite"]
         self.browser.execute_cdp_cmd("Browser.grantPermissions", {"permissions": permissions})
         script = """
-            const bytes = Uint8Array.from(atob(arguments[0]), (one) => one.charCodeAt(0));
-            const item = new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) });
-            navigator.clipboard.write([item]).then(() => arguments[1](""), (error) => arguments[1](String(error)));"""
-        failed = self.browser.execute_async_script(script, base64.b64encode(picture).decode())
+            const [kind, data, done] = arguments;
+            const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+            const item = new ClipboardItem({ [kind]: new Blob([bytes], { type: kind }) });
+            navigator.clipboard.write([item]).then(() => done(""), (error) => done(String(error)));"""
+        failed = self.browser.execute_async_script(script, kind, base64.b64encode(data).decode())
         assert failed == "", failed
         ActionChains(self.browser).key_down(Keys.CONTROL).send_keys("v").key_up(Keys.CONTROL).perform()
 

@@ -120,19 +120,91 @@ def test_it_asks_for_a_key_and_works_behind_a_prefix(one_browser: webdriver.Chro
         assert page.barriers() == []
         page.find("#key").send_keys("convoy_wrong", Keys.ENTER)
         page.says("#problem", "This API key is not valid.")
+        page.find("#key").send_keys(key.replace("_", "_\u200b", 1), Keys.ENTER)  # a zero-width space from a web page
+        page.says("#problem", "This API key is not valid.")
         page.find("#key").send_keys(keys["watcher"], Keys.ENTER)
         page.says("#problem", "predict")  # the missing scope
         one_browser.refresh()
         page.says("#problem", "predict")
         page.find("#key").send_keys(key, Keys.ENTER)
         page.wait(lambda: page.all("#samples button"))
+        assert one_browser.switch_to.active_element.get_attribute("id") == "main", "where reading goes on"
         assert key not in page.browser.page_source
         page.find("#samples button").click()
         page.wait(lambda: page.all("#result article"))
         assert page.browser.execute_script("return Object.keys(localStorage).length + document.cookie.length") == 0
         assert hosts(one_browser) == {url.removeprefix("http://")}
+        one_browser.execute_script("sessionStorage.setItem('convoy-key', 'convoy_revoked')")
+        page.find("#samples button").click()
+        page.says("#problem", "This API key is not valid. Enter another one.")
+        assert page.find("#key").is_displayed()
         refused = [message for message in console_errors(one_browser) if "401" not in message and "403" not in message]
         assert refused == []
+
+
+def test_the_title_names_the_part(page: Page) -> None:
+    page.open("models")
+    page.wait(lambda: page.browser.title == "Models · Convoy")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("it is not a picture", "It is not a picture."),
+        ("cifar10 has no version '9'", "cifar10 has no version '9'."),
+        ("top_k is '0'", "top_k is '0'."),
+    ],
+)
+def test_messages_begin_like_sentences_and_leave_names_as_they_are(page: Page, said: str, shown: str) -> None:
+    script = "const [said, done] = arguments; import('./page/api.js').then((api) => done(api.sentence(said)))"
+    assert page.open().browser.execute_async_script(script, said) == shown
+
+
+def test_times_are_left_out_behind_a_proxy_that_removes_them(
+    one_browser: webdriver.Chrome, server: ServerProcess, tmp_path: Path
+) -> None:
+    location = f"location / {{ proxy_pass {server.url}; proxy_hide_header Server-Timing; }}"
+    with nginx(tmp_path / "nginx", location) as url:
+        page = Page(one_browser, f"{url}/").open()
+        page.upload(SAMPLES / "cifar10_cat_0.png")
+        page.says("#result figcaption", "Input of the network")
+        assert "Time by stage" not in page.text("#result")
+
+
+def test_bars_and_the_current_part_are_seen_in_forced_colours(page: Page) -> None:
+    emulated = {"features": [{"name": "forced-colors", "value": "active"}]}
+    page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
+    try:
+        page.open().upload(SAMPLES / "cifar10_cat_0.png")
+        page.find("#result .bar")
+        script = "return getComputedStyle(document.querySelector(arguments[0])).backgroundColor"
+        ground, bar, part = (
+            page.browser.execute_script(script, one) for one in ("body", "#result .bar", "nav a[aria-current]")
+        )
+        assert ground not in {bar, part}
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_nothing_is_cut_on_the_smallest_screen(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    metrics = {"width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": False}
+    page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        page.open().upload(SAMPLES / "cifar10_cat_0.png", tmp_path / "bad.png")
+        error = page.find("#result td.problem span")
+        assert error.rect["x"] + error.rect["width"] <= page.find("#result .wide").rect["x"] + 296
+        page.open("models")
+        page.says("#service-now dd", "ms")
+        lines = """
+            const range = document.createRange();
+            return [...document.querySelectorAll("#service-now dd")].map((one) => {
+              range.selectNodeContents(one);
+              return range.getClientRects().length;
+            });"""
+        assert set(page.browser.execute_script(lines)) == {1}, "a number is broken"
+    finally:
+        page.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_an_address_that_names_no_part_shows_the_first_one(page: Page) -> None:

@@ -112,3 +112,32 @@ def test_what_is_no_picture_is_refused_and_leaves_no_other_answer(page: Page, tm
     assert not page.all("#result article")
     assert page.barriers() == []
     assert [message for message in console_errors(page.browser) if "422" not in message] == []
+
+
+def test_an_unfamiliar_picture_gets_the_warning_of_the_model(page: Page) -> None:
+    page.open().choose("model", "mnist/3")
+    page.upload(SAMPLES / "cifar10_cat_0.png")
+    page.says("#result .warnings", "the picture may show something that the model has not learned")
+
+
+def test_the_prediction_is_shown_without_the_input_of_the_network(page: Page) -> None:
+    page.open().find("#samples button")
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/preprocess*"]})
+    try:
+        page.upload(SAMPLES / "cifar10_cat_0.png")
+        page.says("#result h2", "cat, ")
+        page.says("#result article", "The input of the network cannot be shown. The service does not answer.")
+    finally:
+        page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    assert [message for message in console_errors(page.browser) if "BLOCKED_BY_CLIENT" not in message] == []
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_the_address_of_a_picture_is_not_fetched(page: Page, way: str) -> None:
+    page.open().find("#samples button")
+    if way == "drop":
+        page.drop_address("http://pictures.example/cat.png", x=40, y=40)
+    else:
+        page.paste_text("http://pictures.example/cat.png")
+    page.says("#problem", "Addresses are not fetched; save the picture and choose the file.")

@@ -15,6 +15,12 @@ export class Problem extends Error {
   }
 }
 
+/** Whether a text can be a key: other characters, such as those of a damaged paste, cannot be sent in a header. */
+export const isKey = (text) => /^[\x21-\x7e]+$/.test(text);
+export const INVALID_KEY = "This API key is not valid. Enter another one.";
+/** Whether an error may concern only the model that was asked, so that the answers of another one are still shown. */
+export const isOfOneModel = (error) => error instanceof Problem && error.status !== 401;
+
 export const setKey = (key) => sessionStorage.setItem(STORED, key);
 export const address = (path) => new URL(path, base).href;
 
@@ -38,11 +44,19 @@ export async function ask(path, { body, type, accept = "application/json", signa
   const retryAfter = Number(answer.headers.get("retry-after")) || null;
   const isOne = body instanceof Blob; // then its position need not be named
   const detail = (isOne && said.errors?.[0]?.detail) || said.detail?.replace(isOne ? /^image 0: / : "", "");
-  throw new Problem(answer.status, sentence(detail) ?? `The service answered ${answer.status}.`, { errors: said.errors, retryAfter });
+  const text = answer.status === 401 ? aboutKey(key) : (sentence(detail) ?? `The service answered ${answer.status}.`);
+  throw new Problem(answer.status, text, { errors: said.errors, retryAfter });
 }
 
-/** Makes a sentence of a message of the service, which begins in lower case and ends without a full stop. */
-export const sentence = (text) => (text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?`]$/.test(text) ? "" : "."}` : null);
+/** Says in the user's words why a request was refused; the service's own message names headers. */
+const aboutKey = (key) => (key ? INVALID_KEY : "This service requires an API key.");
+
+/**
+ * Makes a sentence of a message of the service, which begins in lower case and ends without a full stop. A first word
+ * with other characters, such as `top_k` or `cifar10`, is a name and stays as it is.
+ */
+export const sentence = (text) =>
+  text ? `${text.replace(/^[a-z]+(?=[\s,:;]|$)/, (word) => word[0].toUpperCase() + word.slice(1))}${/[.!?`]$/.test(text) ? "" : "."}` : null;
 
 /** Whether the browser can still read a file. It cannot read folders, or files that were moved or changed. */
 export const isReadable = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);

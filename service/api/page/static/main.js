@@ -1,6 +1,6 @@
 // Starts the page: shows the part that the URL names, and asks for an API key if the service requires one.
 
-import { Problem, setKey } from "./api.js";
+import { INVALID_KEY, Problem, isKey, setKey } from "./api.js";
 import { loadModels, models as served } from "./choices.js";
 import { byId, make } from "./dom.js";
 import * as draw from "./draw.js";
@@ -37,8 +37,10 @@ async function show() {
   const isUseful = isLoaded && (part === "models" || served().length > 0);
   for (const other of Object.keys(parts)) byId(other).hidden = other !== part || !isUseful;
   for (const link of document.querySelectorAll("nav a")) {
-    if (link.hash === `#${part}`) link.setAttribute("aria-current", "page");
+    const isCurrent = link.hash === `#${part}`;
+    if (isCurrent) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    if (isCurrent && isUseful) document.title = `${link.textContent} · Convoy`;
   }
   if (!isUseful) return;
   tell(null);
@@ -66,6 +68,7 @@ function askForKey() {
   parts[shown]?.leave?.();
   for (const part of Object.keys(parts)) byId(part).hidden = true;
   byId("key-form").hidden = false;
+  document.title = "API key required · Convoy";
   byId("key").focus();
 }
 
@@ -73,10 +76,13 @@ document.addEventListener("key-needed", askForKey);
 
 byId("key-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  setKey(byId("key").value.trim());
+  const key = byId("key").value.trim();
   byId("key").value = "";
+  if (!isKey(key)) return tell(new Problem(401, INVALID_KEY));
+  setKey(key);
   const refused = await start();
-  if (refused?.status === 401) tell(new Problem(401, "This API key is not valid."));
+  if (refused?.status === 401) tell(refused);
+  if (!refused) byId("main").focus(); // the form, which had the focus, is hidden now
 });
 
 document.addEventListener("problem", (event) => tell(event.detail));

@@ -45,7 +45,7 @@ async function send(files, model, signal) {
   const form = new FormData();
   for (const file of files) form.append("file", file, file.name.slice(-100));
   try {
-    const path = `predict${query(model, { on_error: "report", top_k: 1 })}`;
+    const path = `predict${query(model, { on_error: "report", top_k: 1, ...(model.familiarity && { familiarity: true }) })}`;
     const { predictions } = await (await patiently(() => ask(path, { body: form, signal }), signal)).json();
     return predictions.map((one) => (one.error ? { error: sentence(one.error.detail) } : one));
   } catch (error) {

@@ -1,6 +1,6 @@
 // Try: takes pictures by drop, paste, file choice, camera or click on a sample; shows the answers as bars or as a table.
 
-import { ask } from "./api.js";
+import { Problem, ask } from "./api.js";
 import { prepareCamera } from "./camera.js";
 import { chosen } from "./choices.js";
 import { byId, make, report } from "./dom.js";
@@ -28,16 +28,22 @@ export function prepare() {
   for (const name of ["dragover", "dragleave", "drop"]) document.addEventListener(name, drag);
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
+    const isAddress = /^\s*(https?|data|file):\S+\s*$/i.test(event.clipboardData?.getData("text") ?? "");
     if (files.length) takeHere(files);
+    else if (isAddress && !event.target.closest("input")) refuseAddress();
   });
 }
 
 /** Files may be dropped anywhere on the page; otherwise the browser would leave the page and show the file. */
 function drag(event) {
-  if (!event.dataTransfer?.types.includes("Files")) return;
+  const types = event.dataTransfer?.types ?? [];
+  const isAddress = !types.includes("Files") && types.includes("text/uri-list");
+  if (!types.includes("Files") && !isAddress) return;
   event.preventDefault();
   byId("drop").classList.toggle("over", event.type === "dragover");
-  if (event.type === "drop") takeHere([...event.dataTransfer.files]);
+  if (event.type !== "drop") return;
+  if (isAddress) refuseAddress();
+  else takeHere([...event.dataTransfer.files]);
 }
 
 /** Takes files that were dropped or pasted in any part of the page. */
@@ -46,6 +52,9 @@ function takeHere(files) {
   location.hash = "try";
   take(files);
 }
+
+/** Says why the address of a picture, dropped or pasted instead of a file, has no answer. */
+const refuseAddress = () => report(new Problem(0, "Addresses are not fetched; save the picture and choose the file."));
 
 export async function enter() {
   await showSamples();
