@@ -19,7 +19,10 @@ _POLICY = (
 
 
 class PageSecurity:
-    """Adds security headers: the content policy to HTML, ``nosniff`` to everything.
+    """Adds security headers: the content policy to HTML, ``nosniff`` to every answer of the app that it wraps.
+
+    Predictions, inferences and refused keys are answered outside it: they are JSON or arrays, which no browser runs,
+    and one more header would cost time in each of them.
 
     An inline script may run because its hash is in the policy. Nothing from a request gets into a page except a checked
     path prefix, so each inline script is one of the service.

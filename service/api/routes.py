@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from service.api.context import context_of
@@ -67,7 +68,13 @@ async def get_model(name: Annotated[str, Path(examples=["cifar10"])], catalog: C
     return _describe(catalog, name)
 
 
-@router.get("/metrics", include_in_schema=False)
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="How is the service doing?",
+    tags=["health"],
+    response_class=PlainTextResponse,
+)
 @declare(key_scope="metrics")
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""

@@ -133,6 +133,10 @@ class TestDocument:
         file = content["multipart/form-data"]["schema"]["properties"]["file"]
         assert (file["type"], file["items"]) == ("array", {"type": "string", "format": "binary"})
 
+    def test_metrics_are_described_as_text(self, document: dict[str, Any]) -> None:
+        answer = document["paths"]["/metrics"]["get"]["responses"]["200"]
+        assert answer["content"] == {"text/plain": {"schema": {"type": "string"}}}
+
     def test_there_is_no_answer_that_no_route_gives(self, document: dict[str, Any]) -> None:
         assert not {"HTTPValidationError", "ValidationError"} & document["components"]["schemas"].keys()
 
