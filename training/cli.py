@@ -130,7 +130,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     add_data_dir(parser)
     parser.add_argument(
-        "--part", choices=("test", "all"), default="test", help="the test set, or the training set and the test set"
+        "--part", choices=("test", "all"), default="test", help="the test set, or training, validation and test set"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="draw the figures about decisions into DIR")
@@ -167,9 +167,10 @@ def _add_submit(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
+    from training.data.skip_list import SKIP_LIST
     from training.evaluate import evaluate
 
-    skipped = Path("skipped.tsv") if options.skip_bad else None
+    skipped = Path(SKIP_LIST) if options.skip_bad else None
     evaluate(
         options.model,
         data_dir(options),
@@ -194,8 +195,9 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from training.convert import NOT_MEASURED, convert
+    from training.data.skip_list import SKIP_LIST
 
-    skipped = Path("skipped.tsv") if options.skip_bad else None
+    skipped = Path(SKIP_LIST) if options.skip_bad else None
     made = convert(options.model, options.precision, data_dir(options), options.out, skipped=skipped)
     after, before = made.after.evaluation, made.before.evaluation
     accuracy = f"accuracy {after.accuracy:.2%} ({before.accuracy:.2%} before)"

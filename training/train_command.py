@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: %(default)s)")
     parser.add_argument("--out", type=Path, help=f"model repository (default: {_MODELS}; {_TRIALS} with --limit)")
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="a trial: only the first N pictures of each set, to see that all works"
+        "--limit", type=int, metavar="N", help="a trial: only N random pictures of each set, to see that all works"
     )
     parser.add_argument("--version", help="a whole number; an existing version is replaced (default: the next free)")
     parser.add_argument("--run-dir", type=Path, help="folder of the checkpoint (default: runs/<name>-<recipe>-<seed>)")
@@ -110,6 +110,7 @@ def run(options: argparse.Namespace) -> None:
     """Trains one version and prints its accuracy."""
     from training import recipes
     from training.data import sources
+    from training.data.skip_list import SKIP_LIST, remove_skip_list
     from training.publish import next_version
 
     _check(options)
@@ -119,12 +120,14 @@ def run(options: argparse.Namespace) -> None:
     recipe = as_written.with_epochs(options.epochs)
     trial = "" if options.limit is None else f"-limit-{options.limit}"
     run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
-    skipped = run_directory / "skipped.tsv" if options.skip_bad else None
+    skipped = run_directory / SKIP_LIST if options.skip_bad else None
     backbone = _backbone(options)
     height, width, _ = backbone.shape if backbone else (_SIDE if options.size is None else options.size, None, 3)
     color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
     own = sources.OwnPictures(height, color_mode, options.licence, options.citation, skipped, width)
     data = sources.load(options.name, data_dir(options), own)
+    if skipped is None:
+        remove_skip_list(run_directory / SKIP_LIST)
     if options.limit is not None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
     if backbone is not None:

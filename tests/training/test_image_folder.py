@@ -121,10 +121,29 @@ def test_skip_bad_goes_on_without_and_writes_the_names(troubled: Path, tmp_path:
     assert data.labels == ("bird", "ship", "truck")
     # Ten of each, but one bird is damaged and one is also a ship.
     assert np.bincount(np.concatenate([data.train.classes, data.test.classes])).tolist() == [8, 10, 10]
-    names = [line.split("\t")[0].removeprefix(f"{troubled}/") for line in skipped.read_text().splitlines()]
+    names = [line.split("\t")[0].removeprefix(f"{troubled}/") for line in skipped.read_text().splitlines()[1:]]
     assert len(names) == 8
     assert {"notes.txt", "empty", "bird/more", "bird/notes.png", "truck/pipe.jpg", "ship/copy.png"} < set(names)
     assert any("Left out (--skip-bad): 8" in note for note in data.notes)
+
+
+def test_a_list_of_ones_own_called_like_that_of_skipped_files_stays(troubled: Path, tmp_path: Path) -> None:
+    rule, own = PictureRule(32, 32, "RGB", fit="cover", polarity="any"), tmp_path / "skipped.tsv"
+    own.write_text("what I skipped\t3\n")
+    with pytest.raises(DataError, match=r"skipped\.tsv is there already, and no list"):
+        image_folder.load(troubled, name="pictures", rule=rule, source=SOURCE, skipped=own)
+    assert own.read_text() == "what I skipped\t3\n"
+
+
+def test_the_list_of_skipped_files_goes_once_nothing_is_skipped(picture_folder: Path, tmp_path: Path) -> None:
+    rule, skipped = PictureRule(32, 32, "RGB", fit="cover", polarity="any"), tmp_path / "skipped.tsv"
+    bad = picture_folder / "bird" / "notes.txt"
+    bad.write_text("no picture")
+    image_folder.load(picture_folder, name="pictures", rule=rule, source=SOURCE, skipped=skipped)
+    assert "notes.txt" in skipped.read_text()
+    bad.unlink()
+    image_folder.load(picture_folder, name="pictures", rule=rule, source=SOURCE, skipped=skipped)
+    assert not skipped.exists()
 
 
 def test_a_picture_to_learn_from_is_none_to_be_tested_on(picture_folder: Path) -> None:

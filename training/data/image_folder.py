@@ -15,9 +15,9 @@ from training.data.dataset import DataSet, LabelledImages
 from training.data.listing import Listing, Part, Trouble, canonical, list_folder
 from training.data.picture import PictureRule
 from training.data.picture_table import is_table, list_table
+from training.data.skip_list import check_replaceable, write_skip_list
 from training.data.survey import Survey, report, survey
 from training.errors import DataError
-from training.files import one_line, write_atomically
 
 _TEST_SHARE, _TEST_SEED = 0.1, 0
 
@@ -47,12 +47,16 @@ def load(
     Raises:
         DataError: something is missing, damaged or in the wrong place; the message names the first problem only.
     """
+    if skipped is not None:
+        check_replaceable(skipped)
     listing = list_table(place) if is_table(place) else list_folder(place)
     known = tuple(map(canonical, labels))
     found = _of_known_classes(survey(listing, rule), known)
     report(found)
-    if found.troubles:
-        _judge(found, skipped)
+    if skipped is not None:
+        write_skip_list(skipped, found.troubles)
+    elif found.troubles:
+        raise _refusal(found.troubles)
     known = known or tuple(sorted({entry.label for entry, _ in found.good if entry.part != "test"}))
     if len(known) < 2:
         raise DataError(f"{place} must hold pictures of at least two classes, each in a folder; it holds {len(known)}")
@@ -74,16 +78,12 @@ def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
     return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
 
 
-def _judge(found: Survey, skipped: Path | None) -> None:
-    if skipped is None:
-        first, count = found.troubles[0], len(found.troubles)
-        raise DataError(
-            f"{count} {'problem was' if count == 1 else 'problems were'} found, all listed above; the first: "
-            f"{first.path} {first.what} ({first.kind}). Correct them, or leave these files out with --skip-bad"
-        )
-    lines = [f"{one_line(str(item.path))}\t{item.kind}\t{one_line(item.what)}\n" for item in found.troubles]
-    skipped.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(skipped, "".join(lines).encode("utf-8", "backslashreplace"))
+def _refusal(troubles: Sequence[Trouble]) -> DataError:
+    first, count = troubles[0], len(troubles)
+    return DataError(
+        f"{count} {'problem was' if count == 1 else 'problems were'} found, all listed above; the first: "
+        f"{first.path} {first.what} ({first.kind}). Correct them, or leave these files out with --skip-bad"
+    )
 
 
 def _data_set(
