@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     import onnx
 
     from contract import ModelMetadata
+    from training.measurement import Measurement
 
 _ITS_OWN = Path("-")
 _MOST_RECORD_BYTES = 64 * MEBIBYTE
+_SAME_ACCURACY = 0.005  # another processor may round a few answers to another class
 _KERAS = (".keras", ".h5", ".hdf5")
 
 
@@ -203,22 +205,45 @@ def _record(file: Path) -> dict[str, Any]:
     return record
 
 
+def _check_measured(said: "ModelMetadata", test: "Measurement") -> None:
+    """Checks that pictures are those that a version was measured on, which its own figures show.
+
+    Raises:
+        DataError: their number, or the accuracy on them, is another than the version's.
+    """
+    from training.errors import DataError
+
+    published, found = said.evaluation, test.evaluation
+    if published is None:  # nothing was measured that these pictures could be taken for
+        return
+    if found.images != published.images or abs(found.accuracy - published.accuracy) > _SAME_ACCURACY:
+        raise DataError(
+            f"the test pictures of --data-dir are not those that the version was measured on: {found.accuracy:.2%} of "
+            f"{found.images:,} are right, and were {published.accuracy:.2%} of {published.images:,}. Its own figures "
+            "stay as they are: say --figures DIR, and these are drawn there"
+        )
+
+
 def _draw_figures(file: Path, place: Path, data_dir: Path | None, *, skip_bad: bool) -> None:
     from training.data import sources
+    from training.data.skip_list import SKIP_LIST
     from training.figures.album import CAPTIONS, Shown, draw_album
     from training.measurement import measure, uncalibrated
     from training.onnx_classifier import OnnxClassifier
 
     said, content, _ = _opened(file)
+    own = file.with_name("figures")
+    folder = own if place == _ITS_OWN else place
     record_file = file.with_name("metrics.json")
     shown = Shown(said, _record(record_file) if record_file.is_file() else {}, content)
     if data_dir is not None:
-        data = sources.load_for(said, data_dir, Path("skipped.tsv") if skip_bad else None)
+        data = sources.load_for(said, data_dir, Path(SKIP_LIST) if skip_bad else None)
         shown = dataclasses.replace(shown, data_set=data)
         if not said.multi_label:  # a folder gives a picture one label, which says nothing of the others
             test = measure(OnnxClassifier(content, str(file)), data.test, data.labels)
+            if folder.resolve() == own.resolve():
+                _check_measured(said, test)
             shown = dataclasses.replace(shown, test=test, raw=uncalibrated(test, said.temperature))
-    folder = file.with_name("figures") if place == _ITS_OWN else place
     drawn = draw_album(folder, shown)
     print(f"{folder}: {', '.join(f'{name}.png' for name in drawn)}")
     missing = [name for name in CAPTIONS if name not in drawn]

@@ -29,7 +29,7 @@ def evaluate(
     Args:
         model: an exported file.
         place: where the data is; None leaves it to keras.datasets.
-        part: ``test``, or ``all`` for the training and the test set together.
+        part: ``test``, or ``all`` for the training, the validation and the test set together.
         as_json: print JSON instead of tables.
         figures: folder for the pictures; None draws none.
         skipped: where the names of pictures that cannot be used are written; None makes them an error.
@@ -62,7 +62,8 @@ def evaluate(
 
 
 def _everything(data: DataSet) -> LabelledImages:
-    return data.train.followed_by(data.test)
+    learnt = data.train if data.validation is None else data.train.followed_by(data.validation)
+    return learnt.followed_by(data.test)
 
 
 def _draw(folder: Path, title: str, measured: Measurement, trust: Trust) -> None:

@@ -18,7 +18,7 @@ from tests.process import ROOT
 from training import scores
 from training.cli import main
 from training.data.dataset import LabelledImages
-from training.figures.album import CAPTIONS, Shown, _drawings
+from training.figures.album import CAPTIONS, Shown, _confusion, _drawings
 from training.importing.keras_network import load_network
 from training.keras_layers import keras_rows
 from training.measurement import Measurement, uncalibrated
@@ -119,6 +119,32 @@ def test_figures_are_drawn_anew_without_training(tmp_path: Path, capsys: Output)
     assert (version / "figures" / "random_predictions.png").read_bytes() == kept
     assert (version / "model.onnx").read_bytes() == before
     assert "some need the data set: --data-dir" in printed
+
+
+def test_other_pictures_do_not_take_the_place_of_those_that_a_version_was_measured_on(
+    tmp_path: Path, capsys: Output
+) -> None:
+    version = tmp_path / "2"
+    shutil.copytree(ROOT / "models" / "mnist" / "2", version)
+    before = {path.name: path.read_bytes() for path in (version / "figures").iterdir()}
+    for label in ("0", "1"):
+        (tmp_path / "others" / label).mkdir(parents=True)
+        for shade in range(3):
+            Image.new("L", (28, 28), 80 * shade + int(label)).save(tmp_path / "others" / label / f"{shade}.png")
+    assert main(["describe", str(version), "--figures", "--data-dir", str(tmp_path / "others")]) == 2
+    assert "2 are right, and were 99.62% of 10,000" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (version / "figures").iterdir()} == before
+
+
+def test_the_confusion_is_that_of_the_pictures_beside_it() -> None:
+    file = ROOT / "models" / "mnist" / "2" / "model.onnx"
+    said, classes = OnnxClassifier.open(file).metadata, np.array([1, 2])
+    answers = np.eye(10, dtype=np.float32)[[1, 3]]
+    counts = scores.confusion_matrix(answers, classes)
+    images = LabelledImages(np.zeros((2, 28, 28, 1), np.uint8), classes)
+    test = Measurement(said.labels, images, answers, scores.evaluate(answers, classes), counts)
+    record = json.loads(file.with_name("metrics.json").read_text())
+    np.testing.assert_array_equal(_confusion(Shown(said, record, b"", test=test)), counts)
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,18 @@ def test_figures_of_a_perfect_model() -> None:
     assert (negative_entropy(np.eye(10, dtype=np.float32)) == 0).all()
 
 
+def test_evaluate_all_takes_the_validation_pictures_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    for part, count in (("train", 3), ("val", 2), ("test", 1)):
+        for label in ("cat", "dog"):
+            (tmp_path / part / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / label / f"{number}.png")
+    assert main(["evaluate", str(CIFAR10), "--data-dir", str(tmp_path), "--part", "all", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 12
+
+
 def test_evaluate_shows_all_figures_and_draws_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     random = np.random.default_rng(0)
     for part in ("train", "test"):

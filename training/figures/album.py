@@ -189,6 +189,8 @@ def _history(shown: Shown) -> History | None:
 
 
 def _confusion(shown: Shown) -> NDArray[np.int64] | None:
+    if shown.test is not None:
+        return shown.test.confusion
     rows: Any = _table(shown.record.get("test")).get("confusion_matrix")
     count = len(shown.metadata.labels)
     if not isinstance(rows, list) or len(rows) != count:
