@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from contract import DataSource
 from imaging import Limits
@@ -13,6 +14,7 @@ from service.settings import Settings
 from training.data import image_folder
 from training.data.dataset import DataSet
 from training.data.picture import PictureRule
+from training.data.picture_table import list_table
 from training.errors import DataError
 
 SOURCE = DataSource("pictures", "mine", "me")
@@ -66,6 +68,38 @@ def test_without_a_test_folder_a_tenth_of_the_training_pictures_is_held_out(pict
     data = _load(_parts(picture_folder, "train", "val"))
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (12, 15, 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "pictures"),
+    [(("train",), (27, 0, 3)), (("train", "testing"), (15, 0, 15)), (("Training", "dev", "test"), (12, 9, 9))],
+)
+def test_parts_have_the_names_that_are_usual(
+    names: tuple[str, ...], pictures: tuple[int, int, int], picture_folder: Path
+) -> None:
+    data = _load(_parts(picture_folder, *names))
+    assert (len(data.train), len(data.validation or ()), len(data.test)) == pictures
+
+
+def test_a_folder_beside_the_parts_is_moved_elsewhere_and_not_its_content(
+    picture_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = _parts(picture_folder, "train", "test")
+    shutil.copytree(parts / "train" / "bird", parts / "unlabelled")
+    with pytest.raises(DataError, match=r"1 problem was found.*unlabelled only train, val and test belong here"):
+        _load(parts)
+    assert "move them up" not in capsys.readouterr().err
+
+
+def test_folders_inside_a_class_without_pictures_may_be_the_classes(
+    picture_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture_folder.rename(picture_folder.parent / "train")
+    parts = picture_folder.parent
+    shutil.copytree(parts / "train" / "bird", parts / "unlabelled")
+    with pytest.raises(DataError, match=r"1 problem was found.*if its folders are the classes, give .*train as the"):
+        _load(parts)
+    assert "move them up" not in capsys.readouterr().err
 
 
 def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: Path) -> None:
@@ -187,14 +221,53 @@ def test_a_table_may_say_what_each_picture_is_for(picture_folder: Path, capsys: 
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (16, 7, 7)
     table.write_text(
-        "\n".join(["image,class,split", *lines, "missing.png,bird,train", ",bird,train", "a.png,bird,dev"])
+        "\n".join(["image,class,split", *lines, "missing.png,bird,train", ",bird,train", "a.png,bird,spare"])
     )
     with pytest.raises(DataError, match="3 problems were found"):
         _load(table)
     report = capsys.readouterr().err
-    assert "table.csv:33: 'dev': train, val or test is right" not in report.split("unknown part")[0]
-    for line in ("missing.png: does not exist", "table.csv:33: both are needed", "table.csv:34: 'dev'"):
+    assert "table.csv:33: 'spare': train, val or test is right" not in report.split("unknown part")[0]
+    for line in ("missing.png: does not exist", "table.csv:33: both are needed", "table.csv:34: 'spare'"):
         assert line in report
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"path,label,label\na.png,a,b\n", "has two columns called 'label'"),
+        (b"path,label\n", "has no rows"),
+        ("path,label\na.png,b\n".encode("utf-16"), "is not in UTF-8: save it as CSV UTF-8"),
+        ("path,label\na.png,ä\n".encode("latin-1"), "is not in UTF-8: save it as CSV UTF-8"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(tmp_path: Path, text: bytes, message: str) -> None:
+    (tmp_path / "table.csv").write_bytes(text)
+    with pytest.raises(DataError, match=message):
+        _load(tmp_path / "table.csv")
+
+
+def test_rows_have_the_numbers_that_an_editor_shows(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text('\npath, label, note\n\na.png, a, "two\nlines"\n\n,b,x\n')
+    listing = list_table(tmp_path / "table.csv")
+    assert [(entry.path.name, entry.label, str(entry.row)) for entry in listing.entries] == [
+        ("a.png", "a", f"{tmp_path / 'table.csv'}:4")
+    ]
+    assert [trouble.path.name for trouble in listing.troubles] == ["table.csv:7"]
+
+
+def test_a_picture_whose_rows_disagree_is_told_with_both_labels(picture_folder: Path) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    rows = [f"{path},{path.parent.name}" for path in paths]
+    (picture_folder / "table.csv").write_text("\n".join(["path,label", *rows, f"{paths[0]},ship"]))
+    with pytest.raises(DataError, match="its rows say bird and ship"):
+        _load(picture_folder / "table.csv")
+
+
+def test_parquet_of_several_labels_is_refused(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"path": ["a.png"], "label": [["a"]]}), tmp_path / "table.parquet")
+    with pytest.raises(DataError, match="its column 'label' holds list; one text or number"):
+        _load(tmp_path / "table.parquet")
 
 
 @pytest.mark.parametrize("text", ["", "path\na.png", "path,file,label\na,b,c", "\x00\x01"])
@@ -265,8 +338,45 @@ def test_names_a_missing_folder(tmp_path: Path) -> None:
 def test_names_a_test_class_that_training_lacks(picture_folder: Path) -> None:
     parts = _parts(picture_folder, "train", "test")
     (parts / "test" / "bird").rename(parts / "test" / "brid")
-    with pytest.raises(DataError, match=r"brid is none of the classes bird, ship, truck"):
+    with pytest.raises(DataError, match=r"brid \(5 pictures\) is only in test: the classes to learn are bird, ship"):
         _load(parts)
+
+
+def test_a_class_that_only_the_test_rows_of_a_table_have_is_left_out_by_its_name(
+    picture_folder: Path, tmp_path: Path
+) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    rows = [
+        f"{path},{path.parent.name},{'test' if path.parent.name == 'truck' or number % 5 == 0 else 'train'}"
+        for number, path in enumerate(paths)
+    ]
+    table, skipped = picture_folder / "table.csv", tmp_path / "skipped.tsv"
+    table.write_text("\n".join(["path,label,split", *rows]))
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    data = image_folder.load(table, name="pictures", rule=rule, source=SOURCE, skipped=skipped)
+    assert data.labels == ("bird", "ship")
+    assert any("Left out (--skip-bad): 10 of the files" in note for note in data.notes)
+    line = skipped.read_text().splitlines()[1]
+    assert (
+        line
+        == f"{table}:22\tunknown class\tclass truck (10 pictures) is only in test: the classes to learn are bird, ship"
+    )
+
+
+def test_classes_of_one_picture_are_reported_together_and_left_out(
+    picture_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for label in ("crow", "duck"):
+        (picture_folder / label).mkdir()
+        Image.new("RGB", (48, 40), (len(label), ord(label[0]), 0)).save(picture_folder / label / "a.png")
+    with pytest.raises(DataError, match="2 problems were found"):
+        _load(picture_folder)
+    assert "duck: class duck has a single picture" in capsys.readouterr().err
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    data = image_folder.load(
+        picture_folder, name="pictures", rule=rule, source=SOURCE, skipped=tmp_path / "skipped.tsv"
+    )
+    assert data.labels == ("bird", "ship", "truck")
 
 
 def test_training_reads_what_the_service_reads_by_default() -> None:

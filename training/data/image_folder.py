@@ -4,6 +4,7 @@
 no test set is given, a tenth of each class is held out as one.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
-from training.data.listing import Listing, Part, Trouble, canonical, list_folder
+from training.data.listing import Entry, Listing, Part, Trouble, canonical, list_folder
 from training.data.picture import PictureRule
 from training.data.picture_table import is_table, list_table
 from training.data.skip_list import check_replaceable, write_skip_list
@@ -20,6 +21,7 @@ from training.data.survey import Survey, report, survey
 from training.errors import DataError
 
 _TEST_SHARE, _TEST_SEED = 0.1, 0
+_NAMED = 20  # classes, in a message
 
 
 def load(
@@ -51,7 +53,10 @@ def load(
         check_replaceable(skipped)
     listing = list_table(place) if is_table(place) else list_folder(place)
     known = tuple(map(canonical, labels))
-    found = _of_known_classes(survey(listing, rule), known)
+    found = survey(listing, rule)
+    if rule.served is None:
+        found = _of_several_pictures(found)
+    found = _of_known_classes(found, known)
     report(found)
     if skipped is not None:
         write_skip_list(skipped, found.troubles)
@@ -64,16 +69,37 @@ def load(
     return replace(data, labels=tuple(labels) or known)
 
 
+def _of_several_pictures(found: Survey) -> Survey:
+    """Reports classes of one picture as troubles, where a part of each class is held out for testing."""
+    if any(entry.part == "test" for entry, _ in found.good):
+        return found
+    counts = Counter(entry.label for entry, _ in found.good if entry.part != "val")
+    good, troubles = [], []
+    for entry, picture in found.good:
+        if entry.part == "val" or counts[entry.label] > 1:
+            good.append((entry, picture))
+            continue
+        what = f"class {entry.label} has a single picture: at least one for training and one for testing are needed"
+        troubles.append(Trouble("class of one picture", entry.row or entry.path.parent, what))
+    return Survey(found.listing, tuple(good), (*found.troubles, *troubles), found.repeated)
+
+
 def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
-    """Reports pictures of classes that the model does not know, or that only the test set has, as troubles."""
+    """Reports classes that the model does not know, or that only the validation or test set has, as troubles."""
     learnt = {entry.label for entry, _ in found.good if entry.part in ("", "train")}
     known = set(labels) or learnt
-    foreign = [entry for entry, _ in found.good if entry.label not in known]
-    if not foreign:
-        return found
-    folders = dict.fromkeys(entry.path.parent for entry in foreign)
-    names = ", ".join(sorted(known))
-    troubles = [Trouble("unknown class", folder, f"is none of the classes {names}") for folder in folders]
+    foreign: dict[tuple[str, Part], list[Entry]] = defaultdict(list)
+    for entry, _ in found.good:
+        if entry.label not in known:
+            foreign[entry.label, entry.part].append(entry)
+    names = ", ".join(sorted(known)[:_NAMED]) + ", ..." * (len(known) > _NAMED)
+    troubles = []
+    for (label, part), entries in foreign.items():
+        pictures = "1 picture" if len(entries) == 1 else f"{len(entries):,} pictures"
+        wrong = "is none of the classes" if labels else f"is only in {part}: the classes to learn are"
+        what = f"class {label} ({pictures}) {wrong} {names}"
+        place = entries[0].row or entries[0].path.parent
+        troubles.append(Trouble("unknown class", place, what, len(entries)))
     good = tuple(item for item in found.good if item[0].label in known)
     return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
 
@@ -105,7 +131,8 @@ def _data_set(
     if found.repeated:
         notes.append(f"{found.repeated} pictures that are the same as another of their class were left out.")
     if skipped and found.troubles:
-        notes.append(f"Left out (--skip-bad): {len(found.troubles)} of the files and folders, which could not be used.")
+        left_out = sum(item.files for item in found.troubles)
+        notes.append(f"Left out (--skip-bad): {left_out:,} of the files and folders, which could not be used.")
     return DataSet(
         name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, tuple(notes), validation
     )

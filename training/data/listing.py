@@ -4,8 +4,8 @@
 
     flowers/                     flowers/
       daisy/  0001.jpg ...   or    train/  daisy/ ...  rose/ ...
-      rose/   ...                  val/    daisy/ ...  rose/ ...      (may be missing; also valid, validation)
-                                   test/   daisy/ ...  rose/ ...      (may be missing)
+      rose/   ...                  val/    daisy/ ...  rose/ ...      (may be missing; also valid, validation, dev)
+                                   test/   daisy/ ...  rose/ ...      (may be missing; also testing)
 """
 
 import unicodedata
@@ -17,7 +17,16 @@ from typing import Literal
 from training.errors import DataError
 
 Part = Literal["", "train", "val", "test"]
-PARTS: dict[str, Part] = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+PARTS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
 
 _OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
 
@@ -31,12 +40,14 @@ class Entry:
         label: its class, in Unicode's form NFC.
         part: ``train``, ``val`` or ``test``; empty where the folder or table has no parts.
         content: the picture itself, where a table holds it; ``path`` is then its row. None where it is a file.
+        row: the row of the table, as ``TABLE:NUMBER``; None where no table names the picture.
     """
 
     path: Path
     label: str
     part: Part = ""
     content: bytes | None = None
+    row: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +58,13 @@ class Trouble:
         kind: of the problem, as a heading of the report.
         path: of the file or folder.
         what: what is wrong and what would be right.
+        files: how many files it is about.
     """
 
     kind: str
     path: Path
     what: str
+    files: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,38 +106,34 @@ def list_folder(directory: Path) -> Listing:
                 )
     if any(part for part, _ in parts):
         troubles += [
-            Trouble("beside the class folders", path, "only train, val and test belong here")
+            Trouble("beside the class folders", path, "only train, val and test belong here: move it elsewhere")
             for path in visible(directory)
-            if not path.is_dir()
+            if not (path.is_dir() and path.name.lower() in PARTS)
         ]
     return Listing(directory, tuple(entries), tuple(troubles))
 
 
 def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
     folders = [path for path in visible(directory) if path.is_dir()]
-    names = [path.name.lower() for path in folders]
+    named = [(PARTS[path.name.lower()], path) for path in folders if path.name.lower() in PARTS]
     # Folders called train and test that hold pictures, and no folders, are classes.
-    if (
-        "train" in names
-        and len(names) > 1
-        and all(name in PARTS for name in names)
-        and any(inner.is_dir() for inner in visible(folders[names.index("train")]))
-    ):
-        return [(PARTS[name], path) for name, path in zip(names, folders, strict=True)]
+    of_classes = {part for part, path in named if any(inner.is_dir() for inner in visible(path))}
+    # Beside folders of other names, train alone may be a class too.
+    if "train" in of_classes and (len(named) == len(folders) or len(of_classes) > 1):
+        return named
     return [("", directory)]
 
 
 def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[Trouble]) -> None:
-    files = []
-    for path in visible(folder):
-        if path.is_dir():
-            troubles.append(
-                Trouble(
-                    "folder inside a class", path, f"pictures of a class stand in {folder.name}/ itself: move them up"
-                )
-            )
-        else:
-            files.append(path)
+    found = visible(folder)
+    files = [path for path in found if not path.is_dir()]
+    inner = [path for path in found if path.is_dir()]
+    if inner and not files:
+        what = f"if its folders are the classes, give {folder} as the folder; else move their pictures up into it"
+        troubles.append(Trouble("class of folders only", folder, what))
+        return
+    what = f"pictures of a class stand in {folder.name}/ itself: move them up"
+    troubles += [Trouble("folder inside a class", path, what) for path in inner]
     if not files:
         troubles.append(Trouble("empty class", folder, "it holds no picture"))
     entries += [Entry(path, canonical(folder.name), part) for path in files]

@@ -7,6 +7,7 @@ Parquet may hold the pictures themselves, as Hugging Face's data sets do: ``imag
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ _LONGEST_PATH = 1024
 _SUFFIXES = (".csv", ".tsv", ".parquet")
 _BEYOND = "(beyond the last column)"
 
+_Rows = Sequence[tuple[int, Mapping[str, Any]]]
+
 
 def is_table(place: Path) -> bool:
     """Whether a file's name says that it is a table."""
@@ -38,37 +41,40 @@ def list_table(table: Path) -> Listing:
             ``split`` (train, val, test).
 
     Raises:
-        DataError: it cannot be read, or lacks a column.
+        DataError: it cannot be read, has no rows, lacks a column or has two of a name.
     """
     try:
-        rows = _parquet_rows(table) if table.suffix.lower() == ".parquet" else _csv_rows(table)
-        first, *others = rows or [{}]
+        columns, rows = _parquet_rows(table) if table.suffix.lower() == ".parquet" else _csv_rows(table)
     except OSError as error:
         raise DataError(f"{table} cannot be read ({reason(error)})") from None
-    path_column, label_column = _column(table, first, _PATHS), _column(table, first, _LABELS)
-    part_column = next((name for name in first if name.lower() in _PARTS), None)
+    repeated = sorted(name for name, count in Counter(columns).items() if name and count > 1)
+    if repeated:
+        raise DataError(
+            f"{table} has two columns called {', '.join(map(repr, repeated))}: rename or remove one of them"
+        )
+    path_column, label_column = _column(table, columns, _PATHS), _column(table, columns, _LABELS)
+    if not rows:
+        raise DataError(f"{table} has no rows: one for each picture is needed below the names of the columns")
+    part_column = next((name for name in columns if name.lower() in _PARTS), None)
     entries: list[Entry] = []
     troubles: list[Trouble] = []
-    for number, row in enumerate((first, *others), start=2):
+    for number, row in rows:
+        place = Path(f"{table}:{number}")
         found = _picture(row.get(path_column), path_column, table)
         named, content = (found, None) if isinstance(found, str) else (f"{table.name}:{number}", found)
-        label = canonical(_text(row.get(label_column)).strip())
-        said = _text(row.get(part_column)).strip().lower() if part_column else ""
+        label = canonical(_text(row.get(label_column), label_column, table).strip())
+        said = _text(row.get(part_column), part_column, table).strip().lower() if part_column else ""
         if _BEYOND in row:
-            troubles.append(
-                Trouble("row of more cells than columns", Path(f"{table}:{number}"), "quote cells with the delimiter")
-            )
+            troubles.append(Trouble("row of more cells than columns", place, "quote cells with the delimiter"))
         elif not named or not label:
-            troubles.append(Trouble("row without path or label", Path(f"{table}:{number}"), "both are needed"))
+            troubles.append(Trouble("row without path or label", place, "both are needed"))
         elif len(named) > _LONGEST_PATH:
             what = f"a path has at most {_LONGEST_PATH:,} characters, this one has {len(named):,}"
-            troubles.append(Trouble("too long a path", Path(f"{table}:{number}"), what))
+            troubles.append(Trouble("too long a path", place, what))
         elif said and said not in PARTS:
-            troubles.append(
-                Trouble("unknown part", Path(f"{table}:{number}"), f"{said!r}: train, val or test is right")
-            )
+            troubles.append(Trouble("unknown part", place, f"{said!r}: train, val or test is right"))
         else:
-            entries.append(Entry(table.parent / named, label, PARTS[said] if said else "", content))
+            entries.append(Entry(table.parent / named, label, PARTS[said] if said else "", content, place))
     return Listing(table, tuple(entries), tuple(troubles))
 
 
@@ -88,21 +94,41 @@ def _picture(cell: Any, column: str, table: Path) -> str | bytes:
     return cell or ""
 
 
-def _text(cell: Any) -> str:
+def _text(cell: Any, column: str, table: Path) -> str:
+    """A cell as text; empty where it holds nothing.
+
+    Raises:
+        DataError: it holds several values, or bytes.
+    """
+    if isinstance(cell, Mapping | list | bytes):
+        raise DataError(f"{table}: its column {column!r} holds {type(cell).__name__}; one text or number is needed")
     return "" if cell is None else str(cell)
 
 
-def _csv_rows(table: Path) -> Sequence[Mapping[str, Any]]:
+def _csv_rows(table: Path) -> tuple[Sequence[str], _Rows]:
+    """(names of the columns, rows that are not empty with the number of their first line)."""
     try:
         text = read_file(table, _MAX_BYTES).decode("utf-8-sig")
         start = text[:4096].splitlines()[:1]
         delimiter = max(",;\t", key=start[0].count) if start else ","
-        return [dict(row) for row in csv.DictReader(io.StringIO(text), restkey=_BEYOND, delimiter=delimiter)]
-    except (UnicodeDecodeError, csv.Error):
-        raise DataError(f"{table} is not a CSV table in UTF-8") from None
+        # Without newline="", a line break inside a quoted cell would be changed, and line numbers with it.
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        columns = [name.strip() for name in next(filter(None, reader), [])]
+        rows: list[tuple[int, Mapping[str, Any]]] = []
+        line = reader.line_num + 1
+        for cells in reader:
+            if cells:
+                beyond = {_BEYOND: cells[len(columns) :]} if len(cells) > len(columns) else {}
+                rows.append((line, dict(zip(columns, cells, strict=False)) | beyond))
+            line = reader.line_num + 1
+    except UnicodeDecodeError:
+        raise DataError(f"{table} is not in UTF-8: save it as CSV UTF-8") from None
+    except csv.Error:
+        raise DataError(f"{table} is not a CSV table") from None
+    return columns, rows
 
 
-def _parquet_rows(table: Path) -> Sequence[Mapping[str, Any]]:
+def _parquet_rows(table: Path) -> tuple[Sequence[str], _Rows]:
     try:
         import pyarrow as pa  # noqa: PLC0415  # an extra that only this needs
         from pyarrow import parquet  # noqa: PLC0415
@@ -114,7 +140,8 @@ def _parquet_rows(table: Path) -> Sequence[Mapping[str, Any]]:
     except pa.ArrowException:
         raise DataError(f"{table} is not a Parquet table, or a damaged one") from None
     names = _class_names((content.schema.metadata or {}).get(b"huggingface", b"{}"))
-    return [row | {key: _named(row.get(key), known) for key, known in names.items()} for row in rows]
+    named = (row | {key: _named(row.get(key), known) for key, known in names.items()} for row in rows)
+    return content.column_names, list(enumerate(named, start=2))
 
 
 def _class_names(metadata: bytes) -> dict[str, list[str]]:
@@ -131,9 +158,9 @@ def _named(value: Any, names: Sequence[str]) -> str | None:
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
 
 
-def _column(table: Path, row: Mapping[str, Any], names: Sequence[str]) -> str:
-    found = [name for name in row if name and name.lower() in names]
+def _column(table: Path, columns: Sequence[str], names: Sequence[str]) -> str:
+    found = [name for name in columns if name.lower() in names]
     if len(found) != 1:
-        says = f"it has {', '.join(map(repr, found or row)) or 'no column'}"
+        says = f"it has {', '.join(map(repr, found or columns)) or 'no column'}"
         raise DataError(f"{table} needs one column called {', '.join(names)}: {says}")
     return found[0]

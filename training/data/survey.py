@@ -91,7 +91,10 @@ def _without_duplicates(
         if len({entry.label for entry in entries}) > 1:
             for entry in entries:
                 other = next(item for item in entries if item.label != entry.label)
-                troubles.append(Trouble("one picture in two classes", entry.path, f"the same as {other.path}"))
+                what = f"the same as {other.path}: {entry.label} here, {other.label} there"
+                if other.path == entry.path:  # named by two rows of a table
+                    what = f"its rows say {entry.label} and {other.label}"
+                troubles.append(Trouble("one picture in two classes", entry.path, what))
             out.update(indices)
             continue
         kept = min(indices, key=lambda index: ("", "train", "val", "test").index(read[index][0].part))
