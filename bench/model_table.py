@@ -7,10 +7,11 @@
                                                     ─> a table, bench/reports/models.json, docs/figures/models.png
 """
 
+import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,9 @@ from bench.folders import FIGURES, MODELS, REPORTS
 from bench.machine import describe_machine
 from bench.rate import runs_per_s
 from bench.workloads import Network
-from contract import INPUT_NAME
 from training.convert import Precision, convert
 from training.data import sources
+from training.errors import DataError
 from training.measurement import measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_layers import onnx_rows
@@ -72,8 +73,20 @@ class Choice:
     images_per_s: dict[int, float]
 
 
-def main(place: Path) -> None:
+def main(words: Sequence[str]) -> None:
     """Measures, prints the table, writes the report and draws the picture."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.model_table",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder with the publishers' files of both data sets")
+    place: Path = parser.parse_args(words).data
+    for name in ("cifar10", "mnist"):
+        try:
+            sources.load(name, place, sources.OwnPictures())
+        except DataError as error:
+            parser.error(str(error))
     with tempfile.TemporaryDirectory() as scratch:
         files = list(_files(place, Path(scratch)))
         networks = [Network(path) for path, _ in files]
@@ -162,10 +175,7 @@ def _files(place: Path, scratch: Path) -> Iterator[tuple[Path, Choice]]:
 def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> Choice:
     data = sources.load(name, place, sources.OwnPictures())
     evaluation = measure(OnnxClassifier.open(path), data.test, data.labels).evaluation
-    graph = onnx.load(path)
-    rows, _ = onnx_rows(graph)
-    # The picture and its mirror image are two rows of a batch inside the graph.
-    views = 1 + any(node.op_type == "Concat" and INPUT_NAME in node.input for node in graph.graph.node)
+    rows, _ = onnx_rows(onnx.load(path))
     return Choice(
         name,
         version,
@@ -173,7 +183,7 @@ def _worth(path: Path, name: str, version: str, precision: str, place: Path) -> 
         evaluation.accuracy,
         evaluation.accuracy_interval,
         evaluation.expected_calibration_error,
-        views * sum(row.multiply_adds or 0 for row in rows),
+        sum(row.multiply_adds or 0 for row in rows),
         path.stat().st_size,
         {},
     )
@@ -192,4 +202,4 @@ def _speeds(networks: list[Network]) -> list[dict[int, float]]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import onnx
 
+from contract import INPUT_NAME
 from training.layer_row import LayerRow
 
 _POOLS: Final = ("MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
@@ -49,6 +50,8 @@ class _Listing:
             elif node.op_type == "ConstantOfShape" and None not in (shape := self._shapes.get(node.output[0], (None,))):
                 self._weights[node.output[0]] = tuple(side for side in shape if side is not None)
             self._makers |= dict.fromkeys(node.output, node)
+        # A picture and its mirror image (--mirrored-view) are two rows of the batch inside the graph.
+        self._views = 1 + any(_joins_rows(node) and INPUT_NAME in node.input for node in model.graph.node)
 
     def rows(self) -> tuple[list[LayerRow], Counter[str]]:
         listed, others = [], Counter[str]()
@@ -82,11 +85,11 @@ class _Listing:
             padding=padding,
             output=_volume(self._shapes.get(node.output[0])),
             parameters=parameters,
-            multiply_adds=self._multiply_adds(node, weights),
+            multiply_adds=None if (cost := self._multiply_adds(node, weights)) is None else self._views * cost,
         )
 
     def _multiply_adds(self, node: onnx.NodeProto, weights: tuple[int, ...] | None) -> int | None:
-        """Multiply-adds for one picture; None where shapes are open or the operation's cost is not known."""
+        """Multiply-adds for one row of the batch; None where shapes are open or the operation's cost is not known."""
         if weights is not None:
             at = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
             places = self._shapes.get(at)
@@ -143,6 +146,10 @@ def _sides(values: Sequence[int]) -> str:
 
 def _word(auto_pad: bytes | None) -> str:
     return "" if auto_pad in (None, b"NOTSET", b"VALID") else auto_pad.decode("ascii", "replace").lower()
+
+
+def _joins_rows(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Concat" and any(item.name == "axis" and item.i == 0 for item in node.attribute)
 
 
 def _is_transposed(node: onnx.NodeProto) -> bool:

@@ -53,6 +53,11 @@ def test_a_version_says_what_it_is_and_what_it_costs(capsys: Output) -> None:
     assert "83.50% (82.76% to 84.21%) of 10,000 images" in printed
 
 
+def test_a_mirrored_view_costs_twice_as_much() -> None:
+    rows, _ = onnx_rows(onnx.load(ROOT / "models" / "cifar10" / "3" / "model.onnx"))
+    assert sum(row.multiply_adds or 0 for row in rows) == 236_345_920  # as in bench/reports/models.json
+
+
 @pytest.mark.parametrize(
     ("name", "parameters", "multiply_adds"),
     [
