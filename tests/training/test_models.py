@@ -8,6 +8,7 @@ import onnx
 import pytest
 
 from contract import GOLDEN_TOLERANCE, OPSET
+from training.card import interval
 from training.data.dataset import DataSet
 from training.figures.album import CAPTIONS
 from training.onnx_classifier import OnnxClassifier
@@ -69,9 +70,12 @@ def test_what_stands_beside_it_agrees(path: Path) -> None:
     metadata = OnnxClassifier.open(path).metadata
     metrics = json.loads((path.parent / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] == metadata.evaluation.accuracy
+    assert metrics["test"]["accuracy_interval"] == list(metadata.evaluation.accuracy_interval)
     assert metrics["temperature"] == metadata.temperature
     assert metrics["parity"]["largest_difference"] <= 1e-5
-    assert f"{metadata.evaluation.accuracy:.2%}" in (path.parent / "MODEL_CARD.md").read_text()
+    card = (path.parent / "MODEL_CARD.md").read_text()
+    assert f"Right on {metadata.evaluation.accuracy:.2%} of 10,000 test images (95 % interval: " in card
+    assert f"| 95 % interval of the accuracy | {interval(metadata.evaluation)} |" in card
     assert {file.stem for file in (path.parent / "figures").iterdir()} == set(CAPTIONS)
 
 
