@@ -142,7 +142,7 @@ LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python
 lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu --extra grpc --extra heif -o requirements/cpu.txt
 	$(LOCK) --extra cpu --extra import -o requirements/import.txt
-	$(LOCK) --extra cpu --extra training -o requirements/train.txt
+	$(LOCK) --extra cpu --extra heif --extra parquet --extra training -o requirements/train.txt
 	$(LOCK) --extra gpu --extra grpc --extra heif -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra ray -o requirements/ray.txt
 	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra parquet --extra training --extra dev -o requirements/dev.txt
