@@ -17,7 +17,7 @@ from training.data.dataset import DataSet, LabelledImages
 from training.errors import DataError
 from training.fit import Fitted, fit, run_identity
 from training.held_out import halves
-from training.run_directory import RunDirectory
+from training.run_directory import RunDirectory, used_alone
 from training.teacher import Teacher
 from training.temperature import fit_temperature
 from training.training_job import TrainingJob
@@ -44,7 +44,16 @@ class Learnt:
 
 
 def learn(job: TrainingJob, data: DataSet) -> Learnt:
-    """Trains one network, and with cross-validation one more for each fold."""
+    """Trains one network, and with cross-validation one more for each fold.
+
+    Raises:
+        RunError: another training uses the run directory.
+    """
+    with used_alone(job.run_directory):
+        return _learn(job, data)
+
+
+def _learn(job: TrainingJob, data: DataSet) -> Learnt:
     teacher = None if job.teacher is None else Teacher(job.teacher, data)
     views = job.mirrored_view
     if job.folds == 1:

@@ -5,12 +5,14 @@ the moving average of the weights, where the recipe keeps one), the best weights
 replaced atomically after each epoch; ``run.json`` beside it says which run it belongs to.
 """
 
+import fcntl
 import io
 import json
 import math
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -136,6 +138,23 @@ class RunDirectory:
                 f"{self.path} holds a run with another {', '.join(differing)}: "
                 "give another --run-dir, or --fresh to begin again"
             )
+
+
+@contextmanager
+def used_alone(path: Path) -> Iterator[None]:
+    """Keeps a second training out of a run directory, where both would write the same files.
+
+    Raises:
+        RunError: another training uses it.
+        OSError: it cannot be written.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    with (path / ".lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the system frees it when the process ends
+        except BlockingIOError:
+            raise RunError(f"another training uses {path}: wait for its end, or give another --run-dir") from None
+        yield
 
 
 def _read_state(content: bytes) -> State:

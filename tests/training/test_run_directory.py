@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from training.errors import RunError
-from training.run_directory import RunDirectory, State
+from training.run_directory import RunDirectory, State, used_alone
 
 
 @pytest.fixture
@@ -58,3 +58,14 @@ def test_discarding_begins_anew(run: RunDirectory) -> None:
     run.save(_state())
     run.discard()
     assert run.load() is None
+
+
+def test_a_second_training_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with (
+        used_alone(tmp_path / "run"),
+        pytest.raises(RunError, match="another training uses"),
+        used_alone(tmp_path / "run"),
+    ):
+        pass
+    with used_alone(tmp_path / "run"):
+        assert (tmp_path / "run").is_dir()
