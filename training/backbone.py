@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 from contract import ColorMode
+from training.data.learnt_pictures import LearntPictures
 from training.errors import ImportRefusedError, ModelFileError
 from training.importing.expected import pixel_rule
 from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
@@ -46,6 +47,7 @@ class Backbone:
         preprocessing: how pixels from 0 to 255 become these values.
         shape: (H, W, C) of the pictures.
         fingerprint: SHA-256 of its weights.
+        learnt: the pictures that it learnt from, where a record stands beside its file.
     """
 
     origin: str
@@ -53,6 +55,7 @@ class Backbone:
     preprocessing: Preprocessing
     shape: tuple[int, int, int]
     fingerprint: str
+    learnt: LearntPictures | None = None
 
     @property
     def color_mode(self) -> ColorMode:
@@ -145,7 +148,8 @@ def open_backbone(
     for weights in body.get_weights():
         digest.update(np.ascontiguousarray(weights).data)
     origin = f"{named} of keras.applications, with the weights that it learnt on ImageNet" if named else path.name
-    return Backbone(origin, body, rule.value, shape, digest.hexdigest())
+    learnt = None if named else LearntPictures.beside(path)
+    return Backbone(origin, body, rule.value, shape, digest.hexdigest(), learnt)
 
 
 def _application(asked: str, named: str) -> keras.Model:

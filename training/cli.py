@@ -143,8 +143,8 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
         "folder",
         type=Path,
         metavar="FOLDER",
-        help="held-out pictures, a sub-folder for each class; or the data set that the model learnt from: its metadata "
-        "says which pictures were held out",
+        help="pictures, a sub-folder for each class: those that learnt.json beside the model names are left out, since "
+        "the model learnt from them; or the files of CIFAR-10 or MNIST, of which the metadata says what was held out",
     )
     parser.set_defaults(run=_calibrate)
 

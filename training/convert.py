@@ -10,6 +10,7 @@ The new file is another model with its own name, so it serves only requests for 
 
 import dataclasses
 import json
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from contract import INPUT_NAME, ModelMetadata
 from training import provenance, scores
 from training.data import sources
 from training.data.dataset import DataSet
+from training.data.learnt_pictures import FILE, not_learnt
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata, without_familiarity
@@ -91,10 +93,11 @@ def convert(
     original = OnnxClassifier.open(path)
     said = original.metadata
     data = sources.load_for(said, place, skipped)
+    test = not_learnt(data.test, path, "test pictures") if data.is_own else data.test
     graph = _float16(path) if precision == "float16" else _int8(path, data)
     onnx.checker.check_model(graph, full_check=True)
     classifier = OnnxClassifier(graph.SerializeToString())
-    before, after = (measure(model, data.test, data.labels) for model in (original, classifier))
+    before, after = (measure(model, test, data.labels) for model in (original, classifier))
     name = f"{said.name}-{precision}"
     metadata = dataclasses.replace(
         said,
@@ -119,6 +122,8 @@ def convert(
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         (folder / "metrics.json").write_text(json.dumps(_figures(converted), indent=2) + "\n")
         (folder / "MODEL_CARD.md").write_text(_card(converted))
+        if (path.parent / FILE).is_file():
+            shutil.copyfile(path.parent / FILE, folder / FILE)
     return converted
 
 

@@ -100,7 +100,7 @@ def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
             raise RecipeError(f"--folds {asked}: there are {len(data.train)} pictures to learn from")
         return asked
     counts = np.bincount(data.train.classes, minlength=len(data.labels))
-    _, held_out = recipe.holdout.rows(len(data.train))
+    _, held_out = recipe.holdout.rows(data.train)
     is_small = counts.min() < LEAST_OF_CLASS or len(held_out) < LEAST_HELD_OUT
     return FOLDS if is_small and FOLDS <= len(data.train) <= MOST_IMAGES else 1
 

@@ -17,6 +17,7 @@ from imaging import Target
 from training.data import sources
 from training.data.dataset import LabelledImages
 from training.data.holdout import FirstHoldout, Holdout, RandomHoldout
+from training.data.learnt_pictures import not_learnt
 from training.data.listing import canonical, list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
@@ -34,9 +35,9 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
 
     Args:
         path: a model file; its graph stays as it is, to the bit.
-        folder: held-out pictures, a sub-folder for each class; or the publishers' files of the data set that the model
-            learnt from. Then the recipe says which pictures were held out. As in training, every second one of them is
-            used, since the temperature was fitted on the others.
+        folder: pictures, a sub-folder for each class, of which those that the model learnt from are left out; or the
+            publishers' files of the data set that the model learnt from. Then the recipe says which pictures were held
+            out, and, as in training, every second one of them is used, since the temperature was fitted on the others.
 
     Returns:
         The file's new metadata, and what was measured on the test set; None without one.
@@ -49,7 +50,7 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
     said = classifier.metadata
     if said.multi_label:
         raise ModelFileError(f"{path}: a picture may have several labels; sets and familiarity are for one right label")
-    held_out, test = _pictures(said, folder)
+    held_out, test = _pictures(said, folder, path)
     decided = decide(classifier, said, held_out)
     if decided.conformal is None and decided.familiarity is None:
         raise DataError(
@@ -91,13 +92,13 @@ def decide(classifier: OnnxClassifier, said: ModelMetadata, held_out: LabelledIm
     )
 
 
-def _pictures(said: ModelMetadata, folder: Path) -> tuple[LabelledImages, LabelledImages | None]:
+def _pictures(said: ModelMetadata, folder: Path, model: Path) -> tuple[LabelledImages, LabelledImages | None]:
     """(held out, test set or None)."""
     if not sources.is_published(folder):
-        return _labelled(said, folder), None
+        return not_learnt(_labelled(said, folder), model, "pictures"), None
     holdout = holdout_of(said)
     data = sources.load_for(said, folder)
-    _, rows = holdout.rows(len(data.train))
+    _, rows = holdout.rows(data.train)
     return data.train.take(rows[halves(len(rows))[1]]), data.test
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from training import scores
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
+from training.data.learnt_pictures import not_learnt
 from training.errors import ModelFileError
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
@@ -29,7 +30,8 @@ def evaluate(
     Args:
         model: an exported file.
         place: where the data is; None leaves it to keras.datasets.
-        part: ``test``, or ``all`` for the training, the validation and the test set together.
+        part: ``test``, of your own pictures without those that the model learnt from; or ``all`` for the training, the
+            validation and the test set together.
         as_json: print JSON instead of tables.
         figures: folder for the pictures; None draws none.
         skipped: where the names of pictures that cannot be used are written; None makes them an error.
@@ -39,7 +41,7 @@ def evaluate(
 
     Raises:
         ModelFileError: the file is no model, does not fit the data, or may find several labels in a picture.
-        DataError: the data is missing or damaged.
+        DataError: the data is missing or damaged, or the model learnt from all of it.
     """
     classifier = OnnxClassifier.open(model)
     said = classifier.metadata
@@ -49,7 +51,11 @@ def evaluate(
             "nothing; it is not measured"
         )
     data = sources.load_for(said, place, skipped)
-    measured = measure(classifier, data.test if part == "test" else _everything(data), data.labels)
+    if part == "all":
+        images = _everything(data)
+    else:
+        images = not_learnt(data.test, model, "test pictures") if data.is_own else data.test
+    measured = measure(classifier, images, data.labels)
     trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
     if as_json:
         print(json.dumps(measured.to_json() | {"decisions": trust.to_json()}, indent=2))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import LabelledImages
+from training.data.learnt_pictures import LearntPictures
 from training.errors import ModelFileError
 from training.importing.keras_network import load_network
 
@@ -31,24 +32,31 @@ class KeptWeights:
         path: of the file, such as the ``model.keras`` of a version.
         weights: in Keras' order.
         fingerprint: SHA-256 of the file.
+        learnt: the pictures that they learnt from; None where that is not known.
     """
 
     path: Path
     weights: tuple[NDArray[np.float32], ...]
     fingerprint: str
+    learnt: LearntPictures | None = None
 
     @classmethod
     def read(cls, path: Path) -> "KeptWeights":
         """Reads a ``.keras`` or ``.h5`` file.
 
         Raises:
-            ModelFileError: there is no such file.
+            ModelFileError: there is no such file, or the record of its pictures is damaged.
             ImportRefusedError: it is damaged, or contains code.
         """
         if not path.is_file():
             raise ModelFileError(f"--start-from {path}: there is no such file")
         network = load_network(path)
-        return cls(path, tuple(network.get_weights()), hashlib.sha256(path.read_bytes()).hexdigest())
+        return cls(
+            path,
+            tuple(network.get_weights()),
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            LearntPictures.beside(path),
+        )
 
     def give(self, network: keras.Sequential) -> keras.Sequential:
         """Sets the weights of a network of the same architecture, and returns it.

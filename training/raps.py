@@ -77,7 +77,7 @@ def main(model: Path, place: Path) -> None:
     classifier = OnnxClassifier.open(model)
     said = classifier.metadata
     data = sources.load_for(said, place)
-    _, places = holdout_of(said).rows(len(data.train))
+    _, places = holdout_of(said).rows(data.train)
     held_out = data.train.take(places[halves(len(places))[1]])
     fitted, tested = classifier.predict(held_out.pixels), classifier.predict(data.test.pixels)
     rows = np.arange(len(tested))

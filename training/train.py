@@ -14,6 +14,7 @@ from contract import Evaluation, GoldenImage, ModelMetadata
 from training import provenance
 from training.card import write_card
 from training.data.dataset import DataSet
+from training.data.learnt_pictures import FILE, LearntPictures
 from training.decisions import SECTION, decide
 from training.export import check_parity, to_onnx
 from training.familiar_features import with_familiarity
@@ -72,6 +73,8 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         (folder / "model.onnx").write_bytes(content)
         # For further training elsewhere: it takes pixels divided by 255 and gives uncalibrated probabilities.
         _keep_network(network, folder / "model.keras")
+        if (record_of := _learnt_pictures(job, data, learnt)) is not None:
+            (folder / FILE).write_text(record_of.to_json())
         record = {
             "name": job.name,
             "version": job.version,
@@ -93,6 +96,15 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         card = write_card(metadata, test=test, validation=validation, made=job.made, captions=captions)
         (folder / "MODEL_CARD.md").write_text(f"{card.rstrip()}\n\n{SECTION}\n\n{trust_section(metadata, trust)}")
     return metadata
+
+
+def _learnt_pictures(job: TrainingJob, data: DataSet, learnt: Learnt) -> LearntPictures | None:
+    """The record for your own pictures; None where the first weights may have learnt from others as well."""
+    start = job.start_from
+    if not data.is_own or (start is not None and start.learnt is None):
+        return None
+    first = start if job.backbone is None else job.backbone
+    return LearntPictures.of(learnt.fitted.train, None if first is None else first.learnt)
 
 
 def _validation(learnt: Learnt, served: OnnxClassifier, data: DataSet) -> Evaluation:

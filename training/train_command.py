@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="MODEL.keras",
         help="begin with the weights of a network of the same recipe, such as the model.keras of an earlier version; "
-        "its training must have held out the same pictures",
+        "pictures that it learnt from, by the learnt.json beside it, are not held out",
     )
     parser.add_argument(
         "--precision",
@@ -138,12 +138,18 @@ def run(options: argparse.Namespace) -> None:
 
     start_tensorflow()
     from training.card import HowMade
+    from training.continued import held_apart
     from training.cross_validation import folds_for
     from training.initial_weights import KeptWeights
     from training.precision import gpu_capabilities, policy_for
     from training.train import train
     from training.training_job import TrainingJob
 
+    start = None if options.start_from is None else KeptWeights.read(options.start_from)
+    if start is not None:
+        data = held_apart(data, recipe.holdout, start.path, start.learnt)
+    elif backbone is not None and backbone.learnt is not None:
+        data = held_apart(data, recipe.holdout, Path(options.backbone), backbone.learnt)
     version = options.version or next_version(repository, options.name)
     one_split = options.folds is None and (options.name in BUILT_IN or options.limit is not None)
     job = TrainingJob(
@@ -159,7 +165,7 @@ def run(options: argparse.Namespace) -> None:
         mirrored_view=options.mirrored_view,
         teacher=options.teacher,
         backbone=backbone,
-        start_from=None if options.start_from is None else KeptWeights.read(options.start_from),
+        start_from=start,
         policy=options.precision or policy_for(gpu_capabilities()),
         folds=1 if one_split else folds_for(data, recipe, options.folds),
     )

@@ -43,7 +43,7 @@ def main(model: Path, place: Path, stamps: Path | None = None) -> None:
     others = beside_photographs(cifar10, mnist) if said.name == "cifar10" else beside_digits(mnist, cifar10)
     if stamps is not None and said.name == "cifar10":
         others = {**others, "things": of_things(stamps, Target.of(said))}
-    learnt, held_out = holdout_of(said).rows(len(known.train))
+    learnt, held_out = holdout_of(said).rows(known.train)
     fitted, unseen = known.train.take(learnt[:_MOST_FITTED]), known.train.take(held_out)
 
     asked = {

@@ -29,7 +29,7 @@ Output = pytest.CaptureFixture[str]
 
 def data_of(counts: list[int], like: DataSet, validation: bool = False) -> DataSet:
     classes = np.repeat(np.arange(len(counts)), counts)
-    images = LabelledImages(np.zeros((len(classes), 8, 8, 3), np.uint8), classes)
+    images = LabelledImages(np.random.default_rng(0).integers(0, 256, (len(classes), 4, 4, 3), np.uint8), classes)
     labels = tuple(f"c{index}" for index in range(len(counts)))
     return replace(like, labels=labels, train=images, test=images, validation=images if validation else None)
 
@@ -37,8 +37,8 @@ def data_of(counts: list[int], like: DataSet, validation: bool = False) -> DataS
 @pytest.mark.parametrize(
     ("counts", "folds"),
     [
-        ([600, 600], 1),  # 120 are held out
-        ([495, 495], 5),  # only 99 would be held out
+        ([600, 600], 1),  # about 120 are held out
+        ([400, 400], 5),  # only about 80 would be held out
         ([29, 1500], 5),  # one class has few
         ([30, 1500], 1),
         ([10, 5000], 1),  # too many for six trainings
@@ -100,8 +100,8 @@ def trial(cifar10_data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Tr
 def test_a_trial_goes_all_the_way_with_few_pictures(trial: Trial) -> None:
     said = OnnxClassifier.open(trial.folder / "model.onnx").metadata
     assert said.evaluation is not None
-    assert said.evaluation.images == 4  # a tenth of each class
-    assert said.training["training_images"] == 20  # of 36
+    assert 2 <= said.evaluation.images <= 10  # about a tenth of 40
+    assert said.training["training_images"] == 20  # of the others
     card = (trial.folder / "MODEL_CARD.md").read_text()
     assert "A trial with at most 20 pictures of each set (--limit): its figures say nothing of the model." in card
     assert "--limit 20" in card

@@ -12,6 +12,8 @@ from PIL import Image
 
 from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
 from training.cli import main
+from training.data.dataset import LabelledImages
+from training.data.learnt_pictures import LearntPictures
 from training.decisions import _read_metrics
 from training.errors import ModelFileError
 from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
@@ -125,6 +127,22 @@ class TestCalibrate:
         said = OnnxClassifier.open(model).metadata
         assert [level.coverage for level in said.conformal.levels] == [0.9, 0.95]
         assert said.labels == labels
+
+    def test_pictures_that_the_model_learnt_from_are_left_out(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copy(CIFAR10, tmp_path / "model.onnx")
+        label = OnnxClassifier.open(tmp_path / "model.onnx").metadata.labels[0]
+        pixels = np.random.default_rng(0).integers(0, 256, (120, 32, 32, 3), np.uint8)
+        (tmp_path / "held" / label).mkdir(parents=True)
+        for number, picture in enumerate(pixels):
+            Image.fromarray(picture).save(tmp_path / "held" / label / f"{number}.png")
+        learnt = LabelledImages(pixels[:90], np.zeros(90, np.int64))
+        (tmp_path / "learnt.json").write_text(LearntPictures.of(learnt).to_json())
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / "held")]) == 2
+        said = capsys.readouterr().err
+        assert "90 of 120 pictures are left out, since the model learnt from them" in said
+        assert "30 held-out pictures are too few" in said
 
     def test_too_few_pictures_leave_the_thresholds_as_they_are(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from training.data.dataset import DataSet
-from training.data.holdout import FirstHoldout, RandomHoldout, split
+from training.data.dataset import DataSet, LabelledImages
+from training.data.holdout import DigestHoldout, FirstHoldout, RandomHoldout, split
 from training.errors import DataError
 
 
@@ -13,7 +13,8 @@ def test_the_first_images_are_held_out(cifar10_data: DataSet) -> None:
 
 
 def test_a_random_tenth_is_disjoint_and_repeatable() -> None:
-    kept, held_out = RandomHoldout(0.1, seed=2).rows(42_000)
+    images = LabelledImages(np.zeros((42_000, 1, 1, 1), np.uint8), np.zeros(42_000, np.int64))
+    kept, held_out = RandomHoldout(0.1, seed=2).rows(images)
     assert len(held_out) == 4200
     assert sorted([*kept, *held_out]) == list(range(42_000))
     # The rows that scikit-learn 1.x's train_test_split(test_size=0.1, random_state=2) holds out first.
@@ -23,3 +24,23 @@ def test_a_random_tenth_is_disjoint_and_repeatable() -> None:
 def test_nothing_left_is_refused(cifar10_data: DataSet) -> None:
     with pytest.raises(DataError, match="leaves nothing to learn from or to validate on"):
         split(cifar10_data.train, FirstHoldout(5000))
+
+
+def _random(count: int, seed: int) -> LabelledImages:
+    pixels = np.random.default_rng(seed).integers(0, 256, (count, 4, 4, 3), np.uint8)
+    return LabelledImages(pixels, np.arange(count) % 4)
+
+
+def test_a_picture_keeps_its_side_when_others_are_added() -> None:
+    images, more = _random(400, 0), _random(40, 1)
+    kept, held_out = DigestHoldout(0.1).rows(images)
+    assert sorted([*kept, *held_out]) == list(range(400))
+    assert 25 <= len(held_out) <= 60
+    grown, _ = DigestHoldout(0.1).rows(more.followed_by(images))
+    assert set(kept) == {row - 40 for row in grown if row >= 40}
+
+
+def test_each_class_has_a_picture_on_both_sides() -> None:
+    images = _random(8, 0)
+    for rows in DigestHoldout(0.1).rows(images):
+        assert sorted(set(images.classes[rows])) == [0, 1, 2, 3]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from training.card import HowMade
-from training.data.dataset import DataSet
-from training.errors import ModelFileError, RecipeError, RunError
+from training.continued import held_apart
+from training.data.dataset import DataSet, LabelledImages
+from training.data.learnt_pictures import LearntPictures
+from training.errors import DataError, ModelFileError, RecipeError, RunError
 from training.initial_weights import KeptWeights
 from training.learning import learn
 from training.recipes import find
@@ -61,3 +63,17 @@ def test_weights_that_have_seen_the_pictures_are_not_cross_validated(job: Traini
     kept = KeptWeights(Path("model.keras"), (), "")
     with pytest.raises(RecipeError, match="--folds 1"):
         replace(job, start_from=kept, folds=5)
+
+
+def test_pictures_that_the_weights_learnt_from_are_not_held_out(cifar10_data: DataSet) -> None:
+    own, recipe = replace(cifar10_data, is_own=True), find("own", "best")
+    learnt = LearntPictures.of(cifar10_data.train.take(slice(150)).followed_by(cifar10_data.test.take(slice(60))))
+    apart = held_apart(own, recipe.holdout, Path("model.keras"), learnt)
+    assert apart.validation is not None
+    assert not learnt.among(apart.validation).any()
+    assert not learnt.among(apart.test).any()
+    assert len(apart.test) == 20
+    assert len(apart.train) + len(apart.validation) == 160
+    everything = LearntPictures.of(LabelledImages(cifar10_data.test.pixels, cifar10_data.test.classes), learnt)
+    with pytest.raises(DataError, match="learnt from all 80 test pictures"):
+        held_apart(own, recipe.holdout, Path("model.keras"), everything)

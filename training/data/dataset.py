@@ -67,6 +67,7 @@ class DataSet:
         polarity: ``light-on-dark`` where only light strokes on a dark ground occur.
         notes: how the sets were made, for the model card.
         validation: the publisher's validation set; with None the recipe makes the split.
+        is_own: whether it is a folder or table of your own pictures, not a published data set.
     """
 
     name: str
@@ -79,6 +80,7 @@ class DataSet:
     polarity: Polarity
     notes: tuple[str, ...] = field(default=())
     validation: LabelledImages | None = None
+    is_own: bool = False
 
     def __post_init__(self) -> None:
         for part, images in (("training", self.train), ("test", self.test)):

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.data.dataset import LabelledImages
+from training.data.learnt_pictures import Digests, digests
 from training.errors import DataError
+
+Rows = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,9 @@ class FirstHoldout:
 
     images: int
 
-    def rows(self, total: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices (kept, held out) of ``total`` images."""
-        everything = np.arange(total, dtype=np.int64)
+    def rows(self, images: LabelledImages) -> Rows:
+        """Indices (kept, held out) of a training set."""
+        everything = np.arange(len(images), dtype=np.int64)
         return everything[self.images :], everything[: self.images]
 
 
@@ -28,15 +31,47 @@ class RandomHoldout:
     share: float
     seed: int
 
-    def rows(self, total: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Indices (kept, held out) of ``total`` images."""
-        held_out = int(np.ceil(self.share * total))
+    def rows(self, images: LabelledImages) -> Rows:
+        """Indices (kept, held out) of a training set."""
+        held_out = int(np.ceil(self.share * len(images)))
         # The legacy generator gives exactly the permutation of the MNIST notebook's random_state=2.
-        order = np.random.RandomState(self.seed).permutation(total)
+        order = np.random.RandomState(self.seed).permutation(len(images))
         return order[held_out:].astype(np.int64), order[:held_out].astype(np.int64)
 
 
-Holdout = FirstHoldout | RandomHoldout
+@dataclass(frozen=True, slots=True)
+class DigestHoldout:
+    """The pictures with the highest ``share`` (0 to 1) of all possible digests, and at least one of each class.
+
+    A picture stays on its side when others are added. The lowest digests are those of the test set, which is chosen by
+    the same rule (:mod:`training.data.image_folder`).
+    """
+
+    share: float
+
+    def rows(self, images: LabelledImages) -> Rows:
+        """Indices (kept, held out) of a training set."""
+        return lowest(~digests(images), images.classes, self.share)
+
+
+Holdout = FirstHoldout | RandomHoldout | DigestHoldout
+
+
+def lowest(keys: Digests, classes: NDArray[np.int64], share: float) -> Rows:
+    """Chooses the pictures whose keys are in the lowest ``share`` of all possible ones.
+
+    Of two or more pictures of a class, at least one is chosen and one is not; the only one of a class is not chosen.
+
+    Returns:
+        Indices (others, chosen), in the order of the keys, so that classes are mixed.
+    """
+    chosen = keys < np.uint64(int(share * 2**64))
+    for index in np.unique(classes):
+        rows = np.flatnonzero(classes == index)
+        chosen[rows[np.argmin(keys[rows])]] = True
+        chosen[rows[np.argmax(keys[rows])]] = False
+    order = np.argsort(keys, kind="stable")
+    return order[~chosen[order]], order[chosen[order]]
 
 
 def split(images: LabelledImages, holdout: Holdout) -> tuple[LabelledImages, LabelledImages]:
@@ -52,7 +87,7 @@ def split(images: LabelledImages, holdout: Holdout) -> tuple[LabelledImages, Lab
     Raises:
         DataError: one of the two would be empty.
     """
-    kept, held_out = holdout.rows(len(images))
+    kept, held_out = holdout.rows(images)
     if len(kept) == 0 or len(held_out) == 0:
         raise DataError(f"{holdout} of {len(images)} training images leaves nothing to learn from or to validate on")
     return images.take(kept), images.take(held_out)

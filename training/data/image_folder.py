@@ -1,7 +1,8 @@
 """Your own pictures, of any sizes and formats: a folder with one sub-folder for each class, or a table of paths.
 
 :mod:`training.data.listing` says how folders are laid out, :mod:`training.data.picture_table` what a table holds. Where
-no test set is given, a tenth of each class is held out as one.
+no test set is given, about a tenth of the pictures is held out as one, chosen by their content, so that a picture stays
+in it when others are added.
 """
 
 from collections import Counter, defaultdict
@@ -13,6 +14,8 @@ import numpy as np
 
 from contract import DataSource
 from training.data.dataset import DataSet, LabelledImages
+from training.data.holdout import lowest
+from training.data.learnt_pictures import digests
 from training.data.listing import Entry, Listing, Part, Trouble, canonical, list_folder
 from training.data.picture import PictureRule
 from training.data.picture_table import is_table, list_table
@@ -20,8 +23,12 @@ from training.data.skip_list import check_replaceable, write_skip_list
 from training.data.survey import Survey, report, survey
 from training.errors import DataError
 
-_TEST_SHARE, _TEST_SEED = 0.1, 0
+_TEST_SHARE = 0.1
 _NAMED = 20  # classes, in a message
+_HELD_OUT = (
+    f"The test set is {_TEST_SHARE:.0%} of the pictures, chosen by their content, and at least one of each class; the "
+    "network never saw it."
+)
 
 
 def load(
@@ -122,7 +129,7 @@ def _data_set(
         raise DataError(f"{listing.place} holds no picture to learn from")
     if test is None:
         train, test = _hold_out(train, labels, learns=rule.served is None)
-        note = f"The test set is a random {_TEST_SHARE:.0%} of each class, which the network never saw."
+        note = _HELD_OUT
     else:
         note = f"The test set is {_said(listing)} test."
     notes = [note]
@@ -134,7 +141,17 @@ def _data_set(
         left_out = sum(item.files for item in found.troubles)
         notes.append(f"Left out (--skip-bad): {left_out:,} of the files and folders, which could not be used.")
     return DataSet(
-        name, labels, train, test, source, rule.color_mode, rule.fit, rule.polarity, tuple(notes), validation
+        name,
+        labels,
+        train,
+        test,
+        source,
+        rule.color_mode,
+        rule.fit,
+        rule.polarity,
+        tuple(notes),
+        validation,
+        is_own=True,
     )
 
 
@@ -153,21 +170,18 @@ def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> Labe
 
 
 def _hold_out(images: LabelledImages, labels: Sequence[str], *, learns: bool) -> tuple[LabelledImages, LabelledImages]:
-    """(training images, test images): a tenth of each class is for testing, at least one picture.
+    """(training images, test images): about a tenth is for testing, at least one picture of each class.
 
     Where no network ``learns`` from them, the only picture of a class is for testing.
     """
-    rng = np.random.default_rng(_TEST_SEED)
-    test = np.zeros(len(images), bool)
-    for index in np.unique(images.classes):
-        rows = rng.permutation(np.flatnonzero(images.classes == index))
-        if learns and len(rows) < 2:
-            raise DataError(
-                f"class {labels[index]} has a single picture: at least one for training and one for testing are needed"
-            )
-        test[rows[: max(1, round(_TEST_SHARE * len(rows)))]] = True
-    if test.all():
+    counts = np.bincount(images.classes, minlength=len(labels))
+    if learns and (counts == 1).any():
+        raise DataError(
+            f"class {labels[int(np.argmax(counts == 1))]} has a single picture: at least one for training and one for "
+            "testing are needed"
+        )
+    if counts.max() == 1:
         raise DataError("each class has a single picture: one class at least needs two")
-    # Shuffled, because a validation split may take the first rows.
-    kept = rng.permutation(np.flatnonzero(~test))
-    return images.take(kept), images.take(np.flatnonzero(test))
+    kept, test = lowest(digests(images), images.classes, _TEST_SHARE)
+    alone = counts[images.classes[kept]] == 1
+    return images.take(kept[~alone]), images.take(np.sort(np.concatenate([test, kept[alone]])))

@@ -9,13 +9,13 @@ Of the 20 epochs the first 8 train the new head alone; the others train the whol
 leave ``flip`` out.
 """
 
-from training.data.holdout import RandomHoldout
+from training.data.holdout import DigestHoldout
 from training.recipes.recipe import Augmentation, Recipe
 
 RECIPE = Recipe(
     name="backbone",
     architecture="backbone",
-    holdout=RandomHoldout(share=0.1, seed=2),
+    holdout=DigestHoldout(share=0.1),
     epochs=20,
     batch_size=32,
     optimizer="adamw",

@@ -10,13 +10,13 @@ Command::
 A network this small, trained from random weights, needs some hundred pictures of each class.
 """
 
-from training.data.holdout import RandomHoldout
+from training.data.holdout import DigestHoldout
 from training.recipes.recipe import Augmentation, Recipe
 
 RECIPE = Recipe(
     name="best",
     architecture="own_cnn",
-    holdout=RandomHoldout(share=0.1, seed=2),
+    holdout=DigestHoldout(share=0.1),
     epochs=80,
     batch_size=32,
     optimizer="adamw",

@@ -5,13 +5,13 @@ Command::
     convoy train flowers --data-dir path/to/flowers --recipe notebook --epochs 20
 """
 
-from training.data.holdout import RandomHoldout
+from training.data.holdout import DigestHoldout
 from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     name="notebook",
     architecture="cifar10_cnn",
-    holdout=RandomHoldout(share=0.1, seed=2),
+    holdout=DigestHoldout(share=0.1),
     epochs=2,
     batch_size=32,
     optimizer="adam",

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from training.data.holdout import Holdout, RandomHoldout
+from training.data.holdout import FirstHoldout, Holdout, RandomHoldout
 from training.errors import RecipeError
 
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
@@ -125,6 +125,8 @@ class Recipe:
 
     def for_trial(self) -> Self:
         """The same recipe for a trial with few pictures: it holds out a tenth instead of a fixed number."""
+        if not isinstance(self.holdout, FirstHoldout):
+            return self
         return dataclasses.replace(self, holdout=RandomHoldout(share=0.1, seed=2))
 
     def to_json(self) -> dict[str, Any]:
