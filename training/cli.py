@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from contract import ContractError
 from training.describe_command import add_arguments as add_describe_arguments
 from training.errors import ImportRefusedError, TrainingError
 from training.files import one_line, reason
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
     except ImportRefusedError as error:
         print("\n".join([f"error: {one_line(error.args[0])}", *error.choices.splitlines()]), file=sys.stderr)
         return 2
-    except TrainingError as error:
+    except (TrainingError, ContractError) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -69,6 +69,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         metadata = decide(served, metadata, learnt.for_decisions)
     trust = measure_trust(test.probabilities, test.familiarity, test.images.classes, metadata)
     with publishing(job.repository, job.name, job.version) as folder:
+        metadata = dataclasses.replace(metadata, version=folder.name)
         content = with_metadata(graph, metadata)
         (folder / "model.onnx").write_bytes(content)
         # For further training elsewhere: it takes pixels divided by 255 and gives uncalibrated probabilities.
@@ -77,7 +78,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
             (folder / FILE).write_text(record_of.to_json())
         record = {
             "name": job.name,
-            "version": job.version,
+            "version": metadata.version,
             "test": test.to_json(),
             "test_uncalibrated": _with_interval(raw.evaluation),
             ("validation" if learnt.crossed is None else "cross_validation"): (
@@ -93,7 +94,8 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
         }
         (folder / "metrics.json").write_text(json.dumps(record, indent=2) + "\n")
         captions = draw_album(folder / "figures", Shown(metadata, record, content, data, raw, test))
-        card = write_card(metadata, test=test, validation=validation, made=job.made, captions=captions)
+        made = dataclasses.replace(job.made, command=f"{job.made.command} --version {metadata.version}")
+        card = write_card(metadata, test=test, validation=validation, made=made, captions=captions)
         (folder / "MODEL_CARD.md").write_text(f"{card.rstrip()}\n\n{SECTION}\n\n{trust_section(metadata, trust)}")
     return metadata
 
@@ -132,7 +134,7 @@ def _metadata(job: TrainingJob, data: DataSet, learnt: Learnt, *, raw: Measureme
     height, width, _ = data.input_shape
     return ModelMetadata(
         name=job.name,
-        version=job.version,
+        version=job.version or "1",  # replaced when it is published
         labels=data.labels,
         height=height,
         width=width,

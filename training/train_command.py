@@ -5,6 +5,7 @@
 import argparse
 import shlex
 import sys
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 _SIDE = 32
+_MOST_FOLDS = 20
+_MOST_CHARACTERS = 4096  # of the metadata's texts
+_NOT_STATED = "Not stated."
 _MODELS, _TRIALS = Path("models"), Path("runs/trials")
 
 
@@ -77,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cross-validation in K parts, 1 for one split (default: 5 where a class has fewer than 30 pictures to "
         "learn from, or the split fewer than 100, and there are at most 2,000; else 1)",
     )
-    own.add_argument("--licence", default="Not stated.", help="of the pictures, for the model card")
-    own.add_argument("--citation", default="Not stated.", help="of the pictures, for the model card")
+    own.add_argument("--licence", help="of the pictures, for the model card")
+    own.add_argument("--citation", help="of the pictures, for the model card")
     parser.set_defaults(run=run)
 
 
@@ -111,7 +115,7 @@ def run(options: argparse.Namespace) -> None:
     from training import recipes
     from training.data import sources
     from training.data.skip_list import SKIP_LIST, remove_skip_list
-    from training.publish import next_version
+    from training.publish import check_writable
 
     _check(options)
     usual = "notebook" if options.name in BUILT_IN else "best" if options.backbone is None else "backbone"
@@ -124,7 +128,10 @@ def run(options: argparse.Namespace) -> None:
     backbone = _backbone(options)
     height, width, _ = backbone.shape if backbone else (_SIDE if options.size is None else options.size, None, 3)
     color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
-    own = sources.OwnPictures(height, color_mode, options.licence, options.citation, skipped, width)
+    licence, citation = (_stated(options, flag) for flag in ("licence", "citation"))
+    repository = options.out or (_TRIALS if trial else _MODELS)
+    check_writable(repository, run_directory)
+    own = sources.OwnPictures(height, color_mode, licence, citation, skipped, width)
     data = sources.load(options.name, data_dir(options), own)
     if skipped is None:
         remove_skip_list(run_directory / SKIP_LIST)
@@ -132,7 +139,6 @@ def run(options: argparse.Namespace) -> None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
     if backbone is not None:
         recipe = replace(recipe, architecture=f"backbone {backbone.origin}")
-    repository = options.out or (_TRIALS if trial else _MODELS)
 
     from training.start_tensorflow import start_tensorflow
 
@@ -150,12 +156,11 @@ def run(options: argparse.Namespace) -> None:
         data = held_apart(data, recipe.holdout, start.path, start.learnt)
     elif backbone is not None and backbone.learnt is not None:
         data = held_apart(data, recipe.holdout, Path(options.backbone), backbone.learnt)
-    version = options.version or next_version(repository, options.name)
     one_split = options.folds is None and (options.name in BUILT_IN or options.limit is not None)
     job = TrainingJob(
         name=options.name,
-        version=version,
-        made=HowMade(_command(options, version, height, color_mode), as_written.epochs),
+        version=options.version,
+        made=HowMade(_command(options, height, color_mode), as_written.epochs),
         recipe=recipe,
         seed=options.seed,
         repository=repository,
@@ -181,12 +186,37 @@ def run(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuses combinations of options that are not possible, before any data is read."""
-    from training.errors import RecipeError
+    from contract import NAME_RULE, is_model_name
+    from training.errors import ModelFileError, RecipeError
+    from training.publish import check_version
 
+    if not is_model_name(options.name):
+        raise RecipeError(f"{options.name!r} cannot be a model's name: {NAME_RULE}")
+    if options.version is not None:
+        check_version(options.version)
+    for flag, file in (("--start-from", options.start_from), ("--teacher", options.teacher)):
+        if file is not None and not file.is_file():
+            raise ModelFileError(f"{flag} {file}: there is no such file")
+    if options.folds is not None and not 1 <= options.folds <= _MOST_FOLDS:
+        raise RecipeError(f"--folds {options.folds}: 2 to {_MOST_FOLDS} are possible, or 1 for one split")
+    _check_what_is_own(options)
     if not 0 <= options.seed < 1 << 32:
         raise RecipeError(f"--seed {options.seed}: 0 to {(1 << 32) - 1} are possible")
     if options.size is not None and options.size < 1:
         raise RecipeError(f"--size {options.size}: a number of pixels is needed")
+
+
+def _check_what_is_own(options: argparse.Namespace) -> None:
+    """Refuses the options for your own pictures where they have no effect or exclude each other."""
+    from training.errors import RecipeError
+
+    if options.name in BUILT_IN:
+        own = ("size", "color_mode", "licence", "citation")
+        given = [flag for flag in own if getattr(options, flag) is not None] + ["skip_bad"] * options.skip_bad
+        if given:
+            raise RecipeError(
+                f"--{given[0].replace('_', '-')} is for your own pictures; {options.name} has its own input and licence"
+            )
     if options.backbone is not None and options.name in BUILT_IN:
         raise RecipeError(f"--backbone is for your own pictures; {options.name} has recipes of its own")
     if options.backbone is not None and options.start_from is not None:
@@ -194,6 +224,17 @@ def _check(options: argparse.Namespace) -> None:
     if options.backbone is None and (options.recipe == "backbone" or options.preprocessing is not None):
         said = "--recipe backbone" if options.recipe == "backbone" else "--preprocessing"
         raise RecipeError(f"{said} needs --backbone: mobilenet_v3_small, efficientnet_v2_b0, or a Keras file")
+
+
+def _stated(options: argparse.Namespace, flag: str) -> str:
+    """The licence or citation in one line: BibTeX may have several."""
+    from training.errors import RecipeError
+
+    given: str | None = getattr(options, flag)
+    text = _NOT_STATED if given is None else " ".join(given.split())
+    if not 1 <= len(text) <= _MOST_CHARACTERS or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
+        raise RecipeError(f"--{flag}: 1 to {_MOST_CHARACTERS} characters are possible, without control characters")
+    return text
 
 
 def _report(model: "ModelMetadata", repository: Path) -> None:
@@ -238,8 +279,8 @@ def _backbone(options: argparse.Namespace) -> "Backbone | None":
     )
 
 
-def _command(options: argparse.Namespace, version: str, side: int, color_mode: str) -> str:
-    """The command that makes a version again, without the places of its data and checkpoints."""
+def _command(options: argparse.Namespace, side: int, color_mode: str) -> str:
+    """The command that makes a version again, without its number and the places of its data and checkpoints."""
     words = ["convoy train", options.name, "--recipe", options.recipe]
     if options.mirrored_view:
         words.append("--mirrored-view")
@@ -252,7 +293,7 @@ def _command(options: argparse.Namespace, version: str, side: int, color_mode: s
     }
     for flag, value in asked.items():
         words += [] if value is None else [flag, str(value)]
-    words += ["--seed", str(options.seed), "--version", version]
+    words += ["--seed", str(options.seed)]
     if options.name not in BUILT_IN:
         words += ["--data-dir PICTURES"]
         if options.backbone is None:

@@ -19,11 +19,11 @@ class TrainingJob:
 
     Attributes:
         name: the model's name.
-        version: a whole number from 1 upwards.
+        version: a whole number from 1 upwards; None takes the next free one when the version is published.
         recipe: how to train.
         seed: of all random numbers.
         repository: ``models/``, where the version appears.
-        made: the command, for the model card.
+        made: the command without ``--version``, for the model card.
         run_directory: where checkpoints are kept.
         fresh: delete an existing checkpoint and begin again.
         tensorboard: where to write TensorBoard logs; None for none.
@@ -39,7 +39,7 @@ class TrainingJob:
     """
 
     name: str
-    version: str
+    version: str | None
     recipe: Recipe
     seed: int
     repository: Path
@@ -58,7 +58,8 @@ class TrainingJob:
         # Checked now, not after hours of training.
         if not is_model_name(self.name):
             raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
-        check_version(self.version)
+        if self.version is not None:
+            check_version(self.version)
         if self.start_from is not None and self.folds > 1:
             raise RecipeError(
                 "--start-from and cross-validation do not go together: the weights have learnt from pictures that each "

@@ -174,9 +174,9 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
     assert main([*arguments, "--out", str(tmp_path / "models"), "--run-dir", str(tmp_path / "run")]) == 0
     model = tmp_path / "models" / "things" / "1" / "model.onnx"
     metadata = _metadata(model)
-    assert "warning: 3 validation pictures are too few to calibrate on" in capsys.readouterr().err
+    assert "warning: 6 validation pictures are too few to calibrate on" in capsys.readouterr().err
     card = (model.parent / "MODEL_CARD.md").read_text()
-    assert "**Not calibrated**: the validation split has 3 pictures" in card
+    assert "**Not calibrated**: the validation split has 6 pictures" in card
     assert "95 % interval: " in card
     assert metadata.temperature == 1
     assert "convoy train things --recipe best" in card
@@ -201,6 +201,12 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
             ["cifar10", "--recipe", "worst"],
             "there is no recipe 'worst' for cifar10: there is notebook, best, accurate, compact",
         ),
+        (["cifar10", "--size", "64"], "--size is for your own pictures; cifar10 has its own input"),
+        (["mnist", "--skip-bad"], "--skip-bad is for your own pictures"),
+        (["Flowers"], "'Flowers' cannot be a model's name"),
+        (["flowers", "--folds", "99"], "--folds 99: 2 to 20 are possible"),
+        (["flowers", "--start-from", "no.keras"], "--start-from no.keras: there is no such file"),
+        (["flowers", "--licence", ""], "--licence: 1 to 4096 characters are possible"),
         (["cifar10", "--epochs", "0"], "--epochs 0: at least 1 is needed"),
         (["flowers", "--data-dir", ".", "--size", "4"], "--size 4: 8 to 4096 pixels are possible"),
         (["cifar10", "--data-dir", "."], "no CIFAR-10 in .: it must hold cifar-10-batches-py/ with data_batch_1"),
@@ -225,7 +231,7 @@ def test_a_mistake_is_explained(
     ("arguments", "message"),
     [
         (["My Pictures"], "'My Pictures' cannot be a model's name"),
-        (["pictures", "--version", "two"], "--version two: a whole number from 1 upwards is needed"),
+        (["pictures", "--version", "two"], "--version two: a whole number from 1 to 999999999"),
     ],
 )
 def test_what_could_not_be_published_is_not_trained(

@@ -383,3 +383,13 @@ def test_training_reads_what_the_service_reads_by_default() -> None:
     limits, settings = Limits(), Settings.model_fields
     assert limits.max_pixels == settings["max_pixels"].default
     assert limits.max_reducible_pixels == settings["max_reducible_pixels"].default
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"two\nlines"])
+def test_a_class_name_that_the_metadata_cannot_hold_is_in_the_report(
+    name: bytes, picture_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (picture_folder / "bird").rename(picture_folder / os.fsdecode(name))
+    with pytest.raises(DataError, match="impossible class name"):
+        _load(picture_folder)
+    assert "impossible class name (1)" in capsys.readouterr().err

@@ -38,9 +38,9 @@ def test_a_failure_leaves_the_old_version(tmp_path: Path) -> None:
     assert (tmp_path / "model" / "1" / "model.onnx").read_text() == "old"
 
 
-@pytest.mark.parametrize("version", ["0", "v1", "1.2", ""])
+@pytest.mark.parametrize("version", ["0", "v1", "1.2", "", "01", "10000000000"])
 def test_a_version_is_a_whole_number(tmp_path: Path, version: str) -> None:
-    with pytest.raises(RecipeError, match="a whole number from 1 upwards"), publishing(tmp_path, "model", version):
+    with pytest.raises(RecipeError, match="a whole number from 1 to 999999999"), publishing(tmp_path, "model", version):
         pass
 
 
@@ -75,3 +75,18 @@ def test_what_cannot_be_written_is_said_before_anything_begins(tmp_path: Path) -
         check_writable(tmp_path / "file" / "models")
     with pytest.raises(PublishError, match=r"/proc/models cannot be written"):
         check_writable(Path("/proc/models"))
+
+
+def test_the_next_number_is_taken_when_it_is_free_and_nothing_is_replaced(tmp_path: Path) -> None:
+    for expected in ("1", "2"):
+        with publishing(tmp_path, "model", None) as folder:
+            assert folder.name == expected
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["1", "2"]
+
+
+def test_what_a_killed_publishing_left_is_removed_and_the_version_that_it_moved_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "model" / ".3-abcd_123" / "old").mkdir(parents=True)
+    (tmp_path / "model" / ".4-abcd_123" / "4").mkdir(parents=True)
+    with publishing(tmp_path, "model", None) as folder:
+        assert folder.name == "4"
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["3", "4"]

@@ -5,6 +5,7 @@ no test set is given, about a tenth of the pictures is held out as one, chosen b
 in it when others are added.
 """
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from training.errors import DataError
 
 _TEST_SHARE = 0.1
 _NAMED = 20  # classes, in a message
+_MOST_CHARACTERS = 256
 _HELD_OUT = (
     f"The test set is {_TEST_SHARE:.0%} of the pictures, chosen by their content, and at least one of each class; the "
     "network never saw it."
@@ -93,6 +95,7 @@ def _of_several_pictures(found: Survey) -> Survey:
 
 def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
     """Reports classes that the model does not know, or that only the validation or test set has, as troubles."""
+    found = _of_possible_names(found)
     learnt = {entry.label for entry, _ in found.good if entry.part in ("", "train")}
     known = set(labels) or learnt
     foreign: dict[tuple[str, Part], list[Entry]] = defaultdict(list)
@@ -109,6 +112,26 @@ def _of_known_classes(found: Survey, labels: Sequence[str]) -> Survey:
         troubles.append(Trouble("unknown class", place, what, len(entries)))
     good = tuple(item for item in found.good if item[0].label in known)
     return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
+
+
+def _of_possible_names(found: Survey) -> Survey:
+    """Reports classes whose names the model's metadata cannot hold as troubles."""
+    impossible: dict[str, list[Entry]] = defaultdict(list)
+    for entry, _ in found.good:
+        if not _is_possible(entry.label):
+            impossible[entry.label].append(entry)
+    what = f"a class has a name of 1 to {_MOST_CHARACTERS} characters in UTF-8, without control characters"
+    troubles = [
+        Trouble("impossible class name", entries[0].row or entries[0].path.parent, what, len(entries))
+        for entries in impossible.values()
+    ]
+    good = tuple(item for item in found.good if item[0].label not in impossible)
+    return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
+
+
+def _is_possible(label: str) -> bool:
+    # The contract's rule: no control characters and no lone surrogates, which stand for bytes that are not UTF-8.
+    return 1 <= len(label) <= _MOST_CHARACTERS and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in label)
 
 
 def _refusal(troubles: Sequence[Trouble]) -> DataError:
