@@ -4,14 +4,12 @@
 
 import argparse
 import shlex
-import sys
 import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from contract import ModelMetadata
     from training.backbone import Backbone
 
 BUILT_IN = ("cifar10", "mnist")
@@ -149,6 +147,7 @@ def run(options: argparse.Namespace) -> None:
     from training.initial_weights import KeptWeights
     from training.precision import gpu_capabilities, policy_for
     from training.train import train
+    from training.train_result import print_result
     from training.training_job import TrainingJob
 
     start = None if options.start_from is None else KeptWeights.read(options.start_from)
@@ -181,7 +180,7 @@ def run(options: argparse.Namespace) -> None:
         )
     if job.policy != "float32":
         print("the network learns in mixed precision, 16 and 32 bits; the file will compute in float32")
-    _report(train(job, data), repository)
+    print_result(train(job, data), repository)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -235,34 +234,6 @@ def _stated(options: argparse.Namespace, flag: str) -> str:
     if not 1 <= len(text) <= _MOST_CHARACTERS or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
         raise RecipeError(f"--{flag}: 1 to {_MOST_CHARACTERS} characters are possible, without control characters")
     return text
-
-
-def _report(model: "ModelMetadata", repository: Path) -> None:
-    from training.card import interval
-    from training.temperature import LEAST_IMAGES
-
-    score, raw = model.evaluation, model.uncalibrated
-    assert score is not None and raw is not None  # noqa: S101, PT018  training has just measured both
-    crossed = model.training.get("cross_validation")
-    held_out = model.training["validation_images"] if crossed is None else crossed["images"]
-    if held_out < LEAST_IMAGES:
-        what = "validation pictures" if crossed is None else "pictures in all"
-        print(
-            f"warning: {held_out} {what} are too few to calibrate on (at least {LEAST_IMAGES} are needed): the "
-            "temperature stays 1",
-            file=sys.stderr,
-        )
-    if crossed is not None:
-        least, most = crossed["accuracy_interval"]
-        print(
-            f"cross-validation: {crossed['accuracy']:.2%} ({least:.2%} to {most:.2%}) of {crossed['images']} pictures, "
-            f"each by one of {crossed['folds']} networks that had not seen it"
-        )
-    print(
-        f"{repository / model.name / model.version}: accuracy {score.accuracy:.2%} ({interval(score)}) on "
-        f"{score.images} test images, calibration error {score.expected_calibration_error:.2%} "
-        f"({raw.expected_calibration_error:.2%} before temperature {model.temperature:.3f})"
-    )
 
 
 def _backbone(options: argparse.Namespace) -> "Backbone | None":
