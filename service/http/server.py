@@ -29,6 +29,7 @@ from service.http.listener import admit_no_more, has_waiting
 from service.http.protocol import HttpProtocol
 from service.models.freed_memory import return_large_blocks
 from service.settings import Settings
+from service.telemetry.logs import flush_logs
 from service.workers.stop_signals import DRAIN_GRACE_S, StopSignals
 
 logger = logging.getLogger(__name__)
@@ -101,6 +102,7 @@ async def _serve(
                 stop_now=signals.end_now if worker_slot is None else None,
             )
             logger.info("ready for requests")
+            flush_logs()  # they name the addresses that clients may now use
             ready()
 
         server = DrainingServer(config, service.drain, drain_delay_s=settings.drain_delay_s, started=started)

@@ -47,6 +47,12 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
     threading.excepthook = lambda found: _log_uncaught(found.exc_type, found.exc_value, found.exc_traceback)
 
 
+def flush_logs() -> None:
+    """Waits until the lines so far are written, or for a short time if nobody reads them."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+
+
 class _StandardError(logging.Handler):
     """Formats records, and leaves the writing to a thread. Records that find no room are counted."""
 
