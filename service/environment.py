@@ -16,6 +16,10 @@ PREFIX: Final = "CONVOY_"
 _OF_A_SERVICE: Final = re.compile(
     r"CONVOY(_\w+)?_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)", re.IGNORECASE
 )
+_MAY_BE_EMPTY: Final = (
+    f"{PREFIX}FORWARDED_ALLOW_IPS",  # no proxy is trusted; the default trusts those on this machine
+    f"{PREFIX}KEYS_FILE",  # an error, because without a key file anybody may use the service
+)
 _ADDRESS: Final = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 
 
@@ -24,6 +28,14 @@ def is_of_a_service(name: str, value: str) -> bool:
     return _OF_A_SERVICE.fullmatch(name) is not None or (
         name.upper().startswith(PREFIX) and name.upper().endswith("_PORT") and _ADDRESS.match(value) is not None
     )
+
+
+def is_setting(name: str, value: str) -> bool:
+    """Whether a variable has a value for a setting: Kubernetes did not set it, and it is not empty.
+
+    An empty variable is one that is not set, as in a compose file's ``${NAME:-}``; in two of them, empty has a meaning.
+    """
+    return not is_of_a_service(name, value) and (value != "" or name.upper() in _MAY_BE_EMPTY)
 
 
 def remarks(environment: Mapping[str, str], settings: Collection[str]) -> list[str]:

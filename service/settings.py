@@ -3,7 +3,6 @@
 Nothing else in the service reads the environment: a part gets what it needs as a plain argument.
 """
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -11,16 +10,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, SettingsConfigDict
 
-from contract import NAME_RULE, is_model_name
-from service.environment import PREFIX, is_of_a_service
+from service.environment import PREFIX, is_setting
 from service.hosting import check_route
 from service.http.addresses import check_addresses, check_prefix
+from service.setting_values import check_alias, check_origin, check_path, split_list
 
 MEBIBYTE = 1 << 20
 
 ExecutionProviderChoice = Literal["auto", "cpu", "cuda", "tensorrt"]
 DialectName = Literal["huggingface", "sagemaker", "tfserving", "torchserve", "vertex"]
 LogFormat = Literal["auto", "json", "text"]
+Origin = Annotated[str, AfterValidator(check_origin)]
+OptionalPath = Annotated[Path | None, BeforeValidator(check_path)]
 
 
 def user_cache_dir(name: str) -> Path | None:
@@ -34,24 +35,6 @@ def user_cache_dir(name: str) -> Path | None:
     except RuntimeError:
         return None
     return base / "convoy" / name
-
-
-def _split_list(value: object) -> object:
-    """Takes a list as JSON, or as text with commas between its elements."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            raise ValueError("it is not a JSON list; elements separated by commas are allowed too") from None
-    return [element.strip() for element in value.split(",") if element.strip()]
-
-
-def _check_alias(alias: str) -> str:
-    if not is_model_name(alias):
-        raise ValueError(f"it is not a valid model name; a valid one is {NAME_RULE}")
-    return alias
 
 
 class Settings(BaseSettings):
@@ -90,11 +73,11 @@ class Settings(BaseSettings):
         "127.0.0.1,::1",
         description="Proxies whose X-Forwarded-For, -Host, -Proto and -Prefix count: addresses, networks; * is any.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)] = Field(
-        (), description="Origins whose web pages may call the service, such as https://example.org; * is any."
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(split_list)] = Field(
+        (), description="Origins whose web pages may call the service, such as https://example.org:8443; * is any."
     )
 
-    dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(_split_list)] = Field(
+    dialects: Annotated[tuple[DialectName, ...], NoDecode, BeforeValidator(split_list)] = Field(
         (), description="APIs of other servers and hosts that are answered too; docs/dialects.md lists their names."
     )
     vertex_health_route: Annotated[str, AfterValidator(check_route)] = Field(
@@ -113,7 +96,7 @@ class Settings(BaseSettings):
         description="The model that answers where none is named. Not set: the only one, or cifar10 if it is there.",
     )
 
-    model_alias: Annotated[str, AfterValidator(_check_alias)] | None = Field(
+    model_alias: Annotated[str, AfterValidator(check_alias)] | None = Field(
         None, description="A second name of the default model; KServe chooses such a name."
     )
 
@@ -135,7 +118,7 @@ class Settings(BaseSettings):
     model_memory_limit_bytes: Annotated[int, Field(ge=64 * MEBIBYTE)] = Field(
         4096 * MEBIBYTE, description="Most memory that a new model file may take in the process that tests it."
     )
-    known_models_dir: Path | None = Field(
+    known_models_dir: OptionalPath = Field(
         None, description="Folder of the list of tested model files. Not set: below ~/.cache or XDG_CACHE_HOME."
     )
 
@@ -158,7 +141,7 @@ class Settings(BaseSettings):
         description="Run each batch size on the GPU as one captured CUDA graph. Turn it off to debug.",
     )
 
-    tensorrt_cache_dir: Path | None = Field(
+    tensorrt_cache_dir: OptionalPath = Field(
         None,
         description="Folder in which TensorRT keeps its engines for the next start. Not set: every start builds them.",
     )
@@ -221,7 +204,7 @@ class Settings(BaseSettings):
     )
     max_images_per_request: Annotated[int, Field(ge=1)] = Field(1024, description="Most images in one request.")
 
-    keys_file: Path | None = Field(
+    keys_file: OptionalPath = Field(
         None,
         description="File of API keys, as made by `convoy keys new`. With it, all but health and docs needs a key.",
     )
@@ -241,13 +224,11 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any) -> Any:
-        """Leaves out variables that Kubernetes sets."""
+        """Leaves out variables that are empty and those that Kubernetes sets."""
         environment = named["env_settings"]
         if isinstance(environment, EnvSettingsSource):
             environment.env_vars = {
-                name: value
-                for name, value in environment.env_vars.items()
-                if value is None or not is_of_a_service(name, value)
+                name: value for name, value in environment.env_vars.items() if value is None or is_setting(name, value)
             }
         return super().settings_customise_sources(settings_cls, *sources, **named)
 

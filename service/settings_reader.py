@@ -65,10 +65,16 @@ def _tell(fault: "ErrorDetails", arguments: Sequence[str]) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if not fault["loc"]:  # of several settings together; the message names them
         return message
-    return f"{_origin(str(fault['loc'][0]), arguments)}{str(fault['input'])[:_LONGEST_SHOWN]}: {message}"
+    field, *place = fault["loc"]
+    value = str(fault["input"])[:_LONGEST_SHOWN]
+    origin = _origin(str(field), arguments)
+    if place and isinstance(place[0], int):
+        return f"{origin[:-1]}, element {place[0] + 1}, {value}: {message}"
+    return f"{origin}{value}: {message}"
 
 
 def _origin(field: str, arguments: Sequence[str]) -> str:
+    """Returns the flag, or the variable, before its value: ``--port `` or ``CONVOY_PORT=``."""
     flag = f"--{field.replace('_', '-')}"
     is_flag = any(argument == flag or argument.startswith(f"{flag}=") for argument in arguments)
     return f"{flag} " if is_flag else f"{PREFIX}{field.upper()}="

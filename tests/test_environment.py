@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from service.environment import remarks
+from service.errors import SettingError
 from service.settings import Settings
+from service.settings_reader import read_settings
 from tests.process import ROOT, ServerProcess
 
 OF_A_SERVICE = {
@@ -49,6 +51,17 @@ def test_what_is_misspelt(name: str, line: str) -> None:
 def test_settings_and_what_is_not_ours_need_no_remark() -> None:
     environment = {f"CONVOY_{name.upper()}": "1" for name in Settings.model_fields}
     assert not remarks({**environment, "PATH": "/bin", "OTHER_PORT": "tcp://1.2.3.4:5"}, Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields.keys() - {"keys_file", "forwarded_allow_ips"}))
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"CONVOY_{name.upper()}", "")
+    assert name not in read_settings([]).model_fields_set
+
+
+def test_an_empty_list_of_proxies_trusts_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVOY_FORWARDED_ALLOW_IPS", "")
+    assert read_settings([]).forwarded_allow_ips == ""
 
 
 @pytest.mark.slow
@@ -96,3 +109,27 @@ def test_a_value_that_cannot_be_used_is_named_with_its_origin(
     assert ended.returncode == 2
     assert ended.stderr.startswith(said)
     assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "flags", "said"),
+    [
+        ({"CONVOY_KEYS_FILE": ""}, (), "CONVOY_KEYS_FILE=: it names no file or folder; to do without one, remove"),
+        ({}, ("--keys-file", ""), "--keys-file : it names no file"),
+        ({}, ("--known-models-dir", ""), "--known-models-dir : it names no file or folder"),
+        (
+            {"CONVOY_CORS_ORIGINS": '["https://a.org", 3]'},
+            (),
+            "CONVOY_CORS_ORIGINS, element 2, 3: Input should be a valid string",
+        ),
+        ({}, ("--dialects", "vertex,kserve"), "--dialects, element 2, kserve: Input should be 'huggingface'"),
+    ],
+)
+def test_an_empty_path_and_an_element_of_a_list_are_named(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], flags: tuple[str, ...], said: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingError) as raised:
+        read_settings(flags)
+    assert str(raised.value).startswith(said)

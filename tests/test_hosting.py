@@ -24,6 +24,7 @@ VERTEX = {"AIP_PREDICT_ROUTE": "/v1/endpoints/1/deployedModels/2:predict", "AIP_
         ([], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001"}, 9001),
         (["--port-variable", "PORT"], {"PORT": "9001"}, 9001),
         ([], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001", "CONVOY_PORT": "9002"}, 9002),
+        ([], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001", "CONVOY_PORT": ""}, 9001),
         (["--port", "9003"], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001", "CONVOY_PORT": "9002"}, 9003),
         (["--port", "8000"], {"CONVOY_PORT_VARIABLE": "PORT", "PORT": "9001"}, 8000),  # although it is the default
         (["serve"], {}, 8080),
