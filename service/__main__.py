@@ -59,14 +59,15 @@ def main(arguments: Sequence[str]) -> int:
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
+    said = remarks(os.environ, Settings.model_fields)
     if is_doctor:
         from service.models.doctor import doctor
 
         configure_logs("error", settings.log_format)
-        return doctor(settings)
+        return doctor(settings, said)
     signals = StopSignals()
     configure_logs(settings.log_level, settings.log_format)
-    for remark in remarks(os.environ, Settings.model_fields):
+    for remark in said:
         logger.warning(remark)
     if settings.dialects:
         logger.info(

@@ -7,7 +7,6 @@
 
 import asyncio
 import gc
-import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +15,6 @@ from service import __version__
 from service.api.context import AppState
 from service.classifier import Classifier
 from service.decoding import DecodeChildren, Decoder, DecodeThreads
-from service.errors import SettingError
 from service.http.asgi import ASGIApp
 from service.http.body_budget import BodyBudget
 from service.http_app import HttpApp
@@ -28,11 +26,10 @@ from service.models.publisher import BatchingPolicy
 from service.models.repository_settings import make_repository
 from service.models.watch import Watch
 from service.open_inference.dataplane import DataPlane
+from service.optional_parts import check_grpc, make_access, make_tracing
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, folding
 from service.workers.cores import available_cores
-
-logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from service.access import AccessControl
@@ -76,7 +73,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
     limits = RequestLimits(settings.max_body_bytes, settings.max_images_per_request, settings.request_timeout_s)
     metrics = Metrics(version=__version__, workers=settings.workers)
     budget = BodyBudget(settings.max_body_bytes_in_flight)
-    access, tracing = _make_access(settings), _make_tracing(settings)
+    access, tracing = make_access(settings), make_tracing(settings)
     http = HttpApp(settings, limits, budget, metrics, access=access, tracing=tracing)
     cores = max(1, available_cores() // settings.workers)
     async with AsyncExitStack() as stack:
@@ -143,12 +140,11 @@ def _make_loader(
 def _serve_grpc(
     settings: Settings, port: int, limits: RequestLimits, state: AppState, access: "AccessControl | None"
 ) -> AbstractAsyncContextManager[None]:
-    try:
-        from service.grpc.health import HealthServicer  # noqa: PLC0415  an optional extra, imported where it is used
-        from service.grpc.server import GrpcLimits, serve  # noqa: PLC0415
-        from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
-    except ModuleNotFoundError as error:
-        raise _missing("grpc_port", "grpc", error) from error
+    check_grpc(settings)
+    from service.grpc.health import HealthServicer  # noqa: PLC0415  an optional extra, imported where it is used
+    from service.grpc.server import GrpcLimits, serve  # noqa: PLC0415
+    from service.grpc.servicer import InferenceServicer  # noqa: PLC0415
+
     return serve(
         InferenceServicer(state.plane, timeout_s=limits.timeout_s),
         HealthServicer(state.classifier.catalog),
@@ -166,39 +162,4 @@ def _serve_grpc(
         budget=state.budget,
         access=access,
         requests=state.metrics.requests,
-    )
-
-
-def _make_tracing(settings: Settings) -> "Tracing | None":
-    if not settings.tracing:
-        return None
-    try:
-        from service.telemetry.tracing import Tracing  # noqa: PLC0415  an optional extra that takes a second to import
-    except ModuleNotFoundError as error:
-        raise _missing("tracing", "tracing", error) from error
-    return Tracing()
-
-
-def _make_access(settings: Settings) -> "AccessControl | None":
-    if settings.keys_file is None:
-        return None
-    from service.access import AccessControl, KeyFile, SharedRates  # noqa: PLC0415  imported where keys are set
-    from service.workers.shared_values import shared_folder  # noqa: PLC0415  as above
-
-    keys, folder = KeyFile(settings.keys_file), shared_folder()
-    if folder is None:
-        return AccessControl(keys)
-    try:
-        return AccessControl(keys, SharedRates(folder))
-    except OSError as error:
-        logger.warning(
-            "%s has no room for the request rates of keys (%s): each worker counts alone", folder, error.strerror
-        )
-        return AccessControl(keys)
-
-
-def _missing(setting: str, extra: str, error: ModuleNotFoundError) -> SettingError:
-    return SettingError(
-        f"{setting} needs the extra `{extra}`, but its package {error.name} is not installed; "
-        f"in a clone, `pip install -e '.[{extra}]'` installs it"
     )

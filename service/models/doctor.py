@@ -1,36 +1,46 @@
 """``convoy doctor``: reports what this machine can serve, and how to solve problems, in about ten lines."""
 
 import platform
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from service import __version__
 from service.errors import ConvoyError, ProviderUnavailableError
 from service.file_name import one_line
-from service.inference import Provider, choose_provider
+from service.http.body_budget import BodyBudget
+from service.http_app import HttpApp
+from service.inference import ModelKey, Provider, Survey, choose_provider
 from service.inference.driver import read_driver
 from service.inference.foreign_files import import_command
 from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_built_in
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from service.inference.runtime import onnxruntime
+from service.limits import RequestLimits
 from service.models.repository_settings import make_repository
+from service.optional_parts import check_grpc, make_access, make_tracing
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 from service.workers.cores import available_cores
 
 _GIBIBYTE = 1 << 30
 
 
-def doctor(settings: Settings) -> int:
-    """Prints the report.
+def doctor(settings: Settings, remarks: Iterable[str]) -> int:
+    """Prints the report. It does not try the ports and the limit of open files.
 
     Args:
         settings: with which the service would be started.
+        remarks: about variables of the environment, one line each.
 
     Returns:
         0 if the service could start, otherwise 1.
     """
+    faults = [*_faults(settings)]
     for topic, finding in _machine():
         print(f"{topic:12}{finding}")
+    for remark in remarks:
+        print(f"{'remark':12}{one_line(remark)}")
+    for fault in faults:
+        print(f"{'fault':12}{one_line(fault)}")
     try:
         provider = choose_provider(settings.execution_provider, worker_slot=0)
     except ProviderUnavailableError as error:
@@ -39,30 +49,62 @@ def doctor(settings: Settings) -> int:
     reason = f", because {provider.fallback_reason}" if provider.fallback_reason else ""
     print(f"{'provider':12}{provider.name} (execution_provider={settings.execution_provider}){reason}")
     print(f"{'settings':12}{_hint(is_gpu=provider.is_gpu, settings=settings)}")
-    found, refusals, foreign = _load_models(settings, provider)
-    print(f"{'models':12}{max(0, found - len(refusals))} of {found} in {settings.models_dir} can be served")
+    found, loaded, refusals = _load_models(settings, provider)
+    print(f"{'models':12}{len(loaded)} of {len(found.files)} in {settings.models_dir} can be served")
     for refusal in refusals:
         print(f"{'refused':12}{one_line(refusal)}")
-    for file in foreign:
+    for file in found.foreign:
         command = import_command(file, settings.models_dir)
         print(f"{'not served':12}{one_line(f'{file}; take it in with: {command}')}")
-    return 0 if found > len(refusals) else 1
+    if loaded and (fault := _fault_of_default(settings.default_model, found, loaded)):
+        faults.append(fault)
+        print(f"{'fault':12}{one_line(fault)}")
+    return int(bool(faults) or not loaded)
 
 
-def _load_models(settings: Settings, provider: Provider) -> tuple[int, list[str], tuple[Path, ...]]:
-    """Loads each model as the service would; returns their number, the refusals, and files of other programs."""
+def _faults(settings: Settings) -> Iterator[str]:
+    """Why the service could not start, as far as neither the models nor the provider are the reason."""
+    for make in (make_access, make_tracing, check_grpc, _make_app):
+        try:
+            make(settings)
+        except ConvoyError as error:
+            yield str(error)
+
+
+def _make_app(settings: Settings) -> HttpApp:
+    limits = RequestLimits(settings.max_body_bytes, settings.max_images_per_request, settings.request_timeout_s)
+    budget = BodyBudget(settings.max_body_bytes_in_flight)
+    metrics = Metrics(version=__version__, workers=settings.workers)
+    return HttpApp(settings, limits, budget, metrics, access=None, tracing=None)
+
+
+def _fault_of_default(name: str | None, found: Survey, loaded: list[ModelKey]) -> str:
+    """Why the default model of the settings does not answer; empty where it does, or where none is set."""
+    if name is None:
+        return ""
+    versions = [version for model, version in loaded if model == name]
+    if not versions:
+        return f"default_model is {name!r}, which is not served; served: {', '.join(sorted(dict(loaded)))}"
+    version = found.default_versions.get(name, versions[-1])
+    return "" if version in versions else f"default_model is {name!r}, but its default version {version} is not served"
+
+
+def _load_models(settings: Settings, provider: Provider) -> tuple[Survey, list[ModelKey], list[str]]:
+    """Loads each model as the service would; returns what there is, what can be loaded, and the refusals."""
     repository = make_repository(settings, provider)
     try:
         found = repository.survey()
     except OSError as error:
-        return 0, [f"{settings.models_dir}: {error.strerror}"], ()
-    refusals = []
+        return Survey({}, {}), [], [f"{settings.models_dir}: {error.strerror}"]
+    loaded, refusals = [], []
     for name, version in found.files:
         try:
             repository.load(name, version).session.close()
         except ConvoyError as error:
             refusals.append(str(error))
-    return len(found.files), refusals, found.foreign
+        else:
+            loaded.append((name, version))
+    return found, loaded, refusals
 
 
 def _machine() -> Iterator[tuple[str, str]]:

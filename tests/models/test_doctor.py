@@ -1,5 +1,6 @@
 """``python -m service doctor`` as a user runs it."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,13 +8,16 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
+from service.models.doctor import doctor as report
+from service.settings_reader import read_settings
 from tests.fixtures.tiny_models import hostile_model, put, tiny_model
 from tests.process import ROOT
 
 
-def doctor(*flags: str) -> subprocess.CompletedProcess[str]:
+def doctor(*flags: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "service", "doctor", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    env = {**os.environ, **variables}
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_it_explains_the_machine() -> None:
@@ -50,6 +54,42 @@ def test_a_file_of_any_name_is_one_line(tmp_path: Path) -> None:
     assert answer.returncode == 0
     last = answer.stdout.splitlines()[-1]
     assert last.startswith(f"not served  {tmp_path}/a\\n\\x1b[31m\\udcff.onnx; take it in with: ")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "fault"),
+    [
+        ("--default-model", "nope", "default_model is 'nope', which is not served; served: tiny"),
+        ("--keys-file", "/nonexistent", "the key file /nonexistent cannot be read: No such file or directory"),
+        ("--root-path", "/predict", "root_path /predict begins like a path of the service's own"),
+    ],
+)
+def test_a_setting_with_which_the_service_could_not_start_ends_it_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str, value: str, fault: str
+) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    status = report(read_settings(["--models-dir", str(tmp_path), setting, value]), [])
+    assert f"fault       {fault}" in capsys.readouterr().out
+    assert status == 1
+
+
+def test_a_default_version_that_cannot_be_served_is_a_fault_of_the_named_default(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    (tmp_path / "tiny" / "default_version").write_text("2")
+    flags = ["--models-dir", str(tmp_path)]
+    assert report(read_settings(flags), []) == 0
+    assert report(read_settings([*flags, "--default-model", "tiny"]), []) == 1
+    said = capsys.readouterr().out
+    assert said.endswith("fault       default_model is 'tiny', but its default version 2 is not served\n")
+
+
+def test_a_misspelt_variable_is_told(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    answer = doctor(CONVOY_MODELS_DIR=str(tmp_path), CONVOY_WORKER="3")
+    assert "remark      CONVOY_WORKER is not a setting; did you mean CONVOY_WORKERS?" in answer.stdout
+    assert answer.returncode == 0
 
 
 @pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this runtime has CUDA")
