@@ -1,7 +1,8 @@
 """``convoy health``: whether the service that runs here is ready, for a container's health check.
 
 It finds the running service among the processes, and reads address and port from the flags of that process, else from
-its environment. So ``--port`` is respected. It imports the standard library only, because it runs every few seconds.
+its environment. So ``--port`` is respected. Of several services it asks the oldest one; given ``--port``, the one with
+that port. It imports the standard library only, because it runs every few seconds.
 """
 
 import http.client
@@ -16,6 +17,7 @@ from service.hosting import HostingError, host_settings
 
 _PROCESSES: Final = Path("/proc")
 _TIMEOUT_S: Final = 2.0
+_DEFAULT_PORT: Final = 8000
 _EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  not listened on here
 _OTHER_COMMANDS: Final = ("health", "keys", "doctor", "score", "verify")
 
@@ -30,24 +32,19 @@ def main(arguments: Sequence[str]) -> int:
         0 where the service is ready, 1 where it is not, 2 where a flag is unknown or has no value.
     """
     if {"-h", "--help"} & set(arguments):
-        print("usage: health [--host HOST] [--port PORT]; the defaults are those of the service that runs here")
+        print("usage: health [--host HOST] [--port PORT]; the defaults are those of the oldest service that runs here")
         return 0
     if (wrong := _wrong_flag(arguments)) is not None:
         print(f"{wrong[:100]}: the flags are --host HOST and --port PORT", file=sys.stderr)
         return 2
-    flags, environment = next(_services(), ([], dict(os.environ)))
-    flags = [*flags, *arguments]
-    host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")
-    port = _flag(flags, "--port") or environment.get("CONVOY_PORT", "")
-    if not port.isdecimal():
-        port_variable = _flag(flags, "--port-variable") or environment.get("CONVOY_PORT_VARIABLE")
-        try:
-            port = str(host_settings(flags, environment, port_variable).get("port", ""))
-        except HostingError as error:
-            print(error, file=sys.stderr)
-            return 1
+    try:
+        flags, environment = _service_at(_flag(arguments, "--port"))
+        host, port = _address([*flags, *arguments], environment)
+    except HostingError as error:
+        print(error, file=sys.stderr)
+        return 1
     host = _EVERY_INTERFACE.get(host, host)
-    connection = http.client.HTTPConnection(host, int(port) if port.isdecimal() else 8000, timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(host, port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", "/health/ready")
         status = connection.getresponse().status
@@ -59,6 +56,36 @@ def main(arguments: Sequence[str]) -> int:
     if status != http.client.OK:
         print(f"{host}:{connection.port} is not ready", file=sys.stderr)
     return int(status != http.client.OK)
+
+
+def _service_at(port: str) -> tuple[list[str], Mapping[str, str]]:
+    """Flags and environment of the oldest service here, or of the oldest with this port where one is given.
+
+    Where there is none: no flags, and this process's environment.
+    """
+    services = (service for service in _services() if not port.isdecimal() or _port_of(*service) == int(port))
+    return next(services, ([], dict(os.environ)))
+
+
+def _port_of(flags: Sequence[str], environment: Mapping[str, str]) -> int | None:
+    try:
+        return _address(flags, environment)[1]
+    except HostingError:  # this process is not the one that is asked for, since it cannot start
+        return None
+
+
+def _address(flags: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int]:
+    """Where a service with these flags and variables listens.
+
+    Raises:
+        HostingError: a variable of its host has a value that cannot be used.
+    """
+    host = _flag(flags, "--host") or environment.get("CONVOY_HOST", "")
+    port = _flag(flags, "--port") or environment.get("CONVOY_PORT", "")
+    if not port.isdecimal():
+        port_variable = _flag(flags, "--port-variable") or environment.get("CONVOY_PORT_VARIABLE")
+        port = str(host_settings(flags, environment, port_variable).get("port", ""))
+    return host, int(port) if port.isdecimal() else _DEFAULT_PORT
 
 
 def _services() -> Iterator[tuple[list[str], Mapping[str, str]]]:

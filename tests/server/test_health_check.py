@@ -50,6 +50,27 @@ def test_flags_say_where_to_ask(tmp_path: Path) -> None:
     assert health("--port", port) == (1, f"127.0.0.1:{port} does not answer: [Errno 111] Connection refused\n")
 
 
+def test_a_port_says_which_of_several_services_is_asked(tmp_path: Path) -> None:
+    """The older process has the command line of a service that listens elsewhere."""
+    words = (
+        sys.executable,
+        "-c",
+        "import sys; sys.stdin.read()",
+        "-m",
+        "service",
+        "--host",
+        "127.0.0.2",
+        "--port",
+        free_port(),
+    )
+    port = free_port()
+    with (
+        subprocess.Popen(words, stdin=subprocess.PIPE),  # it ends when its input is closed
+        ServerProcess(tmp_path / "log", "--port", port, "--host", "127.0.0.3"),
+    ):
+        assert health("--port", port) == (0, "")
+
+
 @pytest.mark.skipif(not CAN_ISOLATE, reason="only root may make a namespace of processes, as a container has")
 @pytest.mark.parametrize("origin", ["flag", "variable"])
 def test_in_a_container_it_asks_where_the_service_listens(tmp_path: Path, origin: str) -> None:
