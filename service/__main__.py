@@ -59,21 +59,30 @@ def main(arguments: Sequence[str]) -> int:
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
-    said = remarks(os.environ, Settings.model_fields)
+    said, unseen = remarks(os.environ, Settings.model_fields), _unseen_requests(settings)
     if is_doctor:
         from service.models.doctor import doctor
 
         configure_logs("error", settings.log_format)
-        return doctor(settings, said)
+        return doctor(settings, [*said, *unseen])
     signals = StopSignals()
     configure_logs(settings.log_level, settings.log_format)
     for remark in said:
         logger.warning(remark)
+    for remark in unseen:
+        logger.log(logger.getEffectiveLevel(), remark)
     if settings.dialects:
         logger.info(
             "dialects that are on: %s; models are looked for in %s", ", ".join(settings.dialects), settings.models_dir
         )
     return _serve(settings, signals)
+
+
+def _unseen_requests(settings: "Settings") -> list[str]:
+    """A remark where the lines of requests are asked for, but are less severe than the level that is logged."""
+    if not settings.access_log or settings.log_level in ("debug", "info"):
+        return []
+    return [f"access_log is on, but log_level={settings.log_level} leaves out its lines, whose level is info"]
 
 
 def _serve(settings: "Settings", signals: StopSignals) -> int:

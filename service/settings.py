@@ -220,7 +220,7 @@ class Settings(BaseSettings):
     tracing: bool = Field(
         False, description="Send OpenTelemetry traces (extra `tracing`), configured by the standard OTEL_* variables."
     )
-    access_log: bool = Field(False, description="Log one line for each request, with its stage times.")
+    access_log: bool = Field(False, description="Log one line for each request, with its stage times, at level info.")
 
     @classmethod
     def settings_customise_sources(cls, settings_cls: type[BaseSettings], *sources: Any, **named: Any) -> Any:

@@ -49,6 +49,18 @@ def test_no_line_a_request_unless_asked(tmp_path: Path, cat: bytes) -> None:
     assert "request" not in [line["message"] for line in lines(tmp_path / "log")]
 
 
+@pytest.mark.parametrize(("level", "is_told"), [("error", True), ("info", False)])
+def test_a_level_that_leaves_out_the_lines_of_requests_is_told_at_start(
+    tmp_path: Path, level: str, is_told: bool
+) -> None:
+    """There are no models, so that the start ends at once."""
+    flags = ("--access-log", "true", "--log-level", level, "--models-dir", str(tmp_path), "--port", "0")
+    command = [sys.executable, "-m", "service", *flags]
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+    said = f"access_log is on, but log_level={level} leaves out its lines, whose level is info"
+    assert (said in ended.stderr) == is_told
+
+
 def test_no_picture_writes_more_than_the_line_of_its_request(tmp_path: Path) -> None:
     noisy = noisy_pictures()
     with ServerProcess(tmp_path / "log", "--access-log", "true", "--log-format", "json") as process:
