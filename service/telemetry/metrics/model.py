@@ -178,13 +178,14 @@ class ModelMetrics:
             self._capacity.set(self._queue.capacity)
 
     def close(self, *, is_replaced: bool = False) -> None:
-        """Marks the model as no longer served. Its counts stay.
+        """Marks the model as no longer served. Its counts stay, and its drift ends.
 
         Args:
             is_replaced: whether a model of the same name and version has replaced it, which shows its own state.
         """
         self.fold()
         self._queue = None
+        self._predictions.close()
         if not is_replaced:
             for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
                 gauge.set(0)

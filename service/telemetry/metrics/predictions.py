@@ -42,6 +42,7 @@ class PredictionMetrics:
         ):
             families.measured.labels(*model, what).set(measured is not None)
         self._drift_index = families.drift
+        self._shown_drifts: set[str] = set()
         self._model = model
 
     def add(self, probabilities: NDArray[np.float32]) -> None:
@@ -66,3 +67,9 @@ class PredictionMetrics:
         for of, drift in (("classes", self._drift_of_classes), ("confidence", self._drift_of_confidence)):
             if (index := drift.index()) is not None:
                 self._drift_index.labels(*self._model, of).set(index)
+                self._shown_drifts.add(of)
+
+    def close(self) -> None:
+        """Sets the drift to 0, so that no alert stays on. Several workers cannot remove the series."""
+        for of in self._shown_drifts:
+            self._drift_index.labels(*self._model, of).set(0)

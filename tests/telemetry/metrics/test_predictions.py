@@ -77,6 +77,16 @@ def test_a_model_that_goes_is_shown_as_gone_and_keeps_its_counts(metadata: Model
     assert shown.value("convoy_predicted_images_total") == 1
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_the_drift_of_a_model_ends_with_it(metadata: ModelMetadata, *, is_replaced: bool) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.ran(Run(2000), 1e-3, rows(*[3] * 2000))
+    assert page(metrics).value("convoy_drift_index", of="classes") > 1
+    model.close(is_replaced=is_replaced)
+    assert page(metrics).value("convoy_drift_index") == 0
+
+
 def test_a_failed_run_is_counted_as_such_only(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
     metrics.add_model(metadata, "cpu").ran(Run(4), 1e-3, None)
