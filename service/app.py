@@ -47,11 +47,13 @@ class Service(NamedTuple):
 
     Attributes:
         app: answers HTTP.
+        refusals: answers the requests that a connection refuses before the app.
         drain: the server sets it when the process is told to stop.
         budget: counts the bytes that all requests hold.
     """
 
     app: ASGIApp
+    refusals: ASGIApp
     drain: asyncio.Event
     budget: BodyBudget
 
@@ -114,7 +116,7 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
         if settings.watch_interval_s:
             watch = asyncio.create_task(Watch(loader, found).run(settings.watch_interval_s))
             stack.callback(watch.cancel)
-        yield Service(http.over(state), drain, budget)
+        yield Service(http.over(state), http.refusals(state), drain, budget)
 
 
 def _make_loader(

@@ -35,6 +35,7 @@ from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
 from service.api.work_thread import WorkThread
 from service.http.asgi import ASGIApp, Receive, Scope, Send
 from service.http.body_budget import BodyBudget
+from service.http.refusals import counted_refusals
 from service.limits import RequestLimits
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
@@ -103,9 +104,8 @@ class HttpApp:
             front = tracing.app(front)
         if access is not None:
             front = AuthMiddleware(front, access, KeyRules(app.routes))
-        self._layers: ASGIApp = RequestMiddleware(
-            front, metrics, RequestLog(every_request=settings.access_log), self.dialects
-        )
+        self._log = RequestLog(every_request=settings.access_log)
+        self._layers: ASGIApp = RequestMiddleware(front, metrics, self._log, self.dialects)
         if settings.cors_origins:
             self._layers = CORSMiddleware(
                 self._layers,
@@ -136,6 +136,10 @@ class HttpApp:
             trusted_addresses=settings.forwarded_allow_ips,
             own_steps=self._own_steps,
         )
+
+    def refusals(self, state: AppState) -> ASGIApp:
+        """Returns an app that answers what a connection refuses, and counts and logs it as any other request."""
+        return counted_refusals(state, self._log)
 
 
 def _front(predict: ASGIApp, inference: ASGIApp, app: ASGIApp, taken: frozenset[str]) -> ASGIApp:

@@ -28,7 +28,7 @@ from service.http.body_budget import BodyBudget
 from service.http.connection_limit import ConnectionLimit
 from service.http.exchange import Exchange
 from service.http.flow import Flow
-from service.http.refusals import LEAST_RETRY_AFTER_S, is_probe, refuse_connection, refuse_head
+from service.http.refusals import LEAST_RETRY_AFTER_S, REFUSAL, is_probe, refuse, too_many_connections
 from service.http.request_head import HeadError
 from service.http.request_reader import RequestReader
 from service.http.timer import Timer
@@ -49,6 +49,7 @@ class HttpProtocol(asyncio.Protocol):
         app_state: copied into the scope of each request.
         limit: counts the connections.
         budget: counts the bytes that all requests hold.
+        refusals: answers the requests that are refused here; the error is in their scope.
         write_timeout_s: how long a client may take to read each MiB of an answer.
     """
 
@@ -61,6 +62,7 @@ class HttpProtocol(asyncio.Protocol):
         *,
         limit: ConnectionLimit,
         budget: BodyBudget,
+        refusals: ASGIApp,
         write_timeout_s: float,
     ) -> None:
         self._app: ASGIApp = config.loaded_app
@@ -70,6 +72,7 @@ class HttpProtocol(asyncio.Protocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._limit = limit
         self._budget = budget
+        self._refusals = refusals
         self._write_timeout_s = write_timeout_s
         self._transport: asyncio.Transport
         self._flow: Flow
@@ -134,7 +137,8 @@ class HttpProtocol(asyncio.Protocol):
         if self._limit.surplus and not self._limit.serves(self):
             keep_alive = False
             if not is_probe(scope["method"], scope["path"]):
-                app = refuse_connection
+                app = self._refusals
+                scope[REFUSAL] = too_many_connections()
         scope["state"] = self._app_state.copy()
         self._begin_in_turn(scope, app, keep_alive=keep_alive, expects_continue=expects_continue)
 
@@ -210,7 +214,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def _refuse(self, error: HeadError) -> None:
         """Answers invalid input with an error, after the requests before it; then the connection is closed."""
-        broken = self._last
+        broken, app = self._last, self._refusals
         if broken is not None and broken.more_body:  # the invalid part is its body
             if broken.response_started:
                 broken.keep_alive = False
@@ -220,11 +224,13 @@ class HttpProtocol(asyncio.Protocol):
             broken.leave()
             if broken is self._answering:
                 self._answering = None
+                app = refuse  # the app has begun to answer this request, and counts it
             else:
                 self._pipeline.pop()
                 broken.drop_body()  # no application will receive it
-        scope = {"type": "http", "method": self._reader.method}
-        self._begin_in_turn(scope, refuse_head(error), keep_alive=False, expects_continue=False)
+        method = self._reader.method
+        scope = {"type": "http", "method": method, "path": "", "headers": [], "state": {}, REFUSAL: error}
+        self._begin_in_turn(scope, app, keep_alive=False, expects_continue=False)
 
     def _on_answered(self, exchange: Exchange) -> None:
         """Begins the next request, or the idle time; called when the kernel has taken a whole answer."""

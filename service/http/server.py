@@ -79,6 +79,7 @@ async def _serve(
             HttpProtocol,
             limit=ConnectionLimit(_connections_allowed(settings.max_connections)),
             budget=service.budget,
+            refusals=service.refusals,
             write_timeout_s=settings.write_timeout_s,
         )
         config = uvicorn.Config(

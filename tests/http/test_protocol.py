@@ -14,7 +14,9 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
+from service.api.context import AppState
 from service.api.problems import problem
+from service.api.request_log import RequestLog
 from service.api.requests import read_body
 from service.errors import ClientGoneError, ConvoyError
 from service.http import protocol
@@ -23,6 +25,9 @@ from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
 from service.http.connection_limit import ConnectionCounts, ConnectionLimit
 from service.http.protocol import HttpProtocol
+from service.http.refusals import counted_refusals
+from service.telemetry.metrics import Metrics
+from tests.telemetry.metrics.page import Page
 
 GET = b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
 POST = b"POST %b HTTP/1.1\r\nHost: x\r\n%b\r\n"
@@ -89,6 +94,7 @@ class Server:
     Attributes:
         faults: errors that were reported to the event loop.
         connections: connection objects that still exist.
+        metrics: count the requests that are refused before the app.
         received: set when the app has the body of a request for ``/wait``.
         lost: set when a connection has been lost.
         may_answer: lets the app answer such a request.
@@ -101,6 +107,9 @@ class Server:
         self.connections: weakref.WeakSet[HttpProtocol] = weakref.WeakSet()
         self.budget = BodyBudget(1 << 20)
         self.limit = ConnectionLimit(ConnectionCounts(8))
+        self.metrics = Metrics(version="1")
+        parts = AppState(None, None, self.metrics, None, None, self.budget)
+        self._refusals = counted_refusals(parts, RequestLog(every_request=True))
         self.state = ServerState()
         self.received, self.lost, self.may_answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -120,7 +129,16 @@ class Server:
                 lost.set()
 
         def connect() -> HttpProtocol:
-            made = Noted(config, self.state, {}, loop, limit=self.limit, budget=self.budget, write_timeout_s=0.3)
+            made = Noted(
+                config,
+                self.state,
+                {},
+                loop,
+                limit=self.limit,
+                budget=self.budget,
+                refusals=self._refusals,
+                write_timeout_s=0.3,
+            )
             self.connections.add(made)
             return made
 
@@ -130,6 +148,19 @@ class Server:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
+
+    def counted(self) -> Page:
+        """The metrics up to now."""
+        self.metrics.fold()
+        return Page(self.metrics.page().decode())
+
+    async def ask(self, data: bytes) -> bytes:
+        """Sends data on a new connection; returns all that comes until it is closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(data)
+        answer = await reader.read()
+        writer.close()
+        return answer
 
     async def send(self, data: bytes, *, step: int, reads: bool, waits_s: float) -> None:
         """Opens a connection, sends as much of the data as it can, reads the answer or not, and closes."""
@@ -243,5 +274,45 @@ def test_nothing_stays_of_random_ones(monkeypatch: pytest.MonkeyPatch) -> None:
                 )
 
         await asyncio.gather(*(come_and_go(seed) for seed in range(20)))
+
+    run(monkeypatch, clients)
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (GET % (b"/", b"X-Request-ID: a\x01b\r\n"), 400),
+        (GET % (b"/", b"A: " + b"a" * 100_000 + b"\r\n"), 431),
+        (b"GET / HTTP/2.0\r\n\r\n", 505),
+    ],
+)
+def test_a_request_with_an_invalid_head_is_counted(monkeypatch: pytest.MonkeyPatch, data: bytes, status: int) -> None:
+    async def clients(server: Server) -> None:
+        answer = await server.ask(data)
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
+        assert b"\r\nx-request-id: " in answer
+        counted = server.counted()
+        assert counted.value("convoy_requests_total", method="GET", status=str(status)) == 1
+        assert counted.value("convoy_errors_total") == 1
+        assert counted.value("convoy_requests_in_flight") == 0
+
+    run(monkeypatch, clients)
+
+
+def test_a_request_beyond_the_limit_of_connections_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def clients(server: Server) -> None:
+        busy = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(8)]
+        for _, writer in busy:
+            writer.write(GET % (b"/wait", b""))
+        while len(server.state.tasks) < 8:  # noqa: ASYNC110  uvicorn's state has no events
+            await asyncio.sleep(0)
+        answer = await server.ask(POST % (b"/", b"Content-Length: 0\r\n"))
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        counted = server.counted()
+        assert counted.value("convoy_requests_total", method="POST", status="503") == 1
+        assert counted.value("convoy_errors_total", reason="overloaded") == 1
+        for _, writer in busy:
+            writer.transport.abort()
+        server.may_answer.set()
 
     run(monkeypatch, clients)
