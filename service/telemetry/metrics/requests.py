@@ -10,7 +10,7 @@ from service.errors import ClientGoneError, ConvoyError
 from service.telemetry.failure import CLIENT_GONE_STATUS, Failure, reason_of
 from service.telemetry.metrics.histogram import BulkHistogram
 
-_METHODS: Final = ("GET", "POST")
+_METHODS: Final = ("GET", "POST", "PUT")  # PUT: predictions of TorchServe's clients
 _OTHER: Final = "other"
 _GRPC: Final = "gRPC"
 _FOLD_AT: Final = 4096

@@ -57,6 +57,7 @@ def test_nothing_that_a_client_sends_makes_a_series(fresh: httpx.Client, cat: by
         fresh.post("/predict", content=cat, params={"model": word, "version": word})
 
     send("first")
+    send("second", "PUT")  # counted by its name
     before = Page.of(fresh).series() | Page.of(fresh).series()
     for number, method in enumerate(["PUT", "DELETE", "PROPFIND", "REPORT", "LINK", "M-SEARCH"]):
         send(f"word{number}", method)
