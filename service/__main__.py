@@ -95,7 +95,7 @@ def _serve(settings: "Settings", signals: StopSignals) -> int:
             claims.enter_context(claim(settings.host, port))
         listener = listen(settings.host, settings.port, shared=settings.share_port)
     except OSError as error:
-        print(f"cannot listen on {settings.host}:{port}: {error.strerror}", file=sys.stderr)
+        logger.error("cannot listen on %s:%s: %s", settings.host, port, error.strerror)  # noqa: TRY400  it says all
         return 1
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -116,7 +116,7 @@ def _serve(settings: "Settings", signals: StopSignals) -> int:
             from service.http.server import serve
         serve(settings, listener, announce, signals)
     except ConvoyError as error:
-        print(error, file=sys.stderr)
+        logger.error("cannot start: %s", error)  # noqa: TRY400  as above
     except SystemExit as error:  # uvicorn's, where the start failed
         return error.code if isinstance(error.code, int) else 1
     return 1

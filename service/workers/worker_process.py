@@ -72,6 +72,9 @@ def run_worker(
         status = 1
     except SystemExit as error:  # uvicorn's, where the start failed
         status = error.code if isinstance(error.code, int) else 1
+    except Exception:  # multiprocessing would print it instead
+        logger.exception("the worker failed")
+        status = 1
     if folder is not None:
         folder.leave()
     end(status)

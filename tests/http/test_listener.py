@@ -1,6 +1,7 @@
 """Two programs that want one port at about the same time: the second one is told, and only one answers."""
 
 import asyncio
+import json
 import socket
 import subprocess
 import sys
@@ -28,12 +29,15 @@ def test_an_address_is_claimed_once() -> None:
 
 
 @pytest.mark.parametrize("flags", [("--port", "{}"), ("--port", "0", "--grpc-port", "{}")], ids=["HTTP", "gRPC"])
-def test_a_service_does_not_start_where_another_one_is_starting(flags: tuple[str, ...]) -> None:
+def test_a_service_does_not_start_and_logs_why_where_another_one_is_starting(flags: tuple[str, ...]) -> None:
     port = free_port()
     command = [sys.executable, "-m", "service", "--workers", "2", *(flag.format(port) for flag in flags)]
     with claim("127.0.0.1", port):
         ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=30)
-    assert (ended.returncode, ended.stderr) == (1, f"cannot listen on 127.0.0.1:{port}: Address already in use\n")
+    assert ended.returncode == 1
+    [event] = [json.loads(line) for line in ended.stderr.splitlines()]
+    assert event["message"] == f"cannot listen on 127.0.0.1:{port}: Address already in use"
+    assert event["level"] == "ERROR"
 
 
 async def test_a_port_that_was_taken_while_models_loaded_ends_the_start() -> None:

@@ -1,6 +1,7 @@
 """Start, refused starts, drain and crashes, as an operator sees the process."""
 
 import asyncio
+import json
 import os
 import re
 import resource
@@ -60,6 +61,18 @@ def test_what_cannot_work_is_said_at_start(args: tuple[str, ...], said: str) -> 
     assert ended.returncode not in {0, -signal.SIGKILL}
     assert said in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_the_reason_of_a_failed_start_is_the_last_line_of_the_log(log_format: str) -> None:
+    command = [sys.executable, "-m", "service", "--port", "0", "--models-dir", "/nowhere", "--log-format", log_format]
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    last = ended.stderr.splitlines()[-1]
+    why = "cannot start: no model could be served from /nowhere"
+    if log_format == "json":
+        assert json.loads(last)["message"].startswith(why)
+    else:
+        assert f" ERROR service: {why}" in last
 
 
 def test_a_second_service_on_the_port_is_an_error_unless_it_may_share(server: ServerProcess, tmp_path: Path) -> None:
