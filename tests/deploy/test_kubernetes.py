@@ -120,6 +120,17 @@ def test_requests_are_taken_while_proxies_learn_that_a_pod_ends(manifests: dict[
         )
 
 
+def test_a_new_model_file_is_refused_before_it_could_end_the_pod(manifests: dict[str, list[dict[str, Any]]]) -> None:
+    idle_mebibytes = 160  # more than the service takes with the models of the image
+    for pod in pods(manifests):
+        [container] = pod["containers"]
+        values = {entry["name"]: entry["value"] for entry in container["env"]}
+        limit = int(values["CONVOY_MODEL_MEMORY_LIMIT_BYTES"]) >> 20
+        memory = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 1024
+        # The service holds the file, and the process that tests it takes 60 MiB before it loads it.
+        assert idle_mebibytes + limit + 60 + limit < memory
+
+
 def test_no_pod_may_more_than_the_image_needs(manifests: dict[str, list[dict[str, Any]]]) -> None:
     [user] = {
         int(number) for number in re.findall(r"^USER ([1-9]\d*)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
