@@ -18,6 +18,7 @@ from service.hosting import HostingError, host_settings
 _PROCESSES: Final = Path("/proc")
 _TIMEOUT_S: Final = 2.0
 _DEFAULT_PORT: Final = 8000
+_MOST_PORT: Final = 65535
 _EVERY_INTERFACE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  not listened on here
 _OTHER_COMMANDS: Final = ("health", "keys", "doctor", "score", "verify")
 
@@ -29,13 +30,13 @@ def main(arguments: Sequence[str]) -> int:
         arguments: ``--host`` and ``--port``; by default, those of the running service.
 
     Returns:
-        0 where the service is ready, 1 where it is not, 2 where a flag is unknown or has no value.
+        0 where the service is ready, 1 where it is not, 2 where a flag is unknown or has no value that fits.
     """
     if {"-h", "--help"} & set(arguments):
         print("usage: health [--host HOST] [--port PORT]; the defaults are those of the oldest service that runs here")
         return 0
     if (wrong := _wrong_flag(arguments)) is not None:
-        print(f"{wrong[:100]}: the flags are --host HOST and --port PORT", file=sys.stderr)
+        print(f"{wrong[:100]}: the flags are --host HOST and --port 1 to {_MOST_PORT}", file=sys.stderr)
         return 2
     try:
         flags, environment = _service_at(_flag(arguments, "--port"))
@@ -112,12 +113,15 @@ def _flags_of_a_service(words: list[str]) -> list[str] | None:
 
 
 def _wrong_flag(arguments: Sequence[str]) -> str | None:
-    """The first argument that is unknown or has no value; None where there is none."""
+    """The first flag that is unknown or has no value that fits, with its value; None where there is none."""
     words = iter(arguments)
     for word in words:
-        name, equals, _ = word.partition("=")
-        if name not in ("--host", "--port") or (not equals and next(words, None) is None):
-            return word
+        name, equals, value = word.partition("=")
+        if not equals:
+            value = next(words, "")
+        is_port = value.isascii() and value.isdecimal() and 0 < int(value) <= _MOST_PORT
+        if name not in ("--host", "--port") or not value or (name == "--port" and not is_port):
+            return word if equals else f"{word} {value}".strip()
     return None
 
 

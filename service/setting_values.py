@@ -9,6 +9,7 @@ from contract import NAME_RULE, is_model_name
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
 )
+_MOST_PORT: Final = 65535
 _USUAL_PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -61,7 +62,7 @@ def check_origin(text: str) -> str:
     if text in ("*", "null"):
         return text
     found = _ORIGIN.fullmatch(text.lower().removesuffix("/"))
-    if found is None:
+    if found is None or int(found["port"] or 0) > _MOST_PORT:
         raise ValueError("an origin must be like https://example.org or http://localhost:3000, without a path, or *")
     scheme, host, port = found.group("scheme", "host", "port")
     return f"{scheme}://{host}" if port in (None, _USUAL_PORTS.get(scheme)) else f"{scheme}://{host}:{port}"

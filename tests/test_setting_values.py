@@ -37,6 +37,7 @@ def test_an_origin_is_as_browsers_send_it(text: str, origin: str) -> None:
         "https://example.org?a",
         "https://user@example.org",
         "https://example.org:",
+        "http://localhost:99999",
         "https://",
         "https://bücher.example",
         "https://a.org https://b.org",

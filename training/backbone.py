@@ -48,6 +48,7 @@ class Backbone:
         shape: (H, W, C) of the pictures.
         fingerprint: SHA-256 of its weights.
         learnt: the pictures that it learnt from, where a record stands beside its file.
+        is_named: whether it is of keras.applications and so learnt from ImageNet.
     """
 
     origin: str
@@ -56,6 +57,7 @@ class Backbone:
     shape: tuple[int, int, int]
     fingerprint: str
     learnt: LearntPictures | None = None
+    is_named: bool = False
 
     @property
     def color_mode(self) -> ColorMode:
@@ -149,7 +151,7 @@ def open_backbone(
         digest.update(np.ascontiguousarray(weights).data)
     origin = f"{named} of keras.applications, with the weights that it learnt on ImageNet" if named else path.name
     learnt = None if named else LearntPictures.beside(path)
-    return Backbone(origin, body, rule.value, shape, digest.hexdigest(), learnt)
+    return Backbone(origin, body, rule.value, shape, digest.hexdigest(), learnt, named is not None)
 
 
 def _application(asked: str, named: str) -> keras.Model:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from training.data.dataset import DataSet, LabelledImages
-from training.data.holdout import Holdout, split
+from training.data.holdout import Holdout
 from training.data.learnt_pictures import FILE, LearntPictures
 from training.errors import DataError, RecipeError
 
@@ -15,8 +15,8 @@ from training.errors import DataError, RecipeError
 def held_apart(data: DataSet, holdout: Holdout, weights: Path, learnt: LearntPictures | None) -> DataSet:
     """The data set without held-out pictures that the first weights learnt from.
 
-    Those of the test set and of a validation set of its own are left out; those of the recipe's validation split are
-    learnt from again.
+    Those of the test set and of a validation set of its own are left out. The recipe's validation split is made of the
+    others alone: where it would have become smaller, other pictures that were not learnt from fill it up.
 
     Args:
         data: a folder or table of your own pictures. The published data sets have fixed parts and stay as they are.
@@ -45,18 +45,34 @@ def held_apart(data: DataSet, holdout: Holdout, weights: Path, learnt: LearntPic
             "from: give the same --size and --color-mode"
         )
     train = data.train
+    test = _fresh(data.test, learnt, weights, "test")
     if data.validation is None:
-        train, validation = split(data.train, holdout)
-        train = train.followed_by(validation.take(np.flatnonzero(learnt.among(validation))))
+        train, validation = _split(data.train, holdout, learnt, weights)
+        left_out = len(data.test) - len(test)
     else:
-        validation = data.validation
-    kept, test = (
-        _fresh(images, learnt, weights, what) for images, what in ((validation, "validation"), (data.test, "test"))
-    )
-    left_out = len(validation) - len(kept) + len(data.test) - len(test)
+        validation = _fresh(data.validation, learnt, weights, "validation")
+        left_out = len(data.validation) - len(validation) + len(data.test) - len(test)
     note = f"It began with the weights of {weights.name}, which learnt from none of the held-out pictures"
     note += f" ({left_out} are not held out, since those did)." if left_out else "."
-    return dataclasses.replace(data, train=train, validation=kept, test=test, notes=(*data.notes, note))
+    return dataclasses.replace(data, train=train, validation=validation, test=test, notes=(*data.notes, note))
+
+
+def _split(
+    images: LabelledImages, holdout: Holdout, learnt: LearntPictures, weights: Path
+) -> tuple[LabelledImages, LabelledImages]:
+    kept, usual = holdout.rows(images)
+    known = learnt.among(images)
+    held_out, others = usual[~known[usual]], kept[~known[kept]]
+    # At most half of the others: a network learns little from pictures that it knows already.
+    further = min(len(usual) - len(held_out), -(-len(others) // 2))
+    held_out = np.concatenate([held_out, others[len(others) - further :]])
+    if len(held_out) == 0:
+        raise DataError(
+            f"{weights} learnt from all {len(images)} pictures outside the test set, so that none is left to validate "
+            f"on: add pictures ({2 * len(usual)} new ones would be enough), or give others in train/, val/ and test/"
+        )
+    is_held_out = np.isin(np.arange(len(images)), held_out)
+    return images.take(np.flatnonzero(~is_held_out)), images.take(held_out)
 
 
 def _fresh(images: LabelledImages, learnt: LearntPictures, weights: Path, what: str) -> LabelledImages:

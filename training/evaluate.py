@@ -1,6 +1,7 @@
 """``convoy evaluate``: measures an exported file on a data set, and prints the figures as tables or as JSON."""
 
 import json
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.table import Table
 from training import scores
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
-from training.data.learnt_pictures import not_learnt
+from training.data.learnt_pictures import LearntPictures, not_learnt
 from training.errors import ModelFileError
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
@@ -53,6 +54,12 @@ def evaluate(
     data = sources.load_for(said, place, skipped)
     if part == "all":
         images = _everything(data)
+        learnt = LearntPictures.beside(model)
+        if data.is_own and learnt is not None and (count := int(learnt.among(images).sum())):
+            print(
+                f"the model learnt from {count} of these {len(images)} pictures: the figures do not hold for new ones",
+                file=sys.stderr,
+            )
     else:
         images = not_learnt(data.test, model, "test pictures") if data.is_own else data.test
     measured = measure(classifier, images, data.labels)

@@ -151,10 +151,11 @@ def run(options: argparse.Namespace) -> None:
     from training.training_job import TrainingJob
 
     start = None if options.start_from is None else KeptWeights.read(options.start_from)
-    if start is not None:
-        data = held_apart(data, recipe.holdout, start.path, start.learnt)
-    elif backbone is not None and backbone.learnt is not None:
-        data = held_apart(data, recipe.holdout, Path(options.backbone), backbone.learnt)
+    first = start if start is not None else backbone
+    if first is not None and not (backbone is not None and backbone.is_named):
+        if first.learnt is not None:
+            _check_folds(options)
+        data = held_apart(data, recipe.holdout, options.start_from or Path(options.backbone), first.learnt)
     one_split = options.folds is None and (options.name in BUILT_IN or options.limit is not None)
     job = TrainingJob(
         name=options.name,
@@ -223,6 +224,16 @@ def _check_what_is_own(options: argparse.Namespace) -> None:
     if options.backbone is None and (options.recipe == "backbone" or options.preprocessing is not None):
         said = "--recipe backbone" if options.recipe == "backbone" else "--preprocessing"
         raise RecipeError(f"{said} needs --backbone: mobilenet_v3_small, efficientnet_v2_b0, or a Keras file")
+
+
+def _check_folds(options: argparse.Namespace) -> None:
+    from training.errors import RecipeError
+
+    if (options.folds or 1) > 1:
+        raise RecipeError(
+            f"--folds {options.folds}: the first weights may have learnt from these pictures, so that folds cannot "
+            "measure what was learnt; leave --folds out"
+        )
 
 
 def _stated(options: argparse.Namespace, flag: str) -> str:

@@ -11,7 +11,7 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -55,6 +55,17 @@ class Survey(NamedTuple):
         """The version of each model that answers where none is named, if its file exists and can be loaded."""
         newest = dict(self.files.keys())  # they are sorted, so the newest version of each name is kept
         return {(name, self.default_versions.get(name, version)) for name, version in newest.items()}
+
+    def next_defaults(self, served: Iterable[ModelKey]) -> set[ModelKey]:
+        """The versions that would answer where none is named as soon as they are served beside these.
+
+        They may be several: a file of a newer one may be refused.
+        """
+        newest: dict[str, int] = {}
+        for name, version in served:
+            newest[name] = max(int(version), newest.get(name, 0))
+        free = [(name, version) for name, version in self.files if name not in self.default_versions]
+        return {(name, version) for name, version in free if int(version) > newest.get(name, int(version))}
 
 
 def survey(root: Path) -> Survey:

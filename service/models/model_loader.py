@@ -132,16 +132,15 @@ class ModelLoader:
 
         Args:
             name: of the model.
-            version: of the model; None is every version in the repository.
-            opens_others: whether to open also versions that are neither a default nor open now, and did not fail,
-                instead of at their first request.
+            version: of the model; None is every version.
+            opens_others: whether to open also versions that are no default, not open now, and did not fail.
 
         Returns:
             The versions loaded.
 
         Raises:
             ModelNotFoundError: the repository has no such file.
-            ModelRefusedError: a file fails a check; its version before, and versions that passed, still answer.
+            ModelRefusedError: a file fails a check; its version before, and others, still answer.
         """
         found = await self.survey()
         versions = [there for model, there in found.files if model == name and version in (None, there)]
@@ -150,7 +149,8 @@ class ModelLoader:
             raise ModelNotFoundError(f"the model repository has no {wanted}")
         await self.take_versions(found)
         async with self._changing[name]:
-            first = found.defaults() | self._failures.keys() | {key for key, one in self.served().items() if one.engine}
+            first = found.defaults() | found.next_defaults(served := self.served()) | self._failures.keys()
+            first |= {key for key, one in served.items() if one.engine}
             if opens_others or self._opens_all:
                 first |= found.files.keys()
             outcomes = [await self._load_one(name, there, opens=(name, there) in first) for there in versions]

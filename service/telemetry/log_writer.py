@@ -69,5 +69,8 @@ class LogWriter:
         left = memoryview(text)
         with suppress(OSError):  # the reader has closed the pipe, or the disk is full
             while left:
-                left = left[os.write(self._file, left) :]
+                try:
+                    left = left[os.write(self._file, left) :]
+                except BlockingIOError:  # another process that shares the pipe has made it non-blocking
+                    select.select([], [self._file], [])
         self._written_bytes += len(text)

@@ -129,6 +129,17 @@ async def test_of_changed_files_only_those_of_open_versions_are_opened(models: P
         assert open_versions(catalog) == ["1", "2", "3"]
 
 
+async def test_a_version_that_becomes_the_default_is_opened_before_although_a_newer_file_is_refused(
+    models: Path, tmp_path: Path
+) -> None:
+    async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
+        put(models, "tiny", "4", tiny_model("tiny", "4"))
+        put(models, "tiny", "5", b"damaged")
+        await loader.load("tiny", "4", opens_others=False)
+        assert catalog.find("tiny").metadata.version == "4"
+        assert open_versions(catalog) == ["3", "4"]
+
+
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     log = tmp_path_factory.mktemp("first") / "log"

@@ -22,7 +22,7 @@ def test_a_random_tenth_is_disjoint_and_repeatable() -> None:
 
 
 def test_nothing_left_is_refused(cifar10_data: DataSet) -> None:
-    with pytest.raises(DataError, match="leaves nothing to learn from or to validate on"):
+    with pytest.raises(DataError, match="too few to learn from some and to validate on others"):
         split(cifar10_data.train, FirstHoldout(5000))
 
 
@@ -44,3 +44,9 @@ def test_each_class_has_a_picture_on_both_sides() -> None:
     images = _random(8, 0)
     for rows in DigestHoldout(0.1).rows(images):
         assert sorted(set(images.classes[rows])) == [0, 1, 2, 3]
+
+
+def test_of_two_classes_with_one_picture_each_one_picture_is_held_out() -> None:
+    images = LabelledImages(np.arange(2, dtype=np.uint8).reshape(2, 1, 1, 1), np.array([0, 1]))
+    kept, held_out = split(images, DigestHoldout(0.1))
+    assert (len(kept), len(held_out)) == (1, 1)

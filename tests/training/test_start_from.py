@@ -10,6 +10,7 @@ import pytest
 from training.card import HowMade
 from training.continued import held_apart
 from training.data.dataset import DataSet, LabelledImages
+from training.data.holdout import split
 from training.data.learnt_pictures import LearntPictures
 from training.errors import DataError, ModelFileError, RecipeError, RunError
 from training.initial_weights import KeptWeights
@@ -77,3 +78,16 @@ def test_pictures_that_the_weights_learnt_from_are_not_held_out(cifar10_data: Da
     everything = LearntPictures.of(LabelledImages(cifar10_data.test.pixels, cifar10_data.test.classes), learnt)
     with pytest.raises(DataError, match="learnt from all 80 test pictures"):
         held_apart(own, recipe.holdout, Path("model.keras"), everything)
+
+
+def test_what_the_weights_learnt_of_the_validation_split_is_replaced_by_new_pictures(cifar10_data: DataSet) -> None:
+    own, recipe = replace(cifar10_data, is_own=True), find("own", "best")
+    _, usual = split(own.train, recipe.holdout)
+    known = own.train.take(slice(100)).followed_by(usual)
+    apart = held_apart(own, recipe.holdout, Path("model.keras"), LearntPictures.of(known))
+    assert apart.validation is not None
+    assert len(apart.validation) == len(usual)
+    assert not LearntPictures.of(known).among(apart.validation).any()
+    assert not LearntPictures.of(apart.train).among(apart.validation).any()
+    with pytest.raises(DataError, match="none is left to validate on"):
+        held_apart(own, recipe.holdout, Path("model.keras"), LearntPictures.of(own.train))

@@ -51,7 +51,10 @@ class DigestHoldout:
 
     def rows(self, images: LabelledImages) -> Rows:
         """Indices (kept, held out) of a training set."""
-        return lowest(~digests(images), images.classes, self.share)
+        kept, held_out = lowest(~digests(images), images.classes, self.share)
+        if len(held_out) == 0 and len(kept) > 1:  # each class has one picture left
+            return kept[1:], kept[:1]
+        return kept, held_out
 
 
 Holdout = FirstHoldout | RandomHoldout | DigestHoldout
@@ -89,5 +92,5 @@ def split(images: LabelledImages, holdout: Holdout) -> tuple[LabelledImages, Lab
     """
     kept, held_out = holdout.rows(images)
     if len(kept) == 0 or len(held_out) == 0:
-        raise DataError(f"{holdout} of {len(images)} training images leaves nothing to learn from or to validate on")
+        raise DataError(f"{len(images)} training images are too few to learn from some and to validate on others")
     return images.take(kept), images.take(held_out)

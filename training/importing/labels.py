@@ -15,9 +15,10 @@ _PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
 _NUMBERED = (
     re.compile(r"(?P<number>\d+)\s*[,;:|]\s*(?P<rest>\S.*)"),
     re.compile(r"(?P<rest>\S.*?)\s*[,;:|]\s*(?P<number>\d+)"),
+    re.compile(r"(?P<rest>[^,;|]+?)\s*[,;|]\s*(?P<number>\d+)\s*[,;|].*"),
 )
-_SPACED_BEFORE = re.compile(r"(?P<number>\d+)\s+(?P<rest>\S.*)")
-_SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)\s+(?P<number>\d+)")
+_SPACED_BEFORE = re.compile(r"(?P<number>\d+)(\s+|\s*[.)=_-]\s*(?=\D*[^\W\d_]))(?P<rest>\S.*)")
+_SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)(\s+|(?<=[^\W\d_])\s*[(=_-]\s*)\(?(?P<number>\d+)\)?")
 _MOST_BYTES = 16 << 20
 _MOST_CHARACTERS = 256
 
@@ -156,8 +157,8 @@ class Labels:
 
 def _check_unnumbered(lines: Sequence[str], origin: str) -> None:
     """Checks that the labels of a list are not numbered, since the numbers may state another order than the lines."""
-    for numbered in (lines, lines[1:]):  # the first line may be the header of a table
-        if len(numbered) > 1 and _are_numbered(numbered):
+    for has_header, numbered in ((False, lines), (True, lines[1:])):
+        if len(numbered) > 1 and _are_numbered(numbered, has_header=has_header):
             raise ImportRefusedError(
                 f"{origin}: every line holds its number, as in {numbered[0][:40]!r}; give the labels alone, in the "
                 'order of the network\'s classes, or JSON: {"0": "cat", ...}'
@@ -166,13 +167,14 @@ def _check_unnumbered(lines: Sequence[str], origin: str) -> None:
         raise ImportRefusedError(f"{origin}: {lines[0][:40]!r} is a comment and no label; leave it out")
 
 
-def _are_numbered(lines: Sequence[str]) -> bool:
+def _are_numbered(lines: Sequence[str], *, has_header: bool) -> bool:
     """Whether each line begins or ends with the number of its class, counted from 0 or 1, in any order."""
     from_0, from_1 = list(range(len(lines))), list(range(1, len(lines) + 1))
 
     def find(form: re.Pattern[str]) -> tuple[list[int], set[str]]:
         """(the number of each line, or an empty list; the texts without their numbers)."""
-        found = [match for line in lines if (match := form.fullmatch(line))]
+        unquoted = (line.replace('"', "").strip() for line in lines)
+        found = [match for line in unquoted if (match := form.fullmatch(line))]
         numbers = [int(match["number"]) for match in found] if len(found) == len(lines) else []
         is_counted = sorted(numbers) in (from_0, from_1)
         return numbers if is_counted else [], {match["rest"] for match in found}
@@ -184,7 +186,8 @@ def _are_numbered(lines: Sequence[str]) -> bool:
     if before and (before == from_0 or (before != from_1 and len(names) == len(lines))):
         return True
     after, names = find(_SPACED_AFTER)
-    return bool(after) and len(names) == len(lines)
+    # Below a first line without a number, such as `healthy`, these may be grades: `AMD 1`, `DR 2`.
+    return not has_header and bool(after) and len(names) == len(lines)
 
 
 def _index(key: str, origin: str) -> int:

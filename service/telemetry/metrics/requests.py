@@ -10,6 +10,8 @@ from service.errors import ClientGoneError, ConvoyError
 from service.telemetry.failure import CLIENT_GONE_STATUS, Failure, reason_of
 from service.telemetry.metrics.histogram import BulkHistogram
 
+_HEAD_STATUSES: Final = (501, 505)  # the request's method or its version of HTTP is unknown
+
 _METHODS: Final = ("GET", "POST", "PUT")  # PUT: predictions of TorchServe's clients
 _OTHER: Final = "other"
 _GRPC: Final = "gRPC"
@@ -117,7 +119,7 @@ def failure_reason(failure: Failure | None, status: int) -> str:
         return failure.reason
     if status == CLIENT_GONE_STATUS:
         return reason_of(ClientGoneError)
-    return f"http_{status}" if status < 500 else "internal"
+    return f"http_{status}" if status < 500 or status in _HEAD_STATUSES else "internal"
 
 
 def _leaves(kind: type[ConvoyError]) -> list[type[ConvoyError]]:

@@ -1,6 +1,7 @@
 import pytest
 
 from service.telemetry.metrics import Metrics
+from service.telemetry.metrics.requests import failure_reason
 from tests.telemetry.metrics.page import Page
 
 
@@ -15,3 +16,10 @@ def test_methods_that_predict_are_counted_by_name_and_unusual_ones_together(meth
     page = Page(metrics.page().decode())
     assert page.value("convoy_requests_total", method=label, status="200") == 1
     assert page.value("convoy_request_seconds_count", method=label) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"), [(400, "http_400"), (505, "http_505"), (501, "http_501"), (500, "internal")]
+)
+def test_a_request_head_that_is_refused_is_no_fault_of_the_service(status: int, reason: str) -> None:
+    assert failure_reason(None, status) == reason
