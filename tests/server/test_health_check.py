@@ -50,13 +50,6 @@ def test_flags_say_where_to_ask(tmp_path: Path) -> None:
     assert health("--port", port) == (1, f"127.0.0.1:{port} does not answer: [Errno 111] Connection refused\n")
 
 
-@pytest.mark.parametrize("flags", [("--port", "1880O"), ("--port=99999",), ("--port=",), ("--port",), ("--prot", "1")])
-def test_a_flag_that_cannot_be_is_refused(flags: tuple[str, ...]) -> None:
-    status, said = health(*flags)
-    assert status == 2
-    assert said == f"{' '.join(flags)}: the flags are --host HOST and --port 1 to 65535\n"
-
-
 def test_a_port_says_which_of_several_services_is_asked(tmp_path: Path) -> None:
     """The older process has the command line of a service that listens elsewhere."""
     words = (
