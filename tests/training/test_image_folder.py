@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import unicodedata
@@ -8,25 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract import DataSource
 from imaging import Limits
 from service.settings import Settings
+from tests.training.own_pictures import SOURCE, load
 from training.data import image_folder
-from training.data.dataset import DataSet
 from training.data.picture import PictureRule
-from training.data.picture_table import list_table
 from training.errors import DataError
-
-SOURCE = DataSource("pictures", "mine", "me")
-
-
-def _load(directory: Path, side: int = 32) -> DataSet:
-    rule = PictureRule(side, side, "RGB", fit="cover", polarity="any")
-    return image_folder.load(directory, name="pictures", rule=rule, source=SOURCE)
 
 
 def test_sub_folders_are_classes(picture_folder: Path) -> None:
-    data = _load(picture_folder)
+    data = load(picture_folder)
     assert data.labels == ("bird", "ship", "truck")
     assert data.input_shape == (32, 32, 3)
     assert (len(data.train), len(data.test)) == (27, 3)
@@ -34,7 +24,7 @@ def test_sub_folders_are_classes(picture_folder: Path) -> None:
 
 
 def test_the_same_pictures_are_held_out_each_time(picture_folder: Path) -> None:
-    first, second = _load(picture_folder), _load(picture_folder)
+    first, second = load(picture_folder), load(picture_folder)
     assert first.fingerprint() == second.fingerprint()
 
 
@@ -50,7 +40,7 @@ def _parts(picture_folder: Path, *parts: str) -> Path:
 
 
 def test_train_and_test_folders_are_taken_as_they_are(picture_folder: Path) -> None:
-    data = _load(_parts(picture_folder, "train", "test"))
+    data = load(_parts(picture_folder, "train", "test"))
     assert (len(data.train), len(data.test)) == (15, 15)
     assert data.labels == ("bird", "ship", "truck")
     assert data.validation is None
@@ -58,14 +48,14 @@ def test_train_and_test_folders_are_taken_as_they_are(picture_folder: Path) -> N
 
 @pytest.mark.parametrize("name", ["val", "valid", "Validation"])
 def test_a_validation_folder_is_the_validation_set(picture_folder: Path, name: str) -> None:
-    data = _load(_parts(picture_folder, "train", name, "test"))
+    data = load(_parts(picture_folder, "train", name, "test"))
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (12, 9, 9)
     assert any("validation set is the folder parts/ val" in note for note in data.notes)
 
 
 def test_without_a_test_folder_a_tenth_of_the_training_pictures_is_held_out(picture_folder: Path) -> None:
-    data = _load(_parts(picture_folder, "train", "val"))
+    data = load(_parts(picture_folder, "train", "val"))
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (12, 15, 3)
 
@@ -77,7 +67,7 @@ def test_without_a_test_folder_a_tenth_of_the_training_pictures_is_held_out(pict
 def test_parts_have_the_names_that_are_usual(
     names: tuple[str, ...], pictures: tuple[int, int, int], picture_folder: Path
 ) -> None:
-    data = _load(_parts(picture_folder, *names))
+    data = load(_parts(picture_folder, *names))
     assert (len(data.train), len(data.validation or ()), len(data.test)) == pictures
 
 
@@ -87,7 +77,7 @@ def test_a_folder_beside_the_parts_is_moved_elsewhere_and_not_its_content(
     parts = _parts(picture_folder, "train", "test")
     shutil.copytree(parts / "train" / "bird", parts / "unlabelled")
     with pytest.raises(DataError, match=r"1 problem was found.*unlabelled only train, val and test belong here"):
-        _load(parts)
+        load(parts)
     assert "move them up" not in capsys.readouterr().err
 
 
@@ -98,14 +88,14 @@ def test_folders_inside_a_class_without_pictures_may_be_the_classes(
     parts = picture_folder.parent
     shutil.copytree(parts / "train" / "bird", parts / "unlabelled")
     with pytest.raises(DataError, match=r"1 problem was found.*if its folders are the classes, give .*train as the"):
-        _load(parts)
+        load(parts)
     assert "move them up" not in capsys.readouterr().err
 
 
 def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: Path) -> None:
     (picture_folder / "bird").rename(picture_folder / "train")
     (picture_folder / "ship").rename(picture_folder / "test")
-    assert _load(picture_folder).labels == ("test", "train", "truck")
+    assert load(picture_folder).labels == ("test", "train", "truck")
 
 
 @pytest.fixture
@@ -128,7 +118,7 @@ def troubled(picture_folder: Path) -> Path:
 
 def test_one_run_reports_everything_that_is_wrong(troubled: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DataError, match=r"^8 problems were found, all listed above.*--skip-bad"):
-        _load(troubled)
+        load(troubled)
     report = capsys.readouterr().err
     for line in (
         "cannot be read (3):",
@@ -185,133 +175,7 @@ def test_a_picture_to_learn_from_is_none_to_be_tested_on(picture_folder: Path) -
     learnt = next((parts / "train" / "ship").iterdir())
     shutil.copy(learnt, parts / "test" / "ship" / "leak.jpg")
     with pytest.raises(DataError, match=r"leak.jpg the same as .* \(in test and in train\)"):
-        _load(parts)
-
-
-@pytest.mark.parametrize("suffix", ["csv", "tsv", "parquet"])
-def test_a_table_of_paths_and_labels_works_like_a_folder(picture_folder: Path, suffix: str) -> None:
-    paths = sorted(picture_folder.glob("*/*"))
-    rows = [(str(path.relative_to(picture_folder)), path.parent.name) for path in paths]
-    table = picture_folder / f"table.{suffix}"
-    if suffix == "parquet":
-        pa = pytest.importorskip("pyarrow")
-        columns = {"file_name": [row[0] for row in rows], "label": [row[1] for row in rows]}
-        pytest.importorskip("pyarrow.parquet").write_table(pa.table(columns), table)
-    else:
-        sign = {"csv": ",", "tsv": "\t"}[suffix]
-        lines = [sign.join(row) for row in [("file_name", "label"), *rows]]
-        table.write_text("\ufeff" + "\n".join(lines))
-    listed = _load(table)
-    table.unlink()
-    folder = _load(picture_folder)
-    assert listed.labels == folder.labels
-    assert listed.fingerprint() == folder.fingerprint()
-    np.testing.assert_array_equal(listed.test.pixels, folder.test.pixels)
-
-
-def test_a_table_may_say_what_each_picture_is_for(picture_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = sorted(picture_folder.glob("*/*"))
-    lines = [
-        f"{path},{path.parent.name},{('train', 'train', 'val', 'test')[number % 4]}"
-        for number, path in enumerate(paths)
-    ]
-    table = picture_folder / "table.csv"
-    table.write_text("\n".join(["image,class,split", *lines]))
-    data = _load(table)
-    assert data.validation is not None
-    assert (len(data.train), len(data.validation), len(data.test)) == (16, 7, 7)
-    table.write_text(
-        "\n".join(["image,class,split", *lines, "missing.png,bird,train", ",bird,train", "a.png,bird,spare"])
-    )
-    with pytest.raises(DataError, match="3 problems were found"):
-        _load(table)
-    report = capsys.readouterr().err
-    assert "table.csv:33: 'spare': train, val or test is right" not in report.split("unknown part")[0]
-    for line in ("missing.png: does not exist", "table.csv:33: both are needed", "table.csv:34: 'spare'"):
-        assert line in report
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (b"path,label,label\na.png,a,b\n", "has two columns called 'label'"),
-        (b"path,label\n", "has no rows"),
-        ("path,label\na.png,b\n".encode("utf-16"), "is not in UTF-8: save it as CSV UTF-8"),
-        ("path,label\na.png,ä\n".encode("latin-1"), "is not in UTF-8: save it as CSV UTF-8"),
-    ],
-)
-def test_a_table_that_could_be_misread_is_refused(tmp_path: Path, text: bytes, message: str) -> None:
-    (tmp_path / "table.csv").write_bytes(text)
-    with pytest.raises(DataError, match=message):
-        _load(tmp_path / "table.csv")
-
-
-def test_rows_have_the_numbers_that_an_editor_shows(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text('\npath, label, note\n\na.png, a, "two\nlines"\n\n,b,x\n')
-    listing = list_table(tmp_path / "table.csv")
-    assert [(entry.path.name, entry.label, str(entry.row)) for entry in listing.entries] == [
-        ("a.png", "a", f"{tmp_path / 'table.csv'}:4")
-    ]
-    assert [trouble.path.name for trouble in listing.troubles] == ["table.csv:7"]
-
-
-def test_a_picture_whose_rows_disagree_is_told_with_both_labels(picture_folder: Path) -> None:
-    paths = sorted(picture_folder.glob("*/*"))
-    rows = [f"{path},{path.parent.name}" for path in paths]
-    (picture_folder / "table.csv").write_text("\n".join(["path,label", *rows, f"{paths[0]},ship"]))
-    with pytest.raises(DataError, match="its rows say bird and ship"):
-        _load(picture_folder / "table.csv")
-
-
-def test_parquet_of_several_labels_is_refused(tmp_path: Path) -> None:
-    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(pa.table({"path": ["a.png"], "label": [["a"]]}), tmp_path / "table.parquet")
-    with pytest.raises(DataError, match="its column 'label' holds list; one text or number"):
-        _load(tmp_path / "table.parquet")
-
-
-@pytest.mark.parametrize("text", ["", "path\na.png", "path,file,label\na,b,c", "\x00\x01"])
-def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "table.csv").write_text(text)
-    with pytest.raises(DataError, match=r"table.csv needs one column called"):
-        _load(tmp_path / "table.csv")
-
-
-def test_a_row_that_occurs_twice_counts_once(picture_folder: Path) -> None:
-    paths = sorted(picture_folder.glob("*/*"))
-    rows = [f"{path.relative_to(picture_folder)},{path.parent.name}" for path in (paths[0], *paths)]
-    (picture_folder / "table.csv").write_text("\n".join(["path,label", *rows]))
-    data = _load(picture_folder / "table.csv")
-    assert len(data.train) + len(data.test) == len(paths)
-
-
-def test_parquet_of_hugging_face_holds_the_pictures_themselves(picture_folder: Path) -> None:
-    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    paths, names = sorted(picture_folder.glob("*/*")), ["bird", "ship", "truck"]
-    columns = {
-        "image": [{"bytes": path.read_bytes(), "path": None} for path in paths],
-        "label": [names.index(path.parent.name) for path in paths],
-    }
-    said = json.dumps({"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}})
-    table = picture_folder.parent / "table.parquet"
-    parquet.write_table(pa.table(columns).replace_schema_metadata({"huggingface": said}), table)
-    listed, folder = _load(table), _load(picture_folder)
-    assert listed.labels == folder.labels
-    assert listed.fingerprint() == folder.fingerprint()
-
-
-def test_parquet_of_numbers_is_refused(tmp_path: Path) -> None:
-    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    parquet.write_table(pa.table({"image": [[1, 2, 3]] * 2, "label": ["a", "b"]}), tmp_path / "table.parquet")
-    with pytest.raises(DataError, match="its column 'image' holds list; paths, the bytes of PNG"):
-        _load(tmp_path / "table.parquet")
-
-
-def test_a_row_with_a_picture_as_text_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "table.csv").write_text(f"image,label\n{'iVBO' * 5000},a\n")
-    with pytest.raises(DataError, match="too long a path"):
-        _load(tmp_path / "table.csv")
-    assert len(capsys.readouterr().err) < 1000
+        load(parts)
 
 
 def test_a_folder_of_macos_is_the_class_of_the_same_letters(picture_folder: Path) -> None:
@@ -327,40 +191,19 @@ def test_one_class_is_too_few(picture_folder: Path) -> None:
     for label in ("ship", "truck"):
         shutil.rmtree(picture_folder / label)
     with pytest.raises(DataError, match=r"at least two classes, each in a folder; it holds 1"):
-        _load(picture_folder)
+        load(picture_folder)
 
 
 def test_names_a_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere is not a folder"):
-        _load(tmp_path / "nowhere")
+        load(tmp_path / "nowhere")
 
 
 def test_names_a_test_class_that_training_lacks(picture_folder: Path) -> None:
     parts = _parts(picture_folder, "train", "test")
     (parts / "test" / "bird").rename(parts / "test" / "brid")
     with pytest.raises(DataError, match=r"brid \(5 pictures\) is only in test: the classes to learn are bird, ship"):
-        _load(parts)
-
-
-def test_a_class_that_only_the_test_rows_of_a_table_have_is_left_out_by_its_name(
-    picture_folder: Path, tmp_path: Path
-) -> None:
-    paths = sorted(picture_folder.glob("*/*"))
-    rows = [
-        f"{path},{path.parent.name},{'test' if path.parent.name == 'truck' or number % 5 == 0 else 'train'}"
-        for number, path in enumerate(paths)
-    ]
-    table, skipped = picture_folder / "table.csv", tmp_path / "skipped.tsv"
-    table.write_text("\n".join(["path,label,split", *rows]))
-    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
-    data = image_folder.load(table, name="pictures", rule=rule, source=SOURCE, skipped=skipped)
-    assert data.labels == ("bird", "ship")
-    assert any("Left out (--skip-bad): 10 of the files" in note for note in data.notes)
-    line = skipped.read_text().splitlines()[1]
-    assert (
-        line
-        == f"{table}:22\tunknown class\tclass truck (10 pictures) is only in test: the classes to learn are bird, ship"
-    )
+        load(parts)
 
 
 def test_classes_of_one_picture_are_reported_together_and_left_out(
@@ -370,7 +213,7 @@ def test_classes_of_one_picture_are_reported_together_and_left_out(
         (picture_folder / label).mkdir()
         Image.new("RGB", (48, 40), (len(label), ord(label[0]), 0)).save(picture_folder / label / "a.png")
     with pytest.raises(DataError, match="2 problems were found"):
-        _load(picture_folder)
+        load(picture_folder)
     assert "duck: class duck has a single picture" in capsys.readouterr().err
     rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
     data = image_folder.load(
@@ -391,5 +234,5 @@ def test_a_class_name_that_the_metadata_cannot_hold_is_in_the_report(
 ) -> None:
     (picture_folder / "bird").rename(picture_folder / os.fsdecode(name))
     with pytest.raises(DataError, match="impossible class name"):
-        _load(picture_folder)
+        load(picture_folder)
     assert "impossible class name (1)" in capsys.readouterr().err

@@ -1,8 +1,6 @@
-"""Keras files and SavedModels are imported; files with code are refused with the reason."""
+"""Keras files and SavedModels are imported with the answers that they have in Keras."""
 
 import json
-import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,21 +8,11 @@ from typing import NamedTuple
 import h5py
 import keras
 import numpy as np
-import onnxruntime
 import pytest
-import tensorflow as tf
 from keras import layers
-from tensorflow.core.protobuf import saved_model_pb2
 
-from bench.foreign_networks import write_labels
-from contract import ModelMetadata
-from imaging import Target, read
-from tests.imaging.files import encode, photo
-from training.cli import main
-from training.errors import ImportRefusedError
-from training.importing.keras_archive import check_h5, check_keras
+from tests.training.importing.keras_files import digits, imported, run_import
 from training.importing.keras_network import first_line
-from training.importing.saved_model_check import check_saved_model
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,29 +24,6 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def _same_weights() -> None:
     keras.utils.set_random_seed(5)
-
-
-def run_import(source: Path, tmp_path: Path, classes: int, *words: str) -> int:
-    labels = write_labels(tmp_path / "labels.txt", classes)
-    out = str(tmp_path / "models")
-    return main(["import", str(source), "--name", "own", "--labels", str(labels), "--out", out, *words])
-
-
-def imported(tmp_path: Path) -> tuple[onnxruntime.InferenceSession, ModelMetadata]:
-    session = onnxruntime.InferenceSession(tmp_path / "models" / "own" / "1" / "model.onnx")
-    return session, ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
-
-
-def digits() -> keras.Model:
-    return keras.Sequential(
-        [
-            layers.Input((28, 28, 1)),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
 
 
 def with_rescaling() -> keras.Model:
@@ -221,218 +186,3 @@ def test_mixed_precision(policy: str, code: int, tmp_path: Path, capsys: pytest.
     keras.Model(image, values).save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == code
     assert ("policy float32" in capsys.readouterr().err) == (code != 0)
-
-
-def test_an_open_size_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    image = layers.Input((None, None, 3))
-    values = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 3)(image))
-    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "--size 224" in capsys.readouterr().err
-    words = ("--preprocessing", "unit", "--size", "48x64")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, *words) == 2
-    assert "--resize stretch" in capsys.readouterr().err
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, *words, "--resize", "stretch") == 0
-    assert imported(tmp_path)[1].input_shape == (48, 64, 3)
-
-
-def resizing_itself(*first: keras.Layer) -> keras.Model:
-    values = image = layers.Input((None, None, 3))
-    for layer in (*first, layers.Rescaling(1 / 255), layers.Conv2D(4, 5, strides=4), layers.Flatten()):
-        values = layer(values)
-    return keras.Model(image, layers.Dense(3, activation="softmax")(values))
-
-
-@pytest.mark.parametrize("option", ["crop_to_aspect_ratio", "pad_to_aspect_ratio", None])
-def test_a_first_layer_that_resizes_is_the_rule(option: str | None, tmp_path: Path) -> None:
-    network = resizing_itself(layers.Resizing(24, 32, **({option: True} if option else {})))
-    network.save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3) == 0
-    session, metadata = imported(tmp_path)
-    picture = photo(97, 131)
-    given = read(encode(picture, "PNG"), Target.of(metadata))[np.newaxis]
-    wanted = network(np.asarray(picture, np.float32)[np.newaxis]).numpy()
-    assert np.abs(session.run(None, {"image": given})[0] - wanted).max() < 2e-3  # of the rounding to whole levels
-
-
-@pytest.mark.parametrize(
-    "first",
-    [
-        [layers.CenterCrop(16, 16)],
-        [layers.Resizing(16, 16, interpolation="bicubic")],
-        [layers.Resizing(16, 16, pad_to_aspect_ratio=True, fill_value=9.0)],
-        [layers.AveragePooling2D(2), layers.Resizing(16, 16)],
-    ],
-    ids=["CenterCrop", "bicubic", "fill_value", "not the first"],
-)
-def test_layers_that_resize_in_another_way_are_named(
-    first: list[keras.Layer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    resizing_itself(*first).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--size", "16") == 2
-    assert f"its layer {type(first[-1]).__name__}" in capsys.readouterr().err
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--size", "16", "--resize", "stretch") == 0
-
-
-def test_a_layer_beside_the_one_that_resizes_is_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    image = layers.Input((None, None, 3))
-    resized = layers.GlobalMaxPooling2D()(layers.Resizing(16, 16)(image))
-    values = layers.Concatenate()([resized, layers.GlobalMaxPooling2D()(layers.Conv2D(4, 3)(image))])
-    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "its layer Resizing" in capsys.readouterr().err
-
-
-def test_a_size_that_contradicts_the_first_layer_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    resizing_itself(layers.Resizing(16, 16)).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--size", "32") == 2
-    assert "resizes pictures to 16 x 16" in capsys.readouterr().err
-
-
-def test_a_saved_model_that_resizes_pictures_of_any_size_is_asked_about(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    weights = tf.constant(np.random.default_rng(1).normal(size=(3, 3)).astype(np.float32))
-
-    class Padding(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)])
-        def __call__(self, image: tf.Tensor) -> tf.Tensor:
-            return tf.reduce_max(tf.image.resize_with_pad(image, 8, 8), [1, 2]) @ weights
-
-    padding = Padding()
-    tf.saved_model.save(padding, str(tmp_path / "sm"), signatures={"serving_default": padding.__call__})
-    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit", "--size", "8") == 2
-    assert "its graph resizes them itself (ResizeBilinear)" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("form", ["model.keras", "model.h5"])
-def test_a_lambda_layer_is_refused_and_not_run(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    network = keras.Sequential(
-        [layers.Input((8, 8, 3)), layers.Lambda(lambda pixels: pixels / 255), layers.Flatten(), layers.Dense(3)]
-    )
-    network.save(tmp_path / form)
-    assert run_import(tmp_path / form, tmp_path, 3, "--preprocessing", "raw") == 2
-    assert "Lambda layer, which is Python code" in capsys.readouterr().err
-
-
-def test_a_layer_of_the_authors_own_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    network = keras.Sequential([layers.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3)])
-    network.save(tmp_path / "whole.keras")
-    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(tmp_path / "m.keras", "w") as changed:
-        for entry in whole.infolist():
-            content = whole.read(entry)
-            if entry.filename == "config.json":
-                content = content.replace(b'"module": "keras.layers", "class_name": "Flatten"', _OTHER)
-            changed.writestr(entry.filename, content)
-    assert run_import(tmp_path / "m.keras", tmp_path, 3, "--preprocessing", "raw") == 2
-    assert "custom code" in capsys.readouterr().err
-
-
-_OTHER = b'"module": "os", "class_name": "system"'
-
-
-def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    digits().save(tmp_path / "model.h5")
-    with h5py.File(tmp_path / "model.h5", "a") as file:
-        file["model_weights/other"] = h5py.ExternalLink("/etc/passwd", "/x")
-    assert run_import(tmp_path / "model.h5", tmp_path, 10, "--preprocessing", "unit") == 2
-    assert "is in another file" in capsys.readouterr().err
-
-
-def test_an_entry_that_leads_out_of_the_archive_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
-        archive.writestr("config.json", json.dumps({}))
-        archive.writestr("../../evil", b"")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "leads out of the archive" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("effect", ["read", "print", "save"])
-def test_a_saved_model_that_reaches_out_is_refused_and_not_run(
-    effect: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    written = str(tmp_path / "written")
-
-    class Reader(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)])
-        def __call__(self, image: tf.Tensor) -> tf.Tensor:
-            length = tf.constant(0.0)
-            if effect == "read":
-                length = tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32)
-            elif effect == "print":
-                tf.print("x", output_stream=f"file://{written}")
-            else:
-                tf.raw_ops.SaveV2(prefix=written, tensor_names=["x"], shape_and_slices=[""], tensors=[image])
-            return tf.reduce_mean(image, [1, 2]) + length
-
-    reader = Reader()
-    tf.saved_model.save(reader, str(tmp_path / "sm"), signatures={"serving_default": reader.__call__})
-    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "reads or writes files, runs Python code" in capsys.readouterr().err
-    assert not list(tmp_path.glob("written*"))
-
-
-@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
-def test_a_damaged_file_is_told_in_one_line(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / name).write_bytes(b"\x89HDF\r\n\x1a\nnothing")
-    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
-    shown = capsys.readouterr().err
-    assert "damaged" in shown
-    assert "Traceback" not in shown
-
-
-def test_an_archive_with_damaged_contents_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("config.json", json.dumps({"layers": list(range(100))}))
-    content = bytearray(path.read_bytes())
-    content[41] = 255  # the first byte after the header of 30 bytes and the name of 11
-    path.write_bytes(content)
-    with pytest.raises(ImportRefusedError, match="damaged"):
-        check_keras(path)
-
-
-@pytest.mark.parametrize("kind", ["a group in itself", "a type in the place of an array", "a text that is not UTF-8"])
-def test_an_hdf5_file_with_odd_contents_is_refused(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / "model.h5"
-    with h5py.File(path, "w") as file:
-        if kind == "a group in itself":
-            file["loop"] = file
-        elif kind == "a type in the place of an array":
-            file["type"] = np.dtype(np.float32)
-        file.attrs["model_config"] = b"{\xff"
-    with pytest.raises(ImportRefusedError):
-        check_h5(path)
-
-
-@pytest.mark.parametrize("kind", ["a loop of links", "a pipe", "deep calls"])
-def test_a_saved_model_that_cannot_be_checked_is_refused(kind: str, tmp_path: Path) -> None:
-    saved = saved_model_pb2.SavedModel()
-    if kind == "a loop of links":
-        (tmp_path / "loop").symlink_to("loop")
-    elif kind == "a pipe":
-        os.mkfifo(tmp_path / "variables")
-    else:
-        graph = saved.meta_graphs.add()
-        for number in range(1000):
-            function = graph.graph_def.library.function.add()
-            function.signature.name = f"f{number}"
-            function.node_def.add(op="PartitionedCall").attr["f"].func.name = f"f{number + 1}"
-        graph.object_graph_def.concrete_functions["f0"].SetInParent()
-    (tmp_path / "saved_model.pb").write_bytes(saved.SerializeToString())
-    with pytest.raises(ImportRefusedError, match=r"link|regular file|too deeply"):
-        check_saved_model(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.onnx"])
-def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    os.mkfifo(tmp_path / name)
-    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "not a regular file" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("name", ["model.pt", "model.pkl", "model.txt"])
-def test_what_cannot_be_imported_says_what_can(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / name).write_bytes(b"x")
-    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
-    assert "ONNX" in capsys.readouterr().err.replace("onnx", "ONNX")
