@@ -11,13 +11,14 @@ on) are in the file's ``metadata_props``, which :mod:`contract.props` reads and 
 """
 
 from contract.errors import ContractError, NoMetadataError
+from contract.fields import is_text
 from contract.golden import GoldenImage
 from contract.held_out import COVERAGES, Conformal, CoverageLevel, Familiarity
 from contract.measured import Evaluation, Reference, wilson_interval
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
 from contract.names import NAME_RULE, VERSION_RULE, is_model_name, is_version, name_classes
 from contract.pixel_rules import ColorMode, CropRounding, Fit, Interpolation, JpegDecode, Polarity
-from contract.props import LEAST_CROP_FRACTION, MOST_LABELS, SCHEMA_VERSION
+from contract.props import LEAST_CROP_FRACTION, MOST_LABEL_CHARACTERS, MOST_LABELS, MOST_LONG_CHARACTERS, SCHEMA_VERSION
 
 INPUT_NAME = "image"
 OUTPUT_NAME = "probabilities"
@@ -33,6 +34,8 @@ __all__ = [
     "INPUT_NAME",
     "LEAST_CROP_FRACTION",
     "MOST_LABELS",
+    "MOST_LABEL_CHARACTERS",
+    "MOST_LONG_CHARACTERS",
     "NAME_RULE",
     "OPSET",
     "OUTPUT_NAME",
@@ -55,6 +58,7 @@ __all__ = [
     "Polarity",
     "Reference",
     "is_model_name",
+    "is_text",
     "is_version",
     "name_classes",
     "wilson_interval",

@@ -52,21 +52,24 @@ def text(
         fits: a further rule.
         rule: description of that rule, for the message.
     """
-    forbidden = _CONTROL if may_break else _CONTROL_OR_NEW_LINE
     needed = rule or f"a text of 1 to {most} characters, without control characters"
 
     def read(value: Any, field: str) -> str:
         if (
             not isinstance(value, str)
-            or not 1 <= len(value) <= most
-            or forbidden.search(value)
-            or not _is_unicode(value)
+            or not is_text(value, most=most, may_break=may_break)
             or not (fits is None or fits(value))
         ):
             refuse(value, field, needed)
         return value
 
     return read
+
+
+def is_text(value: str, *, most: int, may_break: bool = False) -> bool:
+    """Whether a text can stand in a field; the arguments are those of :func:`text`."""
+    forbidden = _CONTROL if may_break else _CONTROL_OR_NEW_LINE
+    return 1 <= len(value) <= most and forbidden.search(value) is None and _is_unicode(value)
 
 
 def whole(least: int, most: int) -> Reader[int]:

@@ -29,14 +29,17 @@ MOST_SIDE_PIXELS = 4096
 MOST_GOLDEN_TOLERANCE = 0.1
 LEAST_CROP_FRACTION = 0.1  # usual ones are 0.875 to 1; the resized picture has 1 / 0.1^2 times the pixels of the input
 
+MOST_LABEL_CHARACTERS = 256
+MOST_LONG_CHARACTERS = 4096
+"""Of a licence, a citation and other texts that may have several lines."""
+
 _KEY_PREFIX = "convoy."
-_MOST_LABEL_CHARACTERS = 256
-_short, _long = fields.text(most=256), fields.text(most=4096, may_break=True)
+_short, _long = fields.text(most=256), fields.text(most=MOST_LONG_CHARACTERS, may_break=True)
 
 _REQUIRED: dict[str, fields.Reader[Any]] = {
     "name": fields.text(most=64, fits=is_model_name, rule=NAME_RULE),
     "version": fields.text(most=9, fits=is_version, rule=VERSION_RULE),
-    "labels": fields.sequence(fields.text(most=_MOST_LABEL_CHARACTERS), least=2, most=MOST_LABELS),
+    "labels": fields.sequence(fields.text(most=MOST_LABEL_CHARACTERS), least=2, most=MOST_LABELS),
     "height": fields.whole(1, MOST_SIDE_PIXELS),
     "width": fields.whole(1, MOST_SIDE_PIXELS),
     "color_mode": fields.choice(get_args(ColorMode)),

@@ -64,7 +64,7 @@ def _service_at(port: str) -> tuple[list[str], Mapping[str, str]]:
 
     Where there is none: no flags, and this process's environment.
     """
-    services = (service for service in _services() if not port.isdecimal() or _port_of(*service) == int(port))
+    services = (service for service in _services() if not port or _port_of(*service) == int(port))
     return next(services, ([], dict(os.environ)))
 
 

@@ -30,7 +30,7 @@ from contract import INPUT_NAME, ModelMetadata
 from training import provenance, scores
 from training.data import sources
 from training.data.dataset import DataSet
-from training.data.learnt_pictures import FILE, not_learnt
+from training.data.learnt_pictures import FILE, test_set
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata, without_familiarity
@@ -93,7 +93,7 @@ def convert(
     original = OnnxClassifier.open(path)
     said = original.metadata
     data = sources.load_for(said, place, skipped)
-    test = not_learnt(data.test, path, "test pictures") if data.is_own else data.test
+    test = test_set(data, path)
     graph = _float16(path) if precision == "float16" else _int8(path, data)
     onnx.checker.check_model(graph, full_check=True)
     classifier = OnnxClassifier(graph.SerializeToString())

@@ -10,7 +10,7 @@ from rich.table import Table
 from training import scores
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
-from training.data.learnt_pictures import LearntPictures, not_learnt
+from training.data.learnt_pictures import LearntPictures, test_set
 from training.errors import ModelFileError
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
@@ -61,7 +61,7 @@ def evaluate(
                 file=sys.stderr,
             )
     else:
-        images = not_learnt(data.test, model, "test pictures") if data.is_own else data.test
+        images = test_set(data, model)
     measured = measure(classifier, images, data.labels)
     trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
     if as_json:

@@ -4,7 +4,6 @@
 
 import argparse
 import shlex
-import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +15,6 @@ BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 _SIDE = 32
 _MOST_FOLDS = 20
-_MOST_CHARACTERS = 4096  # of the metadata's texts
 _NOT_STATED = "Not stated."
 _MODELS, _TRIALS = Path("models"), Path("runs/trials")
 
@@ -238,12 +236,13 @@ def _check_folds(options: argparse.Namespace) -> None:
 
 def _stated(options: argparse.Namespace, flag: str) -> str:
     """The licence or citation in one line: BibTeX may have several."""
+    from contract import MOST_LONG_CHARACTERS, is_text
     from training.errors import RecipeError
 
     given: str | None = getattr(options, flag)
     text = _NOT_STATED if given is None else " ".join(given.split())
-    if not 1 <= len(text) <= _MOST_CHARACTERS or any(unicodedata.category(sign) in ("Cc", "Cs") for sign in text):
-        raise RecipeError(f"--{flag}: 1 to {_MOST_CHARACTERS} characters are possible, without control characters")
+    if not is_text(text, most=MOST_LONG_CHARACTERS):
+        raise RecipeError(f"--{flag}: 1 to {MOST_LONG_CHARACTERS} characters are possible, without control characters")
     return text
 
 

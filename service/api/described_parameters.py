@@ -23,7 +23,7 @@ _VERSION_NUMBER: Final[dict[str, Any]] = {"type": "integer", "minimum": 0}
 
 
 class Described(NamedTuple):
-    """One parameter. It has no example: the docs page would fill it in, and send it although nobody asked for it.
+    """One parameter. It has no example, because the page ``/docs`` would put the example into its form and send it.
 
     Attributes:
         schema: JSON Schema of its value.

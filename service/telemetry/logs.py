@@ -48,7 +48,7 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
 
 
 def flush_logs() -> None:
-    """Waits until the lines so far are written, or for a short time if nobody reads them."""
+    """Waits until all earlier lines are written. If nobody reads them, it returns after a short time."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
@@ -82,7 +82,7 @@ class _StandardError(logging.Handler):
         return f"{line}\n".encode(self._encoding, "backslashreplace")
 
     def flush(self) -> None:
-        """Waits until all lines are written, or for a short time if nobody reads them; the end of Python calls it."""
+        """Does the same as :func:`flush_logs`, for this handler. Python calls it when the process ends."""
         self._writer.flush()
 
 

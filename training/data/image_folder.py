@@ -5,7 +5,6 @@ no test set is given, about a tenth of the pictures is held out as one, chosen b
 in it when others are added.
 """
 
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from contract import DataSource
+from contract import MOST_LABEL_CHARACTERS, DataSource, is_text
 from training.data.dataset import DataSet, LabelledImages
 from training.data.holdout import lowest
 from training.data.learnt_pictures import digests
@@ -26,7 +25,6 @@ from training.errors import DataError
 
 _TEST_SHARE = 0.1
 _NAMED = 20  # classes, in a message
-_MOST_CHARACTERS = 256
 _HELD_OUT = (
     f"The test set is {_TEST_SHARE:.0%} of the pictures, chosen by their content, and at least one of each class; the "
     "network never saw it."
@@ -118,20 +116,15 @@ def _of_possible_names(found: Survey) -> Survey:
     """Reports classes whose names the model's metadata cannot hold as troubles."""
     impossible: dict[str, list[Entry]] = defaultdict(list)
     for entry, _ in found.good:
-        if not _is_possible(entry.label):
+        if not is_text(entry.label, most=MOST_LABEL_CHARACTERS):
             impossible[entry.label].append(entry)
-    what = f"a class has a name of 1 to {_MOST_CHARACTERS} characters in UTF-8, without control characters"
+    what = f"a class has a name of 1 to {MOST_LABEL_CHARACTERS} characters in UTF-8, without control characters"
     troubles = [
         Trouble("impossible class name", entries[0].row or entries[0].path.parent, what, len(entries))
         for entries in impossible.values()
     ]
     good = tuple(item for item in found.good if item[0].label not in impossible)
     return Survey(found.listing, good, (*found.troubles, *troubles), found.repeated)
-
-
-def _is_possible(label: str) -> bool:
-    # The contract's rule: no control characters and no lone surrogates, which stand for bytes that are not UTF-8.
-    return 1 <= len(label) <= _MOST_CHARACTERS and not any(unicodedata.category(sign) in ("Cc", "Cs") for sign in label)
 
 
 def _refusal(troubles: Sequence[Trouble]) -> DataError:
@@ -151,7 +144,7 @@ def _data_set(
     if train is None:
         raise DataError(f"{listing.place} holds no picture to learn from")
     if test is None:
-        train, test = _hold_out(train, labels, learns=rule.served is None)
+        train, test = _hold_out(train, labels)
         note = _HELD_OUT
     else:
         note = f"The test set is {_said(listing)} test."
@@ -192,17 +185,12 @@ def _images(found: Survey, labels: Sequence[str], parts: Sequence[Part]) -> Labe
     return LabelledImages(np.stack([picture.pixels for _, picture in chosen]), classes)
 
 
-def _hold_out(images: LabelledImages, labels: Sequence[str], *, learns: bool) -> tuple[LabelledImages, LabelledImages]:
+def _hold_out(images: LabelledImages, labels: Sequence[str]) -> tuple[LabelledImages, LabelledImages]:
     """(training images, test images): about a tenth is for testing, at least one picture of each class.
 
-    Where no network ``learns`` from them, the only picture of a class is for testing.
+    The only picture of a class is for testing; where a network is to learn from them, such classes were refused before.
     """
     counts = np.bincount(images.classes, minlength=len(labels))
-    if learns and (counts == 1).any():
-        raise DataError(
-            f"class {labels[int(np.argmax(counts == 1))]} has a single picture: at least one for training and one for "
-            "testing are needed"
-        )
     if counts.max() == 1:
         raise DataError("each class has a single picture: one class at least needs two")
     kept, test = lowest(digests(images), images.classes, _TEST_SHARE)

@@ -14,7 +14,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.dataset import LabelledImages
+from training.data.dataset import DataSet, LabelledImages
 from training.errors import DataError, ModelFileError
 from training.files import MEBIBYTE, read_file, reason
 
@@ -76,6 +76,11 @@ class LearntPictures:
     def among(self, images: LabelledImages) -> NDArray[np.bool_]:
         """Which of some pictures were learnt from, bool [N]."""
         return np.isin(digests(images), self.digests)
+
+
+def test_set(data: DataSet, model: Path) -> LabelledImages:
+    """The test set, of your own pictures without those that a model learnt from; see :func:`not_learnt`."""
+    return not_learnt(data.test, model, "test pictures") if data.is_own else data.test
 
 
 def not_learnt(images: LabelledImages, model: Path, what: str) -> LabelledImages:
