@@ -7,11 +7,14 @@ import select
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Final
 
 _SO_ATTACH_FILTER: Final = 26
 _TCP_FLAGS_OFFSET: Final = 13
 _SYN: Final = 0x02
+_UNIX_SOCKETS: Final = Path("/proc/net/unix")
 
 
 class _Instruction(ctypes.Structure):
@@ -30,23 +33,47 @@ def claim(host: str, port: int) -> Iterator[None]:
     """Keeps other services from starting on an address during the context, before the service itself listens there.
 
     Sockets that are bound and do not listen yet do not exclude each other, and models take seconds to load. So the
-    claim is an abstract Unix socket, which the kernel removes with its process. Without such sockets there is no claim.
+    claim is an abstract Unix socket, which the kernel removes with its process. Its name holds the address, and the
+    kernel's list of such sockets is read for claims of overlapping addresses, such as 0.0.0.0 and 127.0.0.1. Of two
+    claims that are made at the same time, at least one sees the other. Without such sockets there is no claim.
 
     Args:
         host: name or address.
         port: TCP port.
 
     Raises:
-        OSError: another service claims the address.
+        OSError: another service claims the address, or one that overlaps with it.
     """
     *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    parsed = ip_address(address[0])
+    own = str(getattr(parsed, "ipv4_mapped", None) or parsed)
+    prefix = f"convoy {port} "
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as claimed:
         try:
-            claimed.bind(f"\0convoy {address[:2]}")
+            claimed.bind(f"\0{prefix}{own}")
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) from None
+                raise _in_use() from None
+        others = _abstract_names(prefix) - {own}
+        if any(_includes(own, other) or _includes(other, own) for other in others):
+            raise _in_use()
         yield
+
+
+def _abstract_names(prefix: str) -> set[str]:
+    """What follows the prefix in the names of all abstract Unix sockets; empty where the kernel does not list them."""
+    with suppress(OSError), _UNIX_SOCKETS.open(errors="replace") as listed:
+        return {after.rstrip("\n") for line in listed if (after := line.partition(f" @{prefix}")[2])}
+    return set()
+
+
+def _includes(address: str, other: str) -> bool:
+    """Whether a socket that listens on the first address gets connections to the second; ``::`` gets those of IPv4."""
+    return address in ("::", other) or (address == "0.0.0.0" and ":" not in other)  # noqa: S104  nothing is bound
+
+
+def _in_use() -> OSError:
+    return OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:

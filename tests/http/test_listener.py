@@ -28,6 +28,25 @@ def test_an_address_is_claimed_once() -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "127.0.0.1"), ("::1", "::"), ("::", "0.0.0.0"), ("::ffff:127.0.0.1", "0.0.0.0")],
+)
+def test_overlapping_addresses_are_claimed_once(first: str, second: str) -> None:
+    port = free_port()
+    for one, other in ((first, second), (second, first)):
+        with claim(one, port), pytest.raises(OSError, match="Address already in use"), claim(other, port):
+            pass
+
+
+def test_addresses_that_do_not_overlap_are_claimed_side_by_side() -> None:
+    port = free_port()
+    with claim("0.0.0.0", port), claim("::1", port), claim("0.0.0.0", free_port()):
+        pass
+    with claim("127.0.0.1", port), claim("127.0.0.2", port), claim("::1", port):
+        pass
+
+
 @pytest.mark.parametrize("flags", [("--port", "{}"), ("--port", "0", "--grpc-port", "{}")], ids=["HTTP", "gRPC"])
 def test_a_service_does_not_start_and_logs_why_where_another_one_is_starting(flags: tuple[str, ...]) -> None:
     port = free_port()
