@@ -7,7 +7,8 @@
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from contextlib import suppress
 
 from service.errors import ConvoyError, UnavailableError
 from service.models.catalog import Engine, ModelCatalog, ServedModel
@@ -51,6 +52,22 @@ class EngineOpener:
     async def open_each(self, models: Iterable[ServedModel]) -> None:
         """Opens versions; failures are logged."""
         await asyncio.gather(*map(self.open, models), return_exceptions=True)
+
+    async def open_defaults(self, deadline: float, loading: Set[str]) -> None:
+        """Opens the default versions, for models whose newest file was refused at the start; failures are logged.
+
+        Args:
+            deadline: on the event loop's clock, in seconds; from then on, versions are opened in the background.
+            loading: the models that are left out, since a file of theirs is still being loaded.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self.open_each(
+                    model
+                    for model in self._catalog
+                    if (name := model.metadata.name) not in loading
+                    and self._catalog.default_version(name) == model.metadata.version
+                )
 
     def close(self) -> None:
         """Opens no more."""

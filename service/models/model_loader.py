@@ -104,6 +104,7 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
+        deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
         self._pending = {key: asyncio.create_task(self._load_one(*key, opens=key in first)) for key in found.files}
         await self._await_enough()
@@ -112,6 +113,7 @@ class ModelLoader:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
         self._set_versions(found)
         self._catalog.check_default()
+        await self._engines.open_defaults(deadline, loading={name for name, _ in self._pending})
         return_freed_memory()
         return found
 
@@ -174,15 +176,13 @@ class ModelLoader:
         """
         name = self._catalog.versions(name)[0].metadata.name  # not an alias; no lock is made for unknown names
         async with self._changing[name]:
-            if version is None:
-                versions = [model.metadata.version for model in self._catalog.versions(name)]
-            else:
-                versions = [version]
+            served = self._catalog.versions(name)
+            versions = [model.metadata.version for model in served] if version is None else [version]
             await self._open_successor(name, versions)
-            for served in versions:
-                self._publisher.withdraw(name, served)
-                self._unloaded.add((name, served))
-                logger.info("unloaded %s version %s", name, served)
+            for gone in versions:
+                self._publisher.withdraw(name, gone)
+                self._unloaded.add((name, gone))
+                logger.info("unloaded %s version %s", name, gone)
             return versions
 
     async def open_engine(self, model: ServedModel) -> Engine:

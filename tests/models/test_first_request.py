@@ -51,6 +51,13 @@ async def test_the_start_opens_default_versions_only(models: Path, tmp_path: Pat
         assert [entry.ready for entry in await loader.index()] == [True] * 4
 
 
+async def test_the_start_opens_the_newest_version_that_is_not_refused(models: Path, tmp_path: Path) -> None:
+    put(models, "tiny", "4", b"damaged")
+    async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (_, catalog):
+        assert catalog.find("tiny").metadata.version == "3"
+        assert open_versions(catalog) == ["3"]
+
+
 async def test_a_file_that_could_not_be_tried_is_opened_at_the_start(models: Path) -> None:
     async with loaded(repository(models, None)) as (_, catalog):
         assert open_versions(catalog) == ["1", "2", "3"]
