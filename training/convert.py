@@ -34,7 +34,7 @@ from training.data.learnt_pictures import FILE, test_set
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import features_shape, with_metadata, without_familiarity
-from training.publish import next_version, publishing
+from training.publish import publishing
 
 Precision = Literal["float16", "int8"]
 
@@ -102,7 +102,6 @@ def convert(
     metadata = dataclasses.replace(
         said,
         name=name,
-        version=next_version(repository, name),
         training={**said.training, **_origin(said, precision)},
         evaluation=None if said.multi_label else after.evaluation,
         reference=None if said.multi_label else scores.reference(after.probabilities),
@@ -117,8 +116,9 @@ def convert(
         familiarity=None,
         golden_tolerance=_GOLDEN_TOLERANCES[precision],
     )
-    converted = Converted(metadata, before, after)
-    with publishing(repository, name, metadata.version) as folder:
+    with publishing(repository, name, None) as folder:
+        metadata = dataclasses.replace(metadata, version=folder.name)
+        converted = Converted(metadata, before, after)
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         (folder / "metrics.json").write_text(json.dumps(_figures(converted), indent=2) + "\n")
         (folder / "MODEL_CARD.md").write_text(_card(converted))

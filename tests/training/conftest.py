@@ -5,7 +5,9 @@ import os
 import pickle
 import struct
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # the networks are small, 
 
 from training.data import cifar10, mnist_idx
 from training.data.dataset import DataSet, LabelledImages
+from training.publish import publishing
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -92,6 +95,21 @@ def write_kaggle_csv() -> Callable[[Path, LabelledImages, bool], Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def another_publishes_first(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType], None]:
+    """Lets another process publish a version of the same model just before a module does: ``begin(module)``."""
+
+    def begin(module: ModuleType) -> None:
+        def publish_second(repository: Path, name: str, version: str | None) -> AbstractContextManager[Path]:
+            with publishing(repository, name, None) as folder:
+                (folder / "model.onnx").write_text("of another process")
+            return publishing(repository, name, version)
+
+        monkeypatch.setattr(module, "publishing", publish_second)
+
+    return begin
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
 """Conversion to float16 and int8: the new model is measured, has its own name, and is accepted by the service."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import training.convert
 from service.inference import GpuPolicy, ModelRepository, Provider
 from training.convert import Precision, convert
 from training.data import sources
 from training.data.dataset import DataSet
+from training.onnx_classifier import OnnxClassifier
 
 MODEL = Path(__file__).parents[2] / "models" / "mnist" / "1" / "model.onnx"
 
@@ -31,3 +35,17 @@ def test_fewer_bits_are_measured_and_serve_under_a_name_of_their_own(
     repository = ModelRepository(tmp_path, provider=Provider("cpu"), intra_op_threads=1, max_batch_size=None, gpu=gpu)
     loaded = repository.load(f"mnist-{precision}", "1")  # its golden images are checked here
     assert loaded.metadata.training["precision"] == precision
+
+
+def test_a_version_that_another_process_publishes_meanwhile_is_kept(
+    mnist_data: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    another_publishes_first: Callable[[ModuleType], None],
+) -> None:
+    monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+    another_publishes_first(training.convert)
+    made = convert(MODEL, "float16", None, tmp_path)
+    assert (tmp_path / "mnist-float16" / "1" / "model.onnx").read_text() == "of another process"
+    written = OnnxClassifier.open(tmp_path / "mnist-float16" / "2" / "model.onnx").metadata
+    assert written.version == made.metadata.version == "2"

@@ -39,7 +39,7 @@ from training.importing.stated import Stated
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
-from training.publish import next_version, publishing
+from training.publish import publishing
 from training.scores import Probabilities
 from training.temperature import LEAST_IMAGES, fit_temperature
 
@@ -126,7 +126,6 @@ def import_model(job: ImportJob) -> Imported:
         raise ImportRefusedError(f"--name {job.name}: a-z, 0-9, '.', '_' and '-' are allowed, 64 characters at most")
     if job.version is not None and not is_version(job.version):
         raise ImportRefusedError(f"--version {job.version}: {VERSION_RULE} is needed")
-    version = job.version or next_version(job.repository, job.name)
     source = open_source(job.source, job.flags)
     said = expected.resolve(source, job.resizing_flags, job.examples, measures=job.measures_preprocessing)
     examples = find_examples(job.examples, said.names) if job.examples is not None else None
@@ -148,7 +147,7 @@ def import_model(job: ImportJob) -> Imported:
         score = measure(served, score.images, said.names) if score else None
     metadata = describe(
         job.name,
-        version,
+        job.version or "1",  # replaced when it is published
         said,
         source=source,
         proof=proof,
@@ -165,8 +164,8 @@ def import_model(job: ImportJob) -> Imported:
             conformal=fit_conformal(score.probabilities, score.images.classes),
             familiarity=fit_familiarity(score.probabilities),
         )
-    imported = Imported(job.repository / job.name / version, metadata, source, said, proof, score, tuple(notes))
-    with publishing(job.repository, job.name, version) as folder:
+    with publishing(job.repository, job.name, job.version) as folder:
+        metadata = dataclasses.replace(metadata, version=folder.name)
         (folder / "model.onnx").write_bytes(with_metadata(graph, metadata))
         figures = {}
         if score is not None and raw is not None:
@@ -182,7 +181,8 @@ def import_model(job: ImportJob) -> Imported:
             notes=notes,
             command=job.command,
         )
-    return imported
+    place = job.repository / job.name / metadata.version
+    return Imported(place, metadata, source, said, proof, score, tuple(notes))
 
 
 def _proved(

@@ -3,8 +3,10 @@
 import json
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
 from training.data import sources
+from training.importing import importer
 from training.importing.examples import find_examples
 from training.importing.onnx_source import open_onnx
 from training.importing.preprocessing import Preprocessing
@@ -79,6 +82,20 @@ def test_its_answers_are_those_of_the_original(form: dict[str, Any], tmp_path: P
     assert metadata.reference is None
     assert "not proven" in (metadata.preprocessing_proof or "")
     assert (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text().count("not measured") == 1
+
+
+def test_a_version_that_another_process_publishes_meanwhile_is_kept(
+    tmp_path: Path,
+    labels: Path,
+    capsys: pytest.CaptureFixture[str],
+    another_publishes_first: Callable[[ModuleType], None],
+) -> None:
+    another_publishes_first(importer)
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--labels", labels, *RULES) == 0
+    versions = tmp_path / "models" / "birds"
+    assert capsys.readouterr().out.startswith(f"{versions / '2'}: ")
+    assert (versions / "1" / "model.onnx").read_text() == "of another process"
+    assert OnnxClassifier.open(versions / "2" / "model.onnx").metadata.version == "2"
 
 
 def test_an_open_batch_may_be_written_as_minus_one(tmp_path: Path, labels: Path) -> None:
