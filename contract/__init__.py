@@ -12,7 +12,7 @@ on) are in the file's ``metadata_props``, which :mod:`contract.props` reads and 
 
 from contract.errors import ContractError, NoMetadataError
 from contract.fields import is_text
-from contract.golden import GoldenImage
+from contract.golden import MOST_GOLDEN_BYTES, GoldenImage, most_golden_images
 from contract.held_out import COVERAGES, Conformal, CoverageLevel, Familiarity
 from contract.measured import Evaluation, Reference, wilson_interval
 from contract.metadata import GOLDEN_TOLERANCE, DataSource, ModelMetadata
@@ -33,6 +33,7 @@ __all__ = [
     "GOLDEN_TOLERANCE",
     "INPUT_NAME",
     "LEAST_CROP_FRACTION",
+    "MOST_GOLDEN_BYTES",
     "MOST_LABELS",
     "MOST_LABEL_CHARACTERS",
     "MOST_LONG_CHARACTERS",
@@ -60,6 +61,7 @@ __all__ = [
     "is_model_name",
     "is_text",
     "is_version",
+    "most_golden_images",
     "name_classes",
     "wilson_interval",
 ]

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contract import Evaluation
+from contract import Evaluation, GoldenImage, most_golden_images
 from training import scores
 from training.data.dataset import LabelledImages
 from training.onnx_classifier import OnnxClassifier
 from training.scores import Probabilities
 
+_GOLDEN_IMAGES = 10
 _LEAST_PROBABILITY = 1e-37  # near the smallest normal float32
 
 
@@ -40,6 +41,20 @@ class Measurement:
         """Which predictions are right, [N]."""
         right: NDArray[np.bool_] = self.probabilities.argmax(axis=1) == self.images.classes
         return right
+
+    def golden_images(self) -> tuple[GoldenImage, ...]:
+        """The first picture of each class, ten classes at most; fewer if so many large pictures would be too much."""
+        most = min(_GOLDEN_IMAGES, most_golden_images(self.images.pixels[0].size))
+        classes = np.unique(self.images.classes)[:most]
+        rows = [int(np.argmax(self.images.classes == index)) for index in classes]
+        return tuple(
+            GoldenImage(
+                pixels=self.images.pixels[row].tobytes(),
+                label=self.labels[self.images.classes[row]],
+                probabilities=tuple(self.probabilities[row].tolist()),
+            )
+            for row in rows
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from contract import Evaluation, GoldenImage, ModelMetadata
+from contract import Evaluation, ModelMetadata
 from training import provenance
 from training.card import write_card
 from training.data.dataset import DataSet
@@ -29,7 +28,6 @@ from training.training_job import TrainingJob
 from training.transfer import phases
 from training.trust import measure_trust, trust_section
 
-_GOLDEN_IMAGES = 10
 _PARITY_IMAGES = 1000
 _MIRRORED = "Each answer comes from the mean logits of the picture and its mirror image, inside the graph."
 
@@ -156,7 +154,7 @@ def _metadata(job: TrainingJob, data: DataSet, learnt: Learnt, *, raw: Measureme
         evaluation=test.evaluation,
         uncalibrated=raw.evaluation,
         reference=reference(test.probabilities),
-        golden=_golden(test),
+        golden=test.golden_images(),
         commit=provenance.commit(),
         created=provenance.now(),
     )
@@ -181,17 +179,3 @@ def _particulars(job: TrainingJob, learnt: Learnt) -> dict[str, Any]:
     if learnt.crossed is not None:
         said["cross_validation"] = learnt.crossed.to_json(learnt.temperature)
     return said
-
-
-def _golden(test: Measurement) -> tuple[GoldenImage, ...]:
-    """The first test image of each class, ten classes at most."""
-    classes = np.unique(test.images.classes)[:_GOLDEN_IMAGES]
-    rows = [int(np.argmax(test.images.classes == index)) for index in classes]
-    return tuple(
-        GoldenImage(
-            pixels=test.images.pixels[row].tobytes(),
-            label=test.labels[test.images.classes[row]],
-            probabilities=tuple(test.probabilities[row].tolist()),
-        )
-        for row in rows
-    )

@@ -3,10 +3,11 @@
 ``cifar10`` and ``mnist`` are known by name; any other name means a folder of your own pictures.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import ColorMode, DataSource, ModelMetadata
+from contract import MOST_GOLDEN_BYTES, ColorMode, DataSource, ModelMetadata
 from training.data import cifar10, image_folder, kaggle_csv, keras_cache, mnist_idx
 from training.data.dataset import DataSet
 from training.data.picture import PictureRule
@@ -41,8 +42,11 @@ class OwnPictures:
     width: int | None = None
 
     def __post_init__(self) -> None:
-        if not _LEAST_SIDE <= self.side <= _MOST_SIDE:
-            raise DataError(f"--size {self.side}: {_LEAST_SIDE} to {_MOST_SIDE} pixels are possible")
+        channels = len(self.color_mode)
+        values = self.side * (self.width or self.side) * channels
+        if not _LEAST_SIDE <= self.side <= _MOST_SIDE or values > MOST_GOLDEN_BYTES:
+            most = math.isqrt(MOST_GOLDEN_BYTES // channels)
+            raise DataError(f"--size {self.side}: {_LEAST_SIDE} to {most} pixels are possible")
 
 
 def load(name: str, place: Path | None, own: OwnPictures) -> DataSet:

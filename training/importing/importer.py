@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from contract import VERSION_RULE, GoldenImage, ModelMetadata, is_model_name, is_version
+from contract import VERSION_RULE, GoldenImage, ModelMetadata, is_model_name, is_version, most_golden_images
 from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
@@ -282,6 +282,7 @@ def _measurement(said: Expected, images: LabelledImages, probabilities: Probabil
 def _golden(source: Source, said: Expected, images: _Images, temperature: float) -> tuple[GoldenImage, ...]:
     """A few pictures with the answers of the source framework, not of the converted graph."""
     count = max(2, min(_GOLDEN_IMAGES, _GOLDEN_VALUES // said.ending.classes))
+    count = min(count, most_golden_images(images.pixels[0].size))
     # Spread over the examples, or over the random pictures, which range from plain to noisy.
     rows = np.unique(np.linspace(0, (images.examples or len(images.pixels)) - 1, count).astype(int))
     pixels = images.pixels[rows]

@@ -16,6 +16,7 @@ import pytest
 from onnx import helper
 from PIL import Image
 
+import contract.golden
 from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
@@ -96,6 +97,12 @@ def test_a_version_that_another_process_publishes_meanwhile_is_kept(
     assert capsys.readouterr().out.startswith(f"{versions / '2'}: ")
     assert (versions / "1" / "model.onnx").read_text() == "of another process"
     assert OnnxClassifier.open(versions / "2" / "model.onnx").metadata.version == "2"
+
+
+def test_a_large_input_has_fewer_golden_images(tmp_path: Path, labels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contract.golden, "MOST_GOLDEN_BYTES", 5 * 16 * 16 * 3)  # so that 16 x 16 is large
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--labels", labels, *RULES) == 0
+    assert len(imported(tmp_path)[1].golden) == 5
 
 
 def test_an_open_batch_may_be_written_as_minus_one(tmp_path: Path, labels: Path) -> None:
