@@ -11,6 +11,7 @@ its request. The guard reads the one message of the stream after the checks. Cli
 """
 
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -86,15 +87,16 @@ class CallGuard:
 
     def _answering(self, handler: Any) -> Callable[[_Messages, _Context], Awaitable[bytes]]:
         async def reply(_messages: _Messages, context: _Context) -> bytes:
+            started_at = time.perf_counter()
             try:
                 await self._admit(handler.unary_unary, context)
                 answer = await self._answer(handler, context)
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  for any error, the client gets a status
-                self._tell(error, context)
+                self._tell(error, context, time.perf_counter() - started_at)
                 return b""
-            self._requests.answered_call(grpc.StatusCode.OK.name)
+            self._requests.answered_call(grpc.StatusCode.OK.name, time.perf_counter() - started_at)
             return answer
 
         return reply
@@ -110,7 +112,7 @@ class CallGuard:
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001  as above
-                self._tell(error, context)
+                self._tell(error, context, None)
 
         return stream
 
@@ -154,13 +156,13 @@ class CallGuard:
         except DecodeError:
             raise MalformedRequestError("the message is not the one that this method takes") from None
 
-    def _tell(self, error: Exception, context: _Context) -> None:
+    def _tell(self, error: Exception, context: _Context, seconds: float | None) -> None:
         """Sets the call's status from an error, and counts it. The text of an unexpected error is only in the log."""
         failure = Failure.of(error)
         status = status_of(error)
         if failure.traceback is not None:
             logger.error({"message": "a call failed", "reason": failure.reason, "exc_info": failure.traceback})
-        self._requests.answered_call(status.code.name)
+        self._requests.answered_call(status.code.name, seconds)
         self._requests.failed(failure, HTTPStatus.INTERNAL_SERVER_ERROR)
         context.set_code(status.code)
         context.set_details(status.details)

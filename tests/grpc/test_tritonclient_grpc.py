@@ -215,13 +215,14 @@ class TestInfer:
         with pytest.raises(Exception, match="send one input and ask for one output; sent: 30000 inputs, 0 outputs"):
             grpc._client_stub.ModelInfer(request)
 
-    def test_calls_and_their_errors_are_counted(
+    def test_calls_and_their_errors_are_counted_and_timed(
         self, grpc: triton.InferenceServerClient, grpc_server: ServerProcess
     ) -> None:
         series = (
             'convoy_requests_total{method="gRPC",status="OK"}',
             'convoy_requests_total{method="gRPC",status="NOT_FOUND"}',
             'convoy_errors_total{reason="model_not_found"}',
+            'convoy_request_seconds_count{method="gRPC"}',
         )
 
         def count() -> list[float]:
@@ -232,7 +233,7 @@ class TestInfer:
         assert grpc.is_model_ready("cifar10")
         with pytest.raises(InferenceServerException, match="NOT_FOUND"):
             grpc.get_model_metadata("dog")
-        assert [after - ago for after, ago in zip(count(), before, strict=True)] == [1, 1, 1]
+        assert [after - ago for after, ago in zip(count(), before, strict=True)] == [1, 1, 1, 2]
 
     @pytest.mark.parametrize(
         ("shape", "datatype", "message"),

@@ -42,7 +42,7 @@ class RequestMetrics:
         self._errors = Counter("convoy_errors", "Requests that ended in an error.", ("reason",), registry=registry)
         seconds = BulkHistogram(
             "convoy_request_seconds",
-            "Time from a request's headers to the end of its answer.",
+            "Time from the headers of a request, or of a call of gRPC, to the end of its answer.",
             ("method",),
             registry=registry,
             buckets=_BUCKETS_S,
@@ -50,8 +50,9 @@ class RequestMetrics:
         self._in_flight = Gauge(
             "convoy_requests_in_flight", "Requests in progress.", registry=registry, multiprocess_mode="livesum"
         )
-        self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _OTHER)}
+        self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _GRPC, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+        self._calls_s: list[float] = []
         for kind in _leaves(ConvoyError):
             self._errors.labels(reason_of(kind))  # a rate over a series needs its first value, 0
 
@@ -69,13 +70,18 @@ class RequestMetrics:
         if len(answers) >= _FOLD_AT:
             self.fold()
 
-    def answered_call(self, status: str) -> None:
+    def answered_call(self, status: str, seconds: float | None) -> None:
         """Counts an answered call of gRPC.
 
         Args:
             status: the name of its gRPC status, such as ``OK``.
+            seconds: from its headers to its answer; None for a call of unlimited duration.
         """
         self._requests.labels(_GRPC, status).inc()
+        if seconds is not None:
+            self._calls_s.append(seconds)
+            if len(self._calls_s) >= _FOLD_AT:
+                self.fold()
 
     def answered_in(self, dialect: str, status: int) -> None:
         """Counts a request of a dialect, which :meth:`answered` counts too.
@@ -102,6 +108,8 @@ class RequestMetrics:
             self._requests.labels(known, str(status)).inc(len(seconds))
             self._seconds[known].observe_many(np.array(seconds))
         self._answers.clear()
+        self._seconds[_GRPC].observe_many(np.array(self._calls_s))
+        self._calls_s.clear()
         self._in_flight.set(self.in_flight)
 
 

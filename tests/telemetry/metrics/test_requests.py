@@ -18,6 +18,17 @@ def test_methods_that_predict_are_counted_by_name_and_unusual_ones_together(meth
     assert page.value("convoy_request_seconds_count", method=label) == 1
 
 
+def test_calls_of_grpc_are_timed_apart_from_those_of_unlimited_duration() -> None:
+    metrics = Metrics(version="1")
+    metrics.requests.answered_call("OK", 0.3)
+    metrics.requests.answered_call("UNAVAILABLE", None)
+    metrics.fold()
+    page = Page(metrics.page().decode())
+    assert page.value("convoy_request_seconds_count", method="gRPC") == 1
+    assert page.value("convoy_request_seconds_sum", method="gRPC") == 0.3
+    assert page.value("convoy_requests_total", method="gRPC", status="UNAVAILABLE") == 1
+
+
 @pytest.mark.parametrize(
     ("status", "reason"), [(400, "http_400"), (505, "http_505"), (501, "http_501"), (500, "internal")]
 )
