@@ -10,7 +10,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench.results import Results, Row
 from bench.servers import CONVOY, EMPTY
@@ -67,9 +67,11 @@ def _latency(results: Results, rows: list[Row], stem: Path) -> Path:
             axes.plot(p99[key], place, "|", color=color, markersize=14, markeredgewidth=3)
             axes.text(p99[key] * 1.15, place, f"{_short(p50)} / {_short(p99[key])}", va="center", fontsize=8)
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         left, right = axes.get_xlim()
-        axes.set_xlim(left, right * 4)
+        axes.set_xlim(left * 0.9, right * 4)
         _finish(axes, row, best, "latency in ms, logarithmic: p50 (dot) to p99 (bar)")
     figure.suptitle("Latency of one 32x32 PNG under full load, same runs and settings", fontsize=12)
     return _save(figure, stem.with_name(f"{stem.name}-latency.png"))
@@ -102,12 +104,13 @@ def _short(value: float) -> str:
 def _panels(results: Results, rows: list[Row]) -> tuple[Figure, list[Axes]]:
     """A figure with one panel per row, and with space for a line per server."""
     count = max(len(_best_settings(results, row)) for row in rows)
-    figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 0.9 + 0.42 * count), squeeze=False)
+    figure, panels = plt.subplots(1, len(rows), figsize=(4.6 * len(rows), 1.3 + 0.42 * count), squeeze=False)
     return figure, list(panels[0])
 
 
 def _finish(axes: Axes, row: Row, servers: list[tuple[str, str]], label: str) -> None:
     axes.set_yticks(range(len(servers)), [name for name, _ in servers])
+    axes.set_ylim(-0.7, len(servers) - 0.3)
     for text, (name, _) in zip(axes.get_yticklabels(), servers, strict=True):
         text.set_fontweight("bold" if name == CONVOY else "normal")
     axes.set_title(f"{row.concurrency} requests at once" if row.concurrency > 1 else "1 request at a time", fontsize=10)
