@@ -91,6 +91,14 @@ check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files,
 image:  ## The container image for the CPU, convoy:cpu
 	docker build --tag convoy:cpu --build-arg REVISION=$$(git rev-parse HEAD) .
 
+.PHONY: check-compiled
+check-compiled: $(DEV)/.ready  ## Compile the request path as the Dockerfile does, and run the service's tests on it; needs gcc; minutes
+	rm -rf build/compiled && mkdir -p build/compiled
+	git ls-files | tar -c -T - | tar -x -C build/compiled && ln -s $(abspath $(DEV)) build/compiled/
+	cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(abspath $(DEV))/bin/python -m hatchling build --target wheel --hooks-only
+	cd build/compiled && $(abspath $(DEV))/bin/python -m pytest -n 2 --dist loadgroup --ignore tests/http/test_protocol.py \
+	  tests/api tests/batching tests/decoding tests/grpc tests/http tests/inference tests/models tests/server tests/telemetry $(ARGS)
+
 .PHONY: image-test
 image-test: $(DEV)/.ready  ## Build and run the image; IMAGE_TEST names the command that does (tests/image says how)
 	IMAGE_TEST="$(IMAGE_TEST)" $(DEV)/bin/python -m pytest -s -rs tests/image
@@ -141,11 +149,12 @@ LOCK := $(DEV)/bin/uv pip compile --quiet --universal --generate-hashes --python
 .PHONY: lock
 lock: $(DEV)/.ready  ## Pin every dependency, with hashes, from pyproject.toml
 	$(LOCK) --extra cpu --extra grpc --extra heif -o requirements/cpu.txt
+	$(LOCK) --extra cpu --extra compile -o requirements/compile.txt
 	$(LOCK) --extra cpu --extra import -o requirements/import.txt
 	$(LOCK) --extra cpu --extra heif --extra parquet --extra training -o requirements/train.txt
 	$(LOCK) --extra gpu --extra grpc --extra heif -o requirements/gpu.txt
 	$(LOCK) --extra cpu --extra ray -o requirements/ray.txt
-	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra parquet --extra training --extra dev -o requirements/dev.txt
+	$(LOCK) --extra cpu --extra tracing --extra grpc --extra heif --extra parquet --extra training --extra compile --extra dev -o requirements/dev.txt
 
 .PHONY: grpc
 grpc: $(DEV)/.ready  ## Generate the gRPC messages from their .proto, for the oldest protobuf that is supported

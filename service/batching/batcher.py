@@ -199,7 +199,7 @@ class Batcher:
         except BaseException:
             # The error holds this frame and the entry holds the error: without this they would be a reference cycle,
             # and the images would stay in memory until the next garbage collection.
-            del entry, images
+            entry = images = None  # type: ignore[assignment]  # mypyc has no `del` here
             raise
         return entry
 

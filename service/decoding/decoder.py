@@ -30,10 +30,10 @@ from imaging import (
     decode,
     decoded_bytes,
     examine,
-    fast_png,
     most_cpu_s,
     slowness,
 )
+from imaging.fast_png import fast_png
 from service.decoding.decode_children import DecodeChildren, NoChildError
 from service.decoding.decode_memory import DecodeMemory, MemoryBudget
 from service.decoding.decode_threads import DecodeThreads

@@ -44,13 +44,14 @@ class HttpProtocol(asyncio.Protocol):
     """One connection.
 
     Args:
-        config: uvicorn's, with the app and the keep-alive time.
+        config: uvicorn's, with the app.
         server_state: uvicorn's, with the connections, tasks and default headers of the whole server.
         app_state: copied into the scope of each request.
         limit: counts the connections.
         budget: counts the bytes that all requests hold.
         refusals: answers the requests that are refused here; the error is in their scope.
         write_timeout_s: how long a client may take to read each MiB of an answer.
+        keep_alive_s: how long a connection without a request is kept.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class HttpProtocol(asyncio.Protocol):
         budget: BodyBudget,
         refusals: ASGIApp,
         write_timeout_s: float,
+        keep_alive_s: float,
     ) -> None:
         self._app: ASGIApp = config.loaded_app
-        self._keep_alive_s: float = config.timeout_keep_alive
+        self._keep_alive_s = keep_alive_s
         self._server = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()

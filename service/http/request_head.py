@@ -5,6 +5,7 @@ Source: RFC 9112 (HTTP/1.1), sections 2.3, 3.2, 5 and 6.3.
 
 import re
 from http import HTTPMethod, HTTPStatus
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -116,7 +117,7 @@ def split_target(target: bytes) -> tuple[str, bytes, bytes]:
     if target.startswith(b"/") and b"#" not in target:
         raw_path, _, query = target.partition(b"?")
     else:
-        url = httptools.parse_url(target)
+        url: Any = httptools.parse_url(target)  # its parts may be None, other than its types say
         raw_path, query = url.path or b"/", url.query or b""
     path = raw_path.decode("ascii")
     return unquote(path) if b"%" in raw_path else path, raw_path, query

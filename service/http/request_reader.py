@@ -56,6 +56,8 @@ class RequestReader:
         has_stopped: whether further data is dropped without being parsed.
     """
 
+    __deletable__ = ("_parser", "_sink")  # for mypyc
+
     def __init__(self, sink: RequestSink, server: Any, client: Any) -> None:
         self._sink = sink
         self._server = server

@@ -81,6 +81,7 @@ async def _serve(
             budget=service.budget,
             refusals=service.refusals,
             write_timeout_s=settings.write_timeout_s,
+            keep_alive_s=settings.keep_alive_timeout_s,
         )
         config = uvicorn.Config(
             service.app,
@@ -92,7 +93,6 @@ async def _serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=cast("int", settings.keep_alive_timeout_s),  # uvicorn only passes it to the protocol
             timeout_graceful_shutdown=max(1, round(settings.drain_timeout_s)),
         )
 

@@ -119,7 +119,6 @@ class Server:
         config = uvicorn.Config(app, lifespan="off", log_config=None)
         config.load()
         config.loaded_app = lambda scope, receive, send: app(scope, receive, send, self)
-        config.timeout_keep_alive = 1
 
         lost = self.lost
 
@@ -138,6 +137,7 @@ class Server:
                 budget=self.budget,
                 refusals=self._refusals,
                 write_timeout_s=0.3,
+                keep_alive_s=1,
             )
             self.connections.add(made)
             return made
