@@ -54,10 +54,10 @@ RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-de
     --require-hashes --no-deps -r /requirements.txt
 WORKDIR /app
 COPY LICENSE README.md pyproject.toml ./
-COPY contract contract
-COPY imaging imaging
-COPY network network
-COPY service service
+COPY contract /app/contract
+COPY imaging /app/imaging
+COPY network /app/network
+COPY service /app/service
 RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/venv/bin/python -m hatchling build --target wheel --hooks-only \
  && rm README.md pyproject.toml \
  && python -m compileall -q /app
