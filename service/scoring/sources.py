@@ -192,14 +192,7 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
         _check_encoding(start.read(64), str(source))
     with source.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
         rows = csv.DictReader(_lines(file, "\n", str(source)))
-        names = list(rows.fieldnames or ())
-        if not names:
-            raise ScoringError(f"{source}: it is empty; its first line has to name the columns")
-        if column is None:
-            usual = [name for name in names if name in _USUAL_COLUMNS]
-            column = names[0] if len(names) == 1 else usual[0] if len(usual) == 1 else None
-        if column not in names:
-            raise ScoringError(f"{source}: --column must say which column holds the paths: {', '.join(names)}")
+        column = _column_of(list(rows.fieldnames or ()), column, str(source))
         for row in rows:
             if not any(row.values()):  # spreadsheets write such rows at the end
                 continue
@@ -208,3 +201,26 @@ def _in_csv(source: Path, column: str | None) -> Iterator[Picture]:
                 continue
             beside = source.parent / path
             yield FilePicture(path, str(beside) if beside.exists() else path)
+
+
+def _column_of(names: list[str], column: str | None, source: str) -> str:
+    """The column of paths in a CSV with these columns.
+
+    Raises:
+        ScoringError: it is not clear which; the message says what would make it clear.
+    """
+    if not names:
+        raise ScoringError(f"{source}: it is empty; its first line has to name the columns")
+    if column is None and len(names) == 1 and names[0].strip().lower().endswith(PICTURE_SUFFIXES):
+        raise ScoringError(
+            f"{source}: its first line is a picture, {names[0]}, and not the name of a column; add a first line "
+            "`path`, or give the list a name that ends in .txt"
+        )
+    if column is None:
+        usual = [name for name in names if name in _USUAL_COLUMNS]
+        column = names[0] if len(names) == 1 else usual[0] if len(set(usual)) == 1 else None
+    if column is None or column not in names:
+        raise ScoringError(f"{source}: --column must say which column holds the paths: {', '.join(names)}")
+    if names.count(column) > 1:
+        raise ScoringError(f"{source}: several columns have the name {column}; give the column of paths its own name")
+    return column

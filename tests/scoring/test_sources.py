@@ -88,6 +88,8 @@ def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
     ("content", "said"),
     [
         (b"", "it is empty; its first line has to name the columns"),
+        (b"a/1.png\na/2.png\n", "its first line is a picture, a/1.png, and not the name of a column; add a first line"),
+        (b"path,label,path\na.png,cat,b.png\n", "several columns have the name path"),
         (b"path\n" + b"x" * 200_000, "no list of paths: a line is longer"),
         (b'path\n"' + b"not closed\n" * 20_000, "no table of comma-separated values"),
         ("path\na.png\n".encode("utf-16"), "its text is UTF-16; save it as UTF-8"),
