@@ -2,7 +2,7 @@
 
 ::
 
-    receipt ─ same picture? ─ same model file? ─> decode, run on the CPU ─> same probabilities?
+    receipt ─ same picture? ─ same model file? ─> as the answer says? ─> decode, run on the CPU ─> same probabilities?
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,18 @@ _SAME, _DIFFERENT, _WRONG_USE = 0, 1, 2
 
 class _VerificationError(Exception):
     """The prediction cannot be repeated from these files; the message says why."""
+
+
+class _Claim(NamedTuple):
+    """One prediction of an answer.
+
+    Attributes:
+        receipt: its receipt.
+        said: the members beside the receipt, with the model and version of the answer; empty for a receipt alone.
+    """
+
+    receipt: dict[str, Any]
+    said: Mapping[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -71,25 +83,22 @@ def main(arguments: Sequence[str]) -> int:
 
 def _verify(receipt_path: Path, picture_path: Path, models_dir: Path) -> int:
     data = _read_bounded(picture_path, _MOST_PICTURE_BYTES)
-    receipts = list(_receipts(_parse(receipt_path)))
-    if not receipts:
+    claims = list(_claims(_parse(receipt_path)))
+    if not claims:
         raise _VerificationError(f"{receipt_path} has no receipt; ask for one with receipt=true")
-    found = _of_this_picture(receipts, data)
+    found = _of_this_picture(claims, data)
     if found is None:
-        print(f"picture   differs: none of {len(receipts)} receipts is of {picture_path}")
+        print(f"picture   differs: none of {len(claims)} receipts is of {picture_path}")
         return _DIFFERENT
-    receipt, pixels = found
+    (receipt, said), pixels = found
     print(f"picture   same: {picture_path}")
     session = _open(receipt, models_dir)
     if session is None:
         return _DIFFERENT
     with_strokes = receipt.get("prepare") == "digit"
     target = Target.of(session.metadata)
-    if describe_fit(target) != receipt.get("fit"):
-        print("fit       differs: the receipt has another rule of fit, or was changed")
-        return _DIFFERENT
-    if receipt.get("temperature") != session.metadata.temperature:
-        print("fit       differs: the receipt has another temperature, or was changed")
+    if other := _other_fit(receipt, target, session.metadata.temperature):
+        print(f"fit       differs: the receipt has another {other}, or was changed")
         return _DIFFERENT
     for name, version in software():
         if receipt.get(name) != version:
@@ -98,18 +107,68 @@ def _verify(receipt_path: Path, picture_path: Path, models_dir: Path) -> int:
         pixels = _decode(data, target.of_strokes if with_strokes else target)
     elif pixels.shape != target.shape:
         raise _VerificationError(f"{picture_path} has images of {pixels.shape}; the model takes {target.shape}")
+    names = session.metadata.class_names
+    expected = _probabilities(receipt, len(names))
+    if wrong := list(_contradictions(said, receipt, expected, names)):
+        print(f"answer    differs: its receipt does not have this {', '.join(wrong)}; the answer was changed")
+        return _DIFFERENT
     answered = session.run(pixels[np.newaxis])[0]
     session.close()
-    return _compare(receipt, answered, session.metadata.class_names)
+    return _compare(receipt, expected, answered, names)
 
 
-def _compare(receipt: Mapping[str, Any], answered: NDArray[np.float32], names: tuple[str, ...]) -> int:
+def _other_fit(receipt: Mapping[str, Any], target: Target, temperature: float) -> str | None:
+    """What of the preparation of pictures is another in a receipt than in the model; None if all is the same."""
+    if describe_fit(target) != receipt.get("fit"):
+        return "rule of fit"
+    return None if receipt.get("temperature") == temperature else "temperature"
+
+
+def _probabilities(receipt: Mapping[str, Any], classes: int) -> NDArray[np.float64]:
+    """The probabilities of a receipt, float64 [K]."""
     then = receipt.get("probabilities")
-    if not isinstance(then, list) or len(then) != len(answered) or not all(map(_is_number, then)):
-        raise _VerificationError(f"the receipt's probabilities are not {len(answered)} numbers")
+    if not isinstance(then, list) or len(then) != classes or not all(map(_is_number, then)):
+        raise _VerificationError(f"the receipt's probabilities are not {classes} numbers")
     expected = np.array(then, np.float64)
     if not np.isfinite(expected).all():
         raise _VerificationError("the receipt has probabilities that are not finite")
+    return expected
+
+
+def _contradictions(
+    said: Mapping[str, Any], receipt: Mapping[str, Any], expected: NDArray[np.float64], names: tuple[str, ...]
+) -> Iterator[str]:
+    """The members of a prediction that are not as its receipt has them. Null says nothing: ``min_confidence`` gives it.
+
+    Args:
+        said: the prediction.
+        receipt: its receipt.
+        expected: the probabilities of the receipt, float64 [K].
+        names: of the K classes.
+    """
+    best = int(expected.argmax())
+    right = {"model": receipt.get("model"), "version": receipt.get("version"), "label": names[best], "index": best}
+    for member, value in right.items():
+        if said.get(member) is not None and said[member] != value:
+            yield member
+    probability, probabilities = said.get("probability"), said.get("probabilities")
+    if probability is not None and not _is_near(probability, expected[best]):
+        yield "probability"
+    if probabilities is not None and not (
+        isinstance(probabilities, dict)
+        and set(probabilities) == set(names)
+        and all(_is_near(probabilities[name], value) for name, value in zip(names, expected, strict=True))
+    ):
+        yield "probabilities"
+
+
+def _is_near(value: Any, expected: float) -> bool:
+    return _is_number(value) and abs(value - expected) <= TOLERANCE
+
+
+def _compare(
+    receipt: Mapping[str, Any], expected: NDArray[np.float64], answered: NDArray[np.float32], names: tuple[str, ...]
+) -> int:
     off = float(np.abs(expected - answered).max())
     on_cpu = receipt.get("provider") == "cpu"
     allowed = TOLERANCE if on_cpu else OTHER_PROVIDER_TOLERANCE
@@ -154,35 +213,38 @@ def _admit(header: Header, target: Target) -> None:
     """Allows pictures of any size, because the service's settings may have allowed them."""
 
 
-def _receipts(document: Any) -> Iterator[dict[str, Any]]:
-    """Every receipt in a receipt, a prediction, or a whole answer."""
+def _claims(document: Any) -> Iterator[_Claim]:
+    """Every prediction with a receipt in a receipt, a prediction, or a whole answer."""
     if not isinstance(document, dict):
         return
     if "receipt_version" in document:
-        if document["receipt_version"] != RECEIPT_VERSION:
-            raise _VerificationError(f"only receipts of version {RECEIPT_VERSION} can be read")
-        yield document
+        yield _Claim(_known(document), {})
         return
     predictions = document.get("predictions")
+    shared = {member: document.get(member) for member in ("model", "version")}
     for prediction in predictions if isinstance(predictions, list) else [document]:
         receipt = prediction.get("receipt") if isinstance(prediction, dict) else None
-        if isinstance(receipt, dict):
-            yield from _receipts(receipt)
+        if isinstance(receipt, dict) and "receipt_version" in receipt:
+            yield _Claim(_known(receipt), shared | prediction)
 
 
-def _of_this_picture(
-    receipts: Sequence[dict[str, Any]], data: bytes
-) -> tuple[dict[str, Any], NDArray[np.uint8] | None] | None:
-    """The receipt that belongs to a file, and its pixels if it is a receipt of pixels; None if no receipt does."""
+def _known(receipt: dict[str, Any]) -> dict[str, Any]:
+    if receipt["receipt_version"] != RECEIPT_VERSION:
+        raise _VerificationError(f"only receipts of version {RECEIPT_VERSION} can be read")
+    return receipt
+
+
+def _of_this_picture(claims: Sequence[_Claim], data: bytes) -> tuple[_Claim, NDArray[np.uint8] | None] | None:
+    """The prediction that belongs to a file, and its pixels if it is of pixels; None if no prediction does."""
     digest = hashlib.sha256(data).hexdigest()
-    for receipt in receipts:
-        if receipt.get("picture_sha256") == digest:
-            return receipt, None
+    for claim in claims:
+        if claim.receipt.get("picture_sha256") == digest:
+            return claim, None
     for image in _images(data):
         digest = hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
-        for receipt in receipts:
-            if receipt.get("pixels_sha256") == digest:
-                return receipt, image
+        for claim in claims:
+            if claim.receipt.get("pixels_sha256") == digest:
+                return claim, image
     return None
 
 

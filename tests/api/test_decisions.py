@@ -139,6 +139,26 @@ def test_a_receipt_makes_the_answer_again(
         assert "Traceback" not in "".join(capsys.readouterr())
 
 
+def test_an_answer_that_contradicts_its_receipt_is_not_verified(
+    client: httpx.Client, cat: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = {"receipt": "true", "min_confidence": 1.0}
+    answer = client.post("/predict", params=query, content=cat, headers=PNG).json()
+    [prediction] = answer["predictions"]
+    (tmp_path / "cat.png").write_bytes(cat)
+    words = ["verify", str(tmp_path / "answer.json"), str(tmp_path / "cat.png"), "--models-dir", str(ROOT / "models")]
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    assert (prediction["label"], main(words)) == (None, 0)  # a null label says nothing
+    capsys.readouterr()
+    probabilities = prediction["probabilities"] | {"dog": 0.9}
+    for member, value in (("label", "dog"), ("index", 5), ("probability", 0.5), ("probabilities", probabilities)):
+        (tmp_path / "answer.json").write_text(json.dumps(answer | {"predictions": [prediction | {member: value}]}))
+        assert main(words) == 1
+        assert f"answer    differs: its receipt does not have this {member};" in capsys.readouterr().out
+    (tmp_path / "answer.json").write_text(json.dumps(answer | {"version": "1"}))
+    assert main(words) == 1
+
+
 def test_a_receipt_of_pixels_makes_the_answer_again(client: httpx.Client, tmp_path: Path) -> None:
     stream = io.BytesIO()
     np.save(stream, np.random.default_rng(3).integers(0, 256, (3, 32, 32, 3), np.uint8))
