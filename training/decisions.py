@@ -22,7 +22,7 @@ from training.data.listing import canonical, list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
 from training.files import write_atomically
-from training.held_out import LEAST_FAMILIAR, fit_conformal, fit_familiarity, halves
+from training.held_out import LEAST_FAMILIAR, fit_conformal, fit_familiarity, halves, pictures_for
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.trust import Trust, measure_trust, trust_section
@@ -57,6 +57,7 @@ def calibrate(path: Path, folder: Path) -> tuple[ModelMetadata, Trust | None]:
             f"{len(held_out)} held-out pictures are too few for any threshold; {LEAST_FAMILIAR} are needed for 0.9, "
             "1,000 for 0.99. Nothing was changed"
         )
+    _check_levels(said, decided, path)
     decided = dataclasses.replace(  # what these pictures are too few for stays as it was
         decided,
         conformal=decided.conformal or said.conformal,
@@ -90,6 +91,23 @@ def decide(classifier: OnnxClassifier, said: ModelMetadata, held_out: LabelledIm
         conformal=fit_conformal(probabilities, held_out.classes),
         familiarity=fit_familiarity(probabilities, familiarity),
     )
+
+
+def _check_levels(said: ModelMetadata, decided: ModelMetadata, path: Path) -> None:
+    """Checks that no level is lost of those that clients may ask for already.
+
+    Raises:
+        DataError: the pictures are too few for some of them.
+    """
+    if said.conformal is None or decided.conformal is None:
+        return
+    kept = {level.coverage for level in decided.conformal.levels}
+    if lost := [level.coverage for level in said.conformal.levels if level.coverage not in kept]:
+        levels = ", ".join(f"{coverage:g}" for coverage in lost)
+        raise DataError(
+            f"{path} would lose the coverage {levels}, for which {decided.conformal.images} held-out pictures are too "
+            f"few: {pictures_for(lost[-1]):,} are needed. Nothing was changed"
+        )
 
 
 def _pictures(said: ModelMetadata, folder: Path, model: Path) -> tuple[LabelledImages, LabelledImages | None]:

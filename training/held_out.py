@@ -57,9 +57,14 @@ def fit_conformal(probabilities: Probabilities, classes: Classes) -> Conformal |
     levels = tuple(
         CoverageLevel(coverage, fit_level(probabilities, classes, coverage))
         for coverage in COVERAGES
-        if len(classes) * (1 - coverage) >= LEAST_OUTSIDE - 1e-6
+        if len(classes) >= pictures_for(coverage)
     )
     return Conformal(len(classes), levels) if levels else None
+
+
+def pictures_for(coverage: float) -> int:
+    """The least number of held-out pictures that a level is fitted on."""
+    return math.ceil(LEAST_OUTSIDE / (1 - coverage) - 1e-6)
 
 
 def fit_level(probabilities: Probabilities, classes: Classes, coverage: float) -> tuple[float, ...]:

@@ -18,6 +18,7 @@ from training.decisions import _read_metrics
 from training.errors import ModelFileError
 from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
 from training.onnx_classifier import OnnxClassifier
+from training.onnx_file import with_metadata
 from training.raps import RULES, raps_quantile, raps_sets
 from training.scores import Classes, Probabilities
 from training.trust import measure_trust
@@ -105,20 +106,29 @@ class TestCommitted:
             assert level["has_class_thresholds"] or min(level["by_class"]) >= level["asked"] - 0.05
 
 
+def without_levels() -> bytes:
+    """The file of a model that has no thresholds yet."""
+    said = dataclasses.replace(OnnxClassifier.open(CIFAR10).metadata, conformal=None, familiarity=None)
+    return with_metadata(onnx.load(CIFAR10), said)
+
+
+def save_noise(folder: Path, count: int, seed: int = 0) -> None:
+    """Writes pictures of noise, which are all different."""
+    folder.mkdir(parents=True)
+    for number, pixels in enumerate(np.random.default_rng(seed).integers(0, 256, (count, 32, 32, 3), np.uint8)):
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+
+
 class TestCalibrate:
     def test_a_folder_of_pictures_adds_metadata_and_leaves_the_graph(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         model = tmp_path / "model.onnx"
-        shutil.copy(CIFAR10, model)
+        model.write_bytes(without_levels())
         before = onnx.load(model).graph.SerializeToString()
         labels = OnnxClassifier.open(model).metadata.labels
-        random = np.random.default_rng(0)
-        for label in labels:
-            (tmp_path / "held" / label).mkdir(parents=True)
-            for number in range(20):
-                pixels = random.integers(0, 256, (32, 32, 3), np.uint8)
-                Image.fromarray(pixels).save(tmp_path / "held" / label / f"{number}.png")
+        for seed, label in enumerate(labels):
+            save_noise(tmp_path / "held" / label, 20, seed)
         (tmp_path / "MODEL_CARD.md").write_text("# a\n\n## To decide by\n\ncovered: 99.2 %\n")
         assert main(["calibrate", str(model), str(tmp_path / "held")]) == 0
         assert "coverage 0.9, 0.95, from 200 held-out pictures" in capsys.readouterr().out
@@ -127,6 +137,17 @@ class TestCalibrate:
         said = OnnxClassifier.open(model).metadata
         assert [level.coverage for level in said.conformal.levels] == [0.9, 0.95]
         assert said.labels == labels
+
+    def test_levels_that_clients_may_ask_for_are_not_lost(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        shutil.copy(CIFAR10, tmp_path / "model.onnx")
+        before = OnnxClassifier.open(tmp_path / "model.onnx").metadata
+        save_noise(tmp_path / "held" / before.labels[0], 130)
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / "held")]) == 2
+        said = "would lose the coverage 0.95, 0.98, 0.99, for which 130 held-out pictures are too few: 1,000 are needed"
+        assert said in capsys.readouterr().err
+        assert OnnxClassifier.open(tmp_path / "model.onnx").metadata == before
 
     def test_pictures_that_the_model_learnt_from_are_left_out(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
