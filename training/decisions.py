@@ -7,9 +7,11 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from contract import ContractError, ModelMetadata
@@ -17,7 +19,7 @@ from imaging import Target
 from training.data import sources
 from training.data.dataset import LabelledImages
 from training.data.holdout import FirstHoldout, Holdout, RandomHoldout
-from training.data.learnt_pictures import not_learnt
+from training.data.learnt_pictures import not_learnt, without_copies
 from training.data.listing import canonical, list_folder
 from training.data.picture import read_picture
 from training.errors import DataError, ModelFileError
@@ -113,7 +115,9 @@ def _check_levels(said: ModelMetadata, decided: ModelMetadata, path: Path) -> No
 def _pictures(said: ModelMetadata, folder: Path, model: Path) -> tuple[LabelledImages, LabelledImages | None]:
     """(held out, test set or None)."""
     if not sources.is_published(folder):
-        return not_learnt(_labelled(said, folder), model, "pictures"), None
+        held_out = without_copies(not_learnt(_labelled(said, folder), model, "pictures"), folder)
+        _warn_of_missing(said, held_out)
+        return held_out, None
     holdout = holdout_of(said)
     data = sources.load_for(said, folder)
     _, rows = holdout.rows(data.train)
@@ -136,6 +140,18 @@ def _labelled(said: ModelMetadata, folder: Path) -> LabelledImages:
     target = Target.of(said)
     pixels = [read_picture(entry.path, target) for entry in listing.entries]
     return LabelledImages.of(pixels, [names.index(entry.label) for entry in listing.entries])
+
+
+def _warn_of_missing(said: ModelMetadata, held_out: LabelledImages) -> None:
+    """Says on standard error which classes have no held-out picture."""
+    counts = np.bincount(held_out.classes, minlength=len(said.class_names))
+    if missing := [name for name, count in zip(said.class_names, counts, strict=True) if not count]:
+        named = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        print(
+            f"warning: {len(missing)} of {len(counts)} classes have no held-out picture, and the thresholds are not "
+            f"fitted for them: {named}",
+            file=sys.stderr,
+        )
 
 
 def holdout_of(said: ModelMetadata) -> Holdout:

@@ -149,6 +149,26 @@ class TestCalibrate:
         assert said in capsys.readouterr().err
         assert OnnxClassifier.open(tmp_path / "model.onnx").metadata == before
 
+    def test_copies_of_a_picture_count_once_and_classes_without_pictures_are_named(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        (tmp_path / "model.onnx").write_bytes(without_levels())
+        save_noise(tmp_path / "held" / "cat", 100)
+        for number in range(10):
+            shutil.copy(tmp_path / "held" / "cat" / "0.png", tmp_path / "held" / "cat" / f"copy{number}.png")
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / "held")]) == 0
+        out, err = capsys.readouterr()
+        assert "coverage 0.9, from 100 held-out pictures" in out
+        assert "10 of 110 pictures are left out, since they are copies of others" in err
+        assert "9 of 10 classes have no held-out picture, and the thresholds are not fitted for them: airplane" in err
+
+    def test_a_picture_in_two_classes_is_refused(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "model.onnx").write_bytes(without_levels())
+        for label in ("cat", "dog"):
+            save_noise(tmp_path / "held" / label, 2)
+        assert main(["calibrate", str(tmp_path / "model.onnx"), str(tmp_path / "held")]) == 2
+        assert "one picture in several classes" in capsys.readouterr().err
+
     def test_pictures_that_the_model_learnt_from_are_left_out(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -113,3 +113,21 @@ def not_learnt(images: LabelledImages, model: Path, what: str) -> LabelledImages
     if known.any():
         print(f"{known.sum()} of {len(known)} {what} are left out, since the model learnt from them", file=sys.stderr)
     return images.take(np.flatnonzero(~known))
+
+
+def without_copies(images: LabelledImages, folder: Path) -> LabelledImages:
+    """The pictures in their order, each once, and says on standard error how many are left out.
+
+    Args:
+        images: the pictures.
+        folder: where they are from, for messages.
+
+    Raises:
+        DataError: a picture and its copy are of different classes.
+    """
+    _, first, which = np.unique(digests(images), return_index=True, return_inverse=True)
+    if (images.classes != images.classes[first[which]]).any():
+        raise DataError(f"{folder} has one picture in several classes: leave it in the right one alone")
+    if copies := len(images) - len(first):
+        print(f"{copies} of {len(images)} pictures are left out, since they are copies of others", file=sys.stderr)
+    return images.take(np.sort(first))
