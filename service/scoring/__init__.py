@@ -3,5 +3,5 @@
 ::
 
     pictures ─> chunks ─> worker processes: read, decode, run ─> in the order of the input ─> parts ─> the table
-                                                └─ damaged ones ─────────────────────────────> errors.csv
+                                                └─ damaged ones ────────────────────> <table>.errors.csv
 """

@@ -161,7 +161,7 @@ def _check_replaced(word: str, path: Path, source: str, *, may_replace: bool) ->
 
 
 def _errors(options: argparse.Namespace) -> Path:
-    path: Path = options.errors or options.out.with_name("errors.csv")
+    path: Path = options.errors or options.out.with_suffix(".errors.csv")
     return path
 
 
@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     table = parser.add_argument_group("the table")
     table.add_argument("--output", choices=OUTPUTS, default="top", help="columns (default: %(default)s)")
     table.add_argument("--topk", type=_count, default=1, metavar="K", help="labels listed (default: %(default)s)")
-    table.add_argument("--errors", type=Path, help="pictures without a prediction (default: errors.csv beside OUT)")
+    table.add_argument("--errors", type=Path, help="pictures without a prediction (default: <OUT>.errors.csv)")
     table.add_argument("--column", help="column of a .csv INPUT that has the paths")
     table.add_argument("--labels-from-folders", action="store_true", help="a picture's folder is its label: accuracy")
     run = parser.add_argument_group("the run")

@@ -68,7 +68,7 @@ def test_the_answers_are_those_of_the_service(folder: Path, tmp_path: Path) -> N
     assert [row["file"] for row in rows if "cat/" not in row["file"]] == [
         str(path.relative_to(folder)) for path in paths
     ]
-    errors = rows_of(tmp_path / "errors.csv")
+    errors = rows_of(tmp_path / "p.errors.csv")
     assert [row["file"] for row in errors] == ["cat/a_damaged.png", "cat/b_empty.png"]
     assert all(row["error"] for row in errors)
     with ServerProcess(tmp_path / "log") as server:
@@ -222,7 +222,7 @@ def test_an_empty_folder_and_a_table_that_is_there(tmp_path: Path) -> None:
 
 
 def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None:
-    errors, table = tmp_path / "errors.csv", tmp_path / "p.csv"
+    errors, table = tmp_path / "p.errors.csv", tmp_path / "p.csv"
     errors.write_text("mine")
     for options in ((), ("--overwrite",), ("--overwrite", "--errors", errors)):
         answer = score(folder, "--model", "mnist", "--out", table, *options)
@@ -235,8 +235,10 @@ def test_files_that_are_there_are_not_lost(folder: Path, tmp_path: Path) -> None
     assert (errors.read_text(), table.read_text()[:5]) == ("mine", "file\n")
     errors.write_text("file,error\r\n", newline="")
     answer = score(table, "--model", "cifar10", "--out", tmp_path / "q.csv", "--overwrite")
-    assert (answer.returncode, rows_of(errors)) == (3, [{"file": "/gone.png", "error": "No such file or directory"}])
-    answer = score(folder / "dog", "--model", "cifar10", "--out", tmp_path / "r.csv")
+    gone = [{"file": "/gone.png", "error": "No such file or directory"}]
+    assert (answer.returncode, rows_of(tmp_path / "q.errors.csv")) == (3, gone)
+    assert errors.read_text() == "file,error\n"  # the list of another table
+    answer = score(folder / "dog", "--model", "cifar10", "--out", tmp_path / "r.csv", "--errors", errors)
     assert answer.returncode == 0
     assert f"{errors}, the list of errors of an earlier run, will be replaced" in answer.stderr
     assert not errors.exists()
