@@ -5,7 +5,7 @@ import io
 from pathlib import Path
 
 from training.data import kaggle_csv
-from training.errors import ModelFileError
+from training.errors import DataError, ModelFileError
 from training.files import write_atomically
 from training.onnx_classifier import OnnxClassifier
 
@@ -23,9 +23,12 @@ def submit(model: Path, test_csv: Path, submission: Path) -> int:
 
     Raises:
         ModelFileError: the model does not read 28x28 digits.
-        DataError: the CSV is missing or damaged.
+        DataError: the CSV is missing or damaged, or the submission would replace it or the model.
         OSError: the submission cannot be written.
     """
+    for kept in (model, test_csv):
+        if submission.exists() and kept.exists() and submission.samefile(kept):
+            raise DataError(f"--out {submission} is {kept}, which would be lost; name another file")
     classifier = OnnxClassifier.open(model)
     labels = classifier.metadata.labels
     if not all(label.isdecimal() for label in labels):

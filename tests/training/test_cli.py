@@ -157,6 +157,16 @@ def test_a_submission_scores_what_evaluate_says(
     assert json.loads(capsys.readouterr().out)["accuracy"] == right / 250 > 0.6
 
 
+@pytest.mark.parametrize("kept", ["model.onnx", "test.csv"])
+def test_a_submission_does_not_replace_what_it_is_made_from(tmp_path: Path, capsys: CaptureOutput, kept: str) -> None:
+    for name in ("model.onnx", "test.csv"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "link").symlink_to(kept)
+    words = ["submit", str(tmp_path / "model.onnx"), str(tmp_path / "test.csv"), "--out", str(tmp_path / "link")]
+    assert main(words) == 2
+    assert f"{kept}, which would be lost" in capsys.readouterr().err
+
+
 def test_a_finished_run_is_published_again_without_training(
     mnist_model: Path, train_mnist: tuple[Path, Callable[[], int]], capsys: CaptureOutput
 ) -> None:
