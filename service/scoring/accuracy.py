@@ -82,11 +82,11 @@ class Confusion:
         low, high = wilson_interval(self.right / self.total, self.total)
         return f"{self.right / self.total:.2%} ({self.right} of {self.total}; 95 % interval {low:.2%} to {high:.2%})"
 
-    def columns(self, labels: Sequence[str]) -> dict[str, list[str]]:
-        """The matrix: a row for each true label that occurs, a column for each label that was predicted."""
+    def rows(self, labels: Sequence[str]) -> list[list[str]]:
+        """The matrix as text, with its header: a row for each true label that occurs, a column for each predicted."""
         truths = sorted({truth for truth, _ in self._counts})
         predictions = sorted({predicted for _, predicted in self._counts})
-        table = {"truth": [labels[truth] for truth in truths]}
-        for predicted in predictions:
-            table[labels[predicted]] = [str(self._counts[truth, predicted]) for truth in truths]
-        return table
+        header = ["truth", *(labels[predicted] for predicted in predictions)]
+        return [header] + [
+            [labels[truth], *(str(self._counts[truth, predicted]) for predicted in predictions)] for truth in truths
+        ]

@@ -3,7 +3,8 @@
 import csv
 import io
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -32,10 +33,7 @@ class CsvFormat:
 
     def write(self, path: Path, columns: Mapping[str, Column]) -> None:
         """See :class:`Format`."""
-        with path.open("w", newline="", encoding=_ENCODING) as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(zip(*(_texts(column) for column in columns.values()), strict=True))
+        write_rows(path, chain([columns], zip(*(_texts(column) for column in columns.values()), strict=True)))
 
     def join(self, parts: Sequence[Path], whole: Path) -> None:
         """See :class:`Format`. The header line is that of the first part."""
@@ -111,6 +109,12 @@ def format_of(path: Path) -> Format:
     if path.suffix == ".parquet":
         return ParquetFormat()
     raise ScoringError(f"--out {path}: the name of the table ends in .csv, .jsonl or .parquet")
+
+
+def write_rows(path: Path, rows: Iterable[Iterable[str]]) -> None:
+    """Writes a CSV file, its header first."""
+    with path.open("w", newline="", encoding=_ENCODING) as file:
+        csv.writer(file).writerows(rows)
 
 
 def csv_line(file: io.BufferedReader) -> None:

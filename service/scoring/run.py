@@ -18,7 +18,7 @@ from contract import ModelMetadata
 from service.errors import ScoringError
 from service.scoring.accuracy import Confusion, Truth
 from service.scoring.columns import Columns, Output
-from service.scoring.formats import CsvFormat, format_of
+from service.scoring.formats import format_of, write_rows
 from service.scoring.parts import NamesHash, PartRecord, Parts
 from service.scoring.pictures import Picture, UnreadablePicture
 from service.scoring.pool import Pool, WorkerPool
@@ -162,7 +162,7 @@ class ScoreRun:
         path = confusion_file(self._job.out)
         try:
             if confusion.total:
-                CsvFormat().write(path, confusion.columns(self._labels))
+                write_rows(path, confusion.rows(self._labels))
         except OSError as error:
             raise ScoringError(f"{path}: {error.strerror}; what is finished is kept: go on with --resume") from error
         return confusion
