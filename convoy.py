@@ -42,7 +42,7 @@ COMMANDS: Final = {
     "serve": Command("service", "install", "serve the models over HTTP; --help lists the settings"),
     "score": Command("service", "install", "score a folder, an archive or a list of pictures: a table of predictions"),
     "doctor": Command("service", "install", "say what this machine can serve, and what to do where it cannot"),
-    "keys": Command("service", "install", "make an API key: convoy keys new --name NAME"),
+    "keys": Command("service", "install", "make an API key: convoy keys new --name NAME --scope predict"),
     "health": Command("service", "install", "ask the service that runs here whether it is ready"),
     "verify": Command("service", "install", "make a prediction again from its receipt (docs/trust.md)"),
     "import": Command("training", "import-env", "take over a classifier that was trained elsewhere (docs/import.md)"),

@@ -255,7 +255,7 @@ class Settings(BaseSettings):
         if self.model_control and self.keys_file is None:
             raise ValueError(
                 "model_control needs keys_file: without keys, any web page in a local browser could control models; "
-                "make a key with `convoy keys new --scope control`"
+                "make a key with `convoy keys new --name NAME --scope control`"
             )
         return self
 

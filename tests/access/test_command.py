@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from convoy import COMMANDS
 from tests.process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,12 @@ def test_without_a_file_the_entry_is_shown_beside_the_key() -> None:
     assert made.stdout.startswith("convoy_")
     assert 'rate_limit = "5/second"' in made.stderr
     assert made.stdout.strip() not in made.stderr
+
+
+def test_the_command_of_the_help_makes_a_key() -> None:
+    words = COMMANDS["keys"].summary.partition("convoy ")[2].split()
+    made = run(*words)
+    assert made.stdout.startswith("convoy_"), made.stderr
 
 
 def test_a_mistake_is_told_in_a_line() -> None:
