@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ class Truth:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self._labels = labels
-        self._index = {label: index for index, label in enumerate(labels)}
+        exact = {label: index for index, label in enumerate(labels)}
+        # macOS may write the accents of a folder's name as characters of their own (NFD).
+        self._index = {normalize("NFC", label): index for label, index in exact.items()} | exact
 
     def compare(self, names: Iterable[str], probabilities: NDArray[np.float32]) -> list[list[int]]:
         """Counts predictions by true label.
@@ -47,12 +50,13 @@ class Truth:
             ScoringError: the folder's name is not a label.
         """
         folder = PurePosixPath(name).parent.name
-        if folder not in self._index:
+        index = self._index.get(folder, self._index.get(normalize("NFC", folder)))
+        if index is None:
             known = ", ".join(self._labels[:20]) + (", ..." if len(self._labels) > 20 else "")
             raise ScoringError(
                 f"{shown_name(name)}: its folder {folder!r} is no label of the model; labels are {known}"
             )
-        return self._index[folder]
+        return index
 
 
 class Confusion:
