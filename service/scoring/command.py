@@ -17,7 +17,7 @@ from typing import Final, get_args
 from tqdm import tqdm
 
 from imaging import Limits
-from service.errors import ConvoyError, ModelNotFoundError, ScoringError
+from service.errors import ConvoyError, ModelNotFoundError, ModelRefusedError, ScoringError
 from service.inference import GpuPolicy, ModelKey, choose_provider
 from service.inference.providers import ProviderChoice
 from service.inference.repository_files import survey
@@ -96,7 +96,11 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
     gpu = GpuPolicy(memory_limit_bytes=Settings.model_fields["gpu_memory_limit_bytes"].default, cuda_graphs=True)
     provider = choose_provider(options.execution_provider)
     spec = WorkerSpec(options.models_dir, name, version, provider, options.batch_size, limits, gpu)
-    loaded = open_model(spec)  # so that errors of the model come before any picture is read
+    try:
+        loaded = open_model(spec)  # so that errors of the model come before any picture is read
+    except ModelRefusedError as error:
+        hint = "" if options.version else "; --version names another version"
+        raise ModelRefusedError(f"{error}{hint}") from error
     metadata, sha256 = loaded.metadata, loaded.source.sha256
     del loaded  # the workers have their own
     job = ScoreJob(
@@ -180,6 +184,11 @@ def _find_model(root: Path, name: str, version: str | None) -> ModelKey:
         names = ", ".join(sorted({model for model, _ in found.files})) or "none"
         raise ModelNotFoundError(f"--model {name}: {root} has no such model; it has {names}")
     chosen = version or found.default_versions.get(name) or versions[-1]
+    if chosen not in versions and version is None:
+        raise ModelNotFoundError(
+            f"the file default_version of model {name} says {chosen!r}; the model has {', '.join(versions)}, and "
+            "--version names one of them"
+        )
     if chosen not in versions:
         raise ModelNotFoundError(f"--version {chosen}: model {name} has {', '.join(versions)}")
     return name, chosen
@@ -195,7 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("input", metavar="INPUT", help="folder, pattern, .txt list, .csv, .zip, .tar, or - for a list")
     parser.add_argument("--model", required=True, help="name of the model")
     parser.add_argument("--out", required=True, type=Path, help="the table: .csv, .jsonl or .parquet")
-    parser.add_argument("--version", help="of the model (default: the version that the service uses)")
+    parser.add_argument("--version", help="of the model (default: that of the file default_version, else the newest)")
     parser.add_argument("--models-dir", type=Path, default=Path("models"), help="model repository (default: models)")
     table = parser.add_argument_group("the table")
     table.add_argument("--output", choices=OUTPUTS, default="top", help="columns (default: %(default)s)")

@@ -18,8 +18,9 @@ import pytest
 from PIL import Image
 
 from imaging import Limits
-from service.errors import ScoringError
+from service.errors import ModelNotFoundError, ScoringError
 from service.inference import GpuPolicy, Provider
+from service.scoring.command import _find_model
 from service.scoring.formats import CsvFormat
 from service.scoring.parts import Parts
 from service.scoring.pictures import Picture, SentPicture
@@ -180,6 +181,21 @@ def test_wrong_use_is_said(folder: Path, tmp_path: Path, arguments: Sequence[str
     assert said in answer.stderr
     assert "Traceback" not in answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newest_version_that_is_refused_can_be_passed_over(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    put(tmp_path, "tiny", "2", b"no model")
+    answer = score(CIFAR10[0], "--models-dir", tmp_path, "--model", "tiny", "--out", tmp_path / "p.csv")
+    assert answer.returncode == 2
+    assert answer.stderr.endswith("; --version names another version\n")
+
+
+def test_a_default_version_that_is_not_there_is_said_to_be_of_the_file(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    (tmp_path / "tiny" / "default_version").write_text("v3")
+    with pytest.raises(ModelNotFoundError, match="file default_version of model tiny says 'v3'; the model has 1, and"):
+        _find_model(tmp_path, "tiny", None)
 
 
 def test_a_table_cannot_replace_a_folder(tmp_path: Path) -> None:
