@@ -15,6 +15,7 @@ import glob
 import lzma
 import os
 import re
+import shlex
 import struct
 import sys
 import tarfile
@@ -34,6 +35,12 @@ _STANDARD_INPUT_FILE: Final = 0
 _ANY_FOLDERS: Final = re.compile(r"(?:^|(?<=/))\*\*(?:/+|$)")
 _MOST_LINE: Final = 1 << 16
 _OF_LENGTHS: Final = (ValueError, OverflowError, struct.error, NotImplementedError)  # by wrong lengths in archives
+_AS_TABLE: Final = "a table of paths has to be a .csv file, and a list of them a .txt file with one path a line"
+_UNPACKED: Final = "unpack it and give the folder, or pack the pictures as .zip or .tar"
+_NO_LISTS: Final = {
+    **dict.fromkeys((".json", ".jsonl", ".parquet", ".tsv", ".xlsx"), _AS_TABLE),
+    **dict.fromkeys((".7z", ".rar", ".zst"), _UNPACKED),
+}
 _USUAL_COLUMNS: Final = ("path", "file", "filename")
 
 
@@ -78,9 +85,11 @@ def is_input(path: Path, source: str) -> bool:
 
 
 def _open(source: str, column: str | None) -> Iterator[Picture]:
+    path = Path(source)
+    if column is not None and (path.suffix.lower() != ".csv" or path.is_dir()):
+        raise ScoringError(f"--column {column}: only a .csv file has columns, and {source} is none")
     if source == STANDARD_INPUT:
         return _listed(sys.stdin.buffer, "standard input")
-    path = Path(source)
     if path.is_dir():
         return _in_folder(source)
     if path.exists():
@@ -103,6 +112,8 @@ def _in_file(path: Path, column: str | None) -> Iterator[Picture]:
             return in_tar(source)
         case ".csv":
             return _in_csv(path, column)
+        case ending if ending in _NO_LISTS:
+            raise ScoringError(f"{source}: {ending} files cannot be read; {_NO_LISTS[ending]}")
         case _:
             return _in_list(path)
 
@@ -168,6 +179,8 @@ def _listed(file: IO[bytes], source: str) -> Iterator[Picture]:
         text = line
         if number == 0:
             _check_encoding(line, source)
+            if b"\0" in line:
+                raise ScoringError(f"{source}: it is no list of paths, one a line: its first line has a zero byte")
             text = line.removeprefix(codecs.BOM_UTF8)
         if path := os.fsdecode(text.rstrip(b"\r\n")):
             yield FilePicture(path, path)
@@ -211,16 +224,21 @@ def _column_of(names: list[str], column: str | None, source: str) -> str:
     """
     if not names:
         raise ScoringError(f"{source}: it is empty; its first line has to name the columns")
+    if column not in names and len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        raise ScoringError(f"{source}: its first line has one column, {names[0]!r}; separate the columns with commas")
     if column is None and len(names) == 1 and names[0].strip().lower().endswith(PICTURE_SUFFIXES):
         raise ScoringError(
             f"{source}: its first line is a picture, {names[0]}, and not the name of a column; add a first line "
             "`path`, or give the list a name that ends in .txt"
         )
     if column is None:
-        usual = [name for name in names if name in _USUAL_COLUMNS]
+        usual = [name for name in names if name.strip().casefold() in _USUAL_COLUMNS]
         column = names[0] if len(names) == 1 else usual[0] if len(set(usual)) == 1 else None
     if column is None or column not in names:
-        raise ScoringError(f"{source}: --column must say which column holds the paths: {', '.join(names)}")
+        raise ScoringError(
+            f"{source}: --column must say which column holds the paths: {', '.join(names)}; for example --column "
+            + shlex.quote(names[0])
+        )
     if names.count(column) > 1:
         raise ScoringError(f"{source}: several columns have the name {column}; give the column of paths its own name")
     return column

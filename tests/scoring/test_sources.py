@@ -89,6 +89,8 @@ def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
     [
         (b"", "it is empty; its first line has to name the columns"),
         (b"a/1.png\na/2.png\n", "its first line is a picture, a/1.png, and not the name of a column; add a first line"),
+        (b"path;label\na.png;cat\n", "its first line has one column, 'path;label'; separate the columns with commas"),
+        (b"my path,b\n1,2\n", "which column holds the paths: my path, b; for example --column 'my path'"),
         (b"path,label,path\na.png,cat,b.png\n", "several columns have the name path"),
         (b"path\n" + b"x" * 200_000, "no list of paths: a line is longer"),
         (b'path\n"' + b"not closed\n" * 20_000, "no table of comma-separated values"),
@@ -103,7 +105,11 @@ def test_what_is_no_table_is_said(tmp_path: Path, content: bytes, said: str) -> 
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [("a.png\n".encode("utf-16"), "UTF-16"), (bytes(1 << 20), "no list of paths: a line is longer than 65536")],
+    [
+        ("a.png\n".encode("utf-16"), "UTF-16"),
+        (b"a.png\0b.png\0", "its first line has a zero byte"),
+        (bytes(1 << 20), "no list of paths: a line is longer than 65536"),
+    ],
 )
 def test_what_is_no_list_is_said(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "list.txt").write_bytes(content)
@@ -114,6 +120,28 @@ def test_what_is_no_list_is_said(tmp_path: Path, content: bytes, said: str) -> N
 def test_a_list_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("a.png\nb.png\n", encoding="utf-8-sig")
     assert [picture.name for picture in find_pictures(str(tmp_path / "list.txt"))] == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("t.parquet", "a table of paths has to be a .csv"), ("t.TSV", "a .csv"), ("t.tar.zst", "or pack the pictures as")],
+)
+def test_a_file_of_another_kind_is_no_list(tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / name).write_text("a.png\n")
+    with pytest.raises(ScoringError, match=f"files cannot be read; .*{said}"):
+        found(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", [".", "list.txt"])
+def test_a_column_is_refused_where_there_are_none(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.txt").write_text("a.png\n")
+    with pytest.raises(ScoringError, match=r"--column path: only a \.csv file has columns"):
+        found(tmp_path / name, "path")
+
+
+def test_the_usual_columns_are_known_in_capitals_too(folder: Path) -> None:
+    (folder / "table.csv").write_text("Label, Path\ncat,b.PNG\n")
+    assert list(found(folder / "table.csv")) == ["b.PNG"]
 
 
 @pytest.mark.parametrize("is_pattern", [False, True])
@@ -243,7 +271,7 @@ def test_a_row_without_a_path_is_a_fault_of_one_picture(tmp_path: Path) -> None:
 
 
 def test_a_name_with_a_zero_byte_is_a_fault_of_one_picture(tmp_path: Path) -> None:
-    (tmp_path / "list.txt").write_bytes(b"zero\0byte.png\n")
-    [picture] = find_pictures(str(tmp_path / "list.txt"))
+    (tmp_path / "list.txt").write_bytes(b"good.png\nzero\0byte.png\n")
+    _, picture = find_pictures(str(tmp_path / "list.txt"))
     with pytest.raises(ScoringError, match="zero byte"):
         picture.read()
