@@ -33,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
         0 where the service is ready, 1 where it is not, 2 where a flag is unknown or has no value that fits.
     """
     if {"-h", "--help"} & set(arguments):
-        print("usage: health [--host HOST] [--port PORT]; the defaults are those of the oldest service that runs here")
+        print("usage: convoy health [--host HOST] [--port PORT]")
+        print("The defaults are those of the oldest service that runs here.")
         return 0
     if (wrong := _wrong_flag(arguments)) is not None:
         print(f"{wrong[:100]}: the flags are --host HOST and --port 1 to {_MOST_PORT}", file=sys.stderr)

@@ -21,7 +21,10 @@ _SECRET_BYTES = 32
 
 
 def _is_rate(text: str) -> str:
-    parse(text)
+    try:
+        parse(text)
+    except ValueError:
+        raise ValueError("a rate limit is for example 100/second or 5000/hour") from None
     return text
 
 

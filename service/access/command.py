@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, CliApp, CliSubCommand, SettingsConfigDict
 
 from service.access.api_key import RateLimit, make_key
@@ -71,9 +72,25 @@ def main(arguments: Sequence[str]) -> int:
         CliApp.run(KeysCommand, cli_args=list(arguments))
     except ValidationError as error:
         for fault in error.errors():
-            print(": ".join([".".join(map(str, fault["loc"])), fault["msg"]]), file=sys.stderr)
+            print(f"convoy keys new: {_flag(fault['loc'])}: {_reason(fault)}", file=sys.stderr)
         return 2
-    except (KeyFileError, OSError) as error:
-        print(error, file=sys.stderr)
+    except KeyFileError as error:
+        print(f"convoy keys new: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f"--keys-file {error.filename}: " if error.filename else ""
+        print(f"convoy keys new: {place}{error.strerror}", file=sys.stderr)
         return 1
     return 0
+
+
+def _flag(place: tuple[int | str, ...]) -> str:
+    """The flag of a fault's place, such as ``("new", "rate_limit")``."""
+    names = [name for name in place[1:] if isinstance(name, str)]
+    return f"--{names[0].replace('_', '-')}" if names else "new"
+
+
+def _reason(fault: ErrorDetails) -> str:
+    if fault["type"] == "missing":
+        return "this flag is needed"
+    return fault["msg"].removeprefix("Value error, ")

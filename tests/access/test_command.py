@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from convoy import COMMANDS
+from service.access.command import main
 from tests.process import ROOT, ServerProcess
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,21 @@ def test_the_command_of_the_help_makes_a_key() -> None:
     assert made.stdout.startswith("convoy_"), made.stderr
 
 
-def test_a_mistake_is_told_in_a_line() -> None:
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--name: this flag is needed"),
+        (("--rate-limit", "10"), "--rate-limit: a rate limit is for example 100/second or 5000/hour"),
+        (("--keys-file", "/gone/keys.toml"), "--keys-file /gone/keys.toml: No such file or directory"),
+    ],
+)
+def test_a_mistake_is_told_by_its_flag(words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--name", "shop", "--scope", "predict") if words else ()
+    assert main(["new", *given, *words]) in (1, 2)
+    assert f"convoy keys new: {said}\n" in capsys.readouterr().err
+
+
+def test_a_mistake_is_told_in_in_a_line() -> None:
     made = run("keys", "new", "--name", "shop", "--scope", "root")
     assert made.returncode == 2
     assert "predict" in made.stderr
