@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
 from service.file_name import shown_name
-from service.inference.foreign_files import foreign_files
+from service.inference.foreign_files import foreign_files, import_command
 from service.inference.model_key import read_model_key
 from service.inference.regular_file import read_regular
 
@@ -44,12 +44,21 @@ class Survey(NamedTuple):
         default_versions: the content of the file ``default_version``, of each model that has one.
         foreign: files of other programs beside the models.
         version_labels: the content of the file ``version_labels``, of each model that has one.
+        repeated: files with the name and version of another file, which is used; each with that other file.
     """
 
     files: dict[ModelKey, FileState]
     default_versions: dict[str, str]
     foreign: tuple[Path, ...] = ()
     version_labels: Mapping[str, str] = MappingProxyType({})
+    repeated: Mapping[Path, tuple[ModelKey, Path]] = MappingProxyType({})
+
+    def unused(self, root: Path) -> dict[Path, str]:
+        """For each file in a repository that is not served as a model: the file, and what to do with it."""
+        told = {path: f"{path}; take it in with: {import_command(path, root)}" for path in self.foreign}
+        for path, ((name, version), used) in self.repeated.items():
+            told[path] = f"{path}; it is {name} version {version} like {used}, which is used: give it another version"
+        return told
 
     def defaults(self) -> set[ModelKey]:
         """The version of each model that answers where none is named, if its file exists and can be loaded."""
@@ -80,7 +89,8 @@ def survey(root: Path) -> Survey:
     default_versions: dict[str, str] = {}
     version_labels: dict[str, str] = {}
     alone = _alone(root)
-    named = set(alone.values())
+    named = {path for paths in alone.values() for path in paths}
+    repeated: dict[Path, tuple[ModelKey, Path]] = {}
     foreign = foreign_files(root)
     for model in sorted(_folders(root), key=lambda entry: entry.name):
         name = shown_name(model.name)
@@ -93,21 +103,24 @@ def survey(root: Path) -> Survey:
                 foreign += foreign_files(versions[version])
         foreign += foreign_files(Path(model.path))
         _read_said(Path(model.path), name, default_versions, version_labels)
-    for key, path in alone.items():
+    for key, (path, *others) in alone.items():
+        used = root.joinpath(*key, MODEL_FILE) if key in files else path
+        repeated |= {other: (key, used) for other in (path, *others) if other != used}
         if (state := _state(path)) is not None:
             files.setdefault(key, state)
     for name in {name for name, _ in alone}:
         _read_said(root, name, default_versions, version_labels)
     in_order = dict(sorted(files.items(), key=lambda file: (file[0][0], _number(file[0][1]), file[0][1])))
-    return Survey(in_order, default_versions, tuple(path for path in foreign if path not in named), version_labels)
+    foreign = [path for path in foreign if path not in named]
+    return Survey(in_order, default_versions, tuple(foreign), version_labels, repeated)
 
 
 def _number(version: str) -> int:
     return int(version) if version.isdecimal() else 0
 
 
-def _alone(root: Path) -> dict[ModelKey, Path]:
-    """The models without folders for name and version.
+def _alone(root: Path) -> dict[ModelKey, list[Path]]:
+    """The files of each model without folders for name and version.
 
     If several have the same name and version in their metadata, the first is used.
 
@@ -116,12 +129,12 @@ def _alone(root: Path) -> dict[ModelKey, Path]:
     """
     with os.scandir(root) as entries:
         paths = sorted(Path(entry.path) for entry in entries if not entry.name.startswith("."))
-    found: dict[ModelKey, Path] = {}
+    found: dict[ModelKey, list[Path]] = {}
     for path in paths:
         file = path if path.suffix == _SUFFIX else path / MODEL_FILE if path.name.isdecimal() else None
         key = None if file is None else read_model_key(file)
         if file is not None and key is not None:
-            found.setdefault(key, file)
+            found.setdefault(key, []).append(file)
     return found
 
 
@@ -133,7 +146,7 @@ def model_path(root: Path, name: str, version: str) -> Path:
 
 def _find_alone(root: Path, name: str, version: str) -> Path | None:
     try:
-        return _alone(root).get((name, version))
+        return _alone(root).get((name, version), [None])[0]
     except OSError:
         return None
 

@@ -10,7 +10,6 @@ from service.http.body_budget import BodyBudget
 from service.http_app import HttpApp
 from service.inference import ModelKey, Provider, Survey, choose_provider
 from service.inference.driver import read_driver
-from service.inference.foreign_files import import_command
 from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_built_in
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from service.inference.runtime import onnxruntime
@@ -53,9 +52,8 @@ def doctor(settings: Settings, remarks: Iterable[str]) -> int:
     print(f"{'models':12}{len(loaded)} of {len(found.files)} in {settings.models_dir} can be served")
     for refusal in refusals:
         print(f"{'refused':12}{one_line(refusal)}")
-    for file in found.foreign:
-        command = import_command(file, settings.models_dir)
-        print(f"{'not served':12}{one_line(f'{file}; take it in with: {command}')}")
+    for said in found.unused(settings.models_dir).values():
+        print(f"{'not served':12}{one_line(said)}")
     if loaded and (fault := _fault_of_default(settings.default_model, found, loaded)):
         faults.append(fault)
         print(f"{'fault':12}{one_line(fault)}")

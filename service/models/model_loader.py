@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
 from service.inference import ModelKey, ModelRepository, Survey
-from service.inference.foreign_files import import_command
 from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
 from service.models.engine_opener import EngineOpener
@@ -86,7 +85,7 @@ class ModelLoader:
         self._unloaded: set[ModelKey] = set()
         self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
         self._start_patience_s = start_patience_s
-        self._foreign: set[Path] = set()
+        self._unused: set[Path] = set()
 
     async def load_all(self) -> Survey:
         """Loads the versions of every model; failures are logged by name, and the other models are served.
@@ -202,18 +201,16 @@ class ModelLoader:
         except OSError as error:
             reason = error.strerror or "it cannot be read"
         else:
-            self._name_foreign(found.foreign)
+            self._name_unused(found.unused(self._repository.root))
             return found
         raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
 
-    def _name_foreign(self, files: tuple[Path, ...]) -> None:
-        """Logs once, for each file of another program, the command that imports it."""
-        for file in files:
-            if file not in self._foreign:
-                logger.warning(
-                    "%s is not served; take it in with: %s", file, import_command(file, self._repository.root)
-                )
-        self._foreign = set(files)
+    def _name_unused(self, unused: dict[Path, str]) -> None:
+        """Logs once, for each file in the repository that is not served, what to do with it."""
+        for file, said in unused.items():
+            if file not in self._unused:
+                logger.warning("not served: %s", said)
+        self._unused = set(unused)
 
     async def index(self) -> list[IndexEntry]:
         """Every version that is served or in the repository, sorted."""

@@ -110,6 +110,17 @@ def test_files_beside_each_other_and_folders_are_all_found_and_folders_come_firs
     assert tmp_path / "other.onnx" in found.foreign
 
 
+def test_a_file_with_the_name_and_version_of_another_is_not_to_be_imported(tmp_path: Path) -> None:
+    for name in ("a-new.onnx", "b-old.onnx"):
+        put(tmp_path / name, "birds", "2")
+    put(tmp_path / "c.onnx", "digits", "1")
+    put(tmp_path / "digits" / "1" / "model.onnx", "digits", "1")
+    used, other = tmp_path / "a-new.onnx", tmp_path / "b-old.onnx"
+    unused = survey(tmp_path).unused(tmp_path)
+    assert list(unused) == [other, tmp_path / "c.onnx"]
+    assert unused[other] == f"{other}; it is birds version 2 like {used}, which is used: give it another version"
+
+
 @pytest.mark.slow
 def test_of_several_models_the_alias_is_the_default_one_s_or_says_that_there_is_none(tmp_path: Path) -> None:
     models = tmp_path / "models"
