@@ -33,7 +33,7 @@ _MOST_VERSION_LABELS_BYTES: Final = 4096
 ModelKey = tuple[str, str]
 """Name and version of a model."""
 FileState = tuple[int, ...]
-"""Shows whether a file was replaced or changed: inode, size in bytes, time of change in nanoseconds."""
+"""Shows whether a file was replaced or changed: inode, size in bytes, times of change of content and inode, in ns."""
 
 
 class Survey(NamedTuple):
@@ -224,4 +224,4 @@ def _state(path: Path) -> FileState | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns  # a program can set the third back
