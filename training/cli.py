@@ -18,7 +18,7 @@ from types import FrameType
 from contract import ContractError
 from training.describe_command import add_arguments as add_describe_arguments
 from training.errors import ImportRefusedError, TrainingError
-from training.files import one_line, reason
+from training.files import model_file, one_line, reason
 from training.importing.command import add_arguments as add_import_arguments
 from training.train_command import add_arguments as add_train_arguments
 from training.train_command import add_data_dir, data_dir
@@ -128,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="a model file, or the folder of its version")
     add_data_dir(parser)
     parser.add_argument(
         "--part", choices=("test", "all"), default="test", help="the test set, or training, validation and test set"
@@ -151,7 +151,7 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="a model file, or the folder of its version")
     parser.add_argument(
         "--precision", choices=("float16", "int8"), required=True, help="float16 is for GPUs, int8 for CPUs"
     )
@@ -161,7 +161,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
+    parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="a model file, or the folder of its version")
     parser.add_argument("csv", type=Path, metavar="test.csv", help="Kaggle's 784 pixel columns, without labels")
     parser.add_argument("--out", type=Path, default=Path("submission.csv"), help="(default: %(default)s)")
     parser.set_defaults(run=_submit)
@@ -173,7 +173,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     skipped = Path(SKIP_LIST) if options.skip_bad else None
     evaluate(
-        options.model,
+        model_file(options.model),
         data_dir(options),
         part=options.part,
         as_json=options.json,
@@ -186,10 +186,11 @@ def _calibrate(options: argparse.Namespace) -> None:
     from training.decisions import calibrate
     from training.trust import trust_section
 
-    said, trust = calibrate(options.model, options.folder)
+    model = model_file(options.model)
+    said, trust = calibrate(model, options.folder)
     if said.conformal is not None:
         levels = ", ".join(f"{level.coverage:g}" for level in said.conformal.levels)
-        print(f"{options.model}: coverage {levels}, from {said.conformal.images} held-out pictures")
+        print(f"{model}: coverage {levels}, from {said.conformal.images} held-out pictures")
     if trust is not None:
         print(trust_section(said, trust), end="")
 
@@ -199,7 +200,7 @@ def _export(options: argparse.Namespace) -> None:
     from training.data.skip_list import SKIP_LIST
 
     skipped = Path(SKIP_LIST) if options.skip_bad else None
-    made = convert(options.model, options.precision, data_dir(options), options.out, skipped=skipped)
+    made = convert(model_file(options.model), options.precision, data_dir(options), options.out, skipped=skipped)
     after, before = made.after.evaluation, made.before.evaluation
     accuracy = f"accuracy {after.accuracy:.2%} ({before.accuracy:.2%} before)"
     print(
@@ -212,5 +213,5 @@ def _export(options: argparse.Namespace) -> None:
 def _submit(options: argparse.Namespace) -> None:
     from training.submit import submit
 
-    rows = submit(options.model, options.csv, options.out)
+    rows = submit(model_file(options.model), options.csv, options.out)
     print(f"{options.out}: {rows} predictions")

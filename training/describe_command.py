@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.files import MEBIBYTE, read_file
+from training.files import MEBIBYTE, model_file, read_file
 from training.start_tensorflow import start_tensorflow
 from training.train_command import BUILT_IN, add_data_dir
 
@@ -82,12 +82,7 @@ def _file(path: Path) -> Path:
     from training.errors import ModelFileError
 
     if path.is_dir():
-        if (path / "model.onnx").is_file():
-            return path / "model.onnx"
-        versions = sorted((one for one in path.glob("*/model.onnx")), key=lambda one: one.parent.name)
-        if versions:
-            raise ModelFileError(f"{path} holds versions; say which: {', '.join(str(one.parent) for one in versions)}")
-        raise ModelFileError(f"{path} holds no model.onnx")
+        return model_file(path)
     if not path.exists():
         hint = (
             f"say a version, such as models/{path}/2"

@@ -1,10 +1,12 @@
-"""Reads whole files from untrusted sources, and replaces files atomically."""
+"""Finds and reads whole files from untrusted sources, and replaces files atomically."""
 
 import contextlib
 import errno
 import os
 import stat
 from pathlib import Path
+
+from training.errors import ModelFileError
 
 MEBIBYTE = 1 << 20
 
@@ -32,6 +34,22 @@ def read_file(path: Path, max_bytes: int) -> bytes:
         )
     with path.open("rb") as file:
         return file.read(found.st_size)
+
+
+def model_file(path: Path) -> Path:
+    """The model file of a path: the path itself or, if it is the folder of a version, the file in it.
+
+    Raises:
+        ModelFileError: it is a folder without a model file; the message says which versions it has.
+    """
+    if not path.is_dir():
+        return path
+    if (path / "model.onnx").is_file():
+        return path / "model.onnx"
+    versions = sorted((one for one in path.glob("*/model.onnx")), key=lambda one: one.parent.name)
+    if versions:
+        raise ModelFileError(f"{path} holds versions; say which: {', '.join(str(one.parent) for one in versions)}")
+    raise ModelFileError(f"{path} holds no model.onnx")
 
 
 def leads_out(path: Path, folder: Path) -> bool:

@@ -196,6 +196,12 @@ class TestCalibrate:
         assert "Nothing was changed" in capsys.readouterr().err
         assert OnnxClassifier.open(tmp_path / "model.onnx").metadata.conformal == before.conformal
 
+    def test_the_folder_of_a_version_is_its_model(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "model.onnx").write_bytes(without_levels())
+        save_noise(tmp_path / "held" / "cat", 1)
+        assert main(["calibrate", str(tmp_path), str(tmp_path / "held")]) == 2
+        assert "1 held-out pictures are too few" in capsys.readouterr().err
+
     @pytest.mark.parametrize("folder", ["missing", "parts"])
     def test_what_is_no_folder_of_held_out_pictures_is_told(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], folder: str
