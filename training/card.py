@@ -118,7 +118,8 @@ def _quality(model: ModelMetadata, test: Measurement, validation: Evaluation) ->
     per_class = [_row("class", "test images", "precision", "recall"), _row(*["---"] * 4)]
     for index, label in enumerate(model.labels):
         images = test.confusion[index].sum()
-        per_class.append(_row(label, f"{images:,}", f"{precision[index]:.2%}", f"{recall[index]:.2%}"))
+        shares = [f"{share:.2%}" if images else NOT_MEASURED for share in (precision[index], recall[index])]
+        per_class.append(_row(label, f"{images:,}", *shares))
     calibration = _calibration(model, validation.images)
     return "## Quality\n\n" + "\n".join(lines) + f"\n\n{calibration}\n\n" + "\n".join(per_class) + "\n"
 

@@ -103,8 +103,7 @@ def _print(measured: Measurement, title: str) -> None:
     table = Table("true class", "images", "precision", "recall", *(f"-> {label}" for label in measured.labels))
     for row, label in enumerate(measured.labels):
         counts = measured.confusion[row]
-        table.add_row(
-            label, str(counts.sum()), f"{precision[row]:.4f}", f"{recall[row]:.4f}", *(str(count) for count in counts)
-        )
+        shares = [f"{share:.4f}" if counts.any() else "" for share in (precision[row], recall[row])]
+        table.add_row(label, str(counts.sum()), *shares, *(str(count) for count in counts))
     # The table may be wider than the terminal, since columns that are cut off cannot be read.
     Console(highlight=False, width=max(console.width, 40 + 14 * len(measured.labels))).print(table)

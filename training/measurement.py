@@ -57,7 +57,7 @@ class Measurement:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Plain JSON values; precision and recall of a class without pictures are null."""
         precision, recall = scores.precision_recall(self.confusion)
         return {
             **asdict(self.evaluation),
@@ -65,8 +65,8 @@ class Measurement:
             "per_class": {
                 label: {
                     "images": int(self.confusion[row].sum()),
-                    "precision": float(precision[row]),
-                    "recall": float(recall[row]),
+                    "precision": None if np.isnan(precision[row]) else float(precision[row]),
+                    "recall": None if np.isnan(recall[row]) else float(recall[row]),
                 }
                 for row, label in enumerate(self.labels)
             },

@@ -83,9 +83,13 @@ def confusion_matrix(probabilities: Probabilities, classes: Classes) -> NDArray[
 
 
 def precision_recall(confusion: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Precision and recall of each class, float64 [K] each; 0 for a class without predictions or without pictures."""
-    right = np.diag(confusion).astype(np.float64)
+    """Precision and recall of each class, float64 [K] each.
+
+    Both are NaN for a class without pictures, since they were not measured; the precision of a class that is never
+    predicted is 0.
+    """
     predicted, true = confusion.sum(axis=0), confusion.sum(axis=1)
+    right = np.where(true > 0, np.diag(confusion), np.nan)
     return right / np.maximum(predicted, 1), right / np.maximum(true, 1)
 
 

@@ -43,6 +43,12 @@ def test_a_class_that_is_never_predicted_has_precision_zero() -> None:
     assert (precision[1], recall[1]) == (0, 0)
 
 
+def test_precision_and_recall_of_a_class_without_pictures_are_not_measured() -> None:
+    precision, recall = scores.precision_recall(np.array([[5, 1], [0, 0]]))
+    assert np.isnan([precision[1], recall[1]]).all()
+    assert (precision[0], recall[0]) == (1, pytest.approx(5 / 6))
+
+
 def test_reference_shares() -> None:
     reference = scores.reference(PROBABILITIES)
     assert reference.predicted_classes == (0.5, 0.5)
