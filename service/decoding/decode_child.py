@@ -9,14 +9,12 @@
 
 import json
 import os
-import resource
 import signal
 import struct
-from contextlib import suppress
-from pathlib import Path
 from typing import Final, NoReturn
 
 from imaging import Observation, PictureError, Target, decode, examine, prepare
+from service.workers.child_process import data_bytes, end_before_service, limit_memory, take_replies
 
 REQUEST: Final = struct.Struct("<IQdQ")
 """Bytes of the target as JSON, bytes of the file; CPU seconds and bytes of memory that decoding it may take."""
@@ -36,13 +34,10 @@ _READ_BYTES: Final = 1 << 20
 
 def main() -> NoReturn:
     """Answers requests on standard input until it ends."""
-    replies = os.dup(1)
-    os.dup2(2, 1)  # so that text that codecs print is not read as a reply
+    replies = take_replies()
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError):  # when memory is short, the kernel should end this process instead of the service
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    end_before_service()
     prepare()  # before the fork, so that no worker spends the time of its first picture on it
     while True:
         worker = os.fork()
@@ -57,13 +52,12 @@ def main() -> NoReturn:
 
 def _work(replies: int) -> NoReturn:
     """Answers requests until there are no more."""
-    data_bytes = _data_bytes()
+    base_bytes = data_bytes()
     while head := _read(REQUEST.size):
         target_bytes, file_bytes, cpu_s, memory_bytes = REQUEST.unpack(head)
         target = Target(**json.loads(_read(target_bytes)))
         data = _read(file_bytes)
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (data_bytes + memory_bytes, resource.RLIM_INFINITY))
+        limit_memory(base_bytes, memory_bytes)
         os.write(replies, REPLY.pack(BEGUN, 0))
         signal.setitimer(signal.ITIMER_PROF, cpu_s)  # ends the process, also while native code runs
         try:
@@ -96,12 +90,3 @@ def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _data_bytes() -> int:
-    """The memory of this process that RLIMIT_DATA counts, in bytes; 0 where the kernel does not report it."""
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmData:"):
-                return int(line.split()[1]) * 1024
-    return 0

@@ -10,34 +10,27 @@ import logging
 import os
 import select
 import signal
-import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-import service
 from imaging import Observation, Target, TooSlowError, UnreadableError
 from service.decoding.decode_child import BEGUN, DECODED, ENDED, ENDED_BY_TIME, REFUSED, REPLY, REQUEST
 from service.decoding.decode_threads import DecodeThreads
 from service.errors import DeadlineExceededError
+from service.workers.child_process import start_child
 
 logger = logging.getLogger(__name__)
 
 _RUN_CHILD: Final = "from service.decoding.decode_child import main; main()"
 _ATTEMPTS: Final = 2
 """The kernel counts CPU time in ticks of some milliseconds; on a busy machine these include time of other processes."""
-# NumPy's linear algebra library would start a thread for each core, and a process with threads should not be forked.
-_CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
 _FAILED: Final = -1  # the worker ended while it was decoding
 
 
@@ -146,16 +139,8 @@ class DecodeChildren:
 
 class _Child:
     def __init__(self) -> None:
-        folders = [str(Path(service.__file__).parent.parent), *filter(None, sys.path)]
         try:
-            self._process = subprocess.Popen(  # noqa: S603  the interpreter that runs this
-                [sys.executable, "-P", "-c", _RUN_CHILD],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                bufsize=0,
-                env=os.environ | _CHILD_VARIABLES | {"PYTHONPATH": os.pathsep.join(folders)},
-                start_new_session=True,  # so that a signal to this process's group does not reach the child
-            )
+            self._process = start_child(_RUN_CHILD)
         except OSError as error:
             raise NoChildError(str(error)) from error
         if self._process.stdin is None or self._process.stdout is None:

@@ -13,20 +13,16 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Final
 
-import service
 from service.inference.known_models import Outcome
+from service.workers.child_process import start_child
 
 logger = logging.getLogger(__name__)
 
 _GRACE_S: Final = 5.0  # the child ends itself at its time limit; if it does not, it is killed so much later
 _RUN_CHILD: Final = "from service.inference.trial_process import main; main()"
-# NumPy's linear algebra library would start a thread for each core, whose stacks count as memory.
-_CHILD_VARIABLES: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +80,8 @@ def try_out(model: bytes, *, intra_op_threads: int, max_batch_size: int, limits:
         TrialImpossibleError: no process can be started.
     """
     task = TrialTask(intra_op_threads, max_batch_size, limits.timeout_s, limits.memory_bytes, parent=os.getpid())
-    folders = [str(Path(service.__file__).parent.parent), *filter(None, sys.path)]
     try:
-        child = subprocess.Popen(  # noqa: S603  the interpreter that runs this
-            [sys.executable, "-P", "-c", _RUN_CHILD, json.dumps(asdict(task))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | _CHILD_VARIABLES | {"PYTHONPATH": os.pathsep.join(folders)},
-            start_new_session=True,  # so that a signal to this process's group does not reach the child
-        )
+        child = start_child(_RUN_CHILD, json.dumps(asdict(task)), stderr=subprocess.DEVNULL)
     except OSError as error:
         raise TrialImpossibleError(str(error)) from error
     try:

@@ -2,11 +2,9 @@
 
 import json
 import os
-import resource
 import signal
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Final, NoReturn
 
 from service.errors import ModelRefusedError
@@ -16,7 +14,7 @@ from service.inference.providers import Provider
 from service.inference.reasons import first_line
 from service.inference.session import ModelSession
 from service.inference.trial import TrialTask
-from service.workers.parent import end_with_parent
+from service.workers.child_process import data_bytes, end_before_service, end_with_parent, limit_memory, take_replies
 
 _NICENESS: Final = 5
 _ORIGIN: Final = "the model"
@@ -26,8 +24,7 @@ _SHORT_OF_MEMORY: Final = ("allocate memory", "bad_alloc")
 
 def main() -> NoReturn:
     """Reads the model from standard input, tries it, and writes the outcome to standard output."""
-    answer = os.dup(1)
-    os.dup2(2, 1)  # so that text that libraries print is not read as the outcome
+    answer = take_replies()
     task = TrialTask(**json.loads(sys.argv[1]))
     _limit(task)
     refusal = _try(sys.stdin.buffer.read(), task)
@@ -66,25 +63,8 @@ def _limit(task: TrialTask) -> None:
     """Sets the limits of this process, except those that this system does not have."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, task.timeout_s)  # ends the process, also while native code runs
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with suppress(OSError):
         os.nice(_NICENESS)
-    with suppress(OSError):  # when memory is short, the kernel should end this process instead of the service
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    end_before_service()
     end_with_parent(task.parent)
-    with suppress(OSError, ValueError):
-        most = _data_bytes() + task.memory_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def _data_bytes() -> int:
-    """The memory of this process that RLIMIT_DATA counts, in bytes.
-
-    Raises:
-        OSError: this is not Linux.
-        ValueError: the kernel does not report it.
-    """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmData:"):
-            return int(line.split()[1]) * 1024
-    raise ValueError("VmData is missing")
+    limit_memory(data_bytes(), task.memory_bytes)

@@ -24,7 +24,7 @@ import numpy as np
 from service.errors import ScoringError
 from service.scoring.pictures import Picture, SentPicture
 from service.scoring.worker import ChunkResult, Fault
-from service.workers.parent import end_with_parent
+from service.workers.child_process import end_with_parent
 
 Score = Callable[[Sequence[Picture]], ChunkResult]
 
