@@ -4,6 +4,7 @@
 
     ConvoyError
     ├── ModelNotFoundError          no such model or version
+    │   └── LabelNotFoundError          the model has no such class
     ├── ModelControlOffError        requests may not load and unload models in this service
     ├── ModelRefusedError           a model file fails its checks; says which
     │   └── ModelLoadFailedError        it could not be loaded, for a temporary reason

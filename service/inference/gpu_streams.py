@@ -73,7 +73,7 @@ class StreamRun:
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            float32 [N, K].
+            float32 [N, K], or [N, K + 1] with familiarity.
 
         Raises:
             Exception: any error of the device; the stream can still be used.

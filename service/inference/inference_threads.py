@@ -34,7 +34,7 @@ class BatchRun(Protocol):
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            float32 [N, K].
+            float32 [N, K], or [N, K + 1] with familiarity.
 
         Raises:
             TimeoutError: :meth:`interrupt` was called.
@@ -78,7 +78,8 @@ class InferenceThreads:
 
         Args:
             parts: uint8 arrays [n, H, W, C], which together are the batch; must not be changed before ``done``.
-            done: called in the thread with the rows, float32 [N, K], or the error, and the seconds that the run took.
+            done: called in the thread with the rows, as :meth:`BatchRun.run` returns them, or the error, and the seconds
+                that the run took.
 
         Returns:
             A function that stops the run when its batch is not needed any more; ``done`` then gets a TimeoutError.

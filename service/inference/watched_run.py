@@ -43,7 +43,7 @@ class WatchedRun:
             parts: uint8 arrays [n, H, W, C], which together are the batch of N images.
 
         Returns:
-            float32 [N, K].
+            float32 [N, K], or [N, K + 1] with familiarity.
 
         Raises:
             TimeoutError: the run took longer than 16 to 32 ms.
