@@ -6,14 +6,15 @@ read only in order, are sent with their bytes.
 
 import lzma
 import os
-import stat
 import zipfile
 import zlib
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Final, Protocol
 
 from service.errors import ScoringError
+from service.inference.regular_file import open_regular
 
 MOST_FILE_BYTES: Final = 256 << 20
 """Longer files are refused; the header of an archive may declare any length."""
@@ -52,12 +53,12 @@ class FilePicture:
         """See :class:`Picture`."""
         if "\0" in self.path:
             raise ScoringError("its name has a zero byte, which no file's name can have")
-        with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ScoringError("it is not a regular file")
-            _check_length(status.st_size)
-            return file.readall()
+        try:
+            with open_regular(Path(self.path)) as (file, length):
+                _check_length(length)
+                return file.read()
+        except ValueError as error:
+            raise ScoringError(str(error)) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +140,6 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURE_SUFFIXES) and not any(
         step.startswith(".") for step in name.split("/") if step not in (".", "..")
     )
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Opens a file without waiting, even if it is a pipe without a writer."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 @lru_cache(maxsize=4)
