@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from tests.fixtures.models import copy_models
 from tests.fixtures.tiny_models import put
 from tests.fixtures.wide_models import channels_model, wide_model
@@ -20,9 +21,7 @@ NPY = "application/x-npy"
 
 
 def png(*color: int, size: tuple[int, int] = (1, 1)) -> bytes:
-    stream = io.BytesIO()
-    Image.new("RGB", size, color or (0, 0, 0)).save(stream, "PNG")
-    return stream.getvalue()
+    return picture_bytes(Image.new("RGB", size, color or (0, 0, 0)), "PNG")
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageOps
 
+from bench.request_bytes import picture_bytes
+
 Change = Callable[[Image.Image], Image.Image]
 
 
@@ -37,14 +39,8 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def png(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
-
-
 def right(client: httpx.Client, digits: list[Path], change: Change, **query: str) -> int:
-    files = [("file", (path.name, png(change(Image.open(path).convert("L"))))) for path in digits]
+    files = [("file", (path.name, picture_bytes(change(Image.open(path).convert("L")), "PNG"))) for path in digits]
     answer = client.post("/predict", params={"model": "mnist", **query}, files=files)
     assert answer.status_code == 200, answer.text
     labels = [prediction["label"] for prediction in answer.json()["predictions"]]
@@ -65,7 +61,7 @@ def test_digits_as_they_are_and_on_a_dark_plate_are_read(client: httpx.Client, s
 
 
 def test_predictions_without_it_are_as_before(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
-    shifted = png(ImageChops.offset(Image.open(samples["mnist"][0]).convert("L"), 4, 4))
+    shifted = picture_bytes(ImageChops.offset(Image.open(samples["mnist"][0]).convert("L"), 4, 4), "PNG")
     header = {"Content-Type": "image/png"}
     plain = client.post("/predict?model=mnist", content=shifted, headers=header).json()["predictions"]
     prepared = client.post("/predict?model=mnist&prepare=digit", content=shifted, headers=header).json()["predictions"]
@@ -78,7 +74,7 @@ def test_an_empty_page_is_blank_and_a_dot_is_no_error(client: httpx.Client, leve
     for picture, codes in ((page.copy(), {"blank"}), (page, set())):
         if not codes:
             ImageDraw.Draw(picture).point((17, 400), fill=(255 - level if level != 128 else 0,) * 3)
-        answer = client.post("/predict?model=mnist&prepare=digit", files={"file": png(picture)})
+        answer = client.post("/predict?model=mnist&prepare=digit", files={"file": picture_bytes(picture, "PNG")})
         assert answer.status_code == 200, answer.text
         warnings = answer.json()["predictions"][0].get("warnings", [])
         assert {warning["code"] for warning in warnings} >= codes

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from network.graph import Graph, GraphError
 from service.api.layers import LayersEndpoint
 from service.api.picture_endpoint import Picture
@@ -54,9 +55,7 @@ def http(models: Path) -> Iterator[httpx.Client]:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
+    return picture_bytes(Image.fromarray(pixels), "PNG")
 
 
 def predicted(http: httpx.Client) -> float:

@@ -11,17 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import npy_bytes
 from tests.fixtures.pictures import first_test_images
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 PNG = {"Content-Type": "image/png"}
 NPY = {"Content-Type": "application/x-npy", "Accept": "application/x-npy"}
-
-
-def npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, object]:
@@ -79,7 +74,9 @@ def bodies(cat: bytes) -> dict[str, Callable[[httpx.Client, str], httpx.Response
         "multipart": lambda client, url: client.post(url, files={"file": ("cat.png", cat, "image/png")}),
         "json": lambda client, url: client.post(url, json={"images": [text]}),
         "data url": lambda client, url: client.post(url, json={"images": [f"data:image/png;base64,{text}"]}),
-        "npy": lambda client, url: client.post(url, content=npy(pixels), headers={"Content-Type": "application/x-npy"}),
+        "npy": lambda client, url: client.post(
+            url, content=npy_bytes(pixels), headers={"Content-Type": "application/x-npy"}
+        ),
         "gzip": lambda client, url: client.post(
             url, content=gzip.compress(cat), headers={**PNG, "Content-Encoding": "gzip"}
         ),
@@ -128,12 +125,12 @@ def test_all_formats_classify_all_samples_alike(
 @pytest.mark.parametrize("model", ["cifar10", "mnist"])
 def test_bulk_pixels_get_bulk_probabilities(client: httpx.Client, model: str) -> None:
     images = first_test_images(model)[:300]
-    answer = client.post("/predict", params={"model": model}, content=npy(images), headers=NPY)
+    answer = client.post("/predict", params={"model": model}, content=npy_bytes(images), headers=NPY)
     assert answer.headers["content-type"] == "application/x-npy"
     rows = np.load(io.BytesIO(answer.content))
     assert rows.shape == (300, 10)
     assert rows.dtype == np.float32
-    one = client.post("/predict", params={"model": model}, content=npy(images[7:8]), headers=NPY)
+    one = client.post("/predict", params={"model": model}, content=npy_bytes(images[7:8]), headers=NPY)
     assert np.load(io.BytesIO(one.content)) == pytest.approx(rows[7:8], abs=1e-6)
 
 
@@ -232,7 +229,7 @@ def test_what_is_no_picture_is_422_with_index_and_name(client: httpx.Client, cat
 
 
 def test_pixels_of_another_shape_are_422(client: httpx.Client) -> None:
-    answer = client.post("/predict", content=npy(np.zeros((1, 28, 28, 1), np.uint8)), headers=NPY)
+    answer = client.post("/predict", content=npy_bytes(np.zeros((1, 28, 28, 1), np.uint8)), headers=NPY)
     assert "[N, 32, 32, 3]" in str(problem(answer, 422)["errors"])
 
 
@@ -242,7 +239,7 @@ def test_pixels_of_another_shape_are_422(client: httpx.Client) -> None:
         (bytes(33 << 20), PNG, "at most 33554432"),
         (iter([bytes(1 << 20)] * 33), PNG, "33554432"),
         (gzip.compress(bytes(33 << 20)), {**PNG, "Content-Encoding": "gzip"}, "once inflated"),
-        (npy(np.zeros((1025, 32, 32, 3), np.uint8)), NPY, "1025 images in one request; at most 1024"),
+        (npy_bytes(np.zeros((1025, 32, 32, 3), np.uint8)), NPY, "1025 images in one request; at most 1024"),
     ],
     ids=["long", "endless", "gzip bomb", "many"],
 )

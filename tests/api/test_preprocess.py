@@ -9,18 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
+
 NPY = "application/x-npy"
-
-
-def png(picture: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return stream.getvalue()
 
 
 def noise(width: int, height: int) -> bytes:
     pixels = np.random.default_rng(5).integers(0, 256, (height, width, 3), np.uint8)
-    return png(Image.fromarray(pixels))
+    return picture_bytes(Image.fromarray(pixels), "PNG")
 
 
 def test_the_pixels_give_the_prediction_of_the_picture(client: httpx.Client) -> None:
@@ -68,7 +64,7 @@ def test_turned_pictures_are_measured_upright(client: httpx.Client) -> None:
 def test_the_box_of_a_drawn_digit_is_that_of_its_strokes(client: httpx.Client, samples: dict[str, list[Path]]) -> None:
     page = Image.new("L", (200, 300), 255)
     page.paste(0, (50, 100, 70, 190))
-    answer = client.post("/preprocess?model=mnist&prepare=digit", content=png(page)).json()
+    answer = client.post("/preprocess?model=mnist&prepare=digit", content=picture_bytes(page, "PNG")).json()
     assert tuple(answer["box"].values()) == pytest.approx((50, 100, 70, 190))
     assert len(samples["mnist"]) == 20
 

@@ -1,6 +1,5 @@
 """Every kind of picture becomes the model's input, and others are refused for the right reason."""
 
-import io
 import math
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from bench.request_bytes import picture_bytes
 from service.decoding import Decoder, DecodeThreads, Deferred, Target, Upload
 from service.errors import ClientGoneError, DeadlineExceededError, InvalidImagesError, TooLargeError
 from service.http.body_budget import BodyBudget
@@ -36,12 +36,6 @@ def decode() -> Iterator[Decode]:
         yield run
 
 
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def cat() -> Image.Image:
     with Image.open(SAMPLES / "cifar10_cat_0.png") as picture:
         return picture.copy()
@@ -57,7 +51,7 @@ def off_by(pixels: NDArray[np.uint8], expected: Image.Image) -> float:
     [("PNG", {}), ("WEBP", {"lossless": True}), ("BMP", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"})],
 )
 def test_lossless_formats_keep_every_pixel(decode: Decode, kind: str, options: dict[str, object]) -> None:
-    pixels = decode(encode(cat(), kind, **options))
+    pixels = decode(picture_bytes(cat(), kind, **options))
     assert pixels.shape == (1, 32, 32, 3)
     assert pixels.dtype == np.uint8
     assert off_by(pixels, cat()) == 0
@@ -67,7 +61,7 @@ def test_lossless_formats_keep_every_pixel(decode: Decode, kind: str, options: d
     ("kind", "options", "tolerance"), [("JPEG", {"quality": 95}, 5), ("WEBP", {"quality": 95}, 6), ("GIF", {}, 8)]
 )
 def test_lossy_formats_come_close(decode: Decode, kind: str, options: dict[str, object], tolerance: float) -> None:
-    assert off_by(decode(encode(cat(), kind, **options)), cat()) < tolerance
+    assert off_by(decode(picture_bytes(cat(), kind, **options)), cat()) < tolerance
 
 
 @pytest.mark.parametrize("model", ["cifar10", "mnist"])
@@ -77,7 +71,7 @@ def test_the_short_way_makes_the_pixels_that_pillow_makes(decode: Decode, model:
     for image in images[:200]:
         picture = Image.fromarray(image.squeeze())
         for options in ({"optimize": True}, {"compress_level": 0}, {"compress_level": 9}):
-            assert (decode(encode(picture, "PNG", **options), target=target)[0] == image).all()
+            assert (decode(picture_bytes(picture, "PNG", **options), target=target)[0] == image).all()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +100,7 @@ def test_every_mode_becomes_colour_and_grey(decode: Decode, mode: str, kind: str
     elif mode.startswith("I"):
         stored = Image.fromarray(np.asarray(grey).astype(np.uint16 if mode == "I;16" else np.int32) << 8)
     assert stored.mode == mode
-    data = encode(stored, kind)
+    data = picture_bytes(stored, kind)
     assert off_by(decode(data, target=Target(32, 32, "L", "cover", light_on_dark=False)), grey) < 6
     expected = grey.convert("RGB") if mode in {"1", "L", "LA", "I", "I;16"} else cat()
     assert off_by(decode(data), expected) < 6
@@ -114,14 +108,16 @@ def test_every_mode_becomes_colour_and_grey(decode: Decode, mode: str, kind: str
 
 def test_sixteen_bits_lose_only_their_lower_byte(decode: Decode) -> None:
     deep = (np.arange(1024, dtype=np.uint32) * 64).astype(np.uint16).reshape(32, 32)
-    pixels = decode(encode(Image.fromarray(deep), "PNG"), target=Target(32, 32, "L", "cover", light_on_dark=False))
+    pixels = decode(
+        picture_bytes(Image.fromarray(deep), "PNG"), target=Target(32, 32, "L", "cover", light_on_dark=False)
+    )
     assert (pixels[0, :, :, 0] == deep >> 8).all()
 
 
 def test_transparent_pixels_are_seen_on_white(decode: Decode) -> None:
     picture = Image.new("RGBA", (32, 32), (0, 0, 0, 0))
     picture.paste((200, 0, 0, 255), (0, 0, 16, 32))
-    pixels = decode(encode(picture, "PNG"))[0]
+    pixels = decode(picture_bytes(picture, "PNG"))[0]
     assert pixels[0, 0].tolist() == [200, 0, 0]
     assert pixels[0, 31].tolist() == [255, 255, 255]
 
@@ -129,7 +125,7 @@ def test_transparent_pixels_are_seen_on_white(decode: Decode) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_a_transparent_colour_is_no_colour_of_the_picture(decode: Decode, mode: str) -> None:
     picture = Image.new(mode, (32, 32), 0)
-    data = encode(picture, "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0)
+    data = picture_bytes(picture, "PNG", transparency=(0, 0, 0) if mode == "RGB" else 0)
     assert (decode(data) == 255).all()
 
 
@@ -141,29 +137,29 @@ def test_pictures_are_turned_as_their_exif_says(decode: Decode, orientation: int
     exif[0x0112] = orientation
     undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the transpositions that an EXIF viewer would undo
     stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
-    data = encode(stored.convert("RGB"), kind, exif=exif)
+    data = picture_bytes(stored.convert("RGB"), kind, exif=exif)
     assert off_by(decode(data), upright.convert("RGB")) < 4
 
 
 def test_a_wide_picture_is_covered_from_its_centre(decode: Decode) -> None:
     wide = Image.new("RGB", (96, 32), "red")
     wide.paste(cat(), (32, 0))
-    assert off_by(decode(encode(wide, "PNG")), cat()) == 0
+    assert off_by(decode(picture_bytes(wide, "PNG")), cat()) == 0
 
 
 def test_a_large_photograph_is_seen_as_a_small_one(decode: Decode) -> None:
     large = cat().resize((640, 640), Image.Resampling.BICUBIC)
     for kind, options in (("PNG", {}), ("JPEG", {"quality": 92})):
-        assert off_by(decode(encode(large, kind, **options)), cat()) < 7
+        assert off_by(decode(picture_bytes(large, kind, **options)), cat()) < 7
 
 
 def test_dark_strokes_on_paper_become_light_strokes_on_black(decode: Decode) -> None:
     with Image.open(SAMPLES / "mnist_7_0.png") as digit:
-        assert off_by(decode(encode(ImageOps.invert(digit), "PNG"), target=DIGIT), digit) == 0
-        assert off_by(decode(encode(digit, "PNG"), target=DIGIT), digit) == 0
+        assert off_by(decode(picture_bytes(ImageOps.invert(digit), "PNG"), target=DIGIT), digit) == 0
+        assert off_by(decode(picture_bytes(digit, "PNG"), target=DIGIT), digit) == 0
         tall = Image.new("L", (84, 168), 255)
         tall.paste(ImageOps.invert(digit).resize((84, 84)), (0, 42))
-        contained = decode(encode(tall, "PNG"), target=DIGIT)[0, :, :, 0]
+        contained = decode(picture_bytes(tall, "PNG"), target=DIGIT)[0, :, :, 0]
     assert contained[:, :7].max() == 0
     assert contained[:, -7:].max() == 0
     assert contained.max() > 150
@@ -173,7 +169,7 @@ def test_an_animation_shows_its_first_frame(decode: Decode) -> None:
     frames = [Image.new("RGB", (32, 32), color) for color in ("red", "green")]
     for kind in ("GIF", "WEBP", "PNG"):
         options = {"lossless": True} if kind == "WEBP" else {}
-        data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+        data = picture_bytes(frames[0], kind, save_all=True, append_images=frames[1:], **options)
         assert decode(data)[0, 0, 0].tolist() == [255, 0, 0]
 
 
@@ -190,7 +186,7 @@ def test_an_animation_shows_its_first_frame(decode: Decode) -> None:
     ],
 )
 def test_what_is_no_picture_is_refused_with_the_reason(decode: Decode, data: bytes, reason: str) -> None:
-    good = encode(cat(), "PNG")
+    good = picture_bytes(cat(), "PNG")
     with pytest.raises(InvalidImagesError) as refusal:
         decode(good, data, good, data)
     assert [(fault.index, fault.filename) for fault in refusal.value.faults] == [(1, "1.bin"), (3, "3.bin")]
@@ -199,17 +195,17 @@ def test_what_is_no_picture_is_refused_with_the_reason(decode: Decode, data: byt
 
 def test_floating_point_pixels_are_refused(decode: Decode) -> None:
     with pytest.raises(InvalidImagesError, match="floating-point"):
-        decode(encode(Image.new("F", (32, 32)), "TIFF"))
+        decode(picture_bytes(Image.new("F", (32, 32)), "TIFF"))
 
 
 def test_a_formats_own_search_reaches_no_other_plugin(decode: Decode) -> None:
     for kind in ("PPM", "ICO", "TGA", "PCX", "EPS"):
         with pytest.raises(InvalidImagesError, match="known format"):
-            decode(encode(cat(), kind))
+            decode(picture_bytes(cat(), kind))
 
 
 def test_a_bomb_is_refused_before_its_pixels_are_made(decode: Decode) -> None:
-    bomb = encode(Image.new("1", (20_000, 20_000)), "PNG")
+    bomb = picture_bytes(Image.new("1", (20_000, 20_000)), "PNG")
     assert len(bomb) < 100_000
     with pytest.raises(TooLargeError, match="20000 x 20000 pixels; at most 1000000"):
         decode(bomb)
@@ -218,8 +214,8 @@ def test_a_bomb_is_refused_before_its_pixels_are_made(decode: Decode) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "TIFF"])
 def test_a_small_file_of_many_pixels_is_not_decoded_in_the_event_loop(kind: str) -> None:
     options = {"WEBP": {"lossless": True}, "TIFF": {"compression": "tiff_deflate"}}.get(kind, {})
-    file = Upload(encode(Image.new("L" if kind != "WEBP" else "RGB", (2000, 2000)), kind, **options))
-    small = Upload(encode(cat(), kind))
+    file = Upload(picture_bytes(Image.new("L" if kind != "WEBP" else "RGB", (2000, 2000)), kind, **options))
+    small = Upload(picture_bytes(cat(), kind))
     with DecodeThreads(1) as threads:
         decoder = Decoder(
             max_pixels=25_000_000, loop_work_s=2e-3, threads=threads, children=None, budget=BodyBudget(1 << 30)

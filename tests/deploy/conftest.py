@@ -1,6 +1,5 @@
 """The real Prometheus, with the project's rules, scraping a real service under load."""
 
-import io
 import itertools
 import json
 import shutil
@@ -18,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from tests.deploy.checked import Check, checking
 from tests.fixtures.pictures import first_test_images
 from tests.process import ROOT, ServerProcess
@@ -64,9 +64,7 @@ def _load(url: str, stop: threading.Event) -> None:
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(file, "PNG")
-    return file.getvalue()
+    return picture_bytes(Image.fromarray(pixels.squeeze()), "PNG")
 
 
 @pytest.fixture(scope="session")

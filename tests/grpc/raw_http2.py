@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-HEADERS, DATA, SETTINGS = 1, 0, 4
-END_HEADERS, END_STREAM = 4, 1
+HEADERS, DATA, SETTINGS, PING = 1, 0, 4, 6
+END_HEADERS, END_STREAM, ACKNOWLEDGED = 4, 1, 1
 INFER = b"/inference.GRPCInferenceService/ModelInfer"
 
 

@@ -8,7 +8,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -24,11 +23,13 @@ from service.grpc.wire import check_parts
 from tests.fixtures.keys import write_keys
 from tests.grpc.address import grpc_address_of
 from tests.grpc.raw_http2 import (
+    ACKNOWLEDGED,
     DATA,
     END_HEADERS,
     END_STREAM,
     HEADERS,
     INFER,
+    PING,
     SETTINGS,
     begin,
     call_headers,
@@ -38,6 +39,7 @@ from tests.grpc.raw_http2 import (
     read_until,
 )
 from tests.process import ROOT, ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -168,8 +170,7 @@ def test_there_is_a_most_of_calls_at_once(process: ServerProcess, key: bytes) ->
             begin(stream, 2 * number + 1, headers, message(b"abc", promised=1000))
         begin(stream, 2 * MOST_CALLS + 1, headers, message(b"abc", promised=1000))
         assert b"Concurrent RPC limit exceeded" in read_until(stream, b"exceeded", b"within 1 s")
-    time.sleep(0.05)
-    assert is_alive(process)
+    until(lambda: is_alive(process))  # its calls end soon after the connection
 
 
 @pytest.mark.parametrize(
@@ -256,10 +257,10 @@ def test_a_call_in_flight_is_answered_during_the_drain(tmp_path: Path) -> None:
         connection(grpc_address_of(server)) as stream,
     ):
         begin(stream, 1, call_headers(INFER), message(request)[:50])
-        time.sleep(0.1)
+        stream.sendall(frame(PING, 0, 0, bytes(8)))
+        read_until(stream, struct.pack(">BBI", PING, ACKNOWLEDGED, 0))  # what was sent before it has been read
         server.process.send_signal(signal.SIGTERM)
-        while "Shutting down" not in server.log.read_text():
-            time.sleep(0.02)
+        until(lambda: "Shutting down" in server.log.read_text())
         stream.sendall(frame(DATA, END_STREAM, 1, message(request)[50:]))
         assert b"probabilities" in read_until(stream, b"grpc-status")
         stream.close()  # else gRPC waits 20 s for an acknowledgement, which this client does not send

@@ -1,6 +1,5 @@
 """Makes picture files byte by byte, in layouts that no installed encoder writes."""
 
-import io
 import struct
 from collections.abc import Mapping, Sequence
 
@@ -8,15 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from imaging import Target, read
 
 _SHORT, _LONG, _LONG8 = 3, 4, 16
-
-
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def read_whole(data: bytes, size: tuple[int, int], mode: str = "RGB") -> NDArray[np.uint8]:
@@ -101,6 +95,6 @@ def noisy_pictures() -> dict[str, bytes]:
     table = b"".join(struct.pack(">HHII", 0x9000 + index, 2, 5000, 7 * index) for index in range(900))
     exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 900) + table
     picture = photo(32, 32)
-    files |= {f"EXIF in {kind}": encode(picture, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP")}
-    files["a palette's transparency"] = encode(picture.quantize(8), "PNG", transparency=bytes([0, 3, 9]))
+    files |= {f"EXIF in {kind}": picture_bytes(picture, kind, exif=exif) for kind in ("JPEG", "PNG", "WEBP")}
+    files["a palette's transparency"] = picture_bytes(picture.quantize(8), "PNG", transparency=bytes([0, 3, 9]))
     return files

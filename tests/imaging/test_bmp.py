@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from bench.request_bytes import picture_bytes
 from imaging import TooManyPixelsError, UnreadableError
 from imaging.formats import FORMATS
 from imaging.formats.bmp import decode
-from tests.imaging.files import encode, largest_difference, photo, read_whole, write_bmp
+from tests.imaging.files import largest_difference, photo, read_whole, write_bmp
 from tests.imaging.test_gif import SMALL
 
 # (dtype, masks): of 16 and 32 bits, in any order, of any width, with gaps between, with and without alpha.
@@ -71,7 +72,7 @@ def test_bit_fields_without_an_offset_begin_after_the_masks(header_size: int) ->
 
 def test_pixels_do_not_begin_inside_the_header() -> None:
     with pytest.raises(UnreadableError, match="begin inside the header"):
-        read_whole(_with_offset(encode(photo(13, 9), "BMP"), 20), (13, 9))
+        read_whole(_with_offset(picture_bytes(photo(13, 9), "BMP"), 20), (13, 9))
 
 
 @pytest.mark.parametrize("alpha", [0, 200])
@@ -108,7 +109,7 @@ def test_truncated_bit_fields_are_refused() -> None:
 
 
 def test_too_many_pixels_are_told_by_the_header() -> None:
-    data = encode(photo(8, 8), "BMP")
+    data = picture_bytes(photo(8, 8), "BMP")
     for height in (60_000, -60_000):
         with pytest.raises(TooManyPixelsError, match="60000 x 60000"):
             read_whole(data[:18] + struct.pack("<ii", 60_000, height) + data[26:], (8, 8))
@@ -125,7 +126,7 @@ def test_an_embedded_profile_is_found() -> None:
 def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
     for mode in ("1", "L", "P", "RGB", "RGBA"):
         picture = photo(13, 9).convert(mode)
-        data = encode(picture, "BMP")
+        data = picture_bytes(picture, "BMP")
         assert np.array_equal(read_whole(data, (13, 9)), np.asarray(picture.convert("RGB"))), mode
         assert isinstance(decode(data, FORMATS["BMP"].read_header(data), SMALL), Image.Image)
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from imaging import Limits, Target, TooManyPixelsError, UnreadableError, examine, read
 from imaging.formats import FORMATS, av1, heif, hevc
 from imaging.formats.boxes import read_container
-from tests.imaging.files import encode, largest_difference, photo, read_whole
+from tests.imaging.files import largest_difference, photo, read_whole
 from tests.process import FIXTURES
 
 HEIC = (FIXTURES / "formats" / "photo.heic").read_bytes()
@@ -22,7 +23,7 @@ needs_heif = pytest.mark.skipif(find_spec("pi_heif") is None, reason="the extra 
 
 
 def _avif(width: int = 120, height: int = 80, **options: object) -> bytes:
-    return encode(photo(width, height), "AVIF", quality=90, **options)
+    return picture_bytes(photo(width, height), "AVIF", quality=90, **options)
 
 
 def _exif(orientation: int) -> Image.Exif:
@@ -48,13 +49,13 @@ def test_the_still_picture_of_any_brand_is_read(brand: bytes) -> None:
 
 
 def test_the_first_frame_of_an_animation_is_read() -> None:
-    data = encode(photo(*SIZE), "AVIF", quality=90, save_all=True, append_images=[Image.new("RGB", SIZE)])
+    data = picture_bytes(photo(*SIZE), "AVIF", quality=90, save_all=True, append_images=[Image.new("RGB", SIZE)])
     assert largest_difference(read_whole(data, SIZE), np.asarray(photo(*SIZE))) < 20
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_avif_is_turned_as_its_exif_said(orientation: int) -> None:
-    data, png = (encode(photo(*SIZE), kind, exif=_exif(orientation)) for kind in ("AVIF", "PNG"))
+    data, png = (picture_bytes(photo(*SIZE), kind, exif=_exif(orientation)) for kind in ("AVIF", "PNG"))
     size = SIZE if orientation < 5 else SIZE[::-1]
     assert largest_difference(read_whole(data, size), read_whole(png, size)) < 20
 
@@ -73,13 +74,13 @@ def test_xmp_does_not_turn_avif(exif: bytes) -> None:
 def test_avif_with_alpha_is_laid_on_white() -> None:
     picture = photo(*SIZE).convert("RGBA")
     picture.putalpha(Image.linear_gradient("L").resize(SIZE))
-    wanted = read_whole(encode(picture, "PNG"), SIZE)
-    assert largest_difference(read_whole(encode(picture, "AVIF", quality=95), SIZE), wanted) < 20
+    wanted = read_whole(picture_bytes(picture, "PNG"), SIZE)
+    assert largest_difference(read_whole(picture_bytes(picture, "AVIF", quality=95), SIZE), wanted) < 20
 
 
 @needs_heif
 def test_heic_is_read() -> None:
-    wanted = read_whole(encode(Image.open(FIXTURES / "formats" / "heic.want.png"), "PNG"), SIZE)
+    wanted = read_whole(picture_bytes(Image.open(FIXTURES / "formats" / "heic.want.png"), "PNG"), SIZE)
     assert largest_difference(read_whole(HEIC, SIZE), wanted) <= 2
 
 
@@ -111,7 +112,7 @@ def test_a_size_in_the_boxes_is_believed_where_it_is_too_large(data: bytes) -> N
 
 @needs_heif
 def test_a_size_in_the_boxes_is_not_believed_where_the_bitstream_is_larger() -> None:
-    large = encode(Image.new("RGB", (600, 420)), "AVIF", speed=10)
+    large = picture_bytes(Image.new("RGB", (600, 420)), "AVIF", speed=10)
     for kind, data in (("AVIF", _with_size(large, 32, 32)), ("HEIF", _with_size(HEIC, 8, 8))):
         header = FORMATS[kind].read_header(data)
         assert header.pixels >= (600 * 420 if kind == "AVIF" else 120 * 80)
@@ -121,7 +122,7 @@ def test_a_size_in_the_boxes_is_not_believed_where_the_bitstream_is_larger() -> 
 
 @pytest.mark.parametrize("size", [(1, 1), (64, 64), (65, 1000), (4097, 17)])
 def test_the_frame_size_of_av1_is_that_of_the_picture(size: tuple[int, int]) -> None:
-    items = read_container(encode(Image.new("RGB", size), "AVIF", speed=10)).items
+    items = read_container(picture_bytes(Image.new("RGB", size), "AVIF", speed=10)).items
     assert list(av1.frame_sizes(stream for kind, stream in items if kind == b"av01")) == [size]
 
 

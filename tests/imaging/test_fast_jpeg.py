@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from bench.request_bytes import picture_bytes
 from imaging import Target, UnreadableError, read
 from imaging.formats import fast_jpeg
-from tests.imaging.files import encode, photo
+from tests.imaging.files import photo
 from tests.imaging.profiles import ADOBE_PRIMARIES, rgb_profile
 
 pytest.importorskip("simplejpeg", reason="the quick way for JPEGs is optional")
@@ -36,7 +37,7 @@ def test_the_pixels_are_pillows(kind: str, is_reduced: bool, mode: Any, monkeypa
         for size in _SIZES:
             exif = Image.Exif()
             exif[0x0112] = turn
-            data = encode(photo(*size), "JPEG", exif=exif, **_KINDS[kind])
+            data = picture_bytes(photo(*size), "JPEG", exif=exif, **_KINDS[kind])
             target = Target(32, 28, mode, "cover", light_on_dark=False, is_reduced=is_reduced)
             quick = read(data, target)
             with monkeypatch.context() as without:
@@ -45,7 +46,7 @@ def test_the_pixels_are_pillows(kind: str, is_reduced: bool, mode: Any, monkeypa
 
 
 def test_grey_files_are_pillows_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encode(photo(277, 520).convert("L"), "JPEG")
+    data = picture_bytes(photo(277, 520).convert("L"), "JPEG")
     targets = [Target(32, 32, mode, "cover", light_on_dark=False) for mode in ("RGB", "L")]
     quick = [read(data, target) for target in targets]
     monkeypatch.setattr(fast_jpeg, "decode_jpeg", None)
@@ -64,11 +65,11 @@ def test_only_a_single_scan_takes_the_quick_way(
         return load(picture)
 
     monkeypatch.setattr(ImageFile, "load", counted)
-    read(encode(photo(64, 48), "JPEG", **kind), Target(32, 32, "RGB", "cover", light_on_dark=False))
+    read(picture_bytes(photo(64, 48), "JPEG", **kind), Target(32, 32, "RGB", "cover", light_on_dark=False))
     assert (not by_pillow) == is_quick
 
 
 def test_what_is_broken_is_pillows_to_refuse() -> None:
-    data = encode(photo(640, 480), "JPEG")
+    data = picture_bytes(photo(640, 480), "JPEG")
     with pytest.raises(UnreadableError, match="truncated"):
         read(data[: len(data) // 2], Target(32, 32, "RGB", "cover", light_on_dark=False))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from imaging import Limits, Target, TooManyPixelsError, UnreadableError, decoded_bytes, read
 from imaging.formats import FORMATS
-from tests.imaging.files import encode, photo, read_whole
+from tests.imaging.files import photo, read_whole
 from tests.process import FIXTURES
 
 SMALL = Target(32, 32, "RGB", "cover", light_on_dark=False)
@@ -45,7 +46,7 @@ def _pad(data: bytes, count: int) -> bytes:
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_missing_end_marker_is_forgiven(kind: str, mode: str) -> None:
-    data = encode(_grainy(75, 50).convert(mode), "JPEG", **_KINDS[kind])
+    data = picture_bytes(_grainy(75, 50).convert(mode), "JPEG", **_KINDS[kind])
     assert data.endswith(END)
     wanted = read_whole(data, (75, 50))
     assert np.array_equal(read_whole(data[:-2], (75, 50)), wanted)
@@ -54,7 +55,7 @@ def test_a_missing_end_marker_is_forgiven(kind: str, mode: str) -> None:
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_missing_pixels_are_not(kind: str) -> None:
-    data = encode(_grainy(75, 50), "JPEG", **_KINDS[kind])
+    data = picture_bytes(_grainy(75, 50), "JPEG", **_KINDS[kind])
     scan = data.rindex(b"\xff\xda")
     for missing in (4, 5, 8, 11, 20, 100, (len(data) - scan) // 2, len(data) - scan - 20):
         with pytest.raises(UnreadableError, match="truncated"):
@@ -72,7 +73,7 @@ def test_missing_pixels_are_not(kind: str) -> None:
     ids=str,
 )
 def test_nowhere_between_its_restarts_is_a_picture_whole(options: dict[str, Any]) -> None:
-    data = encode(_grainy(75, 50), "JPEG", **options)
+    data = picture_bytes(_grainy(75, 50), "JPEG", **options)
     scan = data.rindex(b"\xff\xda")
     cuts = [at for at in range(scan + 20, len(data) - 4) if data[at] == 0xFF or data[at - 1] == 0xFF]
     assert len(cuts) > 4
@@ -83,7 +84,7 @@ def test_nowhere_between_its_restarts_is_a_picture_whole(options: dict[str, Any]
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_missing_pixels_are_not_where_the_picture_is_decoded_at_a_reduced_size(kind: str) -> None:
-    whole = encode(_grainy(520, 640), "JPEG", **_KINDS[kind])
+    whole = picture_bytes(_grainy(520, 640), "JPEG", **_KINDS[kind])
     assert np.abs(read(whole[:-2], SMALL).astype(int) - read(whole, SMALL)).max() <= 3
     for share in (0.3, 0.5, 0.9, 0.99):
         with pytest.raises(UnreadableError, match="truncated"):
@@ -91,7 +92,7 @@ def test_missing_pixels_are_not_where_the_picture_is_decoded_at_a_reduced_size(k
 
 
 def test_a_progressive_picture_without_its_last_scan_is_truncated() -> None:
-    data = encode(_grainy(75, 50), "JPEG", progressive=True)
+    data = picture_bytes(_grainy(75, 50), "JPEG", progressive=True)
     last_scan = data.rindex(b"\xff\xda")
     tables = data.rindex(b"\xff\xc4", 0, last_scan)
     for cut in (last_scan, tables):
@@ -111,7 +112,7 @@ def test_arithmetic_coding_is_read_in_one_piece(name: str) -> None:
 @pytest.fixture(scope="module")
 def fifty_megapixels() -> bytes:
     """A baseline JPEG in one scan, as large as a phone's picture."""
-    return encode(Image.new("RGB", (8160, 6120), (200, 90, 40)), "JPEG", quality=50)
+    return picture_bytes(Image.new("RGB", (8160, 6120), (200, 90, 40)), "JPEG", quality=50)
 
 
 @pytest.mark.parametrize("target", [SMALL, LARGE], ids=["32", "224"])
@@ -130,12 +131,12 @@ def _of_size(data: bytes, width: int, height: int) -> bytes:
 
 
 def test_other_pictures_of_50_megapixels_are_too_large() -> None:
-    progressive = encode(photo(64, 64), "JPEG", progressive=True)
+    progressive = picture_bytes(photo(64, 64), "JPEG", progressive=True)
     arithmetic = (FIXTURES / "formats" / "arithmetic.jpg").read_bytes()
     for data in (_of_size(progressive, 8160, 6120), _of_size(arithmetic, 8160, 6120)):
         with pytest.raises(TooManyPixelsError, match="8160 x 6120 pixels; at most 25000000"):
             read(data, SMALL)
-    baseline = encode(photo(64, 64), "JPEG")
+    baseline = picture_bytes(photo(64, 64), "JPEG")
     with pytest.raises(TooManyPixelsError, match="9000 x 6000 pixels; at most 52000000"):
         read(_of_size(baseline, 9000, 6000), SMALL)
     with pytest.raises(TooManyPixelsError, match="50000 x 600 pixels; at most 25000000"):  # too narrow to be reduced
@@ -145,7 +146,7 @@ def test_other_pictures_of_50_megapixels_are_too_large() -> None:
 
 
 def test_the_reduced_size_is_within_the_limit_too() -> None:
-    header = FORMATS["JPEG"].read_header(_of_size(encode(photo(64, 64), "JPEG"), 8000, 6000))
+    header = FORMATS["JPEG"].read_header(_of_size(picture_bytes(photo(64, 64), "JPEG"), 8000, 6000))
     Limits(max_pixels=800_000).check(header, SMALL)
     with pytest.raises(TooManyPixelsError):
         Limits(max_pixels=700_000).check(header, SMALL)
@@ -156,8 +157,8 @@ def test_the_reduced_size_is_within_the_limit_too() -> None:
 @pytest.mark.parametrize("size", [(640, 480), (1601, 1203), (2000, 300)])
 def test_a_reduced_picture_looks_like_the_whole_one(size: tuple[int, int]) -> None:
     picture = photo(*size)
-    reduced = read(encode(picture, "JPEG", quality=95, subsampling=0), LARGE)
-    assert np.abs(reduced.astype(int) - read(encode(picture, "PNG"), LARGE)).max() <= 6
+    reduced = read(picture_bytes(picture, "JPEG", quality=95, subsampling=0), LARGE)
+    assert np.abs(reduced.astype(int) - read(picture_bytes(picture, "PNG"), LARGE)).max() <= 6
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_a_reduced_picture_looks_like_the_whole_one(size: tuple[int, int]) -> No
     ],
 )
 def test_the_jpegs_that_are_not_read_are_named(marker: int, bits: int, name: str) -> None:
-    data = bytearray(encode(photo(16, 16), "JPEG"))
+    data = bytearray(picture_bytes(photo(16, 16), "JPEG"))
     at = data.index(b"\xff\xc0")
     data[at + 1], data[at + 4] = marker, bits
     with pytest.raises(UnreadableError, match=f"it is {name}.*not read; save it"):
@@ -179,7 +180,7 @@ def test_the_jpegs_that_are_not_read_are_named(marker: int, bits: int, name: str
 
 @pytest.mark.parametrize("marker", [b"\xff\xd0", b"\xff\x01", b"\xff\xc4\0\0"], ids=["restarts", "TEM", "tables"])
 def test_a_file_without_its_end_is_not_searched_marker_by_marker(marker: bytes) -> None:
-    data = encode(Image.new("L", (64, 64)), "JPEG")
+    data = picture_bytes(Image.new("L", (64, 64)), "JPEG")
     frame, scan = data.index(b"\xff\xc0") + 5, data.index(b"\xff\xda")
     head = data[:frame] + (5000).to_bytes(2) * 2 + data[frame + 4 : scan + 2 + data[scan + 3]]
     started = time.thread_time()

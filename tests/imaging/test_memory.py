@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.imaging.files import encode, photo, write_tiff
+from bench.request_bytes import picture_bytes
+from tests.imaging.files import photo, write_tiff
 from tests.process import ROOT
 
 pytestmark = pytest.mark.slow
@@ -60,21 +61,21 @@ def test_no_picture_holds_more_than_announced(tmp_path: Path) -> None:
     alpha.putalpha(grey)
     turned[0x0112] = 6
     files = {
-        "png": encode(picture, "PNG", exif=turned),
-        "png alpha": encode(alpha, "PNG"),
-        "png grey": encode(grey, "PNG"),
-        "png transparent colour": encode(picture, "PNG", transparency=(1, 2, 3)),
-        "jpeg": encode(picture, "JPEG", exif=turned),
-        "jpeg grey": encode(grey, "JPEG"),
-        "jpeg progressive": encode(picture, "JPEG", progressive=True, subsampling=0),
-        "jpeg inks": encode(picture.convert("CMYK"), "JPEG", progressive=True),
-        "webp": encode(alpha, "WEBP", method=0),
-        "gif": encode(picture.quantize(64), "GIF", transparency=1),
-        "bmp": encode(alpha, "BMP"),
-        "tiff": encode(picture, "TIFF", exif=turned),
-        "tiff lab": encode(picture.convert("LAB"), "TIFF"),
-        "tiff alpha": encode(alpha, "TIFF", compression="tiff_lzw"),
-        "avif": encode(alpha, "AVIF", speed=10),
+        "png": picture_bytes(picture, "PNG", exif=turned),
+        "png alpha": picture_bytes(alpha, "PNG"),
+        "png grey": picture_bytes(grey, "PNG"),
+        "png transparent colour": picture_bytes(picture, "PNG", transparency=(1, 2, 3)),
+        "jpeg": picture_bytes(picture, "JPEG", exif=turned),
+        "jpeg grey": picture_bytes(grey, "JPEG"),
+        "jpeg progressive": picture_bytes(picture, "JPEG", progressive=True, subsampling=0),
+        "jpeg inks": picture_bytes(picture.convert("CMYK"), "JPEG", progressive=True),
+        "webp": picture_bytes(alpha, "WEBP", method=0),
+        "gif": picture_bytes(picture.quantize(64), "GIF", transparency=1),
+        "bmp": picture_bytes(alpha, "BMP"),
+        "tiff": picture_bytes(picture, "TIFF", exif=turned),
+        "tiff lab": picture_bytes(picture.convert("LAB"), "TIFF"),
+        "tiff alpha": picture_bytes(alpha, "TIFF", compression="tiff_lzw"),
+        "avif": picture_bytes(alpha, "AVIF", speed=10),
         "tiff 8 samples of 16 bits": write_tiff(
             {
                 256: [1600],
@@ -100,19 +101,19 @@ def test_no_narrow_picture_holds_more_than_announced(size: tuple[int, int], tmp_
     turned = picture.getexif()
     turned[0x0112] = 6
     files = {
-        "png": encode(picture, "PNG", exif=turned, compress_level=1),
-        "png transparent colour": encode(picture, "PNG", transparency=(1, 2, 3), exif=turned, compress_level=1),
-        "png alpha": encode(picture.convert("RGBA"), "PNG", compress_level=1),
-        "png grey and alpha": encode(picture.convert("LA"), "PNG", compress_level=1),
-        "png grey": encode(picture.convert("L"), "PNG", compress_level=1),
-        "bmp": encode(picture.convert("L"), "BMP"),
-        "tiff alpha": encode(picture.convert("RGBA"), "TIFF", compression="tiff_lzw"),
+        "png": picture_bytes(picture, "PNG", exif=turned, compress_level=1),
+        "png transparent colour": picture_bytes(picture, "PNG", transparency=(1, 2, 3), exif=turned, compress_level=1),
+        "png alpha": picture_bytes(picture.convert("RGBA"), "PNG", compress_level=1),
+        "png grey and alpha": picture_bytes(picture.convert("LA"), "PNG", compress_level=1),
+        "png grey": picture_bytes(picture.convert("L"), "PNG", compress_level=1),
+        "bmp": picture_bytes(picture.convert("L"), "BMP"),
+        "tiff alpha": picture_bytes(picture.convert("RGBA"), "TIFF", compression="tiff_lzw"),
     }
     if max(size) < 65_536:
         files |= {
-            "jpeg progressive": encode(picture, "JPEG", progressive=True, exif=turned),
-            "gif": encode(picture.convert("P"), "GIF", transparency=0),
-            "avif": encode(picture, "AVIF", speed=10),
+            "jpeg progressive": picture_bytes(picture, "JPEG", progressive=True, exif=turned),
+            "gif": picture_bytes(picture.convert("P"), "GIF", transparency=0),
+            "avif": picture_bytes(picture, "AVIF", speed=10),
         }
     _check(files, ["reduced", "stretched", "sampled", "padded", "digit"], tmp_path)
 

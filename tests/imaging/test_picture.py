@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from contract import Interpolation
 from imaging import Target, UnreadableError, examine, read
 from imaging.formats import FORMATS, Format
-from tests.imaging.files import encode, largest_difference, photo
+from tests.imaging.files import largest_difference, photo
 
 TARGET = Target(32, 48, "RGB", "cover", light_on_dark=False)
 SIZES = [(48, 32), (50, 33), (640, 480), (901, 700), (20, 11)]
@@ -31,7 +32,7 @@ def test_an_opaque_alpha_channel_changes_nothing(size: tuple[int, int], mode: st
     picture = photo(*size).convert(mode)
     target = replace(TARGET, color_mode=mode)
     with_alpha = picture.convert("RGBA" if mode == "RGB" else "LA")
-    assert np.array_equal(read(encode(with_alpha, "PNG"), target), read(encode(picture, "PNG"), target))
+    assert np.array_equal(read(picture_bytes(with_alpha, "PNG"), target), read(picture_bytes(picture, "PNG"), target))
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
@@ -45,7 +46,7 @@ def test_white_may_be_laid_below_before_or_after_the_resize(
     picture = _varied(size)
     on_white = Image.alpha_composite(Image.new("RGBA", size, "white"), picture).convert("RGB")
     target = replace(TARGET, interpolation=interpolation, antialias=antialias)
-    seen, wanted = (read(encode(image, "PNG"), target) for image in (picture, on_white))
+    seen, wanted = (read(picture_bytes(image, "PNG"), target) for image in (picture, on_white))
     if interpolation == "bilinear":
         assert largest_difference(seen, wanted) <= 2
     else:  # filters with negative weights go beyond 0 to 255, and are clipped at another step
@@ -64,7 +65,7 @@ def test_whatever_a_decoder_raises_is_a_clear_error(error: Exception, monkeypatc
     formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, _raises(error))}
     monkeypatch.setattr("imaging.reader.FORMATS", formats)
     with pytest.raises(UnreadableError, match=r"^its pixels cannot be used$"):
-        read(encode(photo(20, 20), "PNG"), TARGET)
+        read(picture_bytes(photo(20, 20), "PNG"), TARGET)
 
 
 @pytest.mark.parametrize("error", [struct.error("x"), TypeError("x"), IndexError("x")])
@@ -73,11 +74,11 @@ def test_whatever_a_reader_of_headers_raises_is_a_clear_error(
 ) -> None:
     monkeypatch.setattr("imaging.reader.measure", _raises(error))
     with pytest.raises(UnreadableError, match=r"^its header is broken$"):
-        examine(encode(photo(20, 20), "PNG"))
+        examine(picture_bytes(photo(20, 20), "PNG"))
 
 
 def test_a_shortage_of_memory_is_not_the_fault_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     formats = dict(FORMATS) | {"PNG": Format(FORMATS["PNG"].read_header, _raises(MemoryError()))}
     monkeypatch.setattr("imaging.reader.FORMATS", formats)
     with pytest.raises(MemoryError):
-        read(encode(photo(20, 20), "PNG"), TARGET)
+        read(picture_bytes(photo(20, 20), "PNG"), TARGET)

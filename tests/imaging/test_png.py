@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from imaging import TooManyPixelsError, UnreadableError
-from tests.imaging.files import encode, photo, read_whole
+from tests.imaging.files import photo, read_whole
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 WHITE = 255
@@ -130,7 +131,7 @@ def test_every_row_must_be_there(size: tuple[int, int], level: int, colour: int,
 
 
 def test_a_png_that_xcode_changed_is_named() -> None:
-    plain = encode(photo(8, 8), "PNG")
+    plain = picture_bytes(photo(8, 8), "PNG")
     with pytest.raises(UnreadableError, match=r"changed for iOS apps .CgBI.*send the original"):
         read_whole(plain[:8] + b"\0\0\0\4CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f" + plain[8:], (8, 8))
 
@@ -145,4 +146,4 @@ def test_a_colour_space_of_too_few_bytes_is_passed_over(length: int) -> None:
 @pytest.mark.parametrize("size", [(1, 262_145), (262_145, 1)], ids=str)
 def test_a_side_that_is_too_long_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(TooManyPixelsError, match="at most 262144 are allowed on a side"):
-        read_whole(encode(Image.new("L", size), "PNG"), (8, 8))
+        read_whole(picture_bytes(Image.new("L", size), "PNG"), (8, 8))

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bench.request_bytes import picture_bytes
 from imaging import Target, UnreadableError, read
-from tests.imaging.files import encode, photo
+from tests.imaging.files import photo
 
 SMALL = Target(8, 8, "RGB", "stretch", light_on_dark=False)
 
@@ -47,7 +48,7 @@ def test_what_is_nothing_known_is_not_guessed(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "AVIF"])
 def test_no_message_shows_an_exception_of_python(kind: str) -> None:
-    data = encode(photo(16, 16), kind)
+    data = picture_bytes(photo(16, 16), kind)
     for length in range(4, len(data), max(1, len(data) // 60)):
         try:
             read(data[:length], SMALL)

@@ -8,10 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from imaging import Limits, Target, TooManyPixelsError, UnreadableError, examine
 from imaging.formats import FORMATS
 from imaging.formats.tiff_directory import Directory
-from tests.imaging.files import encode, largest_difference, photo, read_whole, write_tiff
+from tests.imaging.files import largest_difference, photo, read_whole, write_tiff
 
 WIDTH, HEIGHT = 37, 22
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
@@ -209,13 +210,13 @@ def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
             wanted = picture.convert("RGBA") if mode in {"RGBA", "LA"} else picture.convert("RGB")
             if wanted.mode == "RGBA":
                 wanted = Image.alpha_composite(Image.new("RGBA", wanted.size, "white"), wanted).convert("RGB")
-            data = encode(picture, "TIFF", compression=compression)
+            data = picture_bytes(picture, "TIFF", compression=compression)
             assert largest_difference(read_whole(data, picture.size), np.asarray(wanted)) <= 1, (mode, compression)
 
 
 def test_only_the_first_picture_and_the_tags_of_its_pixels_reach_the_codec() -> None:
     pages = [Image.new("L", (40, 30), 90), Image.new("L", (900, 900), 10)]
-    data = encode(pages[0], "TIFF", save_all=True, append_images=pages[1:], description="x" * 5000)
+    data = picture_bytes(pages[0], "TIFF", save_all=True, append_images=pages[1:], description="x" * 5000)
     assert FORMATS["TIFF"].read_header(data)[:3] == ("TIFF", 40, 30)
     assert (read_whole(data, (40, 30), "L") == 90).all()
 
@@ -374,7 +375,7 @@ def test_tiles_of_uncompressed_ycbcr_do_not_take_more_memory_than_their_file() -
 def test_the_codings_of_one_bit() -> None:
     picture = photo(64, 48).convert("1")
     for compression in ("raw", "group3", "group4", "tiff_ccitt", "packbits", "tiff_lzw", "lzma"):
-        data = encode(picture, "TIFF", compression=compression)
+        data = picture_bytes(picture, "TIFF", compression=compression)
         assert largest_difference(read_whole(data, (64, 48), "L"), np.asarray(picture.convert("L"))) == 0, compression
     with pytest.raises(UnreadableError, match="CCITT runs in words"):  # libtiff misreads its own files
-        read_whole(encode(picture, "TIFF", compression="tiff_raw_16"), (64, 48), "L")
+        read_whole(picture_bytes(picture, "TIFF", compression="tiff_raw_16"), (64, 48), "L")

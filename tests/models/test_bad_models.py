@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -23,19 +23,13 @@ from tests.fixtures.tiny_models import hostile_model, put, tiny_model
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
 from tests.process import ROOT, ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
 GOOD = {("mnist", "1"), ("tiny", "1"), ("cranes", "1")}
 INDEX = "/v2/repository/index"
 KINDS = ("reference-cut-off", "evaluation-a-text", "commit-a-number", "bad-reshape", "fifty-gigabytes")
-
-
-def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        time.sleep(0.02)
 
 
 def reasons(http: httpx.Client) -> dict[tuple[str, str], str]:

@@ -1,7 +1,6 @@
 """Many clients at once: they share runs, and each gets the answer to its own picture."""
 
 import asyncio
-import io
 from pathlib import Path
 
 import httpx
@@ -10,6 +9,7 @@ import pytest
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.request_bytes import picture_bytes
 from tests.fixtures.pictures import first_test_images
 from tests.process import ROOT, ServerProcess
 from training.onnx_classifier import OnnxClassifier
@@ -20,9 +20,7 @@ CLIENTS = 32
 
 
 def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels.squeeze()).save(stream, "PNG")
-    return stream.getvalue()
+    return picture_bytes(Image.fromarray(pixels.squeeze()), "PNG")
 
 
 def runs(metrics: str, model: str, version: str) -> tuple[float, float]:

@@ -19,31 +19,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.request_bytes import picture_bytes
 from tests.process import SAMPLES, ServerProcess
 from tests.server.hostile import PNG, REFUSED, memory
 
 pytestmark = pytest.mark.slow
 
 
-def encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def bombs() -> dict[str, bytes]:
     wide = struct.pack(">IIBBBBB", 60_000, 60_000, 1, 0, 0, 0, 0)
-    lying = encode(Image.new("1", (8, 8)), "PNG")
+    lying = picture_bytes(Image.new("1", (8, 8)), "PNG")
     lying = lying[:16] + wide + struct.pack(">I", zlib.crc32(b"IHDR" + wide)) + lying[33:]
-    second = encode(Image.new("RGB", (32, 32)), "PNG")
+    second = picture_bytes(Image.new("RGB", (32, 32)), "PNG")
     header = b"\x00\x00\x00\rIHDR" + wide + struct.pack(">I", zlib.crc32(b"IHDR" + wide))
     return {
-        "png": encode(Image.new("1", (20_000, 20_000)), "PNG"),
+        "png": picture_bytes(Image.new("1", (20_000, 20_000)), "PNG"),
         "png of false size": lying,
         "png of two headers": second[:33] + header + second[33:],
-        "gif": encode(Image.new("P", (6_000, 6_000)), "GIF"),
-        "webp": encode(Image.new("RGB", (16_000, 16_000)), "WEBP", lossless=True, method=0),
-        "tiff": encode(Image.new("1", (20_000, 20_000)), "TIFF", compression="group4"),
+        "gif": picture_bytes(Image.new("P", (6_000, 6_000)), "GIF"),
+        "webp": picture_bytes(Image.new("RGB", (16_000, 16_000)), "WEBP", lossless=True, method=0),
+        "tiff": picture_bytes(Image.new("1", (20_000, 20_000)), "TIFF", compression="group4"),
         "bmp of false size": b"BM"
         + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0),
     }
@@ -60,7 +55,7 @@ def test_decompression_bombs_are_refused_before_their_pixels_are_made(
 
 
 def test_small_files_of_many_pixels_do_not_hold_up_others(http: httpx.Client, cat: bytes) -> None:
-    picture = encode(Image.new("RGB", (5_000, 5_000)), "WEBP", lossless=True, method=0)
+    picture = picture_bytes(Image.new("RGB", (5_000, 5_000)), "WEBP", lossless=True, method=0)
     assert len(picture) < 16_384
     answers: list[int] = []
 
@@ -84,7 +79,7 @@ def test_small_files_of_many_pixels_do_not_hold_up_others(http: httpx.Client, ca
 def test_damaged_and_disguised_files_get_one_clear_error(http: httpx.Client) -> None:
     random.seed(7)
     originals = [
-        encode(Image.open(SAMPLES / "cifar10_cat_0.png"), kind)
+        picture_bytes(Image.open(SAMPLES / "cifar10_cat_0.png"), kind)
         for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
     ]
     for _ in range(300):

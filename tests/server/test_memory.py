@@ -2,7 +2,6 @@
 
 import base64
 import gzip
-import io
 import json
 import os
 from collections import Counter
@@ -15,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 
+from bench.request_bytes import npy_bytes
 from tests.process import ServerProcess
 from tests.server.hostile import PNG, head, memory, wire
 
@@ -38,12 +38,6 @@ class Refusal(NamedTuple):
     statuses: set[int]
 
 
-def npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
 def form(name: str, data: bytes) -> bytes:
     return b'--x\r\nContent-Disposition: form-data; name="%s"; filename="a"\r\n\r\n%s\r\n--x--\r\n' % (
         name.encode(),
@@ -65,8 +59,8 @@ def refusals() -> Iterator[Refusal]:
     encoded = {"inputs": [{"name": "encoded", "datatype": "BYTES", "shape": [1], "data": [text]}]}
     yield Refusal("/predict", JSON, json.dumps({"images": [text]}).encode(), {422})
     yield Refusal("/predict", JSON, b'{"images": ["' + text.encode(), {413})  # open strings count as blanks
-    yield Refusal("/predict", NPY, npy(np.frombuffer(noise, np.uint8)), {422})
-    yield Refusal("/predict", NPY, npy(np.zeros((5000, 32, 32, 3), np.uint8)), {413})
+    yield Refusal("/predict", NPY, npy_bytes(np.frombuffer(noise, np.uint8)), {422})
+    yield Refusal("/predict", NPY, npy_bytes(np.zeros((5000, 32, 32, 3), np.uint8)), {413})
     yield Refusal("/predict", PNG, noise, {422})
     yield Refusal("/predict", PNG, noise + noise[: 2 * MIB], {413})
     yield Refusal("/predict", {"Content-Type": "text/x"}, noise, {415})
@@ -81,7 +75,7 @@ def refusals() -> Iterator[Refusal]:
     yield Refusal(INFER, headers, body, {400})
     headers, body = tensor("encoded", "BYTES", [1], (LENGTH - 4).to_bytes(4, "little") + noise[:-4])
     yield Refusal(INFER, headers, body, {422})
-    pictures = npy(np.zeros((1024, 32, 32, 3), np.uint8))
+    pictures = npy_bytes(np.zeros((1024, 32, 32, 3), np.uint8))
     yield Refusal("/predict", {**NPY, "X-Request-Timeout-Ms": "20"}, pictures, {200, 408, 504})
 
 

@@ -1,6 +1,5 @@
 """A model whose answer to some images is not a number: their requests get 500 and are counted, others are answered."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.request_bytes import npy_bytes
 from tests.fixtures.models import publish
 from tests.fixtures.odd_models import BLACK, TRIGGER, not_finite_model
 from tests.process import ServerProcess
@@ -48,15 +48,9 @@ def test_a_request_with_such_an_image_gets_500_that_says_so_and_a_good_one_its_a
     assert counts["convoy_confidence_count"] == 5
 
 
-def npy(image: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, image[np.newaxis])
-    return stream.getvalue()
-
-
 def test_the_same_for_predict(http: httpx.Client) -> None:
     headers = {"Content-Type": "application/x-npy"}
-    answer = http.post("/predict", content=npy(BAD), headers=headers)
+    answer = http.post("/predict", content=npy_bytes(BAD[np.newaxis]), headers=headers)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "not finite" in answer.json()["detail"]
-    assert http.post("/predict", content=npy(GOOD), headers=headers).status_code == 200
+    assert http.post("/predict", content=npy_bytes(GOOD[np.newaxis]), headers=headers).status_code == 200

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from tests.process import ROOT, ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -51,8 +52,7 @@ def stop_when_accepted(process: ServerProcess, body: bytes, stop: Callable[[], N
 
 
 def wait_for_log(process: ServerProcess, text: str, times: int = 1) -> None:
-    while process.log.read_text().count(text) < times:  # the test's time limit ends this loop otherwise
-        time.sleep(0.02)
+    until(lambda: process.log.read_text().count(text) >= times)
 
 
 @pytest.fixture

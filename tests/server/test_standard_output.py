@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.process import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -37,8 +38,8 @@ def test_the_service_starts_answers_and_drains(tmp_path: Path, cat: bytes, worke
             assert shell.poll() is None
             time.sleep(0.05)
         if "2>" not in redirection:
-            while "standard output cannot be written to" not in log.read_text():  # logged when all workers are ready
-                time.sleep(0.05)
+            # It is logged when all workers are ready.
+            until(lambda: "standard output cannot be written to" in log.read_text())
         os.kill(int(pid_file.read_text()), signal.SIGTERM)
         assert shell.wait(30) == 0
     assert "Traceback" not in log.read_text()

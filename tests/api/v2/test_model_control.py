@@ -2,8 +2,7 @@
 
 import asyncio
 import itertools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from tests.fixtures.keys import bearer, write_keys
 from tests.fixtures.models import copy_models, publish, reversed_model, wrong_model
 from tests.process import ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -200,11 +200,11 @@ class TestWatchedFolder:
             return watched.get("/v2/models/mnist/versions/2/ready").status_code == 200
 
         publish(models, "mnist", "2", wrong_model("mnist", "2"))
-        _until(lambda: "golden" in watched.post(f"{REPOSITORY}/index").json()[-1]["reason"])
+        until(lambda: "golden" in watched.post(f"{REPOSITORY}/index").json()[-1]["reason"])
         publish(models, "mnist", "2", reversed_model("mnist", "2"))
-        _until(ready)
+        until(ready)
         (models / "mnist" / "2" / "model.onnx").unlink()
-        _until(lambda: not ready())
+        until(lambda: not ready())
         assert watched.get("/v2/models/mnist/versions/1/ready").status_code == 200
 
 
@@ -259,11 +259,3 @@ def _parts(paths: list[Path]) -> list[Part]:
 
 def _rows(document: dict[str, Any]) -> NDArray[np.float64]:
     return np.array([list(entry["probabilities"].values()) for entry in document["predictions"]])
-
-
-def _until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
-    """Polls until a condition is true, since the API does not report when a changed folder has been read."""
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not become so in time"
-        time.sleep(0.02)

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from bench.request_bytes import picture_bytes
 from imaging import Target, read
-from tests.imaging.files import encode, photo
+from tests.imaging.files import photo
 from tests.training.importing.keras_files import imported, run_import
 
 pytestmark = [
@@ -51,7 +52,7 @@ def test_a_first_layer_that_resizes_is_the_rule(option: str | None, tmp_path: Pa
     assert run_import(tmp_path / "model.keras", tmp_path, 3) == 0
     session, metadata = imported(tmp_path)
     picture = photo(97, 131)
-    given = read(encode(picture, "PNG"), Target.of(metadata))[np.newaxis]
+    given = read(picture_bytes(picture, "PNG"), Target.of(metadata))[np.newaxis]
     wanted = network(np.asarray(picture, np.float32)[np.newaxis]).numpy()
     assert np.abs(session.run(None, {"image": given})[0] - wanted).max() < 2e-3  # of the rounding to whole levels
 
