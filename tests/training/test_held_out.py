@@ -10,6 +10,7 @@ import onnx
 import pytest
 from PIL import Image
 
+from bench.trust.raps import RULES, raps_quantile, raps_sets
 from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
 from training.cli import main
 from training.data.dataset import LabelledImages
@@ -19,7 +20,6 @@ from training.errors import ModelFileError
 from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
-from training.raps import RULES, raps_quantile, raps_sets
 from training.scores import Classes, Probabilities
 from training.trust import measure_trust
 

@@ -1,4 +1,4 @@
-"""Compares the served sets of labels with sets by RAPS: ``python -m training.raps MODEL.onnx DATA``.
+"""Compares the served sets of labels with sets by RAPS: ``python -m bench.trust.raps MODEL.onnx DATA``.
 
 Source: Angelopoulos et al., 2021 (arXiv 2009.14193), regularised adaptive prediction sets, here not randomised; APS
 where the penalty is 0. Temperature scaling can enlarge them (arXiv 2402.05806), so both are measured: probabilities as
@@ -18,6 +18,7 @@ from training.decisions import holdout_of
 from training.held_out import Sets, fit_conformal, halves, label_sets, strict_coverage
 from training.onnx_classifier import OnnxClassifier
 from training.scores import Classes, Probabilities
+from training.temperature import softmax
 
 
 class RapsRule(NamedTuple):
@@ -67,9 +68,7 @@ def _scores(probabilities: Probabilities, rule: RapsRule) -> Probabilities:
 
 
 def _tempered(probabilities: Probabilities, power: float) -> Probabilities:
-    raised = np.maximum(probabilities, 1e-30).astype(np.float64) ** power
-    tempered: Probabilities = (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-    return tempered
+    return softmax(power * np.log(np.maximum(probabilities, 1e-30).astype(np.float64))).astype(np.float32)
 
 
 def main(model: Path, place: Path) -> None:
