@@ -13,8 +13,8 @@ from service.models.watch import GONE_AFTER_S, Changes, Watch
 from tests.fixtures.tiny_models import put, tiny_model
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
-from tests.models.test_bad_models import until
 from tests.process import ServerProcess
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
