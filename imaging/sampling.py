@@ -15,6 +15,9 @@ _PART_PIXELS = 1 << 18
 Box = tuple[float, float, float, float]
 """(left, top, right, bottom) in pixels of the picture."""
 
+_Tap = tuple[NDArray[np.intp], NDArray[np.float32]]
+"""For each pixel of the result, a place on one axis of the picture and its weight."""
+
 
 def is_strip(longer: float, shorter: float) -> bool:
     """Whether a picture is so long that its short side is scaled first or only a part of it is made."""
@@ -40,12 +43,12 @@ def sample(
     has_alpha = picture.mode in {"RGBA", "LA"}
     black = np.zeros(len(picture.getbands()), np.uint8)
     black[-1] = 0 if picture.mode in {"RGB", "L"} else 255  # opaque; in CMYK, the most of K
-    axes = [(0, top, bottom, size[1]), (1, left, right, size[0])]
-    if is_strip(picture.width, picture.height):  # its columns become fewer first, so that no large array is made
-        axes.reverse()
-    first, second = axes
-    values = _sampled_axis(_array(picture), *first, method=method, black=black, is_cut=is_cut, has_alpha=has_alpha)
-    values = _sampled_axis(values, *second, method=method, black=black, is_cut=is_cut)
+    down = 0, _taps(picture.height, top, bottom, size[1], method, is_cut=is_cut)
+    across = 1, _taps(picture.width, left, right, size[0], method, is_cut=is_cut)
+    # The columns of a strip become fewer first, so that no large array is made.
+    first, second = (across, down) if is_strip(picture.width, picture.height) else (down, across)
+    values = _sampled_axis(_array(picture), *first, black, has_alpha=has_alpha)
+    values = _sampled_axis(values, *second, black)
     if has_alpha:
         values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
@@ -63,44 +66,38 @@ def _array(picture: Image.Image) -> NDArray[np.uint8]:
     return values
 
 
-def _sampled_axis(
-    values: NDArray[np.generic],
-    axis: int,
-    start: float,
-    stop: float,
-    count: int,
-    *,
-    method: Interpolation,
-    black: NDArray[np.uint8],
-    is_cut: bool,
-    has_alpha: bool = False,
-) -> NDArray[np.float32]:
-    """Samples one axis; with ``has_alpha``, colours are multiplied by the last channel, alpha from 0 to 255, / 255."""
-    length = values.shape[axis]
+def _taps(length: int, start: float, stop: float, count: int, method: Interpolation, *, is_cut: bool) -> list[_Tap]:
+    """The places that are added up for each of ``count`` pixels between two places of an axis, and their weights."""
     centres = start + (np.arange(count) + 0.5) * (stop - start) / count - 0.5
     low, high = (start, stop) if is_cut else (0, length)
     first = np.floor(centres)
     if method == "nearest":  # TensorFlow computes in float32, which decides where a centre is between two pixels
         first = start + np.floor((np.arange(count) + 0.5).astype(np.float32) * np.float32((stop - start) / count))
-    taps, weigh = _TAPS[method], _WEIGHTS[method]
-    weights = [weigh(np.abs(centres - (first + tap))) for tap in taps]
+    places = [first + tap for tap in _TAPS[method]]
+    weights = [_WEIGHTS[method](np.abs(centres - place)) for place in places]
     if method == "bicubic":  # it ignores pixels beyond the border and scales up the others; the linear one repeats it
-        inside = [(first + tap >= low) & (first + tap < high) for tap in taps]
-        weights = [weight * is_in for weight, is_in in zip(weights, inside, strict=True)]
+        weights = [weight * ((place >= low) & (place < high)) for place, weight in zip(places, weights, strict=True)]
         whole = np.sum(weights, axis=0)
         weights = [weight / whole for weight in weights]
+    rows = [np.clip(place, low, high - 1).astype(np.intp) for place in places]
+    return [(row, weight.astype(np.float32)) for row, weight in zip(rows, weights, strict=True)]
+
+
+def _sampled_axis(
+    values: NDArray[np.generic], axis: int, taps: list[_Tap], black: NDArray[np.uint8], *, has_alpha: bool = False
+) -> NDArray[np.float32]:
+    """Samples one axis; with ``has_alpha``, colours are multiplied by the last channel, alpha from 0 to 255, / 255."""
+    length, count = values.shape[axis], len(taps[0][0])
     shape = [1, 1, 1]
     shape[axis] = count
     total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)
-    for tap, weight in zip(taps, weights, strict=True):
-        rows = np.clip(first + tap, low, high - 1).astype(np.intp)
+    for rows, weight in taps:
         taken = np.take(values, np.clip(rows, 0, length - 1), axis=axis)
-        if is_cut:
-            np.moveaxis(taken, axis, 0)[(rows < 0) | (rows >= length)] = black
+        np.moveaxis(taken, axis, 0)[(rows < 0) | (rows >= length)] = black
         if has_alpha:  # the colour of a transparent pixel must have no weight, as in Pillow's own filters
             taken = taken.astype(np.float32)
             taken[..., :-1] *= taken[..., -1:] / 255
-        total += taken * weight.astype(np.float32).reshape(shape)
+        total += taken * weight.reshape(shape)
     return total
 
 

@@ -1,6 +1,7 @@
 """The protocol's JSON documents about the server and its models; gRPC converts them to messages."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from contract import OUTPUT_NAME
@@ -89,37 +90,27 @@ def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str,
         Counts, and the sums of their durations in nanoseconds.
     """
     metrics.fold()
-    samples = {
-        (sample.name, sample.labels.get("model"), sample.labels.get("version")): sample.value
-        for sample in metrics.samples()
-        if "le" not in sample.labels
-    }
+    samples: defaultdict[tuple[str | None, str | None], dict[str, float]] = defaultdict(dict)
+    for sample in metrics.samples():
+        if "le" not in sample.labels:
+            samples[sample.labels.get("model"), sample.labels.get("version")][sample.name] = sample.value
     stats = []
     for model in models:
-        key = model.metadata.name, model.metadata.version
-
-        def value(name: str, key: tuple[str, str] = key) -> float:
-            return samples.get((f"convoy_{name}", *key), 0.0)
-
-        def duration(stage: str, value: Any = value) -> dict[str, int]:
-            return {
-                "count": int(value(f"{stage}_seconds_count")),
-                "ns": round(value(f"{stage}_seconds_sum") * 1e9),
-            }
-
-        decode, queue, inference = duration("decode"), duration("queue"), duration("inference")
+        name, version = model.metadata.name, model.metadata.version
+        counts = samples[name, version]
+        decode, queue, inference = (_duration(counts, stage) for stage in ("decode", "queue", "inference"))
         stats.append(
             {
-                "name": key[0],
-                "version": key[1],
-                "inference_count": int(value("images_total")),
+                "name": name,
+                "version": version,
+                "inference_count": int(counts.get("convoy_images_total", 0)),
                 "execution_count": inference["count"],
                 "inference_stats": {
                     "success": {
-                        "count": int(value("classified_requests_total")),
+                        "count": int(counts.get("convoy_classified_requests_total", 0)),
                         "ns": decode["ns"] + queue["ns"] + inference["ns"],
                     },
-                    "fail": {"count": int(value("failed_runs_total")), "ns": 0},
+                    "fail": {"count": int(counts.get("convoy_failed_runs_total", 0)), "ns": 0},
                     "queue": queue,
                     "compute_input": decode,
                     "compute_infer": inference,
@@ -127,6 +118,14 @@ def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str,
             }
         )
     return {"model_stats": stats}
+
+
+def _duration(counts: Mapping[str, float], stage: str) -> dict[str, int]:
+    seconds = f"convoy_{stage}_seconds"
+    return {
+        "count": int(counts.get(f"{seconds}_count", 0)),
+        "ns": round(counts.get(f"{seconds}_sum", 0.0) * 1e9),
+    }
 
 
 def list_repository(entries: Iterable[IndexEntry], *, only_ready: bool) -> list[dict[str, str]]:
