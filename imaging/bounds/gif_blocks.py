@@ -15,11 +15,10 @@ import struct
 from imaging import limits
 from imaging.bounds.cost import Cost
 from imaging.errors import UnreadableError
+from imaging.formats.gif import first_frame, palette_bytes
 
 _SCREEN_BYTES, _FLAGS = 13, 10
 _FRAME = struct.Struct("<BHHHHB")
-_HAS_PALETTE, _PALETTE_SIZE = 0x80, 0x07
-_EXTENSION, _IMAGE, _TRAILER, _CONTROL = 0x21, 0x2C, 0x3B, 0xF9
 _END = b"\0;"
 _OPEN_S, _PIXEL_S = 90e-6, 14e-9
 
@@ -38,43 +37,14 @@ def measure_gif(data: bytes) -> Cost:
     """
     if len(data) < _SCREEN_BYTES:
         raise UnreadableError("its header is broken (the file ends inside it)")
-    start = _SCREEN_BYTES + _palette_bytes(data[_FLAGS])
-    control, frame = _first_frame(data, start)
+    start = _SCREEN_BYTES + palette_bytes(data[_FLAGS])
+    control, frame = first_frame(data, start)
     if frame + _FRAME.size > len(data):
         raise UnreadableError("its header is broken (the file ends inside it)")
     _, _, _, width, height, flags = _FRAME.unpack_from(data, frame)
     most = width * height * limits.GIF_PIXEL_BYTES + limits.GIF_SPARE_BYTES
-    stop = frame + _FRAME.size + _palette_bytes(flags) + most
+    stop = frame + _FRAME.size + palette_bytes(flags) + most
     if frame - start == len(control) and stop >= len(data):
         return Cost(data, _OPEN_S, _PIXEL_S)
     end = _END if stop < len(data) else b""
     return Cost(b"".join((data[:start], control, memoryview(data)[frame:stop], end)), _OPEN_S, _PIXEL_S)
-
-
-def _palette_bytes(flags: int) -> int:
-    return 3 << (flags & _PALETTE_SIZE) + 1 if flags & _HAS_PALETTE else 0
-
-
-def _first_frame(data: bytes, at: int) -> tuple[bytes, int]:
-    """The last control extension before the first frame, and the frame's offset."""
-    control = b""
-    most = limits.GIF_BLOCKS + (len(data) >> 10)
-    try:
-        while most > 0:
-            most -= 1
-            kind = data[at]
-            if kind == _IMAGE:
-                return control, at
-            if kind == _TRAILER:
-                raise UnreadableError("it holds no frame")
-            start, at = at, at + 1
-            if kind == _EXTENSION:
-                is_control, at = data[at] == _CONTROL, at + 1
-                while (length := data[at]) and most > 0:
-                    at += length + 1
-                    most -= 1
-                at += 1
-                control = data[start:at] if is_control else control
-    except IndexError:
-        raise UnreadableError("its header is broken (the file ends before its first frame)") from None
-    raise UnreadableError("it holds no frame, or too many extensions before the first one")
