@@ -36,15 +36,15 @@ class Container(NamedTuple):
     Attributes:
         sizes: (width, height) of each picture and each part of a picture.
         configurations: contents of the ``hvcC`` boxes, which set up HEVC's codec.
-        items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``; the bitstream is joined from its
-            pieces.
+        items: (kind, bitstream) of each coded item, such as ``av01`` or ``hvc1``. Each bitstream is joined from its
+            pieces, and checked, when it is taken.
         profile: the colour profile of the primary picture, or one made of its code points; empty without either.
         orientation: of the primary picture's rotation and mirroring, numbered as in EXIF; 1 without either.
     """
 
     sizes: list[tuple[int, int]]
     configurations: list[bytes]
-    items: list[tuple[bytes, bytes]]
+    items: Iterator[tuple[bytes, bytes]]
     profile: bytes
     orientation: int
 
@@ -72,19 +72,18 @@ def read_container(data: bytes) -> Container:
         entries = [entry for box in properties if box.kind == b"ipco" for entry in boxes.walk(box.content)]
         places = _places_of_primary(parts.get(b"pitm", view[:0]), properties)
         primary = [entries[at - 1] for at in places if 0 < at <= len(entries)]
-        container = Container([], [], [], _profile(primary), _orientation(primary))
+        sizes, configurations = [], []
         for entry in entries:
             if entry.kind == b"ispe":
-                container.sizes.append(struct.unpack_from(">II", entry.content, 4))
+                sizes.append(struct.unpack_from(">II", entry.content, 4))
             elif entry.kind == b"hvcC":
-                container.configurations.append(bytes(entry.content))
-        if not container.sizes:
+                configurations.append(bytes(entry.content))
+        if not sizes:
             raise UnreadableError("its header is broken (it declares no size)")
         kinds = dict(_item_kinds(parts.get(b"iinf", view[:0]), boxes))
-        for item, stream in _item_streams(parts.get(b"iloc", view[:0]), view, parts.get(b"idat", view[:0])):
-            if item in kinds:
-                container.items.append((kinds[item], stream))
-        return container
+        streams = _item_streams(parts.get(b"iloc", view[:0]), view, parts.get(b"idat", view[:0]))
+        items = ((kinds[item], stream) for item, stream in streams if item in kinds)
+        return Container(sizes, configurations, items, _profile(primary), _orientation(primary))
 
 
 def padding_bytes(width: int, height: int) -> int:
