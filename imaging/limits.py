@@ -1,8 +1,9 @@
-"""All limits of the work that one picture file can cause, each with its reason.
+"""The limits of :mod:`imaging.bounds` on the work that one picture file can cause, each with its reason.
 
 :class:`imaging.header.Limits` limits the pixels. These limit a side and the other content of a file, so that decoding
 it costs about as much as other files of its format, width, height and coding. No normal file that was found comes near
-a limit. Files beyond a limit are refused, with the number in the message.
+a limit. Files beyond a limit are refused, with the number in the message. The limits of what a format's own module
+reads, such as the boxes of an AVIF, are beside the code that reads it.
 """
 
 from typing import Final

@@ -7,7 +7,7 @@
                └ UnreadableError: more of them than any encoder writes                     it takes far too long
 
 Each format has a small scanner. It uses no number of a file before it has compared it with the length of the file, and
-takes no longer than decoding. All limits are in :mod:`imaging.limits`.
+takes no longer than decoding. Its limits are in :mod:`imaging.limits`.
 """
 
 from collections.abc import Callable, Mapping

@@ -78,7 +78,7 @@ class InferenceThreads:
 
         Args:
             parts: uint8 arrays [n, H, W, C], which together are the batch; must not be changed before ``done``.
-            done: called in the thread with what :meth:`BatchRun.run` returned, or the error, and the seconds that it took.
+            done: called in the thread with the rows or the error of :meth:`BatchRun.run`, and the seconds that it took.
 
         Returns:
             A function that stops the run when its batch is not needed any more; ``done`` then gets a TimeoutError.
