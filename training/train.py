@@ -100,10 +100,10 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
 
 def _learnt_pictures(job: TrainingJob, data: DataSet, learnt: Learnt) -> LearntPictures | None:
     """The record for your own pictures; None where the first weights may have learnt from others as well."""
-    start = job.start_from
-    if not data.is_own or (start is not None and start.learnt is None):
+    first = job.start_from if job.backbone is None else job.backbone
+    from_imagenet = job.backbone is not None and job.backbone.is_named
+    if not data.is_own or (first is not None and first.learnt is None and not from_imagenet):
         return None
-    first = start if job.backbone is None else job.backbone
     return LearntPictures.of(learnt.fitted.train, None if first is None else first.learnt)
 
 
