@@ -9,6 +9,7 @@ The backbone comes from ``keras.applications`` with ImageNet weights, or from an
 """
 
 import hashlib
+import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ class Backbone:
         preprocessing: how pixels from 0 to 255 become these values.
         shape: (H, W, C) of the pictures.
         fingerprint: SHA-256 of its weights.
+        layers: SHA-256 of its layers' configuration, which its weights do not tell.
         learnt: the pictures that it learnt from, where a record stands beside its file.
         is_named: whether it is of keras.applications and so learnt from ImageNet.
     """
@@ -56,6 +58,7 @@ class Backbone:
     preprocessing: Preprocessing
     shape: tuple[int, int, int]
     fingerprint: str
+    layers: str
     learnt: LearntPictures | None = None
     is_named: bool = False
 
@@ -63,6 +66,15 @@ class Backbone:
     def color_mode(self) -> ColorMode:
         """The color mode of the pictures that the network takes."""
         return "RGB" if self.shape[2] == 3 else "L"
+
+    def identity(self) -> dict[str, str]:
+        """What must be equal for one run to continue another, by its name in a message."""
+        rule = self.preprocessing
+        return {
+            "backbone": self.fingerprint,
+            "preprocessing": json.dumps([rule.mean, rule.std, rule.order]),
+            "configuration of the backbone": self.layers,
+        }
 
     def classifier(self, classes: int, *, frozen: bool) -> keras.Sequential:
         """A new classifier on a copy of the backbone, from pixels divided by 255 to probabilities.
@@ -151,7 +163,14 @@ def open_backbone(
         digest.update(np.ascontiguousarray(weights).data)
     origin = f"{named} of keras.applications, with the weights that it learnt on ImageNet" if named else path.name
     learnt = None if named else LearntPictures.beside(path)
-    return Backbone(origin, body, rule.value, shape, digest.hexdigest(), learnt, named is not None)
+    return Backbone(origin, body, rule.value, shape, digest.hexdigest(), _layers(body), learnt, named is not None)
+
+
+def _layers(body: keras.Model) -> str:
+    """SHA-256 of the configuration of its layers."""
+    said = json.loads(body.to_json())["config"]
+    del said["name"]  # Keras numbers the models of a process
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
 def _application(asked: str, named: str) -> keras.Model:

@@ -70,7 +70,7 @@ def fit_backbone(
     last_frozen = first.epochs if keep_epoch is None else min(keep_epoch, first.epochs)
 
     def run(phase: str, part: Recipe) -> RunDirectory:
-        said = run_identity(part, data, seed, teacher, backbone=backbone.fingerprint, phase=phase, **identity)
+        said = run_identity(part, data, seed, teacher, phase=phase, **backbone.identity(), **identity)
         directory = RunDirectory(place / phase, said)
         if fresh:
             directory.discard()

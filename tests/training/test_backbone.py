@@ -15,11 +15,12 @@ from service.inference import GpuPolicy, ModelRepository, Provider
 from training.backbone import Backbone, open_backbone
 from training.cli import main
 from training.data.dataset import DataSet
-from training.errors import ImportRefusedError
+from training.errors import ImportRefusedError, RunError
 from training.export import check_parity, to_onnx
+from training.fit import Fitted
 from training.onnx_classifier import OnnxClassifier
 from training.recipes import own_backbone
-from training.transfer import phases
+from training.transfer import fit_backbone, phases
 
 pytestmark = [
     pytest.mark.slow,
@@ -136,6 +137,34 @@ def test_a_frozen_backbone_learns_nothing_and_an_unfrozen_one_keeps_its_normalis
             np.testing.assert_array_equal(frozen[f"network/{place}"], original)
             stays = "batch_normalization" in path
             assert np.array_equal(unfrozen[f"network/{place}"], original) == stays, path
+
+
+def test_what_the_first_weights_learnt_from_is_not_known_so_no_record_says_what_the_new_ones_did(model: Path) -> None:
+    assert not model.with_name("learnt.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("rule", "momentum", "said"), [("caffe", 0.9, "preprocessing"), ("unit", 0.5, "configuration of the backbone")]
+)
+def test_a_run_does_not_continue_on_a_backbone_that_sees_its_pictures_in_another_way(
+    rule: str, momentum: float, said: str, cifar10_data: DataSet, tmp_path: Path
+) -> None:
+    def opened(preprocessing: str, momentum: float) -> Backbone:
+        image = layers.Input((32, 32, 3), name="image")
+        values = layers.Conv2D(4, 3, kernel_initializer="ones", name="seen")(image)
+        values = layers.BatchNormalization(momentum=momentum, name="normal")(values)
+        network = keras.Model(image, layers.Dense(2, name="answer")(layers.GlobalAveragePooling2D(name="mean")(values)))
+        network.save(tmp_path / "net.keras")
+        return open_backbone(str(tmp_path / "net.keras"), size=None, color_mode=None, preprocessing=preprocessing)
+
+    def run(backbone: Backbone) -> Fitted:
+        recipe = own_backbone.RECIPE.with_epochs(1)
+        return fit_backbone(recipe, cifar10_data, tmp_path / "run", backbone=backbone, seed=0, identity={})
+
+    first = run(opened("unit", 0.9))
+    assert run(opened("unit", 0.9)).history == first.history
+    with pytest.raises(RunError, match=f"holds a run with another {said}: give another --run-dir"):
+        run(opened(rule, momentum))
 
 
 def test_phases_share_the_epochs() -> None:
