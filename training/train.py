@@ -45,7 +45,7 @@ def train(job: TrainingJob, data: DataSet) -> ModelMetadata:
     Raises:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
-    check_writable(job.repository, job.run_directory)
+    check_writable(job.repository / job.name, job.run_directory)
     learnt = learn(job, data)
     network, temperature, views = learnt.fitted.network, learnt.temperature, job.mirrored_view
 

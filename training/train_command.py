@@ -126,7 +126,7 @@ def run(options: argparse.Namespace) -> None:
     color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
     licence, citation = (_stated(options, flag) for flag in ("licence", "citation"))
     repository = options.out or (_TRIALS if trial else _MODELS)
-    check_writable(repository, run_directory)
+    check_writable(repository / options.name, run_directory)
     own = sources.OwnPictures(height, color_mode, licence, citation, skipped, width)
     data = sources.load(options.name, data_dir(options), own)
     if skipped is None:

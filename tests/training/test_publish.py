@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from training.cli import main
 from training.errors import PublishError, RecipeError
 from training.publish import check_writable, next_version, publishing
 
@@ -75,6 +76,15 @@ def test_what_cannot_be_written_is_said_before_anything_begins(tmp_path: Path) -
         check_writable(tmp_path / "file" / "models")
     with pytest.raises(PublishError, match=r"/proc/models cannot be written"):
         check_writable(Path("/proc/models"))
+
+
+def test_a_models_own_folder_is_checked_before_its_pictures_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "things").touch()
+    words = ["train", "things", "--data-dir", "nowhere", "--run-dir", str(tmp_path / "run"), "--out", str(tmp_path)]
+    assert main(words) == 2
+    assert f"{tmp_path}/things cannot be made" in capsys.readouterr().err
 
 
 def test_the_next_number_is_taken_when_it_is_free_and_nothing_is_replaced(tmp_path: Path) -> None:
