@@ -1,6 +1,7 @@
 import os
 import shutil
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,31 @@ def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: P
     (picture_folder / "bird").rename(picture_folder / "train")
     (picture_folder / "ship").rename(picture_folder / "test")
     assert load(picture_folder).labels == ("test", "train", "truck")
+
+
+@pytest.fixture
+def as_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No privilege of root opens what the permissions of ``tmp_path``, the working directory, keep shut."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    user = os.geteuid()
+    os.seteuid(65534 if user == 0 else user)
+    yield
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+@pytest.mark.parametrize("shut", ["test/ship", "test"])
+def test_a_folder_that_cannot_be_read_is_one_trouble_of_the_report(
+    shut: str, mode: int, picture_folder: Path, capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest
+) -> None:
+    parts = _parts(picture_folder, "train", "test")
+    (parts / "train" / "bird" / "notes.png").write_text("no picture at all")
+    (parts / shut).chmod(mode)
+    request.getfixturevalue("as_nobody")
+    with pytest.raises(DataError, match=r"^2 problems were found"):
+        load(Path(parts.name))
+    assert f"parts/{shut}: cannot be read (Permission denied)" in capsys.readouterr().err
 
 
 @pytest.fixture

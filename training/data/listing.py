@@ -97,8 +97,8 @@ def list_folder(directory: Path) -> Listing:
     entries: list[Entry] = []
     troubles: list[Trouble] = []
     for part, place in parts:
-        for path in visible(place):
-            if path.is_dir():
+        for path, is_folder in _content(place, troubles):
+            if is_folder:
                 _list_class(path, part, entries, troubles)
             else:
                 troubles.append(
@@ -114,20 +114,30 @@ def list_folder(directory: Path) -> Listing:
 
 
 def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
-    folders = [path for path in visible(directory) if path.is_dir()]
+    folders = [path for path, is_folder in _kinds(directory) if is_folder]
     named = [(PARTS[path.name.lower()], path) for path in folders if path.name.lower() in PARTS]
     # Folders called train and test that hold pictures, and no folders, are classes.
-    of_classes = {part for part, path in named if any(inner.is_dir() for inner in visible(path))}
+    of_classes = {part for part, path in named if _may_hold_folders(path)}
     # Beside folders of other names, train alone may be a class too.
     if "train" in of_classes and (len(named) == len(folders) or len(of_classes) > 1):
         return named
     return [("", directory)]
 
 
+def _may_hold_folders(directory: Path) -> bool:
+    try:
+        return any(is_folder for _, is_folder in _kinds(directory))
+    except DataError:
+        return True
+
+
 def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[Trouble]) -> None:
-    found = visible(folder)
-    files = [path for path in found if not path.is_dir()]
-    inner = [path for path in found if path.is_dir()]
+    reported = len(troubles)
+    found = _content(folder, troubles)
+    if len(troubles) > reported:
+        return
+    files = [path for path, is_folder in found if not is_folder]
+    inner = [path for path, is_folder in found if is_folder]
     if inner and not files:
         what = f"if its folders are the classes, give {folder} as the folder; else move their pictures up into it"
         troubles.append(Trouble("class of folders only", folder, what))
@@ -137,6 +147,27 @@ def _list_class(folder: Path, part: Part, entries: list[Entry], troubles: list[T
     if not files:
         troubles.append(Trouble("empty class", folder, "it holds no picture"))
     entries += [Entry(path, canonical(folder.name), part) for path in files]
+
+
+def _content(folder: Path, troubles: list[Trouble]) -> list[tuple[Path, bool]]:
+    """As :func:`_kinds`; a folder that cannot be read becomes a trouble, so that the report names the others too."""
+    try:
+        return _kinds(folder)
+    except DataError as error:
+        troubles.append(Trouble("cannot be read", folder, str(error).removeprefix(f"{folder} ")))
+        return []
+
+
+def _kinds(directory: Path) -> list[tuple[Path, bool]]:
+    """The content of a folder as :func:`visible` lists it, and whether each is a folder.
+
+    Raises:
+        DataError: it is no folder, or cannot be read.
+    """
+    try:
+        return [(path, path.is_dir()) for path in visible(directory)]
+    except OSError as error:  # it may be listed, but not entered
+        raise DataError(f"{directory} cannot be read ({error.strerror})") from None
 
 
 def canonical(label: str) -> str:
