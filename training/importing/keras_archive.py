@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 
 from training.errors import ImportRefusedError
+from training.files import reason
 
 _MOST_BYTES = 4 << 30
 _MOST_CONFIG_BYTES = 64 << 20
@@ -27,8 +28,10 @@ def check_keras(path: Path) -> None:
     """Checks a ``.keras`` file: a zip archive with ``config.json`` and weights.
 
     Raises:
-        ImportRefusedError: it is damaged or too large, contains code, or has entries that lead out of the archive.
+        ImportRefusedError: it cannot be read, is damaged or too large, contains code, or has entries that lead out
+            of the archive.
     """
+    _check_readable(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -50,8 +53,9 @@ def check_h5(path: Path) -> None:
     """Checks an ``.h5`` file: the model's configuration and its weights.
 
     Raises:
-        ImportRefusedError: it is damaged, holds only weights, contains code, or links to other files.
+        ImportRefusedError: it cannot be read, is damaged, holds only weights, contains code, or links to other files.
     """
+    _check_readable(path)
     try:
         with h5py.File(path) as file:
             for name, place in _linked(file):
@@ -66,6 +70,14 @@ def check_h5(path: Path) -> None:
             f"{path} holds weights without a network (save_weights): save the whole model, model.save('model.keras')"
         )
     _check_config(config if isinstance(config, bytes) else str(config).encode(errors="replace"), path)
+
+
+def _check_readable(path: Path) -> None:
+    # The libraries raise an OSError for damaged files too.
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ImportRefusedError(f"{path} cannot be read ({reason(error)})") from error
 
 
 def _linked(group: h5py.Group) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import json
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -99,6 +100,12 @@ def test_a_damaged_file_is_told_in_one_line(name: str, tmp_path: Path, capsys: p
     shown = capsys.readouterr().err
     assert "damaged" in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize("check", [check_keras, check_h5])
+def test_a_file_that_cannot_be_read_is_not_called_damaged(check: Callable[[Path], None], tmp_path: Path) -> None:
+    with pytest.raises(ImportRefusedError, match=r"cannot be read \(Is a directory\)$"):
+        check(tmp_path)
 
 
 def test_an_archive_with_damaged_contents_is_refused(tmp_path: Path) -> None:
