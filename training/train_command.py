@@ -3,13 +3,14 @@
 # ruff: noqa: PLC0415  # imports wait until the command needs them
 
 import argparse
-import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from training.backbone import Backbone
+    from training.data.dataset import DataSet
+    from training.training_job import TrainingJob
 
 BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
@@ -109,8 +110,6 @@ def data_dir(options: argparse.Namespace) -> Path | None:
 def run(options: argparse.Namespace) -> None:
     """Trains one version and prints its accuracy."""
     from training import recipes
-    from training.data import sources
-    from training.data.skip_list import SKIP_LIST, remove_skip_list
     from training.publish import check_writable
 
     _check(options)
@@ -120,17 +119,10 @@ def run(options: argparse.Namespace) -> None:
     recipe = as_written.with_epochs(options.epochs)
     trial = "" if options.limit is None else f"-limit-{options.limit}"
     run_directory = options.run_dir or Path("runs") / f"{options.name}-{recipe.name}-{options.seed}{trial}"
-    skipped = run_directory / SKIP_LIST if options.skip_bad else None
     backbone = _backbone(options)
-    height, width, _ = backbone.shape if backbone else (_SIDE if options.size is None else options.size, None, 3)
-    color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
-    licence, citation = (_stated(options, flag) for flag in ("licence", "citation"))
     repository = options.out or (_TRIALS if trial else _MODELS)
     check_writable(repository / options.name, run_directory)
-    own = sources.OwnPictures(height, color_mode, licence, citation, skipped, width)
-    data = sources.load(options.name, data_dir(options), own)
-    if skipped is None:
-        remove_skip_list(run_directory / SKIP_LIST)
+    data = _load(options, run_directory, backbone)
     if options.limit is not None:
         data, recipe = data.limited(options.limit), recipe.for_trial()
     if backbone is not None:
@@ -144,6 +136,7 @@ def run(options: argparse.Namespace) -> None:
     from training.cross_validation import folds_for
     from training.initial_weights import KeptWeights
     from training.precision import gpu_capabilities, policy_for
+    from training.repeat_command import repeating
     from training.train import train
     from training.train_result import print_result
     from training.training_job import TrainingJob
@@ -158,7 +151,7 @@ def run(options: argparse.Namespace) -> None:
     job = TrainingJob(
         name=options.name,
         version=options.version,
-        made=HowMade(_command(options, height, color_mode), as_written.epochs),
+        made=HowMade(repeating(options, data.input_shape[0], data.color_mode), as_written.epochs),
         recipe=recipe,
         seed=options.seed,
         repository=repository,
@@ -172,6 +165,27 @@ def run(options: argparse.Namespace) -> None:
         policy=options.precision or policy_for(gpu_capabilities()),
         folds=1 if one_split else folds_for(data, recipe, options.folds),
     )
+    _announce(job)
+    print_result(train(job, data), repository)
+
+
+def _load(options: argparse.Namespace, run_directory: Path, backbone: "Backbone | None") -> "DataSet":
+    """The data set in the input's shape and colours; with ``--skip-bad`` the run directory lists what is left out."""
+    from training.data import sources
+    from training.data.skip_list import SKIP_LIST, remove_skip_list
+
+    height, width, _ = backbone.shape if backbone else (_SIDE if options.size is None else options.size, None, 3)
+    color_mode = backbone.color_mode if backbone else options.color_mode or "RGB"
+    licence, citation = (_stated(options, flag) for flag in ("licence", "citation"))
+    skipped = run_directory / SKIP_LIST if options.skip_bad else None
+    own = sources.OwnPictures(height, color_mode, licence, citation, skipped, width)
+    data = sources.load(options.name, data_dir(options), own)
+    if skipped is None:
+        remove_skip_list(run_directory / SKIP_LIST)
+    return data
+
+
+def _announce(job: "TrainingJob") -> None:
     if job.folds > 1:
         print(
             f"cross-validation: {job.folds} networks learn, each from all but one of "
@@ -179,7 +193,6 @@ def run(options: argparse.Namespace) -> None:
         )
     if job.policy != "float32":
         print("the network learns in mixed precision, 16 and 32 bits; the file will compute in float32")
-    print_result(train(job, data), repository)
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -258,33 +271,3 @@ def _backbone(options: argparse.Namespace) -> "Backbone | None":
     return open_backbone(
         options.backbone, size=size, color_mode=options.color_mode, preprocessing=options.preprocessing
     )
-
-
-def _command(options: argparse.Namespace, side: int, color_mode: str) -> str:
-    """The command that makes a version again, without its number and the places of its data and checkpoints."""
-    words = ["convoy train", options.name, "--recipe", options.recipe]
-    if options.mirrored_view:
-        words.append("--mirrored-view")
-    asked = {
-        "--epochs": options.epochs,
-        "--limit": options.limit,
-        "--precision": options.precision,
-        "--teacher": options.teacher,
-        "--start-from": options.start_from,
-    }
-    for flag, value in asked.items():
-        words += [] if value is None else [flag, str(value)]
-    words += ["--seed", str(options.seed)]
-    if options.name not in BUILT_IN:
-        words += ["--data-dir PICTURES"]
-        if options.backbone is None:
-            words += ["--size", str(side), "--color-mode", color_mode]
-        else:
-            words += ["--backbone", shlex.quote(Path(options.backbone).name)]
-            for flag in ("size", "color_mode", "preprocessing"):
-                if (value := getattr(options, flag)) is not None:
-                    words += [f"--{flag.replace('_', '-')}", shlex.quote(str(value))]
-        if options.folds is not None:
-            words += ["--folds", str(options.folds)]
-        words += ["--skip-bad"] * options.skip_bad
-    return " ".join(words)
