@@ -167,7 +167,8 @@ def _training(model: ModelMetadata, made: HowMade) -> str:
     # With cross-validation nothing is held out of what the network learns from.
     recipe = {key: value for key, value in facts["recipe"].items() if key != "holdout" or _folds(model) == 1}
     trained, as_written = facts["recipe"]["epochs"], made.recipe_epochs
-    kept = "" if facts["recipe"].get("keeps") == "last" else ", at its best validation loss"
+    is_last = facts["recipe"].get("keeps") == "last" or _folds(model) > 1
+    kept = "" if is_last else ", at its best validation loss"
     note = (
         f"\nThe recipe as it is written stops after {as_written} epochs; this version is the same recipe over "
         f"{trained}{kept}.\n"

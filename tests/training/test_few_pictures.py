@@ -122,6 +122,7 @@ def test_cross_validation_says_what_it_measured(trial: Trial) -> None:
     assert "20 images to learn from, all of them" in card
     assert "not of the published network" in card
     assert "--folds 2" in card
+    assert "at its best validation loss" not in card
     parts = {path.parent.name for path in trial.run.glob("*/checkpoint.npz")}
     assert parts == {"fold-1", "fold-2", "all"}  # each can be resumed
 
