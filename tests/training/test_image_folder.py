@@ -216,7 +216,7 @@ def test_a_folder_of_macos_is_the_class_of_the_same_letters(picture_folder: Path
 def test_one_class_is_too_few(picture_folder: Path) -> None:
     for label in ("ship", "truck"):
         shutil.rmtree(picture_folder / label)
-    with pytest.raises(DataError, match=r"at least two classes, each in a folder; it holds 1"):
+    with pytest.raises(DataError, match=r"at least two classes are needed, each in a folder; it has good ones of 1"):
         load(picture_folder)
 
 

@@ -88,6 +88,20 @@ def test_a_picture_whose_rows_disagree_is_told_with_both_labels(picture_folder: 
         load(picture_folder / "table.csv")
 
 
+def test_rows_without_a_split_are_of_train_where_others_have_one(
+    picture_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = sorted(picture_folder.glob("*/*"))
+    rows = [f"{path},{path.parent.name},{'test' if number % 5 == 0 else ''}" for number, path in enumerate(paths)]
+    table = picture_folder / "table.csv"
+    table.write_text("\n".join(["path,label,split", *rows, f"{paths[1]},bird,test"]))
+    with pytest.raises(DataError, match=r"table.csv:3 names it too: a picture that was learnt from .*in test and in"):
+        load(table)
+    shown = capsys.readouterr().err
+    assert "in test and in train (1):" in shown
+    assert "bird: train 8, test 2" in shown
+
+
 def test_parquet_of_several_labels_is_refused(tmp_path: Path) -> None:
     pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     parquet.write_table(pa.table({"path": ["a.png"], "label": [["a"]]}), tmp_path / "table.parquet")
@@ -100,6 +114,26 @@ def test_a_table_without_its_columns_is_refused(tmp_path: Path, text: str) -> No
     (tmp_path / "table.csv").write_text(text)
     with pytest.raises(DataError, match=r"table.csv needs one column called"):
         load(tmp_path / "table.csv")
+
+
+def test_numbers_as_labels_have_no_fraction_and_gaps_are_no_class(tmp_path: Path) -> None:
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    labels = [2.0, 0.5, float("nan")]
+    parquet.write_table(pa.table({"path": ["a.png", "b.png", "c.png"], "label": labels}), tmp_path / "table.parquet")
+    listing = list_table(tmp_path / "table.parquet")
+    assert listing.labels == ("0.5", "2")
+    assert [trouble.kind for trouble in listing.troubles] == ["row without path or label"]
+
+
+def test_paths_of_windows_are_to_be_written_with_slashes(picture_folder: Path, tmp_path: Path) -> None:
+    table = picture_folder / "table.csv"
+    rows = [f"{path.parent.name}\\{path.name},{path.parent.name}" for path in sorted(picture_folder.glob("*/*"))]
+    table.write_text("\n".join(["path,label", *rows]))
+    with pytest.raises(DataError, match=r"table.csv:2 write paths with /: 'bird"):
+        load(table)
+    rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
+    with pytest.raises(DataError, match=r"table.csv: pictures of at least two classes are needed; it has good ones of"):
+        image_folder.load(table, name="pictures", rule=rule, source=SOURCE, skipped=tmp_path / "skipped.tsv")
 
 
 def test_a_row_that_occurs_twice_counts_once(picture_folder: Path) -> None:

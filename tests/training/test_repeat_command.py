@@ -17,7 +17,7 @@ def _options(command: str) -> argparse.Namespace:
     "command",
     [
         "mnist --recipe notebook --mirrored-view --epochs 3 --teacher 'an other/model.onnx' --seed 4",
-        "pets --recipe best --limit 30 --precision float32 --start-from 'net 2.keras' --data-dir PICTURES --size 64 --color-mode RGB",
+        "pets --recipe best --limit 30 --start-from 'net 2.keras' --data-dir PICTURES --size 64 --color-mode RGB",
         "pets --recipe best --data-dir PICTURES --color-mode L --size 32 --folds 1 --skip-bad --licence 'CC BY 4.0'",
         "pets --recipe backbone --backbone 'my net.keras' --preprocessing '0.5 0.5' --data-dir PICTURES --seed 0",
     ],

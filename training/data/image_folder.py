@@ -71,7 +71,8 @@ def load(
         raise _refusal(found.troubles)
     known = known or tuple(sorted({entry.label for entry, _ in found.good if entry.part != "test"}))
     if len(known) < 2:
-        raise DataError(f"{place} must hold pictures of at least two classes, each in a folder; it holds {len(known)}")
+        said = f"pictures of at least two classes are needed{', each in a folder' * place.is_dir()}"
+        raise DataError(f"{place}: {said}; it has good ones of {len(known)}")
     data = _data_set(found, known, name=name, rule=rule, source=source, skipped=skipped is not None)
     return replace(data, labels=tuple(labels) or known)
 

@@ -7,8 +7,11 @@ Parquet may hold the pictures themselves, as Hugging Face's data sets do: ``imag
 import csv
 import io
 import json
+import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ def list_table(table: Path) -> Listing:
     Args:
         table: a CSV, TSV or Parquet file with a column for paths (``path``, ``file``, ``filename``, ``image``), or in
             Parquet the pictures themselves, one for labels (``label``, ``class``, ``category``) and perhaps one for
-            ``split`` (train, val, test).
+            ``split`` (train, val, test; where some rows have one, the others are of train).
 
     Raises:
         DataError: it cannot be read, has no rows, lacks a column or has two of a name.
@@ -64,18 +67,31 @@ def list_table(table: Path) -> Listing:
         named, content = (found, None) if isinstance(found, str) else (f"{table.name}:{number}", found)
         label = canonical(_text(row.get(label_column), label_column, table).strip())
         said = _text(row.get(part_column), part_column, table).strip().lower() if part_column else ""
+        entry = Entry(table.parent / named, label, PARTS.get(said, ""), content, place)
         if _BEYOND in row:
             troubles.append(Trouble("row of more cells than columns", place, "quote cells with the delimiter"))
         elif not named or not label:
             troubles.append(Trouble("row without path or label", place, "both are needed"))
-        elif len(named) > _LONGEST_PATH:
-            what = f"a path has at most {_LONGEST_PATH:,} characters, this one has {len(named):,}"
-            troubles.append(Trouble("too long a path", place, what))
         elif said and said not in PARTS:
             troubles.append(Trouble("unknown part", place, f"{said!r}: train, val or test is right"))
+        elif (wrong := _wrong_path(named, entry)) is not None:
+            troubles.append(wrong)
         else:
-            entries.append(Entry(table.parent / named, label, PARTS[said] if said else "", content, place))
+            entries.append(entry)
+    if any(entry.part for entry in entries):
+        entries = [entry if entry.part else replace(entry, part="train") for entry in entries]
     return Listing(table, tuple(entries), tuple(troubles))
+
+
+def _wrong_path(named: str, entry: Entry) -> Trouble | None:
+    place = entry.row or entry.path
+    if len(named) > _LONGEST_PATH:
+        what = f"a path has at most {_LONGEST_PATH:,} characters, this one has {len(named):,}"
+        return Trouble("too long a path", place, what)
+    # On Linux a file's name may contain backslashes; os.path.exists takes any text.
+    if entry.content is None and "\\" in named and not os.path.exists(entry.path):  # noqa: PTH110
+        return Trouble("path with backslashes", place, f"write paths with /: {named!r}")
+    return None
 
 
 def _picture(cell: Any, column: str, table: Path) -> str | bytes:
@@ -95,13 +111,15 @@ def _picture(cell: Any, column: str, table: Path) -> str | bytes:
 
 
 def _text(cell: Any, column: str, table: Path) -> str:
-    """A cell as text; empty where it holds nothing.
+    """A cell as text; empty where it holds nothing, and without a fraction of zero, which pandas adds beside gaps.
 
     Raises:
         DataError: it holds several values, or bytes.
     """
     if isinstance(cell, Mapping | list | bytes):
         raise DataError(f"{table}: its column {column!r} holds {type(cell).__name__}; one text or number is needed")
+    if isinstance(cell, float):
+        return "" if math.isnan(cell) else str(int(cell)) if cell.is_integer() else str(cell)
     return "" if cell is None else str(cell)
 
 

@@ -101,7 +101,8 @@ def _without_duplicates(
         first = read[kept][0]
         for index, entry in zip(indices, entries, strict=True):
             if entry.part != first.part:
-                what = f"the same as {first.path}: a picture that was learnt from cannot measure accuracy"
+                same_as = f"row {first.row} names it too" if first.path == entry.path else f"the same as {first.path}"
+                what = f"{same_as}: a picture that was learnt from cannot measure accuracy"
                 troubles.append(Trouble(f"in {entry.part} and in {first.part}", entry.path, what))
                 out.add(index)
             elif index != kept:
