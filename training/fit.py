@@ -144,7 +144,9 @@ def fit(
         callbacks.append(EventLog(tensorboard))
     epochs = keep_epoch or recipe.epochs
     callbacks.append(Progress(epochs, state.epochs_done))
-    if state.epochs_done < epochs:
+    if state.epochs_done >= epochs:
+        print(f"{run.path}: all {epochs} epochs are done already (--fresh begins again)", flush=True)
+    else:
         try:
             trained.fit(
                 batches,

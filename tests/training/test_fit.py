@@ -70,6 +70,16 @@ def test_another_seed_gives_other_weights(mnist_data: DataSet, tmp_path: Path) -
     assert not np.array_equal(first.network[0], second.network[0])
 
 
+def test_a_complete_run_says_that_it_learns_nothing_more(
+    mnist_data: DataSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = _few_steps("mnist", "notebook", epochs=1)
+    _final_state(recipe, mnist_data, tmp_path, seed=0)
+    assert "already" not in capsys.readouterr().out
+    _final_state(recipe, mnist_data, tmp_path, seed=0)
+    assert capsys.readouterr().out == f"{tmp_path}: all 1 epochs are done already (--fresh begins again)\n"
+
+
 def test_training_learns(mnist_data: DataSet, tmp_path: Path) -> None:
     state = _final_state(_few_steps("mnist", "notebook", epochs=5), mnist_data, tmp_path, seed=0)
     assert state.history["loss"][-1] < 0.6 * state.history["loss"][0]
