@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from contract import name_classes
+from contract import MOST_LABEL_CHARACTERS, is_text, name_classes
 from training.errors import ImportRefusedError
+from training.files import MEBIBYTE, read_file, reason
 
 _WORDNET = re.compile(r"(n\d{8})[\s,:]+(\S.*)")
 _PLACEHOLDER = re.compile(r"(LABEL|label|class|Class)_?\d+")
@@ -19,8 +20,7 @@ _NUMBERED = (
 )
 _SPACED_BEFORE = re.compile(r"(?P<number>\d+)(\s+|\s*[.)=_-]\s*(?=\D*[^\W\d_]))(?P<rest>\S.*)")
 _SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)(\s+|(?<=[^\W\d_])\s*[(=_-]\s*)\(?(?P<number>\d+)\)?")
-_MOST_BYTES = 16 << 20
-_MOST_CHARACTERS = 256
+_MOST_BYTES = 16 * MEBIBYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,9 @@ class Labels:
             ImportRefusedError: it cannot be read, or holds no labels.
         """
         try:
-            if path.stat().st_size > _MOST_BYTES:
-                raise ImportRefusedError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: it is not a list of labels")
-            text = path.read_text(encoding="utf-8-sig")
+            text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
         except OSError as error:
-            raise ImportRefusedError(f"{path} cannot be read: {error.strerror}") from error
+            raise ImportRefusedError(f"{path} cannot be read: {reason(error)}") from error
         except UnicodeDecodeError:
             raise ImportRefusedError(f"{path} is not UTF-8 text: one label per line, or JSON, is needed") from None
         if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
@@ -139,9 +137,9 @@ class Labels:
             raise ImportRefusedError(f"{origin}: a label is empty or not text")
         cleaned = tuple(name.strip() for name in names)
         for text in (*cleaned, *ids):
-            if len(text) > _MOST_CHARACTERS or not text.isprintable():
+            if not is_text(text, most=MOST_LABEL_CHARACTERS):
                 raise ImportRefusedError(
-                    f"{origin}: the label {text[:40]!r} has more than {_MOST_CHARACTERS} characters, or a tab "
+                    f"{origin}: the label {text[:40]!r} has more than {MOST_LABEL_CHARACTERS} characters, or a tab "
                     "or another control character"
                 )
         if len(set(cleaned)) < len(cleaned) and not ids:

@@ -1,5 +1,6 @@
 """Lists of labels are read in every usual format."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,16 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
 def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "labels").write_text(content)
     with pytest.raises(ImportRefusedError, match=said):
+        Labels.read(tmp_path / "labels")
+
+
+def test_a_label_may_have_any_character_that_the_contract_allows() -> None:
+    assert Labels.from_json(["caf\u00a0noir", "dog"], "labels").names == ("caf\u00a0noir", "dog")
+
+
+def test_a_pipe_is_no_list_of_labels(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels")
+    with pytest.raises(ImportRefusedError, match="labels cannot be read: not a regular file"):
         Labels.read(tmp_path / "labels")
 
 
