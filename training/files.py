@@ -82,7 +82,8 @@ def write_atomically(path: Path, content: bytes | memoryview) -> None:
 def reason(error: BaseException) -> str:
     """Why something failed, in one line: what the system says, or the error's own message."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return one_line(text)[:200]
+    unsaid = "there is not enough memory" if isinstance(error, MemoryError) else "no reason is given"
+    return one_line(text)[:200] or unsaid
 
 
 def one_line(text: str) -> str:

@@ -21,7 +21,7 @@ from training.data import cifar10, kaggle_csv, mnist_idx
 from training.data.picture import PictureRule
 from training.data.picture_table import list_table
 from training.errors import DataError, ModelFileError, PublishError, RunError, TrainingError
-from training.files import write_atomically
+from training.files import reason, write_atomically
 from training.onnx_classifier import OnnxClassifier
 from training.publish import publishing
 from training.run_directory import RunDirectory, State
@@ -201,6 +201,18 @@ def test_an_error_is_one_line_whatever_a_file_is_called(
         str(picture_folder)[:8],
     ]
     assert "\x1b" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ValueError(), "no reason is given"),
+        (MemoryError(), "there is not enough memory"),
+        (RuntimeError("one\n  two"), "one two"),
+    ],
+)
+def test_an_error_without_words_has_a_reason_too(error: Exception, said: str) -> None:
+    assert reason(error) == said
 
 
 class TestWriting:

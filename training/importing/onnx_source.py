@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
+from training.files import reason
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
@@ -118,7 +119,7 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
             runnable.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-        raise ImportRefusedError(f"{path}: ONNX Runtime cannot load it: {str(error).splitlines()[0]}") from error
+        raise ImportRefusedError(f"{path}: ONNX Runtime cannot load it: {reason(error)}") from error
 
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
         arranged = np.ascontiguousarray(values.transpose(0, 3, 1, 2) if taken.layout == "NCHW" else values)

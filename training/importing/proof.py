@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from training.errors import ImportRefusedError
+from training.files import reason
 from training.importing.head import Ending
 from training.importing.preprocessing import Preprocessing
 from training.importing.source import Source
@@ -89,7 +90,7 @@ def prove(
             answered = served.predict(images[:count], batch)
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise ImportRefusedError(
-                f"{source.origin}: its graph does not run in batches of {batch} ({str(error).splitlines()[0][:200]}). "
+                f"{source.origin}: its graph does not run in batches of {batch} ({reason(error)}). "
                 "Export it with a dynamic batch: torch.onnx.export(..., dynamic_shapes={'x': {0: 'N'}})"
             ) from error
         if not np.isfinite(answered).all():

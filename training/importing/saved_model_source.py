@@ -7,6 +7,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
+from training.files import reason
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
@@ -34,8 +35,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:  # TensorFlow raises whatever an operation does
-        reason = (str(error).strip() or "no reason is given").splitlines()[0][:300]
-        raise ImportRefusedError(f"{path}: TensorFlow {tf.__version__} cannot load it: {reason}") from error
+        raise ImportRefusedError(f"{path}: TensorFlow {tf.__version__} cannot load it: {reason(error)}") from error
     signature = next((name for name in _SIGNATURES if name in loaded.signatures), None)
     if signature is None:
         names = ", ".join(loaded.signatures) or "none"

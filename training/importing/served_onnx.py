@@ -16,6 +16,7 @@ from onnx import TensorProto, compose, helper, numpy_helper
 
 from contract import INPUT_NAME, OUTPUT_NAME
 from training.errors import ImportRefusedError
+from training.files import reason
 from training.importing.head import Ending
 from training.importing.onnx_graph import NetworkInput
 from training.importing.preprocessing import Preprocessing
@@ -95,7 +96,7 @@ def serve(
     try:
         onnx.checker.check_model(served)
     except (onnx.checker.ValidationError, ValueError) as error:
-        raise ImportRefusedError(f"the graph is not valid ONNX: {str(error).splitlines()[0]}") from error
+        raise ImportRefusedError(f"the graph is not valid ONNX: {reason(error)}") from error
     return served
 
 

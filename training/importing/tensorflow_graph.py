@@ -19,6 +19,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from contract import OPSET
 from training.errors import ImportRefusedError
+from training.files import reason
 
 tf.get_logger().setLevel("ERROR")  # TensorFlow names its own calls deprecated on every import
 # A failed optimisation is no error: later the graph's answers are compared with its source.
@@ -50,7 +51,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     except ValueError as error:  # the function assigns to a variable, such as the seed of a random layer
         raise ImportRefusedError(
             f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
-            f"(RandomFlip): import the .keras file, or export it without them ({str(error).splitlines()[0][:200]})"
+            f"(RandomFlip): import the .keras file, or export it without them ({reason(error)})"
         ) from error
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
@@ -68,7 +69,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
         model: onnx.ModelProto
         model, _ = tf2onnx.convert.from_graph_def(graph, input_names=[taken], output_names=given, opset=OPSET)
     except Exception as error:  # the converter raises whatever its handlers do
-        raise ImportRefusedError(f"{origin}: tf2onnx cannot convert it: {str(error).splitlines()[0][:300]}") from error
+        raise ImportRefusedError(f"{origin}: tf2onnx cannot convert it: {reason(error)}") from error
     unknown = sorted({node.op_type for node in model.graph.node if not _is_known(node, model)})
     if unknown:
         raise ImportRefusedError(f"{origin}: ONNX has no operation for {', '.join(unknown)[:300]}")
