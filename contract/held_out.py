@@ -13,6 +13,8 @@ from contract.errors import ContractError
 COVERAGES = (0.90, 0.95, 0.98, 0.99)
 """The levels that are fitted, if there are enough held-out pictures."""
 FAMILIARITY_STEPS = 100
+LEAST_FAMILIARITY = 0.05
+"""Below it, an answer warns; 95 % of the held-out pictures are at least so familiar."""
 _MOST_IMAGES = 10**9
 
 

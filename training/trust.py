@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from contract import ModelMetadata, wilson_interval
+from contract.held_out import FAMILIARITY_STEPS, LEAST_FAMILIARITY
 from training.held_out import Scores, label_sets, negative_entropy
 from training.scores import Classes, Probabilities
 
@@ -116,8 +117,10 @@ def measure_trust(
         )
     familiar = None
     if said.familiarity is not None:
-        compared = negative_entropy(probabilities) if familiarity is None else familiarity
-        familiar = float((compared >= said.familiarity.quantiles[5]).mean())
+        of_features = None if said.familiarity.score == "entropy" else familiarity
+        compared = negative_entropy(probabilities) if of_features is None else of_features.astype(np.float64)
+        least = said.familiarity.quantiles[round(LEAST_FAMILIARITY * FAMILIARITY_STEPS)]
+        familiar = float((compared >= least).mean())
     accuracy = float(right.mean())
     interval = wilson_interval(accuracy, len(classes))
     return Trust(len(classes), accuracy, interval, tuple(sets), tuple(points), familiar, tuple(curve))

@@ -6,10 +6,11 @@ from typing import Any, Final
 import numpy as np
 
 from contract import CoverageLevel, ModelMetadata
+from contract.held_out import LEAST_FAMILIARITY
 from service.api.parameters import Parameters
 from service.classifier import Classification
 from service.decision.abstention import abstains
-from service.decision.familiarity import LEAST_FAMILIARITY, familiarity_of
+from service.decision.familiarity import familiarity_of
 from service.decision.label_sets import label_sets
 from service.decoding import Upload, read_images
 from service.errors import MalformedRequestError

@@ -5,15 +5,10 @@ it uses the probabilities only. The measurements are in `bench/reports/trust.md`
 pictures of a kind that it has never seen, so a high value is no proof.
 """
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from contract import Familiarity
-
-LEAST_FAMILIARITY: Final = 0.05
-"""Threshold of the warning; 95 % of the held-out pictures are at least so familiar."""
 
 
 def negative_entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,7 +11,10 @@ import pytest
 from PIL import Image
 
 from bench.trust.raps import RULES, raps_quantile, raps_sets
-from contract import COVERAGES, ContractError, ModelMetadata, wilson_interval
+from contract import COVERAGES, ContractError, CoverageLevel, ModelMetadata, wilson_interval
+from contract.held_out import LEAST_FAMILIARITY
+from service.decision.familiarity import familiarity_of
+from service.decision.label_sets import label_sets as served_sets
 from training.cli import main
 from training.data.dataset import LabelledImages
 from training.data.learnt_pictures import LearntPictures
@@ -259,6 +262,26 @@ def test_figures_of_a_perfect_model() -> None:
     assert all(point.answered == 1 and point.accuracy == 1 for point in trust.risk_coverage)
     assert trust.familiar == 1
     assert (negative_entropy(np.eye(10, dtype=np.float32)) == 0).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_sets_that_were_measured_are_those_of_the_service(seed: int) -> None:
+    rows, _ = drawn(500, seed)
+    random = np.random.default_rng(seed)
+    for thresholds in ((0.2,), (0.9,), tuple(random.random(10).tolist())):
+        measured = [set(np.flatnonzero(row)) for row in label_sets(rows, thresholds)]
+        assert measured == [set(found) for found in served_sets(rows, CoverageLevel(0.9, thresholds))]
+
+
+@pytest.mark.parametrize("score", ["entropy", "features"])
+def test_the_familiarity_that_was_measured_is_that_of_the_service(score: str) -> None:
+    rows, classes = drawn(500, 1)
+    of_features = np.random.default_rng(1).normal(size=500).astype(np.float32)
+    known = fit_familiarity(rows, None if score == "entropy" else of_features)
+    assert known is not None
+    said = dataclasses.replace(OnnxClassifier.open(CIFAR10).metadata, familiarity=known)
+    served = familiarity_of(rows, of_features, known) >= LEAST_FAMILIARITY
+    assert measure_trust(rows, of_features, classes, said).familiar == served.mean()
 
 
 def test_evaluate_all_takes_the_validation_pictures_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
