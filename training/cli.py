@@ -23,7 +23,7 @@ from training.importing.command import add_arguments as add_import_arguments
 from training.train_command import add_arguments as add_train_arguments
 from training.train_command import add_data_dir, data_dir
 
-_COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "export", "submit")
+_COMMANDS = ("train", "import", "describe", "evaluate", "calibrate", "convert", "submit")
 
 _GOES_ON = "the same command continues after the last whole epoch"
 
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     words = list(arguments)
     if words and not words[0].startswith("-") and words[0] not in _COMMANDS:
-        words.insert(0, "train")
+        words.insert(0, "train")  # as the cards of older versions write it: python -m training cifar10
     options = _parser().parse_args(words)
     # Before TensorFlow and ONNX Runtime are imported: no banners, no telemetry.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -107,21 +107,17 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(
-        required=True, metavar="{DATA SET, import, describe, evaluate, calibrate, convert, submit}"
+        required=True, metavar="{train, import, describe, evaluate, calibrate, convert, submit}"
     )
-    add_train_arguments(
-        commands.add_parser("train", help="train, calibrate, export, measure (the word may be left out)")
-    )
+    add_train_arguments(commands.add_parser("train", help="train, calibrate, export, measure"))
     add_import_arguments(commands.add_parser("import", help="take over a classifier that was trained elsewhere"))
     add_describe_arguments(
         commands.add_parser("describe", help="list any network's layers, draw a version's figures or feature maps")
     )
     _add_evaluate(commands.add_parser("evaluate", help="measure an exported file by ONNX Runtime"))
     _add_calibrate(commands.add_parser("calibrate", help="fit thresholds for decisions on held-out pictures"))
-    _add_export(
-        commands.add_parser(
-            "convert", aliases=["export"], help="write the model in float16 or int8 as a new model, and measure it"
-        )
+    _add_convert(
+        commands.add_parser("convert", help="write the model in float16 or int8 as a new model, and measure it")
     )
     _add_submit(commands.add_parser("submit", help="write Kaggle's submission.csv"))
     return parser
@@ -150,14 +146,14 @@ def _add_calibrate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_calibrate)
 
 
-def _add_export(parser: argparse.ArgumentParser) -> None:
+def _add_convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.onnx", help="a model file, or the folder of its version")
     parser.add_argument(
         "--precision", choices=("float16", "int8"), required=True, help="float16 is for GPUs, int8 for CPUs"
     )
     add_data_dir(parser)
     parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
-    parser.set_defaults(run=_export)
+    parser.set_defaults(run=_convert)
 
 
 def _add_submit(parser: argparse.ArgumentParser) -> None:
@@ -195,7 +191,7 @@ def _calibrate(options: argparse.Namespace) -> None:
         print(trust_section(said, trust), end="")
 
 
-def _export(options: argparse.Namespace) -> None:
+def _convert(options: argparse.Namespace) -> None:
     from training.convert import NOT_MEASURED, convert
     from training.data.skip_list import SKIP_LIST
 

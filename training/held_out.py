@@ -5,7 +5,8 @@
     probabilities of held-out pictures ─┬─ sets: the quantile of the true labels' probabilities, by class where needed
                                         └─ familiarity: the quantiles of its score
 
-Sets by the least ambiguous rule (LAC) were compared with RAPS (:mod:`bench.trust.raps`): they are smaller on every model.
+Sets by the least ambiguous rule (LAC) were compared with RAPS (:mod:`bench.trust.raps`): they are smaller on every
+model.
 
 The usual quantile of split conformal prediction reaches the coverage on average over many draws of held-out pictures,
 and misses it in about half of them. A model has only one draw. So a stricter quantile is taken, with which 95 of 100
