@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract import is_model_name
+from contract import NAME_RULE, is_model_name
 from training.backbone import Backbone
 from training.card import HowMade
 from training.errors import RecipeError
@@ -57,7 +57,7 @@ class TrainingJob:
     def __post_init__(self) -> None:
         # Checked now, not after hours of training.
         if not is_model_name(self.name):
-            raise RecipeError(f"{self.name!r} cannot be a model's name: a-z, 0-9, '.', '_' and '-', 64 at most")
+            raise RecipeError(f"{self.name!r} cannot be a model's name: {NAME_RULE}")
         if self.version is not None:
             check_version(self.version)
         if self.start_from is not None and self.folds > 1:

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from contract import Interpolation
+from contract import NAME_RULE, DataSource, Interpolation
 from training.importing.terms import Head, ValuesAre
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EXAMPLES
     parser.add_argument("source", type=Path, metavar="SOURCE", help=".keras, .h5, .onnx, or a folder (docs/import.md)")
-    parser.add_argument("--name", required=True, help="of the served model: a-z, 0-9, '.', '_', '-'")
+    parser.add_argument("--name", required=True, help=f"of the served model: {NAME_RULE}")
     parser.add_argument("--version", help="a whole number; an existing version is replaced (default: the next free)")
     parser.add_argument("--out", type=Path, default=Path("models"), help="model repository (default: %(default)s)")
     what = parser.add_argument_group("what the network is")
@@ -78,7 +78,7 @@ def run(options: argparse.Namespace) -> None:
         },
         examples=options.examples,
         measures_preprocessing=options.preprocessing == MEASURED,
-        data=(options.data, options.licence, options.citation),
+        data=DataSource(options.data, options.licence, options.citation),
         command=_command(options),
     )
     print(import_model(job).summary())

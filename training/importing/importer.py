@@ -17,7 +17,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from contract import VERSION_RULE, GoldenImage, ModelMetadata, is_model_name, is_version, most_golden_images
+from contract import NAME_RULE, VERSION_RULE, DataSource, GoldenImage, ModelMetadata, most_golden_images
+from contract.names import is_model_name, is_version
 from training import scores
 from training.data.dataset import LabelledImages
 from training.errors import ImportRefusedError
@@ -61,7 +62,7 @@ class ImportJob:
         resizing_flags: options of the resize other than ``--resize``; None where not given.
         examples: a folder of pictures, or None.
         measures_preprocessing: find the preprocessing by measuring it on the examples.
-        data: (name of the training data, licence, citation).
+        data: that the network learnt from.
         command: for the model card.
     """
 
@@ -73,7 +74,7 @@ class ImportJob:
     resizing_flags: Mapping[str, Any]
     examples: Path | None
     measures_preprocessing: bool
-    data: tuple[str, str, str]
+    data: DataSource
     command: str
 
 
@@ -123,7 +124,7 @@ def import_model(job: ImportJob) -> Imported:
         TrainingError: see :mod:`training.errors`; nothing is published then.
     """
     if not is_model_name(job.name):
-        raise ImportRefusedError(f"--name {job.name}: a-z, 0-9, '.', '_' and '-' are allowed, 64 characters at most")
+        raise ImportRefusedError(f"--name {job.name}: {NAME_RULE}")
     if job.version is not None and not is_version(job.version):
         raise ImportRefusedError(f"--version {job.version}: {VERSION_RULE} is needed")
     source = open_source(job.source, job.flags)

@@ -15,7 +15,7 @@ def describe(
     *,
     source: Source,
     proof: Proof,
-    data: tuple[str, str, str],
+    data: DataSource,
     command: str,
     golden: tuple[GoldenImage, ...],
     temperature: float,
@@ -30,7 +30,7 @@ def describe(
         said: what the network expects, and where each fact comes from.
         source: the foreign classifier.
         proof: the comparison with the source's answers.
-        data: (name of the training data, licence, citation).
+        data: that the network learnt from.
         command: the command of the import.
         golden: pictures with the source's answers.
         temperature: of the served graph.
@@ -39,7 +39,6 @@ def describe(
     """
     height, width = said.size
     rule = said.resizing.value
-    learned_from, licence, citation = data
     return ModelMetadata(
         name=name,
         version=version,
@@ -58,7 +57,7 @@ def describe(
         icc=rule.icc,
         polarity="any",
         temperature=temperature,
-        data=DataSource(learned_from, licence, citation),
+        data=data,
         training={
             "imported_from": source.origin.name,
             "source": source.kind,
