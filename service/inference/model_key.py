@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from contract import is_model_name, is_version
+from network.wire_format import read_varint
 from service.inference.regular_file import open_regular
 
 _METADATA: Final = 14
@@ -68,8 +69,8 @@ def _keep(entry: bytes, said: dict[str, str]) -> None:
     texts: dict[int, str] = {}
     place = 0
     while place < len(entry):
-        number, place = _varint_at(entry, place)
-        length, place = _varint_at(entry, place)
+        number, place = read_varint(entry, place, len(entry))
+        length, place = read_varint(entry, place, len(entry))
         texts[number >> 3] = entry[place : place + length].decode()
         place += length
     if texts.get(1) in ("convoy.name", "convoy.version"):
@@ -87,13 +88,4 @@ def _varint(file: BinaryIO) -> int:
         value |= (read[0] & 127) << 7 * place
         if read[0] < 128:
             return value
-    raise ValueError("a number that is too long")
-
-
-def _varint_at(data: bytes, place: int) -> tuple[int, int]:
-    value = 0
-    for count, byte in enumerate(data[place : place + _MOST_VARINT_BYTES]):
-        value |= (byte & 127) << 7 * count
-        if byte < 128:
-            return value, place + count + 1
     raise ValueError("a number that is too long")
