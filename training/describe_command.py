@@ -222,7 +222,8 @@ def _check_measured(said: "ModelMetadata", test: "Measurement") -> None:
 def _draw_figures(file: Path, place: Path, data_dir: Path | None, *, skip_bad: bool) -> None:
     from training.data import sources
     from training.data.skip_list import SKIP_LIST
-    from training.figures.album import CAPTIONS, Shown, draw_album
+    from training.figures.album import Shown, draw_album
+    from training.figures.captions import CAPTIONS
     from training.measurement import measure, uncalibrated
     from training.onnx_classifier import OnnxClassifier
 

@@ -19,7 +19,7 @@ from training.cli import main
 from training.convert import Precision, convert
 from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
-from training.figures.album import CAPTIONS
+from training.figures.captions import CAPTIONS
 from training.onnx_classifier import OnnxClassifier
 
 pytestmark = pytest.mark.slow

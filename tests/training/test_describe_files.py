@@ -14,11 +14,13 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from bench.foreign_networks import write_network
+from service.api.page.figures import TITLES
 from tests.process import ROOT
 from training import scores
 from training.cli import main
 from training.data.dataset import LabelledImages
-from training.figures.album import CAPTIONS, Shown, _confusion, _drawings
+from training.figures.album import Shown, _confusion, _drawings
+from training.figures.captions import CAPTIONS
 from training.importing.keras_network import load_network
 from training.keras_layers import keras_rows
 from training.measurement import Measurement, uncalibrated
@@ -232,3 +234,7 @@ def test_what_cannot_be_described_is_explained(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_figure_has_the_same_caption_on_the_card_and_on_the_page() -> None:
+    assert {name: CAPTIONS.get(name) for name in TITLES} == TITLES

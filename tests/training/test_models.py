@@ -10,7 +10,7 @@ import pytest
 from contract import GOLDEN_TOLERANCE, OPSET
 from training.card import interval
 from training.data.dataset import DataSet
-from training.figures.album import CAPTIONS
+from training.figures.captions import CAPTIONS
 from training.onnx_classifier import OnnxClassifier
 
 MODELS = Path(__file__).parents[2] / "models"

@@ -11,7 +11,6 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -23,31 +22,15 @@ from network.graph import GraphError
 from network.layers import Look, look_inside
 from training.data.dataset import DataSet
 from training.figures import curves, data, network, predictions
+from training.figures.captions import CAPTIONS, DPI, MOST_CLASSES
 from training.figures.fonts import covering
 from training.files import write_atomically
 from training.inspection import Inspection
 from training.measurement import Measurement
 from training.run_directory import History
 
-_DPI = 100
 _MOST_LAYERS = 1000
 _CURVES = ("loss", "val_loss", "accuracy", "val_accuracy")
-_MOST_CLASSES = 50  # more cannot be read in one figure
-
-CAPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "first_training_images": "The first 36 training images.",
-        "class_counts": "How many images of each class there are.",
-        "learning_curves": "Loss and mistakes over the epochs; the dashed line is the epoch whose weights were kept.",
-        "confusion_matrix": "Which classes are taken for which.",
-        "random_predictions": "32 random test images, titled predicted (true).",
-        "confident_mistakes": "The mistakes it was surest of.",
-        "reliability_diagram": "How often it is right when it says how sure it is, before and after calibration.",
-        "first_kernels": "The first layer's kernels.",
-        "feature_maps": "One test image, layer by layer.",
-    }
-)
-"""The caption of each figure, by file name, in the order of the model card."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +102,7 @@ def draw_inside(folder: Path, model: bytes, pixels: NDArray[np.uint8], heading: 
 def _save(figure: Figure, path: Path) -> None:
     """Saves a figure atomically."""
     content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DPI)
+    figure.savefig(content, format="png", dpi=DPI)
     write_atomically(path, content.getbuffer())
 
 
@@ -130,7 +113,7 @@ def _drawings(shown: Shown, labels: tuple[str, ...]) -> dict[str, Callable[[], F
         drawings["class_counts"] = lambda: data.class_counts(data_set)
     if (history := _history(shown)) is not None:
         drawings["learning_curves"] = lambda: _curves(shown.metadata, history)
-    if (confusion := _confusion(shown)) is not None and len(labels) <= _MOST_CLASSES:
+    if (confusion := _confusion(shown)) is not None and len(labels) <= MOST_CLASSES:
         drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(confusion, labels)
     raw, test = shown.raw, shown.test
     if raw is not None and test is not None:

@@ -1,26 +1,14 @@
 """Figures of an imported model, where labelled examples were measured."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
+from training.figures.captions import CAPTIONS, DPI, MOST_CLASSES
 from training.measurement import Measurement
 
-_DPI: Final = 100
 _SEED: Final = 0
-_MOST_CLASSES: Final = 50
-
-CAPTIONS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "confusion_matrix": "Which classes are taken for which.",
-        "random_predictions": "Random examples, titled predicted (true).",
-        "confident_mistakes": "The mistakes it was surest of.",
-        "reliability_diagram": "How often it is right when it says how sure it is, before and after calibration.",
-    }
-)
-"""The caption of each figure, by file name, in the order of the model card."""
 
 
 def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperature: float) -> dict[str, str]:
@@ -46,12 +34,12 @@ def draw_figures(folder: Path, *, raw: Measurement, score: Measurement, temperat
             "random_predictions": lambda: predictions.random_predictions(score, _SEED),
             "reliability_diagram": lambda: predictions.reliability_diagram(raw, score, temperature),
         }
-        if len(labels) <= _MOST_CLASSES:  # more cannot be read
+        if len(labels) <= MOST_CLASSES:  # more cannot be read
             drawings["confusion_matrix"] = lambda: predictions.confusion_matrix(score.confusion, labels)
         if not score.right.all():
             drawings["confident_mistakes"] = lambda: predictions.confident_mistakes(score)
         folder.mkdir(parents=True, exist_ok=True)
         drawn = {name: caption for name, caption in CAPTIONS.items() if name in drawings}
         for name in drawn:
-            drawings[name]().savefig(folder / f"{name}.png", dpi=_DPI)
+            drawings[name]().savefig(folder / f"{name}.png", dpi=DPI)
     return drawn
