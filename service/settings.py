@@ -93,7 +93,8 @@ class Settings(BaseSettings):
     )
     default_model: str | None = Field(
         None,
-        description="The model that answers where none is named. Not set: the only one, or cifar10 if it is there.",
+        description="The model that answers where none is named. Not set: the only one found at the start, or "
+        "cifar10 of several.",
     )
 
     model_alias: Annotated[str, AfterValidator(check_alias)] | None = Field(

@@ -2,16 +2,16 @@
 
 ::
 
-    name: that of the request, or the default model, or the only one
+    name: that of the request, or the default model, which is chosen once, at the start
     version: that of the request, or of the model's file `default_version`, or the newest
     label of a version: from the model's file `version_labels`
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from contract import ModelMetadata
+from contract import ModelMetadata, is_model_name
 from service.batching import Batcher
 from service.decoding import Target
 from service.errors import ModelNotFoundError
@@ -21,7 +21,7 @@ from service.models.version_labels import VersionLabels
 from service.telemetry.metrics import ModelMetrics
 
 USUAL_DEFAULT: Final = "cifar10"
-"""The default model where several are served and the setting `default_model` names none."""
+"""The default model where several are found at the start and the setting `default_model` names none."""
 
 
 class Engine(NamedTuple):
@@ -65,19 +65,32 @@ class ModelCatalog:
     A request uses one model until its answer, so a change of the catalog never mixes versions in an answer.
 
     Args:
-        default_name: the model that answers where none is named. None: the only model, or, where there are several,
-            :data:`USUAL_DEFAULT` if it is one of them.
+        default_name: the model that answers where none is named. None: :meth:`choose_default` chooses it.
         alias: a second name of that model, unless another model has this name.
     """
 
     def __init__(self, default_name: str | None = None, alias: str | None = None) -> None:
         self._default_name = default_name
+        self._default = default_name
         self._alias = alias
         self._default_versions: dict[str, str] = {}
         self._labels = VersionLabels()
         self._models: dict[str, dict[str, ServedModel]] = {}
         self._found: dict[tuple[str | None, str | None], ServedModel] = {}
         self._subscribers: list[Callable[[], None]] = []
+
+    def choose_default(self, names: Iterable[str]) -> None:
+        """Chooses the default model, if the settings name none: the only one, or :data:`USUAL_DEFAULT` of several.
+
+        It is chosen once, so that requests that name no model never move to another one when models come and go.
+
+        Args:
+            names: of the models that the repository has at the start, whether they can be served or not.
+        """
+        if self._default_name is None:
+            found = {name for name in names if is_model_name(name)}
+            usual = USUAL_DEFAULT if USUAL_DEFAULT in found else None
+            self._default = next(iter(found)) if len(found) == 1 else usual
 
     def subscribe(self, told: Callable[[], None]) -> None:
         """Registers a function that is called in the event loop after each change."""
@@ -126,7 +139,7 @@ class ModelCatalog:
             ModelNotFoundError: there is none.
         """
         if name == self._alias and name not in self._models:
-            name = self._default() or name
+            name = self._default or name
         if name not in self._models:
             raise ModelNotFoundError(self._why_not(name, None))
         return [self._models[name][version] for version in sorted(self._models[name], key=int)]
@@ -219,8 +232,7 @@ class ModelCatalog:
             default_version = self._default_versions.get(name, max(versions, key=int))
             if default_version in versions:
                 found[name, None] = versions[default_version]
-        default = self._default()
-        of_default = {version: model for (name, version), model in found.items() if name == default}
+        of_default = {version: model for (name, version), model in found.items() if name == self._default}
         found |= {(None, version): model for version, model in of_default.items()}
         if self._alias is not None and self._alias not in self._models:
             found |= {(self._alias, version): model for version, model in of_default.items()}
@@ -228,26 +240,20 @@ class ModelCatalog:
         for told in self._subscribers:
             told()
 
-    def _default(self) -> str | None:
-        if self._default_name is not None:
-            return self._default_name
-        return next(iter(self._models)) if len(self._models) == 1 else USUAL_DEFAULT
-
     def _why_no_label(self, name: str, label: str, version: str) -> str:
         return f"the version label {label!r} is version {version}: {self._why_not(name, version)}"
 
     def _why_not(self, name: str | None, version: str | None) -> str:
         names = ", ".join(sorted(self._models)) or "none"
         if name is not None and name == self._alias and name not in self._models:
-            if (default := self._default()) in self._models:
-                return self._why_not(default, version)
+            if self._default in self._models:
+                return self._why_not(self._default, version)
             return (
-                f"{name!r} is a further name (setting model_alias) of the default model, and none is the default "
-                f"(setting default_model); served: {names}"
+                f"{name!r} is a further name (setting model_alias) of the default model, and {self._no_default(names)}"
             )
-        if name is None and self._default_name is None and self._default() not in self._models:
-            return f"no model is named, and none is the default (setting default_model); served: {names}"
-        wanted = (self._default() or "") if name is None else name
+        if name is None and self._default_name is None and self._default not in self._models:
+            return f"no model is named, and {self._no_default(names)}"
+        wanted = (self._default or "") if name is None else name
         if wanted not in self._models:
             return f"no model {wanted[:64]!r} is served; served: {names}"
         versions = ", ".join(sorted(self._models[wanted], key=int))
@@ -258,3 +264,7 @@ class ModelCatalog:
             f"the default version of model {wanted!r}, {default_version[:32]!r}, is not served; name a version; "
             f"it has {versions}"
         )
+
+    def _no_default(self, names: str) -> str:
+        default = "none is the default" if self._default is None else f"the default, {self._default!r}, is not served"
+        return f"{default} (setting default_model); served: {names}"

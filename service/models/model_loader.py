@@ -103,6 +103,7 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
+        self._catalog.choose_default(name for name, _ in found.files)
         deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
         self._pending = {key: asyncio.create_task(self._load_one(*key, opens=key in first)) for key in found.files}

@@ -42,6 +42,51 @@ async def test_without_a_default_the_message_names_the_models(tmp_path: Path) ->
     assert catalog.find("one").metadata.name == "one"
 
 
+@pytest.mark.parametrize(
+    ("names", "kept"), [(("another", "cifar10"), "cifar10"), (("another",), "another")], ids=["cifar10", "the only one"]
+)
+async def test_the_default_stays_the_same_when_models_come_and_go(
+    names: tuple[str, ...], kept: str, tmp_path: Path
+) -> None:
+    for name in names:
+        put(tmp_path, name, "1", tiny_model(name))
+    loader, catalog = make_loader(repository(tmp_path, None), alias="pictures")
+    await loader.load_all()
+    put(tmp_path, "late", "1", tiny_model("late"))
+    await loader.load("late")
+    assert catalog.find().metadata.name == catalog.find("pictures").metadata.name == kept
+    await loader.unload(kept)
+    with pytest.raises(ModelNotFoundError, match=f"no model is named, and the default, '{kept}', is not served"):
+        catalog.find()
+    with pytest.raises(ModelNotFoundError, match=f"'pictures' is a further name .* the default, '{kept}', is not"):
+        catalog.find("pictures")
+    await loader.load(kept)
+    assert catalog.find().metadata.name == kept
+    await loader.close()
+
+
+async def test_cifar10_is_no_default_if_it_comes_after_the_start(tmp_path: Path) -> None:
+    put(tmp_path, "another", "1", tiny_model("another"))
+    loader, catalog = make_loader(repository(tmp_path, None))
+    await loader.load_all()
+    put(tmp_path, "cifar10", "1", tiny_model("cifar10"))
+    await loader.load("cifar10")
+    assert catalog.find().metadata.name == "another"
+    await loader.close()
+
+
+async def test_no_other_model_is_the_default_where_that_one_is_refused_at_the_start(tmp_path: Path) -> None:
+    put(tmp_path, "cifar10", "1", b"damaged")
+    catalog = await catalog_of(tmp_path, ("another", "1"))
+    with pytest.raises(ModelNotFoundError, match=r"the default, 'cifar10', is not served .*; served: another"):
+        catalog.find()
+
+
+async def test_a_folder_whose_name_no_model_can_have_does_not_count(tmp_path: Path) -> None:
+    put(tmp_path, "Old Models", "1", b"")
+    assert (await catalog_of(tmp_path, ("one", "1"))).find().metadata.name == "one"
+
+
 async def test_a_default_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     assert (await catalog_of(tmp_path / "a", ("a", "1"), ("b", "1"), default_name="b")).find().metadata.name == "b"
     with pytest.raises(ModelNotFoundError, match="default_model is 'c', but no model 'c' is served; served: a, b"):
