@@ -193,8 +193,9 @@ def test_a_time_limit_holds_while_it_is_loaded(http: httpx.Client, cat: bytes) -
 @pytest.mark.slow
 def test_one_that_could_not_be_opened_is_not_ready(models: Path, tmp_path: Path, cat: bytes) -> None:
     env = {"CONVOY_KNOWN_MODELS_DIR": str(tmp_path / "known"), "CONVOY_MODELS_DIR": str(models)}
+    flags = ("--grpc-port", "0", "--log-format", "text", "--dialects", "tfserving")
     with (
-        ServerProcess(tmp_path / "log", "--grpc-port", "0", "--log-format", "text", env=env) as process,
+        ServerProcess(tmp_path / "log", *flags, env=env) as process,
         httpx.Client(base_url=process.url) as client,
         tritonclient.grpc.InferenceServerClient(grpc_address_of(process)) as triton,
     ):
@@ -203,10 +204,22 @@ def test_one_that_could_not_be_opened_is_not_ready(models: Path, tmp_path: Path,
             answer = client.get(f"/v2/models/tiny/versions/{version}/ready")
             assert answer.is_success == answer.json()["ready"]
             listed = client.get("/health/ready").json()["models"]
-            return [answer.json()["ready"], f"tiny/{version}" in listed, triton.is_model_ready("tiny", version)]
+            status = client.get(f"/v1/models/tiny/versions/{version}")
+            assert status.is_success == status.json()["ready"]
+            states = [one["state"] for one in status.json()["model_version_status"]]
+            return [
+                answer.json()["ready"],
+                f"tiny/{version}" in listed,
+                triton.is_model_ready("tiny", version),
+                states == ["AVAILABLE"],
+            ]
 
-        assert ready("1") == [True] * 3
+        assert ready("1") == [True] * 4
         (models / "tiny" / "1" / "model.onnx").unlink()
         assert client.post("/predict?version=1", content=cat).status_code == 503
-        assert ready("1") == [False] * 3
-        assert ready("2") == ready("3") == [True] * 3
+        assert ready("1") == [False] * 4
+        assert ready("2") == ready("3") == [True] * 4
+        status = client.get("/v1/models/tiny")
+        assert (status.status_code, status.json()["ready"]) == (200, True)  # as its default version is
+        assert [one["state"] for one in status.json()["model_version_status"]] == ["AVAILABLE", "AVAILABLE", "END"]
+        assert status.json()["model_version_status"][2]["status"]["error_code"] == "UNAVAILABLE"

@@ -39,6 +39,11 @@ from service.models.catalog import ModelCatalog, ServedModel
 _TAG = "dialect: TF Serving, KServe V1"
 _SIGNATURE = "serving_default"
 _INPUT = "image"
+_OK = {"error_code": "OK", "error_message": ""}
+_NOT_LOADED = {
+    "error_code": "UNAVAILABLE",
+    "error_message": "the last attempt to load this version failed; POST /v2/repository/index says why",
+}
 _PREDICT_RIGHT = 'send {"instances": [{"b64": "<base64>"}, ...]}'
 _CLASSIFY_RIGHT = 'send {"examples": [{"image": {"b64": "<base64>"}}, ...]}'
 
@@ -123,8 +128,11 @@ async def list_models(catalog: Catalog) -> dict[str, list[str]]:
 @router.get("/{name}", operation_id="tf_model_status", summary="Does a model answer?")
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_status(request: Request, response: Response, catalog: Catalog, name: Name) -> dict[str, Any]:
-    """The state of each version (TF Serving), and whether requests should be sent here (KServe V1)."""
-    return _status(request, response, name, catalog.versions(name))
+    """The state of each version (TF Serving), and whether the default version is ready (KServe V1)."""
+    models = catalog.versions(name)
+    default_version = catalog.default_version(name)
+    asked = [model for model in models if model.metadata.version == default_version]
+    return _status(request, response, name, models, asked or models)
 
 
 @router.get("/{name}/versions/{version}", operation_id="tf_version_status", summary="Does a version answer?")
@@ -133,7 +141,8 @@ async def version_status(
     request: Request, response: Response, catalog: Catalog, name: Name, version: Version
 ) -> dict[str, Any]:
     """The state of a version."""
-    return _status(request, response, name, [catalog.find(name, version)])
+    models = [catalog.find(name, version)]
+    return _status(request, response, name, models, models)
 
 
 @router.get("/{name}/labels/{label}", operation_id="tf_label_status", summary="Does a labelled version answer?")
@@ -142,7 +151,8 @@ async def label_status(
     request: Request, response: Response, catalog: Catalog, name: Name, label: Label
 ) -> dict[str, Any]:
     """The state of the version that a label means."""
-    return _status(request, response, name, [catalog.find_labelled(name, label)])
+    models = [catalog.find_labelled(name, label)]
+    return _status(request, response, name, models, models)
 
 
 @router.get("/{name}/metadata", operation_id="tf_model_metadata", summary="What does a model take and give?")
@@ -174,8 +184,12 @@ async def label_metadata(catalog: Catalog, name: Name, label: Label) -> dict[str
     return _metadata(catalog.find_labelled(name, label))
 
 
-def _status(request: Request, response: Response, name: str, models: list[ServedModel]) -> Document:
-    is_ready = context_of(request.scope).app.plane.is_ready()
+def _status(
+    request: Request, response: Response, name: str, models: list[ServedModel], asked: list[ServedModel]
+) -> Document:
+    """The state of some versions, and whether one of those that the route asks about is ready."""
+    plane = context_of(request.scope).app.plane
+    is_ready = plane.is_ready() and any(map(plane.is_model_ready, asked))
     response.status_code = 200 if is_ready else 503
     return {
         "name": name,
@@ -183,8 +197,8 @@ def _status(request: Request, response: Response, name: str, models: list[Served
         "model_version_status": [
             {
                 "version": model.metadata.version,
-                "state": "AVAILABLE",
-                "status": {"error_code": "OK", "error_message": ""},
+                "state": "AVAILABLE" if plane.is_model_ready(model) else "END",
+                "status": _OK if plane.is_model_ready(model) else _NOT_LOADED,
             }
             for model in reversed(models)
         ],
