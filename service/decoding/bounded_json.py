@@ -91,15 +91,16 @@ class BoundedJson:
     Args:
         text: UTF-8; a byte order mark at its start is ignored.
         numbers_keys: the keys whose lists of numbers are cut out.
+        most_lists: how many places of each of these keys are looked at; further lists of numbers stay in the text.
     """
 
-    def __init__(self, text: bytes, *numbers_keys: str) -> None:
+    def __init__(self, text: bytes, *numbers_keys: str, most_lists: int = _MOST_KEYS) -> None:
         self._parts: list[LongText | NumberList] = []
         self._text = text.removeprefix(BYTE_ORDER_MARK)
         if len(text) > _SMALL_TEXT_BYTES:
             self._cut_strings()
         for key in numbers_keys:
-            self._cut_numbers(b'"%b"' % key.encode())
+            self._cut_numbers(b'"%b"' % key.encode(), most_lists)
 
     def is_long(self, most_strings: int) -> bool:
         """Whether the rest is longer than so many short strings can be: then it has many blanks or a long number."""
@@ -177,10 +178,10 @@ class BoundedJson:
                 begin = 0
         self._text = b"".join((*pieces, text[start:])) if pieces else text
 
-    def _cut_numbers(self, key: bytes) -> None:
+    def _cut_numbers(self, key: bytes, most: int) -> None:
         """Cuts what follows a key up to the next quotation mark or brace, since a list of numbers holds neither."""
         text, pieces, start, at = self._text, list[bytes](), 0, 0
-        for _ in range(_MOST_KEYS):
+        for _ in range(most):
             at = _find(text, key, at)
             if at < 0:
                 break

@@ -19,6 +19,7 @@ from service.http.asgi import Reply
 JSON = b"application/json"
 _ELEMENTS_A_PICTURE = 8
 _OTHER_ELEMENTS = 256
+_OTHER_LISTS = 64
 
 Document = dict[str, Any]
 Ranked = list[tuple[str, np.float32]]
@@ -41,7 +42,7 @@ def read_document(body: bytes, max_images: int, right: str, numbers_keys: Sequen
         MalformedRequestError: not a JSON object, or a member that is given twice.
         TooLargeError: more elements than ``max_images`` pictures need.
     """
-    bounded = BoundedJson(body, *numbers_keys)
+    bounded = BoundedJson(body, *numbers_keys, most_lists=max_images + _OTHER_LISTS)
     if bounded.has_more(b",[{", _ELEMENTS_A_PICTURE * max_images + _OTHER_ELEMENTS):
         raise TooLargeError(f"the JSON has more elements than the {max_images} images allowed would need; {right}")
     if bounded.is_long(max_images):

@@ -88,6 +88,24 @@ def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[fl
     assert "inference;dur=" in answer.headers["server-timing"]
 
 
+@pytest.mark.parametrize("count", [65, 1024])
+def test_as_many_rows_as_images_are_allowed_may_name_their_input(
+    client: httpx.Client, samples: dict[str, list[Path]], count: int
+) -> None:
+    instance = {"image": pixels(samples["mnist"][0])}
+    answer = client.post("/v1/models/mnist:predict", json={"instances": [instance] * count})
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json()["predictions"]) == count
+
+
+def test_more_rows_than_images_are_allowed_are_too_many_images(
+    client: httpx.Client, samples: dict[str, list[Path]]
+) -> None:
+    instance = {"image": pixels(samples["mnist"][0])}
+    answer = client.post("/v1/models/mnist:predict", json={"instances": [instance] * 1025})
+    assert (answer.status_code, answer.json()["error"][:11]) == (413, "1025 images")
+
+
 @pytest.mark.parametrize("name", [None, "anything"])
 @pytest.mark.parametrize("form", ["b64", "numbers"])
 def test_columns(
