@@ -10,7 +10,7 @@ from service.errors import ClientGoneError, ConvoyError
 from service.telemetry.failure import CLIENT_GONE_STATUS, Failure, reason_of
 from service.telemetry.metrics.histogram import BulkHistogram
 
-_HEAD_STATUSES: Final = (501, 505)  # the request's method or its version of HTTP is unknown
+_NO_BUG_STATUSES: Final = (501, 503, 505)  # an unknown method, a probe's "not ready", an unknown version of HTTP
 
 _METHODS: Final = ("GET", "POST", "PUT")  # PUT: predictions of TorchServe's clients
 _OTHER: Final = "other"
@@ -53,7 +53,7 @@ class RequestMetrics:
         self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _GRPC, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         self._calls_s: list[float] = []
-        for kind in _leaves(ConvoyError):
+        for kind in _below(ConvoyError):
             self._errors.labels(reason_of(kind))  # a rate over a series needs its first value, 0
 
     def answered(self, method: str, status: int, seconds: float) -> None:
@@ -121,15 +121,16 @@ def failure_reason(failure: Failure | None, status: int) -> str:
         status: of the answer; 499 where the client left before it.
 
     Returns:
-        The failure's own reason, ``http_<status>`` for requests that the web framework refused, or ``internal``.
+        The failure's own reason, ``http_<status>`` for requests that the web framework refused and for probes that
+        were told "not ready", or ``internal``.
     """
     if failure is not None and failure.reason != "internal":
         return failure.reason
     if status == CLIENT_GONE_STATUS:
         return reason_of(ClientGoneError)
-    return f"http_{status}" if status < 500 or status in _HEAD_STATUSES else "internal"
+    return f"http_{status}" if status < 500 or status in _NO_BUG_STATUSES else "internal"
 
 
-def _leaves(kind: type[ConvoyError]) -> list[type[ConvoyError]]:
+def _below(kind: type[ConvoyError]) -> list[type[ConvoyError]]:
     below = kind.__subclasses__()
-    return [leaf for child in below for leaf in _leaves(child)] if below else [kind]
+    return [*below, *(further for child in below for further in _below(child))]

@@ -30,7 +30,16 @@ def test_calls_of_grpc_are_timed_apart_from_those_of_unlimited_duration() -> Non
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(400, "http_400"), (505, "http_505"), (501, "http_501"), (500, "internal")]
+    ("status", "reason"),
+    [(400, "http_400"), (505, "http_505"), (501, "http_501"), (503, "http_503"), (500, "internal")],
 )
-def test_a_request_head_that_is_refused_is_no_fault_of_the_service(status: int, reason: str) -> None:
+def test_what_is_refused_before_the_service_reads_it_or_while_it_is_not_ready_is_no_bug(
+    status: int, reason: str
+) -> None:
     assert failure_reason(None, status) == reason
+
+
+@pytest.mark.parametrize("reason", ["model_not_found", "too_large", "too_large_images", "model_refused", "overloaded"])
+def test_each_reason_is_counted_from_zero_before_the_first_error(reason: str) -> None:
+    page = Page(Metrics(version="1").page().decode())
+    assert ("convoy_errors_total", (("reason", reason),)) in page.series()
