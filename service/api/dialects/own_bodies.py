@@ -27,7 +27,8 @@ OWN_JSON = {"allOf": [reference(EncodedImages), {"properties": {"on_error": {"ty
 """OpenAPI's schema of the JSON that ``/predict`` takes, without ``on_error``, which works only there."""
 _OTHER_LINES = 16
 _NO_REPORT = "on_error works with /predict only; leave it out"
-_RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"}'
+_RIGHT_LINE = 'each line must be a picture as JSON, {"b64": "<base64>"} or numbers [H, W, C], and all of one kind'
+_LINE_BEGINS = (b'"', b"{", b"[")
 
 
 def read_own(request: DialectRequest, parameters: Parameters) -> Question:
@@ -71,13 +72,20 @@ def read_lines(request: DialectRequest, parameters: Parameters) -> Question:
     """
     accepted = choose_media_type(request.headers.get(b"accept", b""), (JSON_LINES, JSON))
     lines = _lines(request.body.removeprefix(BYTE_ORDER_MARK), request.max_images)
+    for line in lines:
+        if not line.lstrip().startswith(_LINE_BEGINS):
+            begin = line.lstrip()[:16].decode("ascii", "replace")
+            raise MalformedRequestError(f"a line begins with {begin!r}, which is not JSON; {_RIGHT_LINE}")
     joined = b'{"lines":[%b]}' % b",".join(lines)
     document = read_document(joined, request.max_images, _RIGHT_LINE, ("lines",))
     if not lines or len(document) != 1:
         raise MalformedRequestError(_RIGHT_LINE)
     if parameters.on_error is not None:
         raise MalformedRequestError(_NO_REPORT)
-    pictures = read_rows(document["lines"], "lines", request.max_images)
+    try:
+        pictures = read_rows(document["lines"], "lines", request.max_images)
+    except MalformedRequestError:  # its message names the member `lines`, which the client has not sent
+        raise MalformedRequestError(_RIGHT_LINE) from None
     uploads = [picture for picture in pictures if isinstance(picture, Upload)]
     if parameters.receipt and not uploads:
         raise MalformedRequestError('receipt needs pictures as files, {"b64": "<base64>"}; leave it out')
