@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from service.classifier import Classification, Classifier
-from service.errors import ModelControlOffError
+from service.errors import MalformedRequestError, ModelControlOffError
 from service.limits import RequestLimits
 from service.models.catalog import ServedModel
 from service.models.model_loader import ModelLoader
@@ -98,9 +98,12 @@ class DataPlane:
         """Counts and times since the process started: of all models, of a model's versions, or of one version.
 
         Raises:
+            MalformedRequestError: a version without a name.
             ModelNotFoundError: it does not answer.
         """
         catalog = self._classifier.catalog
+        if name is None and version is not None:
+            raise MalformedRequestError("a version is asked for without the name of its model; send both, or neither")
         if name is None:
             models = list(catalog)
         else:

@@ -87,6 +87,10 @@ class TestQuestions:
         with pytest.raises(InferenceServerException, match=r"NOT_FOUND\] no model 'dog' is served"):
             grpc.get_model_metadata("dog")
 
+    def test_statistics_of_a_version_need_the_name_of_its_model(self, grpc: triton.InferenceServerClient) -> None:
+        with pytest.raises(InferenceServerException, match=r"INVALID_ARGUMENT.* without the name of its model"):
+            grpc.get_inference_statistics("", "1")
+
     def test_statistics(self, grpc: triton.InferenceServerClient, samples: dict[str, list[Path]]) -> None:
         def count() -> int:
             return int(grpc.get_inference_statistics("mnist", "1").model_stats[0].inference_count)
