@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Iterable, Set
 from contextlib import suppress
 
-from service.errors import ConvoyError, UnavailableError
+from service.errors import UnavailableError
+from service.inference import LoadedModel
 from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.load_failures import LoadFailures
 from service.models.opener import ModelOpener
@@ -77,11 +78,17 @@ class EngineOpener:
     async def _open(self, model: ServedModel) -> Engine:
         key = name, version = model.metadata.name, model.metadata.version
         try:
-            loaded = await self._opener.open(name, version)
-        except ConvoyError as error:
+            engine = self._take_over(model, await self._opener.open(name, version))
+        except Exception as error:  # noqa: BLE001  it is logged and recorded, and the requests get 503
             failure = self._failures.add(key, error)
             raise UnavailableError(f"version {version} of model {name} cannot be loaded now: {failure}") from None
         self._failures.passed(key)
+        if engine is None:
+            raise UnavailableError(f"version {version} of model {name} has changed meanwhile; send the request again")
+        return engine
+
+    def _take_over(self, model: ServedModel, loaded: LoadedModel) -> Engine | None:
+        """Makes the engine of a version; None where the version, or its file, is another one by now."""
         is_served = any(other is model for other in self._catalog)
         if is_served and loaded.source.sha256 == model.sha256:
             return self._publisher.start(model, loaded)
@@ -89,4 +96,4 @@ class EngineOpener:
             self._publisher.publish(loaded)
         else:
             loaded.session.close()
-        raise UnavailableError(f"version {version} of model {name} has changed meanwhile; send the request again")
+        return None

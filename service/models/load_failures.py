@@ -20,8 +20,19 @@ class LoadFailures:
         """Whether the last attempt to load a model failed."""
         return key in self._errors
 
-    def add(self, key: ModelKey, error: ConvoyError) -> ConvoyError:
-        """Records and logs why a model could not be loaded; returns the error, without the frames of its traceback."""
+    def add(self, key: ModelKey, raised: Exception) -> ConvoyError:
+        """Records and logs why a model could not be loaded; returns the error, without the frames of its traceback.
+
+        An error that is not the service's own, such as where no thread can be started, is logged with its traceback,
+        and the returned error refers to the log.
+        """
+        if isinstance(raised, ConvoyError):
+            error = raised
+        else:
+            name, version = key
+            logger.error("loading %s version %s failed with an unexpected error", name, version, exc_info=raised)
+            release_frames(raised)
+            error = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
         release_frames(error)  # they refer to the file's content
         error.__traceback__ = error.__cause__ = error.__context__ = None
         is_news = str(self._errors.get(key)) != str(error)

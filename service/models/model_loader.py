@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, ModelRefusedError
+from service.errors import ConvoyError, ModelNotFoundError, ModelRefusedError
 from service.inference import ModelKey, ModelRepository, Survey
 from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
@@ -282,17 +282,12 @@ class ModelLoader:
 
     async def _load_one(self, name: str, version: str, *, opens: bool = True) -> ConvoyError | None:
         """Loads one version; returns the error, or None."""
-        failure: ConvoyError | None
+        failure: ConvoyError | None = None
         try:
             self._publisher.publish(await (self._opener.open if opens else self._opener.describe)(name, version))
-        except ConvoyError as error:
-            failure = error
-        except Exception as error:  # an error of one model must not affect the others
-            logger.exception("loading %s version %s failed with an unexpected error", name, version)
-            failure = ModelLoadFailedError(f"{name}/{version} cannot be loaded; the service's log says why")
-            failure.__cause__ = error
+        except Exception as error:  # noqa: BLE001  an error of one model must not affect the others
+            failure = self._failures.add((name, version), error)
         else:
             self._failures.passed((name, version))
-            failure = None
         self._unloaded.discard((name, version))
-        return None if failure is None else self._failures.add((name, version), failure)
+        return failure

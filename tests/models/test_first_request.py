@@ -111,6 +111,25 @@ async def test_one_that_cannot_be_opened_is_named_and_tried_again(models: Path, 
         assert [entry.ready for entry in await loader.index()] == [True] * 3
 
 
+async def test_one_for_which_no_thread_can_be_started_is_not_ready_and_tried_again(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
+        model = catalog.find("tiny", "1")
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fail)
+            with pytest.raises(UnavailableError, match=r"cannot be loaded now: .* the service's log says why"):
+                await loader.open_engine(model)
+        assert "can't start new thread" in caplog.text
+        assert not loader.is_ready(model)
+        assert loader.may_pass(("tiny", "1"))
+        assert await loader.open_engine(model) is model.engine
+        assert loader.is_ready(model)
+
+
 async def test_what_becomes_the_default_is_opened_before(models: Path, tmp_path: Path) -> None:
     async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
         (models / "tiny" / "default_version").write_text("1")
