@@ -168,6 +168,10 @@ class ModelCatalog:
         model = self._found.get((name, None))
         return None if model is None else model.metadata.version
 
+    def has_pinned_version(self, name: str) -> bool:
+        """Whether a file ``default_version`` chooses the default version of a model; no other takes its place."""
+        return name in self._default_versions
+
     def set_versions(self, default_versions: Mapping[str, str], version_labels: Mapping[str, str]) -> list[str]:
         """Sets the default version and the version labels of each model.
 

@@ -245,7 +245,8 @@ class ModelLoader:
     async def _open_successor(self, name: str, withdrawn: list[str]) -> None:
         """Before versions are unloaded, opens the one that becomes the default."""
         left = [model for model in self._catalog.versions(name) if model.metadata.version not in withdrawn]
-        if left and self._catalog.default_version(name) in withdrawn:
+        is_newest = not self._catalog.has_pinned_version(name) and self._catalog.default_version(name) in withdrawn
+        if left and is_newest:
             await self._engines.open_each(left[-1:])
 
     def _set_versions(self, found: Survey) -> None:

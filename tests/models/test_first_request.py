@@ -143,6 +143,14 @@ async def test_what_becomes_the_default_is_opened_before(models: Path, tmp_path:
         assert open_versions(catalog) == ["1", "2"]
 
 
+async def test_nothing_is_opened_in_the_place_of_a_pinned_version(models: Path, tmp_path: Path) -> None:
+    (models / "tiny" / "default_version").write_text("1")
+    async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
+        await loader.unload("tiny", "1")
+        assert catalog.default_version("tiny") is None
+        assert open_versions(catalog) == []
+
+
 async def test_of_changed_files_only_those_of_open_versions_are_opened(models: Path, tmp_path: Path) -> None:
     async with loaded(repository(models, KnownModels(tmp_path / "known"))) as (loader, catalog):
         await loader.open_engine(catalog.find("tiny", "2"))
