@@ -92,6 +92,7 @@ class ModelMetrics:
         self._classes = len(metadata.labels)
         self._queue: Queue | None = None
         self._requests: list[float] = []  # images, decode_s and queue_s of each, one after the other
+        self._folded = 0  # the length of all lists before, so that a fold changes no sum
         self._runs: list[float] = []  # batch_size and inference_s of each
         self._rows: list[NDArray[np.float32]] = []
         self._unfolded_images = 0
@@ -100,8 +101,8 @@ class ModelMetrics:
 
     @property
     def recent(self) -> object:
-        """A value that changes whenever a request is answered."""
-        return len(self._requests)
+        """A value that changes whenever a request is answered, and only then."""
+        return self._folded + len(self._requests)
 
     def runs_on(self, provider: str) -> None:
         """Sets the execution provider, if the model runs on another one than expected."""
@@ -165,6 +166,7 @@ class ModelMetrics:
             self._images.inc(int(requests[:, 0].sum()))
             self._decode_seconds.observe_many(requests[:, 1])
             self._queue_seconds.observe_many(requests[:, 2])
+            self._folded += len(self._requests)
             self._requests = []
         if self._runs:
             runs = np.array(self._runs).reshape(-1, 2)

@@ -32,6 +32,19 @@ def page(metrics: Metrics) -> Page:
     return Page(metrics.page().decode())
 
 
+def test_a_scrape_is_no_prediction_and_hides_none(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    seen = [model.recent]
+    model.classified(1, 1e-3, 1e-3)
+    seen.append(model.recent)
+    metrics.fold()
+    assert model.recent == seen[-1]
+    model.classified(1, 1e-3, 1e-3)
+    seen.append(model.recent)
+    assert len({*seen}) == 3
+
+
 def test_predicted_labels_and_confidence_are_counted(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
     model = metrics.add_model(metadata, "cpu")
