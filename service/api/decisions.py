@@ -19,8 +19,8 @@ from service.models.receipt import Asked, write_receipt
 _LOOP_NUMBERS: Final = 4096
 _LOOP_IMAGES: Final = 32
 _UNFAMILIAR: Final = (
-    f"the model is less sure of this picture than of {1 - LEAST_FAMILIARITY:.0%} of its held-out test pictures: "
-    "the picture may show something that the model has not learned"
+    f"the picture looks less familiar to the model than {1 - LEAST_FAMILIARITY:.0%} of held-out pictures: it may show "
+    "something that the model has not learned"
 )
 
 
