@@ -9,6 +9,7 @@ overhead each, and large ones do not delay the next result. If a picture ends th
 flight are scored again picture by picture, so that this picture is named and all others are scored.
 """
 
+import itertools
 import multiprocessing
 import os
 import signal
@@ -133,8 +134,8 @@ class WorkerPool:
     def _score_singly(self, chunks: list[list[Picture]]) -> Iterator[ChunkResult]:
         executor = self._start(1)
         ended = 0
-        for chunk in chunks:
-            for picture in chunk:
+        try:
+            for picture in itertools.chain.from_iterable(chunks):
                 try:
                     yield executor.submit(self._score, [picture]).result()
                     ended = 0
@@ -148,7 +149,8 @@ class WorkerPool:
                     fault = Fault(picture.name, "the process that read it ended: an error in native code, or no memory")
                     yield ChunkResult([picture.name], [], np.empty((0, self._classes), np.float32), [fault], 0.0)
                     executor = self._start(1)
-        executor.shutdown()
+        finally:
+            executor.shutdown(cancel_futures=True)
 
     def _fit_chunk(self, seconds: float) -> None:
         if seconds < _SHORT_CHUNK_S:

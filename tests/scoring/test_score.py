@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -288,6 +289,15 @@ def test_a_picture_that_ends_the_process_is_named_and_the_others_are_scored() ->
     assert [fault.name for result in results for fault in result.faults] == ["deadly"]
     lengths = np.concatenate([result.probabilities for result in results])[:, 0].tolist()
     assert lengths == [n for n in range(40) if n != 21]
+
+
+def test_the_process_that_scores_singly_ends_with_the_run() -> None:
+    with WorkerPool(length_of, workers=1, classes=1) as pool:
+        results = pool._score_singly([[SentPicture("0", b""), SentPicture("1", b"")]])
+        next(results)
+        assert len(multiprocessing.active_children()) == 1
+        results.close()  # type: ignore[attr-defined]
+        assert multiprocessing.active_children() == []
 
 
 def end_the_process(pictures: Sequence[Picture]) -> ChunkResult:
