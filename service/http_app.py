@@ -101,7 +101,7 @@ class HttpApp:
         app.add_middleware(CompressionMiddleware)
         front = _front(predict, inference, HeadMiddleware(app), self._taken_paths())
         if tracing is not None:
-            front = tracing.app(front)
+            front = tracing.app(front, self._own_steps)
         if access is not None:
             front = AuthMiddleware(front, access, KeyRules(app.routes))
         self._log = RequestLog(every_request=settings.access_log)

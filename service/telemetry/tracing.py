@@ -11,7 +11,8 @@ tracing is on. The standard ``OTEL_*`` variables, which the SDK reads, configure
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +46,13 @@ class Tracing:
         self._tracer = self._provider.get_tracer("convoy", __version__)
         set_global_response_propagator(TraceResponsePropagator())  # type: ignore[no-untyped-call]
 
-    def app(self, app: ASGIApp) -> ASGIApp:
-        """Makes each HTTP request of an app a span."""
+    def app(self, app: ASGIApp, own_steps: Collection[str]) -> ASGIApp:
+        """Makes each HTTP request of an app a span.
+
+        Args:
+            app: answers the requests.
+            own_steps: the first segments of its paths, which the names of spans have.
+        """
 
         async def awaited(scope: Scope, receive: Receive, send: Send) -> None:
             await app(scope, receive, send)  # asgiref treats any app that is not a coroutine function as ASGI 2
@@ -54,7 +60,7 @@ class Tracing:
         traced: ASGIApp = OpenTelemetryMiddleware(
             awaited,
             tracer_provider=self._provider,
-            default_span_details=_name,
+            default_span_details=partial(_name, own_steps),
             exclude_spans=["receive", "send"],
         )
         return traced
@@ -183,8 +189,8 @@ class TracedRuns:
         self._observer.cancelled()
 
 
-def _name(scope: Scope) -> tuple[str, dict[str, str]]:
+def _name(own_steps: Collection[str], scope: Scope) -> tuple[str, dict[str, str]]:
     """The span's name: only method and first path segment, so that there are few different names."""
     first = str(scope.get("path", "/")).split("/")[1]
-    known = first if first in ("predict", "models", "health", "metrics", "v2") else "..."
+    known = first if first in own_steps else "..."
     return f"{scope.get('method', '')} /{known}", {"url.path": str(scope.get("path", ""))[:200]}

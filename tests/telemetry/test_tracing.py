@@ -72,10 +72,13 @@ def test_a_request_continues_its_client_s_trace_and_links_to_its_batch(
         headers = {"content-type": "image/png", "traceparent": f"00-{TRACE_ID}-{PARENT_ID}-01"}
         answer = httpx.post(f"{process.url}/predict", content=cat, headers=headers)
         assert answer.status_code == 200
+        assert httpx.post(f"{process.url}/preprocess", content=cat).status_code == 200
+        assert httpx.get(f"{process.url}/anything").status_code == 404
     assert answer.headers["traceresponse"].startswith(f"00-{TRACE_ID}-")
     assert collector.services == {"convoy"}
     spans = {span.name: span for span in collector.spans}
-    assert set(spans) == {"POST /predict", "classify", "decode", "queue", "inference", "batch"}
+    of_requests = {"POST /predict", "POST /preprocess", "GET /..."}
+    assert set(spans) == of_requests | {"classify", "decode", "queue", "inference", "batch"}
 
     server, classify, batch = spans["POST /predict"], spans["classify"], spans["batch"]
     assert (server.trace_id.hex(), server.parent_span_id.hex()) == (TRACE_ID, PARENT_ID)
