@@ -4,15 +4,12 @@ from service.errors import MalformedRequestError
 from service.models.catalog import ServedModel
 
 
-def is_drawing(model: ServedModel, *, are_files: bool) -> bool:
+def check_drawing(model: ServedModel, *, are_files: bool = True) -> None:
     """Checks that drawn digits can be prepared.
 
     Args:
         model: the model that classifies them.
         are_files: whether the pictures are files; otherwise they are pixels.
-
-    Returns:
-        True.
 
     Raises:
         MalformedRequestError: the model is for other pictures, or pixels were sent.
@@ -24,4 +21,3 @@ def is_drawing(model: ServedModel, *, are_files: bool) -> bool:
         )
     if not are_files:
         raise MalformedRequestError("prepare=digit needs pictures; these are pixels, which are used as they are")
-    return True

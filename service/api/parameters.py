@@ -68,12 +68,23 @@ def read_query(query: bytes, names: Sequence[str] = Parameters._fields) -> Param
     Raises:
         MalformedRequestError: an unknown or repeated parameter, or an invalid value.
     """
-    if not query:
-        return NO_PARAMETERS
+    return read_pairs(split_query(query), names) if query else NO_PARAMETERS
+
+
+def split_query(query: bytes) -> list[tuple[str, str]]:
+    """The names and values of a query, in the order sent.
+
+    Raises:
+        MalformedRequestError: they are too many.
+    """
     try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
     except ValueError as error:
         raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
+
+
+def read_pairs(pairs: Sequence[tuple[str, str]], names: Sequence[str]) -> Parameters:
+    """Reads the names and values of a query; see :func:`read_query`."""
     values = dict(pairs)
     if unknown := [key for key in values if key not in names]:
         raise MalformedRequestError(f"unknown parameter {unknown[0][:64]!r}; known: {', '.join(names)}")

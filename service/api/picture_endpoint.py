@@ -9,7 +9,6 @@ import time
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +17,10 @@ from imaging import Observation
 from service.api.accept import choose_media_type
 from service.api.bodies import explain_mangling, parse_body, takes_long
 from service.api.context import context_of
-from service.api.drawings import is_drawing
+from service.api.drawings import check_drawing
 from service.api.endpoint import ClassifyingEndpoint
-from service.api.parameters import Parameters, merge, read_query
+from service.api.parameters import Parameters, merge, read_pairs, split_query
+from service.api.picture_schemas import PICTURE_PARAMETERS
 from service.api.problems import problem
 from service.api.requests import read_body, read_headers, read_timeout_s
 from service.classifier import Classifier
@@ -31,8 +31,6 @@ from service.models.catalog import ServedModel
 
 MOST_OWN_CHARACTERS = 1024
 """Longest value of an endpoint's own parameter: a label has up to 256 characters, and its id may follow."""
-_MOST_PARAMETERS = 16
-_COMMON_PARAMETERS = ("model", "version", "prepare")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class PictureEndpoint(ClassifyingEndpoint):
         content_type = headers.get(b"content-type", b"")
         query, own = self._read_query(scope["query_string"])
         data = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
-        read = partial(parse_body, data, content_type, self._limits.max_images, query, _COMMON_PARAMETERS)
+        read = partial(parse_body, data, content_type, self._limits.max_images, query, PICTURE_PARAMETERS)
         if takes_long(data, content_type):
             body = await self._do(read, connection, deadline)
         else:
@@ -97,14 +95,16 @@ class PictureEndpoint(ClassifyingEndpoint):
             )
         if len(body.uploads) != 1:
             raise MalformedRequestError(f"this route takes one picture per request, not {len(body.uploads)}")
+        is_drawn = parameters.prepare == "digit"
+        if is_drawn:
+            check_drawing(model)
         try:
             pixels, seen = await classifier.decode(
                 model,
                 body.uploads,
                 deadline=deadline,
                 is_abandoned=connection.is_gone,
-                centers_strokes=parameters.prepare == "digit"
-                and is_drawing(model, are_files=isinstance(body.uploads, list)),
+                centers_strokes=is_drawn,
             )
         except InvalidImagesError as error:
             raise explain_mangling(error, body.uploads, data) from None
@@ -112,10 +112,7 @@ class PictureEndpoint(ClassifyingEndpoint):
         return await self._answer(picture)
 
     def _read_query(self, query: bytes) -> tuple[Parameters, dict[str, str]]:
-        try:
-            pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_PARAMETERS)
-        except ValueError as error:
-            raise MalformedRequestError(f"the query has more than {_MOST_PARAMETERS} parameters") from error
+        pairs = split_query(query)
         own = {name: value for name, value in pairs if name in self.own_parameters}
         others = [(name, value) for name, value in pairs if name not in own]
         if len(own) + len(others) < len(pairs):
@@ -125,7 +122,7 @@ class PictureEndpoint(ClassifyingEndpoint):
                 raise MalformedRequestError(
                     f"{name} has more than the {MOST_OWN_CHARACTERS} characters that are allowed"
                 )
-        return read_query(urlencode(others).encode(), (*_COMMON_PARAMETERS, *self.own_parameters)), own
+        return read_pairs(others, (*PICTURE_PARAMETERS, *self.own_parameters)), own
 
     @abstractmethod
     async def _answer(self, picture: Picture) -> Reply:

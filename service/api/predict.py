@@ -13,7 +13,7 @@ from service.api.answers import JSON, LOOP_NUMBERS, MEDIA_TYPES, answer
 from service.api.bodies import LOOP_BYTES, Body, explain_mangling, parse_body, takes_long
 from service.api.context import context_of
 from service.api.decisions import check_decisions, is_much
-from service.api.drawings import is_drawing
+from service.api.drawings import check_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.parameters import NO_PARAMETERS, Parameters, merge, read_query
 from service.api.partial_answers import NO_FAULTS, classify_good
@@ -83,14 +83,16 @@ class PredictEndpoint(ClassifyingEndpoint):
         model = classifier.catalog.find(parameters.model, parameters.version)
         if parameters is not NO_PARAMETERS and parameters.ask_decisions():
             check_decisions(model.metadata, parameters)
+        is_drawn = parameters.prepare == "digit"
+        if is_drawn:
+            check_drawing(model, are_files=isinstance(body.uploads, list))
         return classifier.classify(
             model,
             body.images(model.target, self._limits.max_images),
             deadline=deadline,
             is_abandoned=connection.is_gone,
             is_alone=connection.is_alone(),
-            centers_strokes=parameters.prepare == "digit"
-            and is_drawing(model, are_files=isinstance(body.uploads, list)),
+            centers_strokes=is_drawn,
         )
 
 

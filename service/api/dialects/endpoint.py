@@ -12,7 +12,7 @@ from service.api.compression import compress
 from service.api.context import context_of
 from service.api.decisions import check_decisions, is_much
 from service.api.dialects.dialect import Dialect, DialectRequest, PixelList, Question, Reader
-from service.api.drawings import is_drawing
+from service.api.drawings import check_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
 from service.api.problems import explain
 from service.api.requests import read_body, read_headers, read_timeout_s
@@ -124,8 +124,11 @@ def _check(question: Question, model: ServedModel) -> bool:
         question.check(model)
     if parameters.ask_decisions():
         check_decisions(model.metadata, parameters)
-    are_files = not isinstance(question.pictures, bytes) and isinstance(question.pictures[0], Upload)
-    return parameters.prepare == "digit" and is_drawing(model, are_files=are_files)
+    is_drawn = parameters.prepare == "digit"
+    if is_drawn:
+        are_files = not isinstance(question.pictures, bytes) and isinstance(question.pictures[0], Upload)
+        check_drawing(model, are_files=are_files)
+    return is_drawn
 
 
 def _images(question: Question, target: Target, max_images: int) -> Images:
