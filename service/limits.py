@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from service.errors import TooLargeError
+
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
@@ -16,3 +18,13 @@ class RequestLimits:
     max_body_bytes: int
     max_images: int
     timeout_s: float
+
+
+def check_count(images: int, most: int) -> None:
+    """Checks how many pictures a request has.
+
+    Raises:
+        TooLargeError: more than ``most``.
+    """
+    if images > most:
+        raise TooLargeError(f"{images} images in one request; at most {most} are allowed")

@@ -14,6 +14,7 @@ from service.errors import (
     TooLargeError,
     UnsupportedMediaTypeError,
 )
+from service.limits import check_count
 
 ACCEPTED = (
     "multipart/form-data with `file` parts, one image as image/* or application/octet-stream, "
@@ -57,8 +58,7 @@ class Body(NamedTuple):
             TooLargeError: more than ``max_images``.
         """
         images = read_images(self.uploads, target) if isinstance(self.uploads, bytes) else self.uploads
-        if len(images) > max_images:
-            raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
+        check_count(len(images), max_images)
         return images
 
 
@@ -171,8 +171,7 @@ def _read_json(text: bytes, max_images: int, query: Parameters, members: Sequenc
     images = document.get("images")
     if not isinstance(images, list) or not images or not all(isinstance(image, str | LongText) for image in images):
         raise MalformedRequestError(_RIGHT_JSON)
-    if len(images) > max_images:
-        raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
+    check_count(len(images), max_images)
     parameters = read_values(document)
     if (name := bounded.repeated_member(document)) is not None:
         raise MalformedRequestError(f"the JSON's member {name[:64]!r} is given twice")

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from service.classifier import Images
 from service.decoding import LongText, NumberList, Target, Upload, read_base64, read_json_pixels
-from service.errors import MalformedRequestError, TooLargeError
+from service.errors import MalformedRequestError
+from service.limits import check_count
 
 IMAGE = "image"
 ENCODED = "encoded"
@@ -94,8 +95,7 @@ def read_images(tensor: InputTensor, target: Target, max_images: int) -> Images:
             f"input {tensor.name} is {tensor.datatype[:16]} {list(shape[:8])}; "
             f"this model takes {wanted_type} [{', '.join(map(str, ('N', *wanted_shape)))}]"
         )
-    if shape[0] > max_images:
-        raise TooLargeError(f"{shape[0]} images in one request; at most {max_images} are allowed")
+    check_count(shape[0], max_images)
     return _read_pixels(tensor) if pixels else _read_files(tensor)
 
 

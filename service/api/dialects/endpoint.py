@@ -24,7 +24,7 @@ from service.errors import InvalidImagesError, MalformedRequestError, TooLargeEr
 from service.http.asgi import Reply, Scope
 from service.http.body_budget import BodyBudget
 from service.http.connection import Connection
-from service.limits import RequestLimits
+from service.limits import RequestLimits, check_count
 from service.models.catalog import ModelCatalog, ServedModel
 
 
@@ -141,8 +141,7 @@ def _images(question: Question, target: Target, max_images: int) -> Images:
     else:
         lists = [picture for picture in pictures if isinstance(picture, PixelList)]
         images = np.concatenate([_pixels(pixels, target, max_images) for pixels in lists])
-    if len(images) > max_images:
-        raise TooLargeError(f"{len(images)} images in one request; at most {max_images} are allowed")
+    check_count(len(images), max_images)
     return images
 
 

@@ -28,8 +28,9 @@ from service.api.schemas import PIXEL
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.decoding import LongText, Upload, read_base64
-from service.errors import MalformedRequestError, TooLargeError, UnsupportedMediaTypeError
+from service.errors import MalformedRequestError, UnsupportedMediaTypeError
 from service.http.asgi import Reply
+from service.limits import check_count
 from service.models.catalog import ServedModel
 
 _TAG = "dialect: Hugging Face"
@@ -63,8 +64,7 @@ def read_json(request: DialectRequest, model: str | None, version: str | None) -
     texts: list[Any] = inputs if isinstance(inputs, list) else [inputs]
     if not texts or not all(isinstance(text, str | LongText) for text in texts):
         raise MalformedRequestError(f"`inputs` must be a picture in base64; {_RIGHT}")
-    if len(texts) > request.max_images:
-        raise TooLargeError(f"{len(texts)} images in one request; at most {request.max_images} are allowed")
+    check_count(len(texts), request.max_images)
 
     def check(model: ServedModel) -> None:
         _check_function(function, model)
@@ -122,7 +122,7 @@ REQUEST: Document = {
                 },
             },
         },
-        "options": {"type": ["object", "null"], "description": "Passed over."},
+        "options": {"type": ["object", "null"], "description": "Ignored."},
     },
 }
 _DESCRIPTION = """\

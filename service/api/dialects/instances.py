@@ -13,7 +13,8 @@ from typing import Any
 
 from service.api.dialects.dialect import PixelList
 from service.decoding import LongText, NumberList, Upload, read_base64
-from service.errors import MalformedRequestError, TooLargeError
+from service.errors import MalformedRequestError
+from service.limits import check_count
 
 _FIRST_BYTES = 4096
 _INPUT_NAME = re.compile(
@@ -85,8 +86,7 @@ def read_rows(value: Any, what: str, max_images: int) -> Pictures:
         return [PixelList(value, is_batch=True)]
     if not isinstance(value, list) or not value:
         raise MalformedRequestError(f"`{what}` must be a list with {_PICTURE}, in each element")
-    if len(value) > max_images:
-        raise TooLargeError(f"{len(value)} images in one request; at most {max_images} are allowed")
+    check_count(len(value), max_images)
     elements = [_open(element, what) for element in value]
     texts = [element for element in elements if not isinstance(element, NumberList)]
     if len(texts) == len(elements):

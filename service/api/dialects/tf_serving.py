@@ -6,7 +6,7 @@ TensorFlow Serving send JSON with curl, whose default content type is that of a 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -16,7 +16,17 @@ from starlette.routing import Match
 from contract import OUTPUT_NAME
 from service.api.context import context_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question, Reader
-from service.api.dialects.documents import Document, Ranked, each, read_document, reply, rows, tell_error, values_a_row
+from service.api.dialects.documents import (
+    Document,
+    Ranked,
+    each,
+    read_document,
+    reject_others,
+    reply,
+    rows,
+    tell_error,
+    values_a_row,
+)
 from service.api.dialects.instances import (
     COLUMN,
     EXAMPLES,
@@ -92,9 +102,7 @@ def _tell(ranked: Ranked) -> list[Any]:
 
 def _read(request: DialectRequest, members: tuple[str, ...], right: str) -> Document:
     document = read_document(request.body, request.max_images, right, numbers_keys(request.body))
-    known = ("signature_name", *members)
-    if unknown := [name for name in document if name not in known]:
-        raise MalformedRequestError(f"unknown member {unknown[0][:64]!r}; known: {', '.join(known)}")
+    reject_others(document, ("signature_name", *members), "member")
     signature = document.get("signature_name")
     if signature not in (None, "", _SIGNATURE):
         given = repr(signature[:32]) if isinstance(signature, str) else "not text"
@@ -130,9 +138,8 @@ async def list_models(catalog: Catalog) -> dict[str, list[str]]:
 async def model_status(request: Request, response: Response, catalog: Catalog, name: Name) -> dict[str, Any]:
     """The state of each version (TF Serving), and whether the default version is ready (KServe V1)."""
     models = catalog.versions(name)
-    default_version = catalog.default_version(name)
-    asked = [model for model in models if model.metadata.version == default_version]
-    return _status(request, response, name, models, asked or models)
+    default = [model for model in models if model.metadata.version == catalog.default_version(name)]
+    return _status(request, response, name, models, default)
 
 
 @router.get("/{name}/versions/{version}", operation_id="tf_version_status", summary="Does a version answer?")
@@ -141,8 +148,7 @@ async def version_status(
     request: Request, response: Response, catalog: Catalog, name: Name, version: Version
 ) -> dict[str, Any]:
     """The state of a version."""
-    models = [catalog.find(name, version)]
-    return _status(request, response, name, models, models)
+    return _status(request, response, name, [catalog.find(name, version)])
 
 
 @router.get("/{name}/labels/{label}", operation_id="tf_label_status", summary="Does a labelled version answer?")
@@ -151,8 +157,7 @@ async def label_status(
     request: Request, response: Response, catalog: Catalog, name: Name, label: Label
 ) -> dict[str, Any]:
     """The state of the version that a label means."""
-    models = [catalog.find_labelled(name, label)]
-    return _status(request, response, name, models, models)
+    return _status(request, response, name, [catalog.find_labelled(name, label)])
 
 
 @router.get("/{name}/metadata", operation_id="tf_model_metadata", summary="What does a model take and give?")
@@ -185,11 +190,11 @@ async def label_metadata(catalog: Catalog, name: Name, label: Label) -> dict[str
 
 
 def _status(
-    request: Request, response: Response, name: str, models: list[ServedModel], asked: list[ServedModel]
+    request: Request, response: Response, name: str, models: list[ServedModel], default: Sequence[ServedModel] = ()
 ) -> Document:
-    """The state of some versions, and whether one of those that the route asks about is ready."""
+    """The state of some versions, and whether the default one, or any where there is none, is ready."""
     plane = context_of(request.scope).app.plane
-    is_ready = plane.is_ready() and any(map(plane.is_model_ready, asked))
+    is_ready = plane.is_ready() and any(map(plane.is_model_ready, default or models))
     response.status_code = 200 if is_ready else 503
     return {
         "name": name,

@@ -10,9 +10,6 @@ https://cloud.google.com/vertex-ai/docs/image-data/classification/get-prediction
 import re
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-
-from service.api.context import context_of
 from service.api.dialects.content import media_type_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import (
@@ -28,12 +25,12 @@ from service.api.dialects.documents import (
 )
 from service.api.dialects.instances import INSTANCES, PREDICTIONS, numbers_keys, read_rows
 from service.api.dialects.own_bodies import OWN_JSON, read_own
+from service.api.dialects.ping import ping_router
 from service.api.operation import PICTURE_BODIES, TEXT, Operation, json_answer, reference
 from service.api.parameters import MOST_TOP_K, NO_PARAMETERS
 from service.api.schemas import PIXEL, EncodedImages, PredictionAnswer
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
-from service.declarations import declare
 from service.decoding import LongText
 from service.errors import MalformedRequestError
 from service.http.asgi import Reply
@@ -167,16 +164,6 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
         health_route: path of the health check.
         predict_route: path of predictions.
     """
-    router = APIRouter(tags=[_TAG])
-
-    @router.get(health_route, operation_id="vertex_health", summary="Should requests be sent here?")
-    @declare(key_scope=None)
-    async def health(request: Request, response: Response) -> dict[str, str]:
-        """Healthy; with status 503 Unhealthy, once the process is told to stop."""
-        is_ready = context_of(request.scope).app.plane.is_ready()
-        response.status_code = 200 if is_ready else 503
-        return {"status": "Healthy" if is_ready else "Unhealthy"}
-
     operation = Operation(
         predict_route,
         "vertex_predict",
@@ -204,5 +191,5 @@ def vertex_ai(health_route: str, predict_route: str) -> Dialect:
         tell=tell_error,
         error=InferenceError,
         operations=((operation, read),),
-        router=router,
+        router=ping_router(_TAG, health_route, "vertex_health"),
     )
