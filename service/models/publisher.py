@@ -82,21 +82,21 @@ class ModelPublisher:
         """
         self._drain(self._catalog.withdraw(name, version))
 
-    async def let_go(self) -> None:
+    async def release(self) -> None:
         """Waits until every replaced or withdrawn model has answered its admitted requests and is freed."""
         await asyncio.gather(*self._draining)
 
     async def close(self) -> None:
         """Admits no more requests, and waits until every model has answered its admitted requests."""
         engines = [model.engine for model in self._catalog if model.engine is not None]
-        await asyncio.gather(*(engine.batcher.close() for engine in engines), self.let_go())
+        await asyncio.gather(*(engine.batcher.close() for engine in engines), self.release())
 
     def _drain(self, model: ServedModel) -> None:
-        task = asyncio.get_running_loop().create_task(self._let_go(model))
+        task = asyncio.get_running_loop().create_task(self._release(model))
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 
-    async def _let_go(self, model: ServedModel) -> None:
+    async def _release(self, model: ServedModel) -> None:
         if model.engine is not None:
             await model.engine.batcher.close()
             model.engine.session.close()
