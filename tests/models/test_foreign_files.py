@@ -58,9 +58,8 @@ def test_loose_files_are_named_once_and_the_models_serve(folder: Path, caplog: p
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(start())
-    named = [
-        record.getMessage().split(" is not served")[0] for record in caplog.records if "is not served" in record.msg
-    ]
+    said = [record.getMessage() for record in caplog.records if record.msg.startswith("not served: ")]
+    named = [line.removeprefix("not served: ").split("; take it in")[0] for line in said]
     assert named == [str(folder / name) for name in ("my resnet.onnx", "saved/1", "tiny/net.keras")]
     assert [model.metadata.name for model in catalog] == ["tiny"]
 
