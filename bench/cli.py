@@ -49,6 +49,7 @@ FURTHER: Final = {
     "bench.model_table": "accuracy, calibration, size and speed of each version",
     "bench.photographs": "cifar10 on pictures that are not CIFAR-10's own",
     "bench.trust": "the quality of decisions: label sets, abstaining, familiarity",
+    "bench.trust.raps": "sets of labels by RAPS beside the service's",
     "bench.trust.scores": "scores of familiarity on one model",
     "bench.explaining": "the quality and the cost of explanations",
     "bench.differential": "pictures as the service reads them, beside Pillow",

@@ -117,7 +117,7 @@ def test_what_is_no_picture_is_refused_and_leaves_no_other_answer(page: Page, tm
 def test_an_unfamiliar_picture_gets_the_warning_of_the_model(page: Page) -> None:
     page.open().choose("model", "mnist/3")
     page.upload(SAMPLES / "cifar10_cat_0.png")
-    page.says("#result .warnings", "the picture may show something that the model has not learned")
+    page.says("#result .warnings", "it may show something that the model has not learned")
 
 
 def test_the_prediction_is_shown_without_the_input_of_the_network(page: Page) -> None:

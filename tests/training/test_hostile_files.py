@@ -253,7 +253,7 @@ class TestWriting:
 
         refused(publish, PublishError, "file/model/1 cannot be written .Not a directory.: nothing is published")
         assert main(["evaluate", str(tmp_path), "--data-dir", str(tmp_path)]) == 2
-        assert capsys.readouterr().err == f"error: {tmp_path} cannot be read: Is a directory\n"
+        assert capsys.readouterr().err == f"error: {tmp_path} holds no model.onnx\n"
 
     @staticmethod
     def _fill(attempt: Callable[[], object]) -> None:
