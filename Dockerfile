@@ -59,7 +59,7 @@ COPY imaging /app/imaging
 COPY network /app/network
 COPY service /app/service
 RUN HATCH_BUILD_HOOK_ENABLE_MYPYC=true /opt/venv/bin/python -m hatchling build --target wheel --hooks-only \
- && rm README.md pyproject.toml \
+ && rm -rf README.md pyproject.toml .mypy_cache dist \
  && python -m compileall -q /app
 
 FROM runtime AS import

@@ -26,7 +26,7 @@ from service.models.publisher import BatchingPolicy
 from service.models.repository_settings import make_repository
 from service.models.watch import Watch
 from service.open_inference.dataplane import DataPlane
-from service.optional_parts import check_grpc, make_access, make_tracing
+from service.optional_parts import check_grpc, make_access, make_settling, make_tracing
 from service.settings import Settings
 from service.telemetry.metrics import Metrics, folding
 from service.workers.cores import available_cores
@@ -136,7 +136,8 @@ def _make_loader(
     observe = (lambda observer, _name, _version: observer) if tracing is None else tracing.observer
     repository = make_repository(settings, provider)
     opens_all = settings.load_at_start == "all"
-    return ModelLoader(repository, catalog, policy, metrics, observe, opens_all=opens_all)
+    settle = make_settling(settings)
+    return ModelLoader(repository, catalog, policy, metrics, observe, opens_all=opens_all, settle=settle)
 
 
 def _serve_grpc(

@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415  # an extra may not be installed, and each import takes time
 
 import logging
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,17 @@ def make_access(settings: Settings) -> "AccessControl | None":
             "%s has no room for the request rates of keys (%s): each worker counts alone", folder, error.strerror
         )
         return AccessControl(keys)
+
+
+def make_settling(settings: Settings) -> Callable[[set[str]], set[str]]:
+    """Makes what tells all workers which names of models the first worker found at its start."""
+    if settings.workers == 1:
+        return set
+    from service.workers.agreement import agree
+    from service.workers.shared_values import shared_folder
+
+    folder = shared_folder()
+    return set if folder is None else lambda names: set(agree(folder, "models", "\n".join(names)).splitlines())
 
 
 def make_tracing(settings: Settings) -> "Tracing | None":

@@ -205,8 +205,8 @@ def _splits(model: ModelMetadata) -> str:
         "the temperature was chosen by these answers\n"
         "- the test set was not used for any of this; it only measured the finished file\n"
         "- it has no thresholds for sets of labels and for familiarity, which need pictures that this network did not "
-        "learn from: `convoy calibrate model.onnx FOLDER` fits them on other pictures, at least 100, and leaves out "
-        "those that it learnt from (`learnt.json`)\n"
+        "learn from: `convoy calibrate model.onnx FOLDER` fits them on other pictures, at least 100; it leaves out "
+        "those that `learnt.json` lists, if that file is there\n"
     )
 
 

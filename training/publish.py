@@ -40,7 +40,7 @@ def check_writable(*folders: Path) -> None:
         PublishError: a folder cannot be written, or there is a file of that name.
     """
     for folder in folders:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists() or path.is_symlink())
         if not there.is_dir():
             raise PublishError(f"{folder} cannot be made: {there} is no folder")
         try:

@@ -20,7 +20,7 @@ def repeating(options: argparse.Namespace, side: int, color_mode: str) -> str:
     """
     words = ["convoy", "train", options.name, "--recipe", options.recipe]
     words += ["--mirrored-view"] * options.mirrored_view
-    words += _given(options, "epochs", "limit", "precision", "teacher", "start_from")
+    words += _given(options, "epochs", "limit", "folds", "precision", "teacher", "start_from")
     words += ["--seed", str(options.seed)]
     if options.name not in BUILT_IN:
         words += ["--data-dir", "PICTURES"]
@@ -29,7 +29,7 @@ def repeating(options: argparse.Namespace, side: int, color_mode: str) -> str:
         else:
             words += ["--backbone", Path(options.backbone).name]
             words += _given(options, "size", "color_mode", "preprocessing")
-        words += [*_given(options, "folds"), *["--skip-bad"] * options.skip_bad]
+        words += ["--skip-bad"] * options.skip_bad
         words += [" ".join(word.split()) for word in _given(options, "licence", "citation")]
     return shlex.join(words)
 
@@ -38,4 +38,5 @@ def _given(options: argparse.Namespace, *names: str) -> list[str]:
     """The flags that have a value, each followed by it."""
     values = {name: getattr(options, name) for name in names}
     given = [(f"--{name.replace('_', '-')}", str(value)) for name, value in values.items() if value is not None]
-    return [word for pair in given for word in pair]
+    # A value that begins with a dash would be taken for a flag.
+    return [word for flag, text in given for word in ([f"{flag}={text}"] if text.startswith("-") else [flag, text])]

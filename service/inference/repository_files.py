@@ -33,7 +33,7 @@ _MOST_VERSION_LABELS_BYTES: Final = 4096
 ModelKey = tuple[str, str]
 """Name and version of a model."""
 FileState = tuple[int, ...]
-"""Shows whether a file was replaced or changed: inode, size in bytes, times of change of content and inode, in ns."""
+"""Shows whether a file was replaced or changed: inode, size in bytes, time of change in nanoseconds."""
 
 
 class Survey(NamedTuple):
@@ -105,7 +105,7 @@ def survey(root: Path) -> Survey:
         _read_said(Path(model.path), name, default_versions, version_labels)
     for key, (path, *others) in alone.items():
         used = root.joinpath(*key, MODEL_FILE) if key in files else path
-        repeated |= {other: (key, used) for other in (path, *others) if other != used}
+        repeated |= {other: (key, used) for other in (path, *others) if not _is_same(other, used)}
         if (state := _state(path)) is not None:
             files.setdefault(key, state)
     for name in {name for name, _ in alone}:
@@ -113,6 +113,13 @@ def survey(root: Path) -> Survey:
     in_order = dict(sorted(files.items(), key=lambda file: (file[0][0], _number(file[0][1]), file[0][1])))
     foreign = [path for path in foreign if path not in named]
     return Survey(in_order, default_versions, tuple(foreign), version_labels, repeated)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return path == other
 
 
 def _number(version: str) -> int:
@@ -224,4 +231,4 @@ def _state(path: Path) -> FileState | None:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns  # a program can set the third back
+    return status.st_ino, status.st_size, status.st_mtime_ns  # ctime changes with every link and mode too

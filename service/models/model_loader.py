@@ -13,7 +13,7 @@ affect other models. Files are read and opened in daemon threads, with a time li
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class ModelLoader:
         observe: wraps a model's observer of batches, given the model's name and version.
         opens_all: whether every version is opened at start; if not, default versions are, and others on first request.
         start_patience_s: how long the start waits for slow files if other models are ready.
+        settle: the names among which the default model is chosen, given those that this process has found.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ModelLoader:
         *,
         opens_all: bool = False,
         start_patience_s: float = 30.0,
+        settle: Callable[[set[str]], set[str]] = set,
     ) -> None:
         self._repository = repository
         self._catalog = catalog
@@ -86,6 +88,7 @@ class ModelLoader:
         self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
         self._start_patience_s = start_patience_s
         self._unused: set[Path] = set()
+        self._settle = settle
 
     async def load_all(self) -> Survey:
         """Loads the versions of every model; failures are logged by name, and the other models are served.
@@ -103,7 +106,7 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
-        self._catalog.choose_default(name for name, _ in found.files)
+        self._catalog.choose_default(self._settle({name for name, _ in found.files}))
         deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
         self._pending = {key: asyncio.create_task(self._load_one(*key, opens=key in first)) for key in found.files}

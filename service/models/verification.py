@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from contract import is_model_name, is_version
 from imaging import Header, PictureError, Target, read
+from service.decision.ranking import likely, rank
 from service.errors import ConvoyError
 from service.inference import GpuPolicy, ModelSession, Provider
 from service.inference.repository_files import model_path, read_model
@@ -160,6 +161,24 @@ def _contradictions(
         and all(_is_near(probabilities[name], value) for name, value in zip(names, expected, strict=True))
     ):
         yield "probabilities"
+    row = expected.astype(np.float32)
+    if "labels" in said and said["labels"] != [names[index] for index in likely(row)]:
+        yield "labels"
+    if "top" in said and not _is_ranking(said["top"], row, names):
+        yield "top"
+
+
+def _is_ranking(top: Any, row: NDArray[np.float32], names: tuple[str, ...]) -> bool:
+    """Whether these are the most probable labels of a row of probabilities, float32 [K], in their order."""
+    if not isinstance(top, list) or not all(isinstance(entry, dict) for entry in top):
+        return False
+    columns = rank(row[np.newaxis], len(top))[0].tolist() if top else []
+    return len(top) == len(columns) and all(
+        entry.get("label") == names[index]
+        and entry.get("index") == index
+        and _is_near(entry.get("probability"), float(row[index]))
+        for entry, index in zip(top, columns, strict=True)
+    )
 
 
 def _is_near(value: Any, expected: float) -> bool:

@@ -226,10 +226,10 @@ def _column_of(names: list[str], column: str | None, source: str) -> str:
         raise ScoringError(f"{source}: it is empty; its first line has to name the columns")
     if column not in names and len(names) == 1 and (";" in names[0] or "\t" in names[0]):
         raise ScoringError(f"{source}: its first line has one column, {names[0]!r}; separate the columns with commas")
-    if column is None and len(names) == 1 and names[0].strip().lower().endswith(PICTURE_SUFFIXES):
+    if picture := next((name for name in names if name.strip().lower().endswith(PICTURE_SUFFIXES)), None):
         raise ScoringError(
-            f"{source}: its first line is a picture, {names[0]}, and not the name of a column; add a first line "
-            "`path`, or give the list a name that ends in .txt"
+            f"{source}: its first line is a picture, {picture}, and not the names of the columns; add a first line "
+            "such as `path`, or give a list of paths a name that ends in .txt"
         )
     if column is None:
         usual = [name for name in names if name.strip().casefold() in _USUAL_COLUMNS]

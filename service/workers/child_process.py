@@ -74,7 +74,10 @@ def limit_memory(base_bytes: int | None, memory_bytes: int) -> None:
     if base_bytes is not None:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (base_bytes + memory_bytes, hard))
+            most = base_bytes + memory_bytes
+            resource.setrlimit(
+                resource.RLIMIT_DATA, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard)
+            )
 
 
 def end_with_parent(parent: int) -> None:

@@ -142,7 +142,7 @@ def test_a_receipt_makes_the_answer_again(
 def test_an_answer_that_contradicts_its_receipt_is_not_verified(
     client: httpx.Client, cat: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    query = {"receipt": "true", "min_confidence": 1.0}
+    query = {"receipt": "true", "min_confidence": 1.0, "top_k": 2}
     answer = client.post("/predict", params=query, content=cat, headers=PNG).json()
     [prediction] = answer["predictions"]
     (tmp_path / "cat.png").write_bytes(cat)
@@ -151,7 +151,9 @@ def test_an_answer_that_contradicts_its_receipt_is_not_verified(
     assert (prediction["label"], main(words)) == (None, 0)  # a null label says nothing
     capsys.readouterr()
     probabilities = prediction["probabilities"] | {"dog": 0.9}
-    for member, value in (("label", "dog"), ("index", 5), ("probability", 0.5), ("probabilities", probabilities)):
+    top = prediction["top"][::-1]
+    changes = {"label": "dog", "index": 5, "probability": 0.5, "probabilities": probabilities, "top": top, "labels": []}
+    for member, value in changes.items():
         (tmp_path / "answer.json").write_text(json.dumps(answer | {"predictions": [prediction | {member: value}]}))
         assert main(words) == 1
         assert f"answer    differs: its receipt does not have this {member};" in capsys.readouterr().out

@@ -45,16 +45,6 @@ def metadata(**changes: object) -> Change:
     return change
 
 
-def test_a_file_that_is_overwritten_with_its_old_time_and_size_has_changed(root: Path) -> None:
-    path = root / "mnist" / "1" / "model.onnx"
-    before, seen = path.stat(), repository(root).survey().files
-    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of the file system has steps of milliseconds
-        with path.open("r+b") as file:
-            file.write(b"x")
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert repository(root).survey().files != seen
-
-
 def test_a_good_model_is_loaded_and_answers(root: Path) -> None:
     loaded = repository(root).load("mnist", "1")
     assert loaded.metadata.labels == tuple("0123456789")

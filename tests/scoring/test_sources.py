@@ -88,7 +88,11 @@ def test_a_column_of_a_table_with_paths_beside_it(folder: Path) -> None:
     ("content", "said"),
     [
         (b"", "it is empty; its first line has to name the columns"),
-        (b"a/1.png\na/2.png\n", "its first line is a picture, a/1.png, and not the name of a column; add a first line"),
+        (b"a/1.png,7\na/2.png,7\n", "its first line is a picture, a/1.png, and not"),
+        (
+            b"a/1.png\na/2.png\n",
+            "its first line is a picture, a/1.png, and not the names of the columns; add a first line",
+        ),
         (b"path;label\na.png;cat\n", "its first line has one column, 'path;label'; separate the columns with commas"),
         (b"my path,b\n1,2\n", "which column holds the paths: my path, b; for example --column 'my path'"),
         (b"path,label,path\na.png,cat,b.png\n", "several columns have the name path"),

@@ -32,7 +32,7 @@ from training.importing.figures import draw_figures
 from training.importing.metadata import describe
 from training.importing.one_by_one import can_scan, one_by_one
 from training.importing.onnx_graph import with_open_batch
-from training.importing.proof import Proof, prove, random_images
+from training.importing.proof import RANDOM_IMAGES, Proof, prove, random_images
 from training.importing.served_onnx import serve
 from training.importing.source import Source
 from training.importing.sources import open_source
@@ -45,6 +45,7 @@ from training.scores import Probabilities
 from training.temperature import LEAST_IMAGES, fit_temperature
 
 _GOLDEN_IMAGES = 8
+_MOST_RANDOM_VALUES = 1 << 26  # of all random images together: the source answers them at once
 _GOLDEN_VALUES = 1 << 16
 _SEED = 0
 
@@ -238,7 +239,8 @@ class _Images:
 
 
 def _images(said: Expected, examples: ExampleFiles | None) -> _Images:
-    random = random_images((*said.size, said.channels))
+    values = said.size[0] * said.size[1] * said.channels
+    random = random_images((*said.size, said.channels), max(8, min(RANDOM_IMAGES, _MOST_RANDOM_VALUES // values)))
     if examples is None:
         return _Images(random, (), 0)
     pixels = examples.read(said.target)
@@ -285,7 +287,7 @@ def _golden(source: Source, said: Expected, images: _Images, temperature: float)
     count = max(2, min(_GOLDEN_IMAGES, _GOLDEN_VALUES // said.ending.classes))
     count = min(count, most_golden_images(images.pixels[0].size))
     # Spread over the examples, or over the random pictures, which range from plain to noisy.
-    rows = np.unique(np.linspace(0, (images.examples or len(images.pixels)) - 1, count).astype(int))
+    rows = np.unique(np.linspace((images.examples or len(images.pixels)) - 1, 0, count).astype(int))
     pixels = images.pixels[rows]
     values = source.answer_pictures(pixels, said.preprocessing.value)
     answers = said.ending.probabilities(values, temperature).astype(np.float32)

@@ -6,7 +6,7 @@ TensorFlow Serving send JSON with curl, whose default content type is that of a 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -190,11 +190,11 @@ async def label_metadata(catalog: Catalog, name: Name, label: Label) -> dict[str
 
 
 def _status(
-    request: Request, response: Response, name: str, models: list[ServedModel], default: Sequence[ServedModel] = ()
+    request: Request, response: Response, name: str, models: list[ServedModel], default: list[ServedModel] | None = None
 ) -> Document:
-    """The state of some versions, and whether the default one, or any where there is none, is ready."""
+    """The state of some versions, and whether the default one is ready; without ``default``, whether any is."""
     plane = context_of(request.scope).app.plane
-    is_ready = plane.is_ready() and any(map(plane.is_model_ready, default or models))
+    is_ready = plane.is_ready() and any(map(plane.is_model_ready, models if default is None else default))
     response.status_code = 200 if is_ready else 503
     return {
         "name": name,

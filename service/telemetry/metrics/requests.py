@@ -53,8 +53,8 @@ class RequestMetrics:
         self._seconds = {method: seconds.labels(method) for method in (*_METHODS, _GRPC, _OTHER)}
         self._answers: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         self._calls_s: list[float] = []
-        for kind in _below(ConvoyError):
-            self._errors.labels(reason_of(kind))  # a rate over a series needs its first value, 0
+        for reason in {"internal", "http_503", *map(reason_of, _below(ConvoyError))}:
+            self._errors.labels(reason)  # a rate over a series needs its first value, 0
 
     def answered(self, method: str, status: int, seconds: float) -> None:
         """Counts an answered request.
