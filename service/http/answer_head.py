@@ -1,6 +1,6 @@
 """The head of an answer as bytes: status line and headers, checked once for the whole head."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii") for status in HTTPStatus}
@@ -9,13 +9,13 @@ _BODILESS = (204, 304)
 
 
 def encode_head(
-    status: int, headers: Iterable[tuple[bytes, bytes]], has_body: bool, keep_alive: bool
+    status: int, headers: Iterable[Sequence[bytes]], has_body: bool, keep_alive: bool
 ) -> tuple[bytes, int, bool, bool]:
     """Writes a head. A ``Transfer-Encoding`` of the application is dropped, because it is chosen here.
 
     Args:
         status: of the answer.
-        headers: of the answer; names in any case.
+        headers: of the answer, pairs of name and value, which ASGI lets be lists too; names in any case.
         has_body: False where the request was HEAD.
         keep_alive: whether the client is willing to use the connection again.
 

@@ -8,7 +8,7 @@ all of it, and the next request on the connection begins only then.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from service.errors import OverloadedError
 from service.http.answer_head import encode_head
@@ -235,7 +235,7 @@ class Exchange:
             self._counted_bytes = 0
         return body
 
-    def _start(self, status: int, headers: Headers) -> None:
+    def _start(self, status: int, headers: Iterable[Sequence[bytes]]) -> None:
         self.refused = status == _SERVICE_UNAVAILABLE
         if self._expects_continue:
             self._expects_continue = False
