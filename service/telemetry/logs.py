@@ -48,7 +48,7 @@ def configure_logs(level: str, log_format: LogFormat, stream: TextIO | None = No
 
 
 def flush_logs() -> None:
-    """Waits until all earlier lines are written. If nobody reads them, it returns after a short time."""
+    """Waits until all earlier lines are written; at most a short time, if standard error is not being read."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 

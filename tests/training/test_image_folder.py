@@ -100,8 +100,8 @@ def test_folders_of_pictures_called_train_and_test_are_classes(picture_folder: P
 
 
 @pytest.fixture
-def as_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No privilege of root opens what the permissions of ``tmp_path``, the working directory, keep shut."""
+def without_privileges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The permissions of files apply to this process, also if root runs it; ``tmp_path`` is the working directory."""
     monkeypatch.chdir(tmp_path)
     tmp_path.chmod(0o755)
     user = os.geteuid()
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_read_is_one_trouble_of_the_report(
     parts = _parts(picture_folder, "train", "test")
     (parts / "train" / "bird" / "notes.png").write_text("no picture at all")
     (parts / shut).chmod(mode)
-    request.getfixturevalue("as_nobody")
+    request.getfixturevalue("without_privileges")
     with pytest.raises(DataError, match=r"^2 problems were found"):
         load(Path(parts.name))
     assert f"parts/{shut}: cannot be read (Permission denied)" in capsys.readouterr().err

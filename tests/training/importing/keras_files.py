@@ -4,11 +4,18 @@ from pathlib import Path
 
 import keras
 import onnxruntime
+import pytest
 from keras import layers
 
 from bench.foreign_networks import write_labels
 from contract import ModelMetadata
 from training.cli import main
+
+KERAS_MARKS = [
+    pytest.mark.slow,
+    # Keras converts its variables in a way that is deprecated in numpy.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 def run_import(source: Path, tmp_path: Path, classes: int, *words: str) -> int:

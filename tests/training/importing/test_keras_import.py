@@ -11,19 +11,10 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tests.training.importing.keras_files import digits, imported, run_import
+from tests.training.importing.keras_files import KERAS_MARKS, digits, imported, run_import
 from training.importing.keras_network import first_line
 
-pytestmark = [
-    pytest.mark.slow,
-    # Keras converts its variables in a way that is deprecated in numpy.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _same_weights() -> None:
-    keras.utils.set_random_seed(5)
+pytestmark = [*KERAS_MARKS, pytest.mark.usefixtures("same_weights")]
 
 
 def with_rescaling() -> keras.Model:

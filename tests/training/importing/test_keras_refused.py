@@ -14,16 +14,12 @@ import tensorflow as tf
 from keras import layers
 from tensorflow.core.protobuf import saved_model_pb2
 
-from tests.training.importing.keras_files import digits, run_import
+from tests.training.importing.keras_files import KERAS_MARKS, digits, run_import
 from training.errors import ImportRefusedError
 from training.importing.keras_archive import check_h5, check_keras
 from training.importing.saved_model_check import check_saved_model
 
-pytestmark = [
-    pytest.mark.slow,
-    # Keras converts its variables in a way that is deprecated in numpy.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
+pytestmark = KERAS_MARKS
 
 
 @pytest.mark.parametrize("form", ["model.keras", "model.h5"])

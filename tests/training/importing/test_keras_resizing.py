@@ -11,18 +11,9 @@ from keras import layers
 from bench.request_bytes import picture_bytes
 from imaging import Target, read
 from tests.imaging.files import photo
-from tests.training.importing.keras_files import imported, run_import
+from tests.training.importing.keras_files import KERAS_MARKS, imported, run_import
 
-pytestmark = [
-    pytest.mark.slow,
-    # Keras converts its variables in a way that is deprecated in numpy.
-    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _same_weights() -> None:
-    keras.utils.set_random_seed(5)
+pytestmark = [*KERAS_MARKS, pytest.mark.usefixtures("same_weights")]
 
 
 def test_an_open_size_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
