@@ -33,7 +33,7 @@ from imaging import (
     most_cpu_s,
     slowness,
 )
-from imaging.fast_png import fast_png
+from imaging.fast_png import fast_png  # of this name, mypyc takes the module from the package
 from service.decoding.decode_children import DecodeChildren, NoChildError
 from service.decoding.decode_memory import DecodeMemory, MemoryBudget
 from service.decoding.decode_threads import DecodeThreads
