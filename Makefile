@@ -91,11 +91,15 @@ check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files,
 image:  ## The container image for the CPU, convoy:cpu
 	docker build --tag convoy:cpu --build-arg REVISION=$$(git rev-parse HEAD) .
 
-.PHONY: check-compiled
-check-compiled: $(DEV)/.ready  ## Compile the request path as the Dockerfile does, and run the service's tests on it; needs gcc; minutes
-	rm -rf build/compiled && mkdir -p build/compiled
-	git ls-files | tar -c -T - | tar -x -C build/compiled && ln -s $(abspath $(DEV)) build/compiled/
+.PHONY: compiled
+compiled: $(DEV)/.ready  ## A copy of the tree in build/compiled, its request path compiled as in the Dockerfile, to test and to measure; needs gcc
+	rm -rf build/compiled && mkdir -p build/compiled/build build/peers
+	git ls-files | tar -c -T - | tar -x -C build/compiled
+	ln -s $(abspath $(DEV)) build/compiled/ && ln -s $(abspath build/peers) build/compiled/build/
 	cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(abspath $(DEV))/bin/python -m hatchling build --target wheel --hooks-only
+
+.PHONY: check-compiled
+check-compiled: compiled  ## Run the service's tests on the compiled request path; minutes
 	cd build/compiled && $(abspath $(DEV))/bin/python -m pytest -n 2 --dist loadgroup --ignore tests/http/test_protocol.py \
 	  tests/api tests/batching tests/decoding tests/grpc tests/http tests/inference tests/models tests/server tests/telemetry $(ARGS)
 

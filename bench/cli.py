@@ -15,7 +15,7 @@ from bench import servers
 from bench.environments import InstallFailedError, environment_of
 from bench.folders import REPORTS, ROOT
 from bench.load import LoadError, require_wrk
-from bench.machine import commit, describe_machine, versions_in
+from bench.machine import commit, describe_machine, is_compiled, versions_in
 from bench.peers.catalog import PEERS
 from bench.report import write_report
 from bench.results import Results
@@ -102,7 +102,8 @@ def _measure(options: argparse.Namespace, command: list[str]) -> None:
         "runs": [],
     }
     date = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
-    results.about["runs"].append({"date": date, "commit": commit(), "command": shlex.join(command)})
+    run = {"date": date, "commit": commit(), "compiled": is_compiled(), "command": shlex.join(command)}
+    results.about["runs"].append(run)
     compared = [servers.empty(), *_ours(options)]
     if options.command == "peers":
         compared += _peers(_split(options.peers), results)

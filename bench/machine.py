@@ -1,5 +1,6 @@
 """Describes the environment of a measurement: hardware, system, versions, commit."""
 
+import importlib.util
 import json
 import os
 import platform
@@ -70,6 +71,12 @@ def versions_in(python: str, packages: Sequence[str]) -> dict[str, str]:
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(finished.stdout)
     return found
+
+
+def is_compiled() -> bool:
+    """Whether the request path is C extensions here, as in Docker images (decision 0018)."""
+    found = importlib.util.find_spec("service.api.plain_answer")
+    return found is not None and (found.origin or "").endswith(".so")
 
 
 def commit() -> str:

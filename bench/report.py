@@ -51,7 +51,10 @@ def write_report(results: Results, path: Path) -> None:
 def _head(results: Results, path: Path) -> str:
     about, machine = results.about, results.about["machine"]
     virtual = "virtual machine, " if machine["hypervisor"] else ""
-    runs = "; ".join(f"`{run['command']}` at {run['commit']}, {run['date']}" for run in about["runs"])
+    runs = "; ".join(
+        f"`{run['command']}` at {run['commit']}{' (compiled)' if run.get('compiled') else ''}, {run['date']}"
+        for run in about["runs"]
+    )
     return (
         f"# {'Convoy beside its peers' if _has_peers(results) else 'Convoy, measured'}\n\n"
         f"{results.rounds} rounds: {runs}. {virtual}{machine['cpu']}, {machine['cores']} cores, "
