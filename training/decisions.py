@@ -115,7 +115,7 @@ def _check_levels(said: ModelMetadata, decided: ModelMetadata, path: Path) -> No
 def _pictures(said: ModelMetadata, folder: Path, model: Path) -> tuple[LabelledImages, LabelledImages | None]:
     """(held out, test set or None)."""
     if not sources.is_published(folder):
-        held_out = without_copies(not_learnt(_labelled(said, folder), model, "pictures"), folder)
+        held_out = without_copies(not_learnt(_labelled(said, folder), model, "pictures"), said.labels, folder)
         _warn_of_missing(said, held_out)
         return held_out, None
     holdout = holdout_of(said)

@@ -7,6 +7,7 @@ same pixels is the same picture; one that was edited or encoded again is another
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -115,19 +116,25 @@ def not_learnt(images: LabelledImages, model: Path, what: str) -> LabelledImages
     return images.take(np.flatnonzero(~known))
 
 
-def without_copies(images: LabelledImages, folder: Path) -> LabelledImages:
+def without_copies(images: LabelledImages, labels: Sequence[str], folder: Path) -> LabelledImages:
     """The pictures in their order, each once, and says on standard error how many are left out.
 
     Args:
         images: the pictures.
+        labels: the name of each class, for messages.
         folder: where they are from, for messages.
 
     Raises:
         DataError: a picture and its copy are of different classes.
     """
     _, first, which = np.unique(digests(images), return_index=True, return_inverse=True)
-    if (images.classes != images.classes[first[which]]).any():
-        raise DataError(f"{folder} has one picture in several classes: leave it in the right one alone")
+    others = images.classes[first[which]]
+    if len(rows := np.flatnonzero(images.classes != others)):
+        one, other = labels[others[rows[0]]], labels[images.classes[rows[0]]]
+        raise DataError(
+            f"{folder} has the same picture as {one!r} and as {other!r}, and {len(rows)} such "
+            f"{'pictures' if len(rows) > 1 else 'picture'} in all: leave each in the right class alone"
+        )
     if copies := len(images) - len(first):
         print(f"{copies} of {len(images)} pictures are left out, since they are copies of others", file=sys.stderr)
     return images.take(np.sort(first))
