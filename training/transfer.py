@@ -2,7 +2,7 @@
 
 ::
 
-    backbone, frozen ── head learns at the recipe's rate ──> its last weights ── all learns at a tenth ──> best epoch
+    backbone, frozen ── head learns at the recipe's rate ──> its last weights ── all learns at a tenth ──> kept epoch
 
 A head with random weights would send large gradients through the pretrained backbone and destroy what it has learnt
 (Keras' guide to transfer learning; Kumar et al., 2022, arXiv 2202.10054). Each phase has its own checkpoint, so a
@@ -100,7 +100,23 @@ def fit_backbone(
         keep_epoch=None if keep_epoch is None else keep_epoch - first.epochs,
         **options,
     )
+    return joined(recipe, frozen, tuned)
+
+
+def joined(recipe: Recipe, frozen: Fitted, tuned: Fitted) -> Fitted:
+    """Both phases as one training.
+
+    Args:
+        recipe: of both phases together.
+        frozen: the result of the first phase.
+        tuned: the result of the second phase.
+
+    Returns:
+        The history of both, the last weights of the second, and the network of the phase whose epoch is kept: the
+        second, unless the recipe keeps the least validation loss and the first had it.
+    """
     history = {name: frozen.history[name] + values for name, values in tuned.history.items()}
-    if keep_epoch is None and min(frozen.history["val_loss"]) < min(tuned.history["val_loss"]):
+    chooses = recipe.keeps == "best" and tuned.validation is not None
+    if chooses and min(frozen.history["val_loss"]) < min(tuned.history["val_loss"]):
         return dataclasses.replace(frozen, history=history, last=tuned.last)
-    return dataclasses.replace(tuned, history=history, best_epoch=first.epochs + tuned.best_epoch)
+    return dataclasses.replace(tuned, history=history, best_epoch=phases(recipe)[0].epochs + tuned.best_epoch)

@@ -1,5 +1,6 @@
 """Transfer learning: from a Keras file to a served classifier of other pictures."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,8 @@ from training.export import check_parity, to_onnx
 from training.fit import Fitted
 from training.onnx_classifier import OnnxClassifier
 from training.recipes import own_backbone
-from training.transfer import fit_backbone, phases
+from training.recipes.recipe import Kept
+from training.transfer import fit_backbone, joined, phases
 
 pytestmark = [
     pytest.mark.slow,
@@ -165,6 +167,18 @@ def test_a_run_does_not_continue_on_a_backbone_that_sees_its_pictures_in_another
     assert run(opened("unit", 0.9)).history == first.history
     with pytest.raises(RunError, match=f"holds a run with another {said}: give another --run-dir"):
         run(opened(rule, momentum))
+
+
+@pytest.mark.parametrize(("keeps", "epoch"), [("best", 1), ("last", 2)])
+def test_the_recipe_says_whether_a_frozen_epoch_with_a_lower_loss_is_kept(
+    keeps: Kept, epoch: int, backbone: Backbone, cifar10_data: DataSet
+) -> None:
+    frozen, tuned = (
+        Fitted(backbone.network, 1, {"val_loss": [loss]}, cifar10_data.train, cifar10_data.test, last=())
+        for loss in (0.1, 0.2)
+    )
+    both = joined(dataclasses.replace(own_backbone.RECIPE, epochs=2, keeps=keeps), frozen, tuned)
+    assert (both.best_epoch, both.history["val_loss"]) == (epoch, [0.1, 0.2])
 
 
 def test_phases_share_the_epochs() -> None:
