@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.errors import RunError
+from training.files import reason
 
 _FILE_VERSION = "brain.Event:2"
 
@@ -25,30 +26,39 @@ class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
 
     Args:
         directory: the folder of the file; it is made where it is missing.
-
-    Raises:
-        RunError: a file in it cannot be written.
     """
 
     def __init__(self, directory: Path) -> None:
         super().__init__()
-        directory.mkdir(parents=True, exist_ok=True)
         self._path = directory / f"events.out.tfevents.{time.time_ns()}"
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Opens the file."""
+        """Opens the file.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        self._attempt(lambda: self._path.parent.mkdir(parents=True, exist_ok=True))
         self._writer = self._attempt(lambda: tf.io.TFRecordWriter(str(self._path)))
         self._write(tf.compat.v1.Event(wall_time=time.time(), file_version=_FILE_VERSION))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Writes one value a figure, with the epoch, counted from 1, as its step."""
+        """Writes one value a figure, with the epoch, counted from 1, as its step.
+
+        Raises:
+            RunError: the file cannot be written.
+        """
         figures = {**(logs or {}), "learning_rate": np.asarray(self.model.optimizer.learning_rate)}
         values = [tf.compat.v1.Summary.Value(tag=name, simple_value=float(figures[name])) for name in sorted(figures)]
         summary = tf.compat.v1.Summary(value=values)
         self._write(tf.compat.v1.Event(wall_time=time.time(), step=epoch + 1, summary=summary))
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002
-        """Closes the file."""
+        """Closes the file.
+
+        Raises:
+            RunError: it cannot be written.
+        """
         self._attempt(self._writer.close)
 
     def _write(self, event: tf.compat.v1.Event) -> None:
@@ -60,3 +70,5 @@ class EventLog(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
             return step()
         except tf.errors.OpError as error:
             raise RunError(f"{self._path} cannot be written ({error.message})") from error
+        except OSError as error:
+            raise RunError(f"{self._path} cannot be written ({reason(error)})") from error

@@ -1,7 +1,7 @@
 """A run's state on disk, from which a killed run continues as if it had not been killed.
 
 One ``checkpoint.npz`` in the run directory holds the network's weights and random state, the optimizer's state (with
-the moving average of the weights, where the recipe keeps one), the best weights so far, and the history. It is
+the moving average of the weights, where the recipe keeps one), the weights kept so far, and the history. It is
 replaced atomically after each epoch; ``run.json`` beside it says which run it belongs to.
 """
 
@@ -39,9 +39,10 @@ class State:
         epochs_done: whole epochs trained.
         network: every variable of the network, in Keras' order.
         optimizer: every variable of the optimizer, in Keras' order.
-        best: the network's weights at its best validation loss.
-        best_epoch: counted from 1; 0 before the first.
-        best_loss: validation loss there, in nats.
+        best: the network's weights to be kept: with the least validation loss so far; the last validated ones where the
+            recipe keeps the last; or those of ``keep_epoch`` of :func:`training.fit.fit`.
+        best_epoch: the epoch that they are from, counted from 1; 0 before the first.
+        best_loss: validation loss there, in nats; infinite where nothing is validated.
         history: loss, accuracy, val_loss, val_accuracy, learning_rate and seconds, one value an epoch.
     """
 

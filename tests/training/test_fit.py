@@ -14,6 +14,7 @@ from training.data import sources
 from training.data.dataset import DataSet
 from training.data.holdout import RandomHoldout
 from training.errors import RecipeError, RunError
+from training.event_log import EventLog
 from training.fit import fit, run_identity
 from training.recipes.recipe import Kept, Recipe
 from training.run_directory import RunDirectory, State
@@ -134,6 +135,12 @@ def test_tensorboard_logs_are_written_on_request(mnist_data: DataSet, tmp_path: 
     logged = [{value.tag: value.simple_value for value in event.summary.value} for event in epochs]
     assert [figures["loss"] for figures in logged] == pytest.approx(fitted.history["loss"])
     assert [figures["val_log_loss"] for figures in logged] == pytest.approx(fitted.history["val_loss"])
+
+
+def test_logs_that_cannot_be_written_end_the_run_with_a_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(RunError, match=r"logs/events.out.tfevents.\d+ cannot be written \(File exists\)"):
+        EventLog(tmp_path / "logs").on_train_begin()
 
 
 def test_a_killed_run_ends_with_the_weights_it_would_have_had(mnist_directory: Path, tmp_path: Path) -> None:
