@@ -21,18 +21,18 @@ def test_cover_turns_lays_on_white_and_crops(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: rotate by 90 degrees
     Image.fromarray(wide).save(tmp_path / "a.png", exif=exif)
-    square = PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png")
+    square = PictureRule(10, 10, "RGB", fit="cover", polarity="any").read(tmp_path / "a.png").pixels
     # The filter lets a little of the white beside the crop into its border.
     np.testing.assert_array_equal(square[1:-1, 1:-1], np.broadcast_to(np.uint8(RED), (8, 8, 3)))
     assert square[..., 1].max() < 64
-    tall = PictureRule(30, 10, "RGB", fit="stretch", polarity="any").read(tmp_path / "a.png")
+    tall = PictureRule(30, 10, "RGB", fit="stretch", polarity="any").read(tmp_path / "a.png").pixels
     np.testing.assert_array_equal(tall[0, 0], WHITE)
     np.testing.assert_array_equal(tall[15, 5], RED)
 
 
 def test_contain_pads_with_black(tmp_path: Path) -> None:
     Image.new("L", (40, 20), 200).save(tmp_path / "a.png")
-    pixels = PictureRule(20, 20, "L", fit="contain", polarity="any").read(tmp_path / "a.png")
+    pixels = PictureRule(20, 20, "L", fit="contain", polarity="any").read(tmp_path / "a.png").pixels
     assert pixels.shape == (20, 20, 1)
     assert (pixels[5:15] == 200).all()
     assert (pixels[:5] == 0).all()
@@ -44,7 +44,7 @@ def test_dark_strokes_on_a_light_ground_are_inverted(tmp_path: Path, ground: int
     digit = np.full((28, 28), ground, np.uint8)
     digit[10:18, 10:18] = 255 - ground
     Image.fromarray(digit).save(tmp_path / "a.png")
-    pixels = PictureRule(28, 28, "L", fit="contain", polarity="light-on-dark").read(tmp_path / "a.png")
+    pixels = PictureRule(28, 28, "L", fit="contain", polarity="light-on-dark").read(tmp_path / "a.png").pixels
     assert pixels[0, 0, 0] == 0
     assert pixels[14, 14, 0] == 255
 
@@ -92,7 +92,7 @@ def test_a_picture_is_learnt_from_as_it_is_served(
     file = io.BytesIO()
     picture.save(file, "PNG" if mode in {"RGB", "L", "P", "1", "I;16", "RGBA", "LA"} else "TIFF")
     (tmp_path / "a").write_bytes(file.getvalue())
-    np.testing.assert_array_equal(rule.read(tmp_path / "a"), _serve(file.getvalue(), rule))
+    np.testing.assert_array_equal(rule.read(tmp_path / "a").pixels, _serve(file.getvalue(), rule))
 
 
 def _photo(width: int, height: int) -> Image.Image:
@@ -143,13 +143,13 @@ def test_every_format_is_learnt_from_as_it_is_served(
     file = io.BytesIO()
     picture.save(file, encoder, **options)
     (tmp_path / "a").write_bytes(file.getvalue())
-    np.testing.assert_array_equal(rule.read(tmp_path / "a"), _serve(file.getvalue(), rule))
+    np.testing.assert_array_equal(rule.read(tmp_path / "a").pixels, _serve(file.getvalue(), rule))
 
 
 def test_a_large_photograph_is_learnt_from_at_the_reduced_size_that_is_served(tmp_path: Path) -> None:
     _photo(1600, 1200).save(tmp_path / "a.jpg", quality=90)
     rule = PictureRule(32, 32, "RGB", fit="stretch", polarity="any")
-    learnt = rule.read(tmp_path / "a.jpg")
+    learnt = rule.read(tmp_path / "a.jpg").pixels
     np.testing.assert_array_equal(learnt, _serve((tmp_path / "a.jpg").read_bytes(), rule))
     with Image.open(tmp_path / "a.jpg") as whole:
         in_full = np.asarray(whole.resize((32, 32), Image.Resampling.BILINEAR, reducing_gap=2.0))

@@ -81,11 +81,6 @@ class Listing:
     entries: tuple[Entry, ...]
     troubles: tuple[Trouble, ...] = ()
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes that have pictures, in alphabetical order."""
-        return tuple(sorted({entry.label for entry in self.entries}))
-
 
 def list_folder(directory: Path) -> Listing:
     """Lists a folder of classes, or of ``train``, ``val`` and ``test`` with those.

@@ -55,23 +55,17 @@ class PictureRule:
         """The rule that the service follows for a model."""
         return cls(model.height, model.width, model.color_mode, model.fit, model.polarity, Target.of(model))
 
-    def read(self, path: Path) -> NDArray[np.uint8]:
+    def read(self, path: Path, content: bytes | None = None) -> ReadPicture:
         """Reads one picture.
 
         Args:
             path: of a picture in a format that the service reads; the file may have any name.
-
-        Returns:
-            uint8 [H, W, C].
+            content: of the file, where it was read already.
 
         Raises:
             DataError: it is no regular file, no picture, damaged, or a picture that the service would refuse.
         """
-        return self.read_measured(path).pixels
-
-    def read_measured(self, path: Path, content: bytes | None = None) -> ReadPicture:
-        """Like :meth:`read`, and also returns the size of the picture in the file; ``content`` is read in its place."""
-        return _read_measured(path, self._target(), content)
+        return _read(path, self._target(), content)
 
     def _target(self) -> Target:
         if self.served is not None:
@@ -93,10 +87,10 @@ def read_picture(path: Path, target: Target) -> NDArray[np.uint8]:
     Raises:
         DataError: it is no regular file, no picture, damaged, or a picture that the service would refuse.
     """
-    return _read_measured(path, target).pixels
+    return _read(path, target).pixels
 
 
-def _read_measured(path: Path, target: Target, content: bytes | None = None) -> ReadPicture:
+def _read(path: Path, target: Target, content: bytes | None = None) -> ReadPicture:
     try:
         examined = examine(_content(path) if content is None else content)
         Limits().check(examined.header, target)

@@ -71,7 +71,7 @@ def survey(listing: Listing, rule: PictureRule) -> Survey:
 
 def _read(entry: Entry, rule: PictureRule) -> ReadPicture | Trouble:
     try:
-        return rule.read_measured(entry.path, entry.content)
+        return rule.read(entry.path, entry.content)
     except DataError as error:
         return Trouble("cannot be read", entry.path, str(error).removeprefix(f"{entry.path} "))
 
