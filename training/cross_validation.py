@@ -36,7 +36,6 @@ LEAST_OF_CLASS: Final = 30
 LEAST_HELD_OUT: Final = 100
 MOST_IMAGES: Final = 2000
 """With more pictures, the random error of one split is small enough, and six trainings cost too much."""
-_MOST_FOLDS: Final = 20
 
 FitFold = Callable[[DataSet, str], Fitted]
 """Trains on a data set with its own validation set; the text names a sub-folder of the run directory."""
@@ -81,17 +80,15 @@ def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
     Args:
         data: the data set to learn from.
         recipe: the recipe to train with.
-        asked: the value of ``--folds``. With None, cross-validation is used where a class has fewer than 30
+        asked: the value of ``--folds``, at least 1. With None, cross-validation is used where a class has fewer than 30
             pictures or the validation split fewer than 100, and there are at most 2,000 pictures in all.
 
     Raises:
-        RecipeError: this number of folds is not possible.
+        RecipeError: this number of folds is not possible with this data or recipe.
     """
     if asked == 1 or (asked is None and (data.validation is not None or recipe.ema_momentum is not None)):
         return 1
     if asked is not None:
-        if not 2 <= asked <= _MOST_FOLDS:
-            raise RecipeError(f"--folds {asked}: 2 to {_MOST_FOLDS} are possible, or 1 for one split")
         if data.validation is not None:
             raise RecipeError(f"--folds {asked}: {data.name} has a validation set of its own; leave --folds out")
         if recipe.ema_momentum is not None:

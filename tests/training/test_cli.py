@@ -214,6 +214,7 @@ def test_own_pictures_become_a_model_with_no_code(picture_folder: Path, tmp_path
         (["cifar10", "--size", "64"], "--size is for your own pictures; cifar10 has its own input"),
         (["mnist", "--skip-bad"], "--skip-bad is for your own pictures"),
         (["Flowers"], "'Flowers' cannot be a model's name"),
+        (["flowers", "--folds", "0"], "--folds 0: 2 to 20 are possible"),
         (["flowers", "--folds", "99"], "--folds 99: 2 to 20 are possible"),
         (["flowers", "--start-from", "no.keras"], "--start-from no.keras: there is no such file"),
         (["flowers", "--licence", ""], "--licence: 1 to 4096 characters are possible"),
