@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from training.files import MEBIBYTE, model_file, read_file
 from training.start_tensorflow import start_tensorflow
-from training.train_command import BUILT_IN, add_data_dir
+from training.train_command import add_data_dir
 
 if TYPE_CHECKING:
     import onnx
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the layers, or draws figures."""
+    from training.data.sources import BUILT_IN
     from training.errors import ModelFileError
 
     path = Path(options.network)
@@ -79,6 +80,7 @@ def _file(path: Path) -> Path:
     Raises:
         ModelFileError: there is none.
     """
+    from training.data.sources import BUILT_IN
     from training.errors import ModelFileError
 
     if path.is_dir():

@@ -4,7 +4,7 @@ import argparse
 import shlex
 from pathlib import Path
 
-from training.train_command import BUILT_IN
+from training.data.sources import BUILT_IN
 
 
 def repeating(options: argparse.Namespace, side: int, color_mode: str) -> str:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from training.data.dataset import DataSet
     from training.training_job import TrainingJob
 
-BUILT_IN = ("cifar10", "mnist")
 _DATA_DIR = Path("data")
 _SIDE = 32
 _MOST_FOLDS = 20
@@ -110,6 +109,7 @@ def data_dir(options: argparse.Namespace) -> Path | None:
 def run(options: argparse.Namespace) -> None:
     """Trains one version and prints its accuracy."""
     from training import recipes
+    from training.data.sources import BUILT_IN
     from training.publish import check_writable
 
     _check(options)
@@ -219,6 +219,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def _check_what_is_own(options: argparse.Namespace) -> None:
     """Refuses the options for your own pictures where they have no effect or exclude each other."""
+    from training.data.sources import BUILT_IN
     from training.errors import RecipeError
 
     if options.name in BUILT_IN:
