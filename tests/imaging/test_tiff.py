@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.request_bytes import picture_bytes
-from imaging import Limits, Target, TooManyPixelsError, UnreadableError, examine
-from imaging.formats import FORMATS
-from imaging.formats.tiff_directory import Directory
+from imaging import UnreadableError
 from tests.imaging.files import largest_difference, photo, read_whole, write_tiff
 
 WIDTH, HEIGHT = 37, 22
@@ -214,46 +212,6 @@ def test_what_pillow_writes_is_read_as_pillow_reads_it() -> None:
             assert largest_difference(read_whole(data, picture.size), np.asarray(wanted)) <= 1, (mode, compression)
 
 
-def test_only_the_first_picture_and_the_tags_of_its_pixels_reach_the_codec() -> None:
-    pages = [Image.new("L", (40, 30), 90), Image.new("L", (900, 900), 10)]
-    data = picture_bytes(pages[0], "TIFF", save_all=True, append_images=pages[1:], description="x" * 5000)
-    assert FORMATS["TIFF"].read_header(data)[:3] == ("TIFF", 40, 30)
-    assert (read_whole(data, (40, 30), "L") == 90).all()
-
-
-@pytest.mark.parametrize("is_big", [False, True])
-def test_too_many_pixels_are_told_by_the_directory(*, is_big: bool) -> None:
-    tags = {256: [60_000], 257: [50_000], 258: [8], 259: [1], 262: [1], 277: [1], 278: [50_000]}
-    data = write_tiff(tags, [b"\0"], is_big=is_big)
-    with pytest.raises(TooManyPixelsError, match="60000 x 50000"):
-        Limits().check(FORMATS["TIFF"].read_header(data), Target(8, 8, "L", "stretch", light_on_dark=False))
-
-
-def test_a_size_that_no_classic_tiff_can_hold_is_told_by_the_directory() -> None:
-    tags = {256: [65535], 257: [65535], 258: [8], 259: [1], 262: [RGB], 277: [3], 278: [4096]}
-    with pytest.raises(TooManyPixelsError, match="65535 x 65535"):
-        read_whole(write_tiff(tags, [b""] * 16), (8, 8))
-
-
-@pytest.mark.parametrize("tag", [258, 338, 339], ids=["bits", "extra samples", "sample format"])
-def test_no_more_values_than_samples_are_unpacked(tag: int) -> None:
-    values = {258: 8, 338: 0, 339: 1}
-    tags = {256: [4], 257: [1], 258: [8], 259: [1], 262: [1], 277: [1], 278: [1]} | {tag: [values[tag]] * 100_000}
-    assert len(Directory.of(write_tiff(tags, [bytes(4)])).values(tag)) == 16
-
-
-def test_the_strips_of_a_picture_in_tiles_are_passed_over() -> None:
-    tags = {256: [16], 257: [16], 258: [8], 259: [1], 262: [1], 277: [1], 322: [16], 323: [16], 273: [8] * 5000}
-    data = write_tiff(tags, [bytes(range(256))], is_tiled=True)
-    assert Directory.of(examine(data).cost.data).values(273) == ()
-    assert read_whole(data, (16, 16), "L").ravel().tolist() == list(range(256))
-
-
-def test_tags_that_point_at_the_same_bytes_are_not_read_again_and_again() -> None:
-    data = write_tiff({256: [8], 257: [8], 258: [8], 259: [1], 262: [1], 700: [65536] * 16_000}, [bytes(64)])
-    assert (read_whole(data, (8, 8), "L") == 0).all()
-
-
 def _tiles(samples: NDArray[np.uint16], bits: int, order: str, *, has_differences: bool) -> list[bytes]:
     """The tiles of one plane, of samples [H, W, C], each filled up to 16 x 32."""
     tall, wide = 16, 32
@@ -315,61 +273,10 @@ def test_what_is_not_read_is_named(changes: dict[int, list[int]], reason: str) -
         read_whole(write_tiff(tags, [bytes(64)]), (8, 8))
 
 
-def _subsampled(picture: NDArray[np.uint8], across: int, down: int) -> bytes:
-    """The units of a YCbCr picture, [H, W, 3], whose colours are sampled once for several pixels (TIFF 6.0, 21)."""
-    units = bytearray()
-    for top in range(0, len(picture), down):
-        for left in range(0, picture.shape[1], across):
-            unit = picture[top : top + down, left : left + across]
-            units += unit[..., 0].tobytes() + unit[0, 0, 1:].tobytes()
-    return bytes(units)
-
-
-@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
-@pytest.mark.parametrize("rows", [32, 8])
-@pytest.mark.parametrize(("factors", "is_declared"), [((1, 1), True), ((2, 1), True), ((2, 2), True), ((2, 2), False)])
-def test_ycbcr_with_fewer_colours(factors: tuple[int, int], rows: int, compression: int, *, is_declared: bool) -> None:
-    picture = Image.linear_gradient("L").resize((48, 32))
-    ycbcr = np.asarray(Image.merge("YCbCr", (picture, Image.new("L", (48, 32), 90), Image.new("L", (48, 32), 200))))
-    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [compression], 262: [6], 277: [3], 278: [rows]}
-    tags |= {530: list(factors)} if is_declared else {}
-    strips = [_subsampled(ycbcr[top : top + rows], *factors) for top in range(0, 32, rows)]
-    strips = [zlib.compress(strip) for strip in strips] if compression == 8 else strips
-    data = write_tiff(tags, strips) + bytes(9000)  # as if a second picture followed
-    wanted = np.asarray(Image.fromarray(ycbcr, "YCbCr").convert("RGB"))
-    assert largest_difference(read_whole(data, (48, 32)), wanted) <= 2
-
-
 def test_uncompressed_ycbcr_in_planes() -> None:
     ycbcr = np.asarray(photo(WIDTH, HEIGHT).convert("YCbCr"))
     data = _write(ycbcr.astype(np.uint16), 8, 6, planar=True, tags={530: [1, 1]})
     assert largest_difference(read_whole(data, (WIDTH, HEIGHT)), np.asarray(photo(WIDTH, HEIGHT))) <= 3
-
-
-@pytest.mark.parametrize("is_tiled", [False, True], ids=["strips", "tiles"])
-@pytest.mark.parametrize("compression", [1, 8], ids=["plain", "deflate"])
-def test_truncated_ycbcr_is_refused(compression: int, *, is_tiled: bool) -> None:
-    tags = {256: [48], 257: [32], 258: [8] * 3, 259: [compression], 262: [6], 277: [3]}
-    tags |= {322: [48], 323: [16]} if is_tiled else {278: [16]}
-    whole, cut = bytes(16 * 48 * 3 // 2), bytes(5)
-    whole, cut = (zlib.compress(whole), zlib.compress(cut)) if compression == 8 else (whole, cut)
-    assert read_whole(write_tiff(tags, [whole, whole], is_tiled=is_tiled), (48, 32)).shape == (32, 48, 3)
-    with pytest.raises(UnreadableError, match="truncated"):
-        read_whole(write_tiff(tags, [whole, cut], is_tiled=is_tiled), (48, 32))
-
-
-@pytest.mark.parametrize("changes", [{530: [3, 1]}, {258: [16] * 3}, {284: [2], 530: [2, 2]}, {266: [2]}], ids=str)
-def test_uncompressed_ycbcr_of_other_layouts_is_named(changes: dict[int, list[int]]) -> None:
-    tags = {256: [16], 257: [16], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 278: [16]} | changes
-    with pytest.raises(UnreadableError, match=r"layout is not read .*photometric interpretation 6"):
-        read_whole(write_tiff(tags, [bytes(2000)] * (3 if 284 in changes else 1)), (16, 16))
-
-
-def test_tiles_of_uncompressed_ycbcr_do_not_take_more_memory_than_their_file() -> None:
-    tags = {256: [16], 257: [1024], 258: [8] * 3, 259: [1], 262: [6], 277: [3], 322: [1024], 323: [16]}
-    data = write_tiff(tags, [bytes(1024 * 16 * 3 // 2), *[b""] * 62, bytes(1024 * 16 * 3 // 2)], is_tiled=True)
-    with pytest.raises(UnreadableError, match="overlap"):
-        read_whole(data, (16, 1024))
 
 
 def test_the_codings_of_one_bit() -> None:
