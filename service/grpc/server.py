@@ -119,14 +119,15 @@ async def serve(
         bound = server.add_insecure_port(f"{address}:{port}")
     except RuntimeError:
         raise SettingError(f"grpc_port: cannot listen on {address}:{port}; is it taken?") from None
-    await health.begin()
+    health.begin()
     await server.start()
     logger.info("gRPC serves at %s:%d", address, bound)
 
     async def drain_calls() -> None:
         await drain.wait()
-        await health.enter_graceful_shutdown()
+        health.drain()
         await asyncio.sleep(limits.drain_delay_s)
+        health.end()
         await server.stop(limits.drain_timeout_s)
 
     draining = asyncio.create_task(drain_calls())
