@@ -25,6 +25,7 @@ from service.models.engine_opener import EngineOpener
 from service.models.freed_memory import return_freed_memory
 from service.models.load_failures import LoadFailures
 from service.models.opener import ModelOpener
+from service.models.pending_loads import PendingLoads
 from service.models.publisher import BatchingPolicy, ModelPublisher, Observe
 from service.telemetry.metrics import Metrics
 
@@ -85,7 +86,7 @@ class ModelLoader:
         self._failures = LoadFailures()
         self._engines = EngineOpener(self._opener, self._publisher, catalog, self._failures)
         self._unloaded: set[ModelKey] = set()
-        self._pending: dict[ModelKey, asyncio.Task[ConvoyError | None]] = {}
+        self._pending = PendingLoads()
         self._start_patience_s = start_patience_s
         self._unused: set[Path] = set()
         self._settle = settle
@@ -109,28 +110,17 @@ class ModelLoader:
         self._catalog.choose_default(self._settle({name for name, _ in found.files}))
         deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
-        self._pending = {key: asyncio.create_task(self._load_one(*key, opens=key in first)) for key in found.files}
-        await self._await_enough()
-        if not any(True for _ in self._catalog):
+        for key in found.files:
+            self._pending.begin(key, self._load_one(*key, opens=key in first))
+        await self._pending.wait(self._start_patience_s, lambda: self._catalog.has_default() and bool(self.served()))
+        if not self.served():
             reasons = "".join(f"; {reason}" for reason in self._failures.reasons()[:_REASONS_SHOWN])
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}{reasons}")
         self._set_versions(found)
         self._catalog.check_default()
-        await self._engines.open_defaults(deadline, loading={name for name, _ in self._pending})
+        await self._engines.open_defaults(deadline, loading=self._pending.names())
         return_freed_memory()
         return found
-
-    async def _await_enough(self) -> None:
-        """Waits for all loads, or, if that takes too long, for those that the service cannot start without."""
-        waiting = set(self._pending.values())
-        if waiting:
-            _, waiting = await asyncio.wait(waiting, timeout=self._start_patience_s)
-        while waiting and not (self._catalog.has_default() and any(True for _ in self._catalog)):
-            _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        self._pending = {key: task for key, task in self._pending.items() if task in waiting}
-        for key, task in list(self._pending.items()):
-            logger.warning("%s version %s is still being loaded; the others serve", *key)
-            task.add_done_callback(lambda _task, key=key: self._pending.pop(key, None))  # type: ignore[misc]
 
     async def load(self, name: str, version: str | None = None, *, opens_others: bool = True) -> list[str]:
         """Loads a model, or loads it again: the version before is replaced only if the file passes its checks.
@@ -158,6 +148,8 @@ class ModelLoader:
             first |= {key for key, one in served.items() if one.engine}
             if opens_others or self._opens_all:
                 first |= found.files.keys()
+            for there in versions:
+                self._pending.drop(name, there)
             outcomes = [await self._load_one(name, there, opens=(name, there) in first) for there in versions]
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures:
@@ -169,21 +161,26 @@ class ModelLoader:
 
         Args:
             name: of the model.
-            version: of the model; None is every served version.
+            version: of the model; None is every version that is served or still being loaded since the start.
 
         Returns:
             The unloaded versions.
 
         Raises:
-            ModelNotFoundError: it is not served.
+            ModelNotFoundError: it is not served, nor being loaded.
         """
-        name = self._catalog.versions(name)[0].metadata.name  # not an alias; no lock is made for unknown names
+        if name not in self._pending.names():
+            name = self._catalog.versions(name)[0].metadata.name  # not an alias; no lock is made for unknown names
         async with self._changing[name]:
-            served = self._catalog.versions(name)
-            versions = [model.metadata.version for model in served] if version is None else [version]
+            dropped = self._pending.drop(name, version)
+            served = [there for model, there in self.served() if model == name]
+            versions = [version] if version is not None else sorted([*served, *dropped], key=int)
+            if not versions:
+                self._catalog.versions(name)  # raises the error; the change before this one has unloaded it
             await self._open_successor(name, versions)
             for gone in versions:
-                self._publisher.withdraw(name, gone)
+                if gone not in dropped:
+                    self._publisher.withdraw(name, gone)
                 self._unloaded.add((name, gone))
                 logger.info("unloaded %s version %s", name, gone)
             return versions
@@ -247,7 +244,9 @@ class ModelLoader:
 
     async def _open_successor(self, name: str, withdrawn: list[str]) -> None:
         """Before versions are unloaded, opens the one that becomes the default."""
-        left = [model for model in self._catalog.versions(name) if model.metadata.version not in withdrawn]
+        left = [
+            model for (there, version), model in self.served().items() if there == name and version not in withdrawn
+        ]
         is_newest = not self._catalog.has_pinned_version(name) and self._catalog.default_version(name) in withdrawn
         if left and is_newest:
             await self._engines.open_each(left[-1:])
@@ -270,8 +269,7 @@ class ModelLoader:
 
     async def close(self) -> None:
         """Admits no more requests, and waits until every model has answered its admitted requests."""
-        for task in list(self._pending.values()):
-            task.cancel()
+        self._pending.close()
         self._engines.close()
         await self._publisher.close()
 

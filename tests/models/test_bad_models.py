@@ -185,7 +185,7 @@ async def test_a_start_does_not_wait_long_for_one_of_several(default_name: str |
         assert catalog.find("tiny").engine is not None
         assert [entry.reason for entry in await loader.index()] == ["being loaded", ""]
         assert not loader.may_pass(("endless-run", "1"))
-        await asyncio.wait(loader._pending.values())
+        await asyncio.wait(loader._pending._tasks.values())
     else:
         with pytest.raises(ModelNotFoundError, match="default_model is 'endless-run', but"):
             await loader.load_all()
