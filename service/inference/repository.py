@@ -151,7 +151,10 @@ class ModelRepository:
 
     def survey(self) -> Survey:
         """Lists this repository; see :func:`service.inference.repository_files.survey`."""
-        return survey(self.root)
+        found = survey(self.root)
+        for removed in self._refused.keys() - found.files.keys():
+            self._refused.pop(removed, None)
+        return found
 
     def load(self, name: str, version: str) -> LoadedModel:
         """Examines and opens one model; raises the errors of these two methods."""

@@ -44,9 +44,10 @@ class LoadFailures:
         """Forgets the failure of a model that could be loaded."""
         self._errors.pop(key, None)
 
-    def keep(self, keys: Iterable[ModelKey]) -> None:
-        """Forgets the failures of all other models, whose files were removed."""
-        self._errors = {key: self._errors[key] for key in self._errors.keys() & set(keys)}
+    def forget(self, keys: Iterable[ModelKey]) -> None:
+        """Forgets the failures of models whose files were removed."""
+        for key in keys:
+            self._errors.pop(key, None)
 
     def keys(self) -> set[ModelKey]:
         """The models that could not be loaded."""

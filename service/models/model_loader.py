@@ -190,11 +190,12 @@ class ModelLoader:
         return await self._engines.open(model)
 
     async def survey(self) -> Survey:
-        """Lists the repository.
+        """Lists the repository, and forgets files that were removed and are not served.
 
         Raises:
             ModelNotFoundError: it cannot be read.
         """
+        known = self._failures.keys() | self._unloaded  # before the listing: a file may be added while it is made
         try:
             found = await run_in_daemon_thread(self._repository.survey, name="survey", timeout_s=_LOOK_TIMEOUT_S)
         except TimeoutError:
@@ -203,6 +204,10 @@ class ModelLoader:
             reason = error.strerror or "it cannot be read"
         else:
             self._name_unused(found.unused(self._repository.root))
+            if found.files:  # a mount point without its volume is an empty folder
+                removed = known - found.files.keys() - self.served().keys()
+                self._failures.forget(removed)
+                self._unloaded -= removed
             return found
         raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
 
@@ -215,14 +220,12 @@ class ModelLoader:
 
     async def index(self) -> list[IndexEntry]:
         """Every version that is served or in the repository, sorted."""
-        served = self.served()
-        ready = {key for key, model in served.items() if self.is_ready(model)}
         try:
             found = set((await self.survey()).files)
-        except ModelNotFoundError:  # served models and failures are still listed
-            found = self._failures.keys()
-        self._failures.keep(found)
-        self._unloaded &= found
+        except ModelNotFoundError:  # what is known of the files is still listed
+            found = self._failures.keys() | self._unloaded
+        served = self.served()  # after the survey, which may take long
+        ready = {key for key, model in served.items() if self.is_ready(model)}
         return [
             IndexEntry(name, version, (name, version) in ready, self._reason(name, version, ready))
             for name, version in sorted(served.keys() | found, key=lambda entry: (entry[0], int(entry[1])))

@@ -109,6 +109,18 @@ def test_a_file_that_was_refused_is_not_tried_again_until_it_changes(tmp_path: P
     assert files.load("tiny", "1").metadata.name == "tiny"
 
 
+def test_a_refused_file_that_was_removed_is_forgotten(tmp_path: Path) -> None:
+    path = put(tmp_path / "models", "tiny", "1", b"damaged")
+    files = repository(tmp_path / "models", KnownModels(tmp_path / "known"))
+    with pytest.raises(ModelRefusedError):
+        files.load("tiny", "1")
+    files.survey()
+    assert list(files._refused) == [("tiny", "1")]
+    path.unlink()
+    files.survey()
+    assert not files._refused
+
+
 @pytest.mark.parametrize("outcome", [PASSED, Outcome("it is bad"), Outcome("it took long", may_pass=True)])
 def test_while_one_process_tries_a_file_the_others_wait_for_its_outcome(outcome: Outcome, tmp_path: Path) -> None:
     begun, go_on = threading.Event(), threading.Event()
