@@ -101,10 +101,15 @@ class ModelPublisher:
             await model.engine.batcher.close()
             model.engine.session.close()
         name, version = model.metadata.name, model.metadata.version
-        served = any((other.metadata.name, other.metadata.version) == (name, version) for other in self._catalog)
-        model.metrics.close(is_replaced=served)
+        replaced_on = (
+            other.provider
+            for other in self._catalog
+            if (other.metadata.name, other.metadata.version) == (name, version)
+        )
+        model.metrics.close(replaced_on=next(replaced_on, None))
         with suppress(TimeoutError, RuntimeError):  # RuntimeError: no thread can be started
             await run_in_daemon_thread(return_freed_memory, name="free-memory", timeout_s=_TRIM_TIMEOUT_S)
+        self._metrics.forget(model.metrics)  # after requests had time to count their answers
 
     def _make_engine(self, model: ServedModel, loaded: LoadedModel) -> Engine:
         metadata, metrics = loaded.metadata, model.metrics

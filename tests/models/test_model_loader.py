@@ -86,6 +86,8 @@ async def test_removed_files_are_forgotten(tmp_path: Path) -> None:
     loader, _ = make_loader(repository(tmp_path, None))
     await loader.load_all()
     await loader.unload("tiny", "2")
+    await loader._publisher.release()
+    assert set(loader._publisher._metrics._models) == {("tiny", "1")}
     assert (loader._unloaded, loader._failures.keys()) == ({("tiny", "2")}, {("tiny", "3")})
     for version in ("2", "3"):
         shutil.rmtree(tmp_path / "tiny" / version)

@@ -75,6 +75,7 @@ class ModelMetrics:
         model = metadata.name, metadata.version
         self._infos = partial(families.info.labels, *model)
         self._info = self._infos(provider)
+        self._provider = provider
         self._classified = families.classified.labels(*model)
         self._images = families.images.labels(*model)
         self._rejected = families.rejected.labels(*model)
@@ -108,6 +109,7 @@ class ModelMetrics:
         """Sets the execution provider, if the model runs on another one than expected."""
         self._info.set(0)
         self._info = self._infos(provider)
+        self._provider = provider
         self._info.set(1)
 
     def expects(self, capacity: int) -> None:
@@ -179,17 +181,20 @@ class ModelMetrics:
             self._outstanding.set(self._queue.outstanding)
             self._capacity.set(self._queue.capacity)
 
-    def close(self, *, is_replaced: bool = False) -> None:
+    def close(self, *, replaced_on: str | None = None) -> None:
         """Marks the model as no longer served. Its counts stay, and its drift ends.
 
         Args:
-            is_replaced: whether a model of the same name and version has replaced it, which shows its own state.
+            replaced_on: the execution provider of the model of the same name and version that has replaced it and
+                shows its own state; None if none has.
         """
         self.fold()
         self._queue = None
         self._predictions.close()
-        if not is_replaced:
-            for gauge in (self._info, self._waiting, self._outstanding, self._capacity):
+        if replaced_on != self._provider:
+            self._info.set(0)
+        if replaced_on is None:
+            for gauge in (self._waiting, self._outstanding, self._capacity):
                 gauge.set(0)
 
 

@@ -90,11 +90,16 @@ class Metrics:
             provider: the execution provider that it runs on.
 
         Returns:
-            The metrics; the caller closes them when the model is removed.
+            The metrics; the caller closes them when the model is removed, and passes them to :meth:`forget`.
         """
         model = ModelMetrics(self._families, metadata, provider)
         self._models[metadata.name, metadata.version] = model
         return model
+
+    def forget(self, model: ModelMetrics) -> None:
+        """Adds the last counts of a model that was removed, and updates its metrics no more."""
+        model.fold()
+        self._models = {key: other for key, other in self._models.items() if other is not model}
 
     def fold(self) -> None:
         """Updates every metric: before each :meth:`page`, and at intervals if there are several workers."""

@@ -90,13 +90,43 @@ def test_a_model_that_goes_is_shown_as_gone_and_keeps_its_counts(metadata: Model
     assert shown.value("convoy_predicted_images_total") == 1
 
 
-@pytest.mark.parametrize("is_replaced", [False, True])
-def test_the_drift_of_a_model_ends_with_it(metadata: ModelMetadata, *, is_replaced: bool) -> None:
+@pytest.mark.parametrize("before", ["cuda", "cpu"])
+def test_a_model_that_is_replaced_is_shown_on_its_new_provider_only(metadata: ModelMetadata, before: str) -> None:
+    metrics = Metrics(version="1")
+    replaced = metrics.add_model(metadata, before)
+    metrics.add_model(metadata, "cpu")
+    replaced.close(replaced_on="cpu")
+    shown = page(metrics)
+    assert shown.value("convoy_model_info", provider="cpu") == 1
+    assert shown.value("convoy_model_info") == 1
+
+
+def test_a_model_that_is_forgotten_has_all_its_counts(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.close()
+    model.classified(1, 1e-3, 1e-3)
+    metrics.forget(model)
+    assert not metrics._models
+    assert page(metrics).value("convoy_images_total") == 1
+
+
+def test_a_model_that_is_replaced_leaves_its_successor_to_be_shown(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    replaced, successor = metrics.add_model(metadata, "cpu"), metrics.add_model(metadata, "cpu")
+    replaced.close(replaced_on="cpu")
+    metrics.forget(replaced)
+    successor.classified(1, 1e-3, 1e-3)
+    assert page(metrics).value("convoy_images_total") == 1
+
+
+@pytest.mark.parametrize("replaced_on", [None, "cpu"])
+def test_the_drift_of_a_model_ends_with_it(metadata: ModelMetadata, replaced_on: str | None) -> None:
     metrics = Metrics(version="1")
     model = metrics.add_model(metadata, "cpu")
     model.ran(Run(2000), 1e-3, rows(*[3] * 2000))
     assert page(metrics).value("convoy_drift_index", of="classes") > 1
-    model.close(is_replaced=is_replaced)
+    model.close(replaced_on=replaced_on)
     assert page(metrics).value("convoy_drift_index") == 0
 
 
