@@ -69,7 +69,8 @@ class InferenceServicer(GRPCInferenceServiceServicer):
         self, request: pb.ModelStatisticsRequest, context: _Context
     ) -> pb.ModelStatisticsResponse:
         """Counts and times of models."""
-        return ParseDict(self._plane.count(request.name or None, request.version or None), pb.ModelStatisticsResponse())
+        counts = await self._plane.count(request.name or None, request.version or None)
+        return ParseDict(counts, pb.ModelStatisticsResponse())
 
     @declare(key_scope="predict")
     async def ModelInfer(self, request: pb.ModelInferRequest, context: _Context) -> pb.ModelInferResponse:

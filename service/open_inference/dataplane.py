@@ -94,7 +94,7 @@ class DataPlane:
         """
         return configure_model(self.find(name, version), self._limits.max_images)
 
-    def count(self, name: str | None = None, version: str | None = None) -> Document:
+    async def count(self, name: str | None = None, version: str | None = None) -> Document:
         """Counts and times since the process started: of all models, of a model's versions, or of one version.
 
         Raises:
@@ -108,7 +108,9 @@ class DataPlane:
             models = list(catalog)
         else:
             models = catalog.versions(name) if version is None else [self.find(name, version)]
-        return count_requests(models, self._metrics)
+        self._metrics.fold()
+        # In a thread, since the files of every worker are read, under a lock.
+        return await asyncio.to_thread(count_requests, models, self._metrics)
 
     async def infer(
         self, model: ServedModel, request: InferRequest, *, deadline: float, is_abandoned: Callable[[], bool]

@@ -80,16 +80,15 @@ def configure_model(model: ServedModel, max_images: int) -> dict[str, Any]:
 
 
 def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str, Any]:
-    """Counts and times of each model, in the format of the statistics extension.
+    """Counts and times of each model, in the format of the statistics extension. May be called in any thread.
 
     Args:
         models: the models to describe.
-        metrics: has the counts.
+        metrics: has the counts, folded.
 
     Returns:
         Counts, and the sums of their durations in nanoseconds.
     """
-    metrics.fold()
     samples: defaultdict[tuple[str | None, str | None], dict[str, float]] = defaultdict(dict)
     for sample in metrics.samples():
         if "le" not in sample.labels:

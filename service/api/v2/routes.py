@@ -65,7 +65,7 @@ async def server_ready(plane: Plane, response: Response) -> ServerReady:
 @declare(key_scope="predict")
 async def statistics(plane: Plane) -> Statistics:
     """Counts and times of every model since the process started."""
-    return Statistics.model_validate(plane.count())
+    return Statistics.model_validate(await plane.count())
 
 
 @router.get("/models/{name}", operation_id="v2_model_metadata", summary="What does a model take and give?")
@@ -144,7 +144,7 @@ async def version_configuration(plane: Plane, name: Name, version: Version) -> M
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def model_statistics(plane: Plane, name: Name) -> Statistics:
     """Counts and times of each version since the process started."""
-    return Statistics.model_validate(plane.count(name))
+    return Statistics.model_validate(await plane.count(name))
 
 
 @router.get(
@@ -155,4 +155,4 @@ async def model_statistics(plane: Plane, name: Name) -> Statistics:
 @declare(key_scope="predict", errors=(ModelNotFoundError,))
 async def version_statistics(plane: Plane, name: Name, version: Version) -> Statistics:
     """Counts and times of a version since the process started."""
-    return Statistics.model_validate(plane.count(name, version))
+    return Statistics.model_validate(await plane.count(name, version))
