@@ -28,8 +28,8 @@ class MetricsFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        self._locks = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)]
+        fcntl.flock(self._locks[0], fcntl.LOCK_SH)
 
     @classmethod
     def make(cls) -> Self:
@@ -51,8 +51,15 @@ class MetricsFolder:
                 folder.leave()
 
     def leave(self) -> None:
-        """Ends this process's use of the folder. The last process removes the folder."""
+        """Ends this process's use of the folder. The last process removes the folder.
+
+        May be called in two threads: the one that ends the process at its time limit finds the main thread anywhere.
+        """
+        try:
+            lock = self._locks.pop()  # by one thread only, without a lock that could be waited for
+        except IndexError:
+            return
         with suppress(OSError):  # other processes use it
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(self.path, ignore_errors=True)
-        os.close(self._lock)
+        os.close(lock)

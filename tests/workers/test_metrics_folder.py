@@ -41,6 +41,15 @@ def test_the_last_process_to_leave_removes_it(temporary: Path) -> None:
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.usefixtures("temporary")
+def test_a_process_that_leaves_it_twice_closes_no_other_file() -> None:
+    folder = MetricsFolder.make()
+    folder.leave()
+    with Path(os.devnull).open() as other:  # gets the number of the closed file
+        folder.leave()
+        os.fstat(other.fileno())
+
+
 def test_a_new_one_removes_those_that_nobody_uses(temporary: Path) -> None:
     used = MetricsFolder.make()
     (temporary / "convoy-metrics-killed").mkdir()
