@@ -63,13 +63,18 @@ def _split(
     kept, usual = holdout.rows(images)
     known = learnt.among(images)
     held_out, others = usual[~known[usual]], kept[~known[kept]]
+    # One picture of a class that the first weights have not seen stays among those to learn from.
+    new, first = np.unique(images.classes[others], return_index=True)
+    spare = np.delete(others, first[~np.isin(new, images.classes[known])])
     # At most half of the others: a network learns little from pictures that it knows already.
-    further = min(len(usual) - len(held_out), -(-len(others) // 2))
-    held_out = np.concatenate([held_out, others[len(others) - further :]])
+    further = min(len(usual) - len(held_out), -(-len(others) // 2), len(spare))
+    held_out = np.concatenate([held_out, spare[len(spare) - further :]])
     if len(held_out) == 0:
+        but = " but the only ones of their classes" if len(others) else ""
         raise DataError(
-            f"{weights} learnt from all {len(images)} pictures outside the test set, so that none is left to validate "
-            f"on: add pictures ({2 * len(usual)} new ones would be enough), or give others in train/, val/ and test/"
+            f"{weights} learnt from all {len(images)} pictures outside the test set{but}, so that none is left to "
+            f"validate on: add pictures ({2 * len(usual)} new ones would be enough), or give others in train/, val/ "
+            "and test/"
         )
     is_held_out = np.isin(np.arange(len(images)), held_out)
     return images.take(np.flatnonzero(~is_held_out)), images.take(held_out)

@@ -91,3 +91,11 @@ def test_what_the_weights_learnt_of_the_validation_split_is_replaced_by_new_pict
     assert not LearntPictures.of(apart.train).among(apart.validation).any()
     with pytest.raises(DataError, match="none is left to validate on"):
         held_apart(own, recipe.holdout, Path("model.keras"), LearntPictures.of(own.train))
+
+
+def test_the_only_picture_of_a_class_that_the_weights_do_not_know_is_learnt_from(cifar10_data: DataSet) -> None:
+    recipe, pixels = find("own", "best"), cifar10_data.train.pixels[:7]
+    own = replace(cifar10_data, is_own=True, train=LabelledImages(pixels, np.array([0, 0, 0, 0, 0, 0, 1])))
+    known = LearntPictures.of(own.train.take(slice(6)))
+    with pytest.raises(DataError, match="but the only ones of their classes, so that none is left to validate on"):
+        held_apart(own, recipe.holdout, Path("model.keras"), known)

@@ -41,19 +41,27 @@ class RandomHoldout:
 
 @dataclass(frozen=True, slots=True)
 class DigestHoldout:
-    """The pictures with the highest ``share`` (0 to 1) of all possible digests, and at least one of each class.
+    """The pictures with the highest ``share`` (0 to 1) of all possible digests, and one at least of a class of several.
 
-    A picture stays on its side when others are added. The lowest digests are those of the test set, which is chosen by
-    the same rule (:mod:`training.data.image_folder`).
+    The only picture of a class is kept, so that no class is left out of what is learnt. A picture stays on its side
+    when others are added. The lowest digests are those of the test set, which is chosen by the same rule
+    (:mod:`training.data.image_folder`).
     """
 
     share: float
 
     def rows(self, images: LabelledImages) -> Rows:
-        """Indices (kept, held out) of a training set."""
+        """Indices (kept, held out) of a training set.
+
+        Raises:
+            DataError: each class has a single picture, so that none can be held out.
+        """
         kept, held_out = lowest(~digests(images), images.classes, self.share)
-        if len(held_out) == 0 and len(kept) > 1:  # each class has one picture left
-            return kept[1:], kept[:1]
+        if len(held_out) == 0:
+            raise DataError(
+                "each class has a single picture to learn from, besides those for testing, so that none can be held "
+                "out for validation: give at least one class another picture"
+            )
         return kept, held_out
 
 
