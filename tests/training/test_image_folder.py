@@ -22,6 +22,7 @@ def test_sub_folders_are_classes(picture_folder: Path) -> None:
     assert data.input_shape == (32, 32, 3)
     assert (len(data.train), len(data.test)) == (27, 3)
     assert np.bincount(data.test.classes).tolist() == [1, 1, 1]
+    assert data.notes[0].startswith("3 of the 30 pictures, chosen by their content, were held out as the test set")
 
 
 def test_the_same_pictures_are_held_out_each_time(picture_folder: Path) -> None:
@@ -59,6 +60,7 @@ def test_without_a_test_folder_a_tenth_of_the_training_pictures_is_held_out(pict
     data = load(_parts(picture_folder, "train", "val"))
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (12, 15, 3)
+    assert data.notes[0].startswith("3 of the 15 pictures of the folder parts/ train, chosen by their content")
 
 
 @pytest.mark.parametrize(

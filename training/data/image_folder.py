@@ -25,10 +25,6 @@ from training.errors import DataError
 
 _TEST_SHARE = 0.1
 _NAMED = 20  # classes, in a message
-_HELD_OUT = (
-    f"The test set is {_TEST_SHARE:.0%} of the pictures, chosen by their content, and at least one of each class; the "
-    "network never saw it."
-)
 
 
 def load(
@@ -145,8 +141,12 @@ def _data_set(
     if train is None:
         raise DataError(f"{listing.place} holds no picture to learn from")
     if test is None:
+        count, where = len(train), f" of {_said(listing)} train" if any(entry.part for entry, _ in found.good) else ""
         train, test = _hold_out(train, labels)
-        note = _HELD_OUT
+        note = (
+            f"{len(test):,} of the {count:,} pictures{where}, chosen by their content, were held out as the test set, "
+            "at least one of each class; the network never saw them."
+        )
     else:
         note = f"The test set is {_said(listing)} test."
     notes = [note]
