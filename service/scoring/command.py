@@ -33,6 +33,7 @@ _SOME_FAILED: Final = 3
 _WRONG_USE: Final = 2
 _INTERRUPTED: Final = 130
 _TERMINATED: Final = 143
+_LEARNT: Final = "learnt.json"  # training/data/learnt_pictures.py writes it
 
 
 class _Terminated(KeyboardInterrupt):
@@ -102,6 +103,7 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
         hint = "" if options.version else "; --version names another version"
         raise ModelRefusedError(f"{error}{hint}") from error
     metadata, sha256 = loaded.metadata, loaded.source.sha256
+    is_trained_here = loaded.source.path.with_name(_LEARNT).is_file()
     del loaded  # the workers have their own
     job = ScoreJob(
         source=options.input,
@@ -119,7 +121,14 @@ def _score(options: argparse.Namespace, start_pool: StartPool, count_workers: Ca
     if total == 0:
         raise ScoringError(f"{options.input}: there are no pictures in it")
     with tqdm(total=total, unit=" pictures", smoothing=0.05, disable=None, file=sys.stderr) as bar:
-        return run.run(bar.update)
+        summary = run.run(bar.update)
+    if is_trained_here and options.labels_from_folders:
+        print(
+            f"pictures that {name} learnt from count too: if {options.input} has any, the accuracy is too high. "
+            f"`convoy evaluate` leaves out those that its {_LEARNT} lists",
+            file=sys.stderr,
+        )
+    return summary
 
 
 def _check_files(options: argparse.Namespace) -> None:

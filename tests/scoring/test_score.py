@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,8 +25,9 @@ from service.scoring.command import _find_model
 from service.scoring.formats import CsvFormat
 from service.scoring.parts import Parts
 from service.scoring.worker import WorkerSpec, score_chunk
-from tests.fixtures.tiny_models import put, tiny_model
+from tests.fixtures.tiny_models import put, tiny_metadata, tiny_model
 from tests.process import ROOT, SAMPLES, ServerProcess
+from training.data import learnt_pictures
 
 pytestmark = pytest.mark.slow
 
@@ -105,6 +107,17 @@ def test_folders_as_labels_give_accuracy_and_confusion(folder: Path, tmp_path: P
     matrix = {row.pop("truth"): row for row in rows_of(tmp_path / "p.confusion.csv")}
     assert sum(int(matrix[label][label]) for label in matrix if label in matrix[label]) == right
     assert sum(int(count) for row in matrix.values() for count in row.values()) == len(rows)
+
+
+def test_an_accuracy_that_may_count_learnt_pictures_says_so(tmp_path: Path) -> None:
+    model = put(tmp_path / "models", "tiny", "1", tiny_model())
+    model.with_name(learnt_pictures.FILE).write_text("{}")
+    place = tmp_path / "pictures" / tiny_metadata().labels[0]
+    place.mkdir(parents=True)
+    shutil.copy(CIFAR10[0], place)
+    where = ("--models-dir", tmp_path / "models", "--model", "tiny", "--out", tmp_path / "p.csv")
+    answer = score(place.parent, *where, "--labels-from-folders")
+    assert "pictures that tiny learnt from count too" in answer.stderr
 
 
 def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
