@@ -87,10 +87,13 @@ class Confusion:
         return f"{self.right / self.total:.2%} ({self.right} of {self.total}; 95 % interval {low:.2%} to {high:.2%})"
 
     def rows(self, labels: Sequence[str]) -> list[list[str]]:
-        """The matrix as text, with its header: a row for each true label that occurs, a column for each predicted."""
-        truths = sorted({truth for truth, _ in self._counts})
-        predictions = sorted({predicted for _, predicted in self._counts})
-        header = ["truth", *(labels[predicted] for predicted in predictions)]
+        """The matrix as text, with its header.
+
+        It is square: a row and a column for each label that occurs as a true or a predicted one, also where the other
+        never does, in the order of the labels.
+        """
+        occurring = sorted({index for pair in self._counts for index in pair})
+        header = ["truth", *(labels[index] for index in occurring)]
         return [header] + [
-            [labels[truth], *(str(self._counts[truth, predicted]) for predicted in predictions)] for truth in truths
+            [labels[truth], *(str(self._counts[truth, predicted]) for predicted in occurring)] for truth in occurring
         ]
