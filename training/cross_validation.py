@@ -80,26 +80,51 @@ def folds_for(data: DataSet, recipe: Recipe, asked: int | None) -> int:
     Args:
         data: the data set to learn from.
         recipe: the recipe to train with.
-        asked: the value of ``--folds``, at least 1. With None, cross-validation is used where a class has fewer than 30
-            pictures or the validation split fewer than 100, and there are at most 2,000 pictures in all.
+        asked: the value of ``--folds``, at least 1. With None, cross-validation is used where pictures are few
+            (:func:`are_few`) and nothing prevents it (:func:`obstacle`).
 
     Raises:
-        RecipeError: this number of folds is not possible with this data or recipe.
+        RecipeError: this number of folds is not possible.
+        DataError: each class has a single picture.
     """
-    if asked == 1 or (asked is None and (data.validation is not None or recipe.ema_momentum is not None)):
+    if asked is None:
+        return FOLDS if are_few(data, recipe) and obstacle(data, recipe) is None else 1
+    if asked == 1:
         return 1
-    if asked is not None:
-        if data.validation is not None:
-            raise RecipeError(f"--folds {asked}: {data.name} has a validation set of its own; leave --folds out")
-        if recipe.ema_momentum is not None:
-            raise RecipeError(f"--folds {asked}: recipe {recipe.name} averages weights, which needs one split")
-        if len(data.train) < asked:
-            raise RecipeError(f"--folds {asked}: there are {len(data.train)} pictures to learn from")
-        return asked
+    if data.validation is not None:
+        raise RecipeError(f"--folds {asked}: {data.name} has a validation set of its own; leave --folds out")
+    if recipe.ema_momentum is not None:
+        raise RecipeError(f"--folds {asked}: recipe {recipe.name} averages weights, which needs one split")
+    if len(data.train) < asked:
+        raise RecipeError(f"--folds {asked}: there are {len(data.train)} pictures to learn from")
+    if np.bincount(data.train.classes).max() == 1:
+        raise RecipeError(f"--folds {asked}: each class has a single picture to learn from")
+    return asked
+
+
+def are_few(data: DataSet, recipe: Recipe) -> bool:
+    """Whether one split is not enough: a class has fewer than 30 pictures to learn from, or the split fewer than 100.
+
+    Never with a validation set of its own.
+
+    Raises:
+        DataError: each class has a single picture.
+    """
+    if data.validation is not None:
+        return False
     counts = np.bincount(data.train.classes, minlength=len(data.labels))
-    _, held_out = recipe.holdout.rows(data.train)
-    is_small = counts.min() < LEAST_OF_CLASS or len(held_out) < LEAST_HELD_OUT
-    return FOLDS if is_small and FOLDS <= len(data.train) <= MOST_IMAGES else 1
+    return bool(counts.min() < LEAST_OF_CLASS) or len(recipe.holdout.rows(data.train)[1]) < LEAST_HELD_OUT
+
+
+def obstacle(data: DataSet, recipe: Recipe) -> str | None:
+    """Why pictures are not cross-validated without being asked, however few a class has; None where nothing is."""
+    if recipe.ema_momentum is not None:
+        return f"recipe {recipe.name} averages weights, which needs one split"
+    if len(data.train) < FOLDS:
+        return f"there are {len(data.train)} pictures to learn from, and {FOLDS} are needed"
+    if len(data.train) > MOST_IMAGES:
+        return f"there are more than {MOST_IMAGES:,} pictures to learn from"
+    return None
 
 
 def stratified(classes: NDArray[np.int64], folds: int) -> list[NDArray[np.int64]]:

@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="K",
         help="cross-validation in K parts, 1 for one split (default: 5 where a class has fewer than 30 pictures to "
-        "learn from, or the split fewer than 100, and there are at most 2,000; else 1)",
+        "learn from, or the split fewer than 100, and there are 5 to 2,000 in all; else 1)",
     )
     own.add_argument("--licence", help="of the pictures, for the model card")
     own.add_argument("--citation", help="of the pictures, for the model card")
@@ -133,7 +133,7 @@ def run(options: argparse.Namespace) -> None:
     start_tensorflow()
     from training.card import HowMade
     from training.continued import held_apart
-    from training.cross_validation import folds_for
+    from training.cross_validation import are_few, folds_for, obstacle
     from training.initial_weights import KeptWeights
     from training.precision import gpu_capabilities, policy_for
     from training.repeat_command import repeating
@@ -166,6 +166,10 @@ def run(options: argparse.Namespace) -> None:
         folds=1 if one_split else folds_for(data, recipe, options.folds),
     )
     _announce(job)
+    if job.folds == 1 and options.folds is None and not one_split and are_few(data, recipe):
+        print(
+            f"few pictures of a class, but no cross-validation, since {obstacle(data, recipe)}: the figures vary much"
+        )
     print_result(train(job, data), repository)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from contract import wilson_interval
 from training import recipes
 from training.cli import main
-from training.cross_validation import folds_for, stratified
+from training.cross_validation import folds_for, obstacle, stratified
 from training.data.dataset import DataSet, LabelledImages
 from training.errors import RecipeError
 from training.onnx_classifier import OnnxClassifier
@@ -49,6 +49,13 @@ def test_the_rule_of_cross_validation(counts: list[int], folds: int, cifar10_dat
     assert folds_for(data_of(counts, cifar10_data), BEST, None) == folds
 
 
+def test_few_pictures_that_are_not_cross_validated_have_a_reason(cifar10_data: DataSet) -> None:
+    assert obstacle(data_of([2, 2], cifar10_data), BEST) == "there are 4 pictures to learn from, and 5 are needed"
+    assert "more than 2,000" in str(obstacle(data_of([10, 5000], cifar10_data), BEST))
+    assert "averages weights" in str(obstacle(data_of([20, 20], cifar10_data), replace(BEST, ema_momentum=0.9)))
+    assert obstacle(data_of([20, 20], cifar10_data), BEST) is None
+
+
 def test_what_is_asked_for_is_done_or_refused(cifar10_data: DataSet) -> None:
     few = data_of([20, 20], cifar10_data)
     assert folds_for(few, BEST, 1) == 1
@@ -58,6 +65,8 @@ def test_what_is_asked_for_is_done_or_refused(cifar10_data: DataSet) -> None:
         folds_for(data_of([20, 20], cifar10_data, validation=True), BEST, 5)
     with pytest.raises(RecipeError, match="there are 4 pictures to learn from"):
         folds_for(data_of([2, 2], cifar10_data), BEST, 5)
+    with pytest.raises(RecipeError, match="each class has a single picture"):
+        folds_for(data_of([1, 1], cifar10_data), BEST, 2)
     with pytest.raises(RecipeError, match="averages weights"):
         folds_for(few, replace(BEST, ema_momentum=0.9), 5)
 
