@@ -185,12 +185,13 @@ def _share(name: str, value: Any) -> float | None:
 
 
 def _flag(name: str, value: Any) -> bool | None:
+    """A boolean. Clients in Python send ``True`` and ``False`` in a query, as they write them."""
     if value is None or isinstance(value, bool):
         return value
-    if not isinstance(value, str) or value not in ("true", "false"):
+    if not isinstance(value, str) or value not in ("true", "false", "True", "False"):
         given = f"{value[:16]!r}" if isinstance(value, str) else "neither true nor false"
         raise MalformedRequestError(f"{name} is {given}; it must be true or false")
-    return value == "true"
+    return value in ("true", "True")
 
 
 def _count(value: Any) -> int | None:

@@ -90,11 +90,17 @@ def test_an_array_has_no_place_for_decisions(client: httpx.Client, cat: bytes, q
 
 
 def test_a_receipt_that_is_neither_true_nor_false_is_400(client: httpx.Client, cat: bytes) -> None:
-    for value in ("1", "True", ""):
+    for value in ("1", "TRUE", ""):
         answer = client.post("/predict", params={"receipt": value}, content=cat, headers=PNG)
         assert answer.status_code == 400
         assert "it must be true or false" in answer.json()["detail"]
     assert "receipt" not in one(ask(client, "json", cat, receipt=False))
+
+
+@pytest.mark.parametrize("value", [True, False])
+def test_true_and_false_may_be_written_as_python_writes_them(client: httpx.Client, cat: bytes, value: bool) -> None:
+    answer = client.post(f"/predict?receipt={value}", content=cat, headers=PNG)
+    assert ("receipt" in one(answer)) is value
 
 
 def test_a_model_of_several_labels_does_not_abstain(tmp_path: Path, cat: bytes) -> None:
