@@ -166,6 +166,15 @@ def test_one_run_reports_everything_that_is_wrong(troubled: Path, capsys: pytest
     assert not any(word in report for word in ("Thumbs.db", "desktop.ini", ".DS_Store", "remove", "delete"))
 
 
+def test_what_is_hidden_is_named_and_not_used(picture_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(picture_folder / "ship", picture_folder / ".boat")
+    picture = next((picture_folder / "bird").iterdir())
+    for name in (".one.png", "._of_macos.png", ".DS_Store"):
+        shutil.copy(picture, picture_folder / "bird" / name)
+    assert load(picture_folder).labels == ("bird", "ship", "truck")
+    assert "left out, since their names begin with a dot (2): .boat, bird/.one.png\n" in capsys.readouterr().err
+
+
 def test_skip_bad_goes_on_without_and_writes_the_names(troubled: Path, tmp_path: Path) -> None:
     rule = PictureRule(32, 32, "RGB", fit="cover", polarity="any")
     skipped = tmp_path / "run" / "skipped.tsv"

@@ -28,7 +28,8 @@ PARTS: dict[str, Part] = {
     "testing": "test",
 }
 
-_OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db"}
+_OF_SYSTEMS = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", ".ds_store", ".directory", ".localized"}
+_OF_MACOS = "._"  # the beginning of the names of files that macOS adds for each file on other file systems
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,13 @@ class Listing:
         place: the folder or table.
         entries: the pictures, in order of part, label and name.
         troubles: files and folders in the wrong place, and wrong rows of a table.
+        hidden: files and folders that are left out since their names begin with a dot, without those of systems.
     """
 
     place: Path
     entries: tuple[Entry, ...]
     troubles: tuple[Trouble, ...] = ()
+    hidden: tuple[Path, ...] = ()
 
 
 def list_folder(directory: Path) -> Listing:
@@ -91,9 +94,12 @@ def list_folder(directory: Path) -> Listing:
     parts = _parts(directory)
     entries: list[Entry] = []
     troubles: list[Trouble] = []
+    read = [directory]
     for part, place in parts:
+        read += [place] * (part != "")
         for path, is_folder in _content(place, troubles):
             if is_folder:
+                read.append(path)
                 _list_class(path, part, entries, troubles)
             else:
                 troubles.append(
@@ -105,7 +111,8 @@ def list_folder(directory: Path) -> Listing:
             for path in visible(directory)
             if not (path.is_dir() and path.name.lower() in PARTS)
         ]
-    return Listing(directory, tuple(entries), tuple(troubles))
+    hidden = tuple(path for folder in read for path in _hidden(folder))
+    return Listing(directory, tuple(entries), tuple(troubles), hidden)
 
 
 def _parts(directory: Path) -> Sequence[tuple[Part, Path]]:
@@ -171,11 +178,32 @@ def canonical(label: str) -> str:
 
 
 def visible(directory: Path) -> list[Path]:
-    """The content of a folder, sorted by name, without hidden files and files that operating systems add."""
+    """The content of a folder, sorted by name, without hidden files and files that operating systems add.
+
+    Raises:
+        DataError: it is no folder, or cannot be read.
+    """
+    return [path for path in _own_content(directory) if not path.name.startswith(".")]
+
+
+def _hidden(directory: Path) -> list[Path]:
+    """What :func:`visible` leaves out, without files that operating systems add; nothing of an unreadable folder."""
+    try:
+        return [path for path in _own_content(directory) if path.name.startswith(".")]
+    except DataError:
+        return []  # it is among the troubles already
+
+
+def _own_content(directory: Path) -> list[Path]:
+    """The content of a folder, sorted by name, without files that operating systems add.
+
+    Raises:
+        DataError: it is no folder, or cannot be read.
+    """
     try:
         found = sorted(directory.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         raise DataError(f"{directory} is not a folder: give one with a sub-folder for each class") from None
     except OSError as error:
         raise DataError(f"{directory} cannot be read ({error.strerror})") from None
-    return [path for path in found if not path.name.startswith(".") and path.name.lower() not in _OF_SYSTEMS]
+    return [path for path in found if path.name.lower() not in _OF_SYSTEMS and not path.name.startswith(_OF_MACOS)]

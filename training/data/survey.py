@@ -22,6 +22,7 @@ from training.errors import DataError
 from training.files import one_line
 
 _LISTED = 50
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +113,7 @@ def _without_duplicates(
 
 
 def report(found: Survey) -> None:
-    """Prints counts, sizes and everything that is wrong, on standard error."""
+    """Prints counts, sizes, and everything that is hidden or wrong, on standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     console.print(f"{found.listing.place}: {len(found.listing.entries):,} files, {len(found.good):,} pictures to use")
     parts = sorted({entry.part for entry, _ in found.good}, key=("", "train", "val", "test").index)
@@ -126,6 +127,10 @@ def report(found: Survey) -> None:
         console.print(f"  sizes in pixels: {least} to {most}, half of them up to {middle}")
     if found.repeated:
         console.print(f"  {found.repeated:,} more are the same as another of their class: each is used once")
+    if hidden := found.listing.hidden:
+        names = [one_line(str(path.relative_to(found.listing.place))) for path in hidden[:_NAMED]]
+        names += ["..."] * (len(hidden) > _NAMED)
+        console.print(f"  left out, since their names begin with a dot ({len(hidden):,}): {', '.join(names)}")
     kinds: dict[str, list[Trouble]] = defaultdict(list)
     for trouble in found.troubles:
         kinds[trouble.kind].append(trouble)
