@@ -19,6 +19,15 @@ ASSUMED_RESIZING = Fact(
     AS_KERAS, "assumed, as image_dataset_from_directory of Keras does; --resize changes it", is_assumed=True
 )
 _RESIZING = (keras.layers.Resizing, keras.layers.CenterCrop, keras.layers.RandomCrop)
+_IDLE = (  # they change pictures only in training
+    keras.layers.InputLayer,
+    keras.layers.RandomBrightness,
+    keras.layers.RandomContrast,
+    keras.layers.RandomFlip,
+    keras.layers.RandomRotation,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+)
 _SEED = 0
 
 
@@ -42,7 +51,7 @@ def size_is_open(path: Path) -> ImportRefusedError:
 
 
 def resizing_of(network: keras.Model, layers: Sequence[keras.Layer], flags: Stated, path: Path) -> Stated:
-    """The resize rule and the size of a network with an open size, where its first layer resizes pictures.
+    """The resize rule and the size of a network with an open size, where its first layer but augmentation resizes.
 
     Args:
         network: takes [N, H, W, C] of any height and width.
@@ -60,7 +69,7 @@ def resizing_of(network: keras.Model, layers: Sequence[keras.Layer], flags: Stat
     if found is None:
         return Stated()
     named = f"{type(found).__name__} {found.name!r}"
-    first = next(layer for layer in layers if not isinstance(layer, keras.layers.InputLayer))
+    first = next(layer for layer in layers if not isinstance(layer, _IDLE))
     rule = _rule(found) if found is first else None
     if rule is None or not _is_all_that_is_seen(network, found):
         return Stated(

@@ -48,6 +48,13 @@ def test_a_first_layer_that_resizes_is_the_rule(option: str | None, tmp_path: Pa
     assert np.abs(session.run(None, {"image": given})[0] - wanted).max() < 2e-3  # of the rounding to whole levels
 
 
+def test_augmentation_before_the_layer_that_resizes_does_nothing(tmp_path: Path) -> None:
+    augmentation = keras.Sequential([layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2)])
+    resizing_itself(augmentation, layers.Resizing(24, 32)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3) == 0
+    assert imported(tmp_path)[1].input_shape == (24, 32, 3)
+
+
 @pytest.mark.parametrize(
     "first",
     [
