@@ -86,11 +86,11 @@ def resizing_of(network: keras.Model, layers: Sequence[keras.Layer], flags: Stat
     size = found.height, found.width
     if flags.size is not None and flags.size.value != size and flags.resizing is None:
         raise ImportRefusedError(
-            f"{path}: {flags.size.origin} says {flags.size.value[0]} x {flags.size.value[1]}, but its first layer "
+            f"{path}: {flags.size.origin} says {flags.size.value[0]} x {flags.size.value[1]}, but its layer "
             f"{named} resizes pictures to {size[0]} x {size[1]}. Leave {flags.size.origin} out; or, if pictures were "
             "resized before they came to this layer, say also how: --resize"
         )
-    origin = f"its first layer, {named}"
+    origin = f"its layer {named}"
     return Stated(resizing=Fact(rule, origin), size=Fact(size, origin))
 
 
