@@ -3,7 +3,8 @@
 ::
 
     model.onnx ─┬─ float16: every weight and activation but the softmax ──────────────────┬─> compared with the original
-                └─ int8: weights by channel, activations by their range in training images┘  models/<name>-<precision>/1
+                │  int8: weights by channel, activations by their range in training images│  models/<name>-<precision>/1
+                └─       without the last layer and what follows it ──────────────────────┘
 
 The new file is another model with its own name, so it serves only requests for that name.
 """
@@ -26,7 +27,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from contract import INPUT_NAME, ModelMetadata
+from contract import INPUT_NAME, OUTPUT_NAME, ModelMetadata
 from training import provenance, scores
 from training.data import sources
 from training.data.dataset import DataSet
@@ -41,6 +42,8 @@ Precision = Literal["float16", "int8"]
 CALIBRATION_IMAGES = 1000
 NOT_MEASURED = "accuracy is not measured, since a picture may have several labels"
 _CALIBRATION_BATCH = 100
+# An average of quantized values has finer steps than they have.
+_LAST_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool", "ReduceMean")
 # float16 has 11 significant bits; int8 values may be rounded to a neighbouring one of 256 steps on another machine.
 _GOLDEN_TOLERANCES: Mapping[Precision, float] = MappingProxyType({"float16": 0.01, "int8": 0.05})
 
@@ -141,16 +144,35 @@ def _int8(path: Path, data: DataSet) -> onnx.ModelProto:
         plain, prepared, quantized = (Path(scratch) / f"{step}.onnx" for step in ("plain", "prepared", "int8"))
         onnx.save(without_familiarity(onnx.load(path)), plain)
         quant_pre_process(str(plain), str(prepared), skip_symbolic_shape=True)
+        model = onnx.load(prepared)
+        # With 256 steps for logits or probabilities, small probabilities become 0 and many classes share one.
+        kept = _last_layer(model.graph)
+        for node in kept:
+            node.name = node.name or node.output[0]
         quantize_static(
-            str(prepared),
+            model,
             str(quantized),
             _TrainingImages(data),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in kept],
         )
         return onnx.load(quantized)
+
+
+def _last_layer(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """The last layer with weights, or the average that follows it, and all nodes from there to the probabilities."""
+    makers = {output: node for node in graph.node for output in node.output}
+    found: list[onnx.NodeProto] = []
+    tensors = [OUTPUT_NAME]
+    while tensors:
+        node = makers.pop(tensors.pop(), None)
+        if node is not None:
+            found.append(node)
+            tensors += [] if node.op_type in _LAST_LAYERS else node.input
+    return found
 
 
 class _TrainingImages(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+import onnx
 import pytest
 
 import training.convert
@@ -35,6 +37,28 @@ def test_fewer_bits_are_measured_and_serve_under_a_name_of_their_own(
     repository = ModelRepository(tmp_path, provider=Provider("cpu"), intra_op_threads=1, max_batch_size=None, gpu=gpu)
     loaded = repository.load(f"mnist-{precision}", "1")  # its golden images are checked here
     assert loaded.metadata.training["precision"] == precision
+
+
+def test_probabilities_in_int8_are_not_rounded_to_256_steps(
+    mnist_data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+    probabilities = convert(MODEL, "int8", None, tmp_path).after.probabilities
+    assert len(np.unique(probabilities)) > 0.9 * probabilities.size
+
+
+def test_only_the_last_layer_stays_in_float32_if_nodes_have_no_names(
+    mnist_data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+    model = onnx.load(MODEL)
+    for node in model.graph.node:
+        node.ClearField("name")
+    onnx.save(model, tmp_path / "nameless.onnx")
+    convert(tmp_path / "nameless.onnx", "int8", None, tmp_path)
+    tensors = onnx.load(tmp_path / "mnist-int8" / "1" / "model.onnx").graph.initializer
+    in_float32 = [tensor for tensor in tensors if tensor.data_type == onnx.TensorProto.FLOAT]
+    assert [tuple(tensor.dims) for tensor in in_float32 if len(tensor.dims) > 1] == [(256, 10)]
 
 
 def test_a_version_that_another_process_publishes_meanwhile_is_kept(
