@@ -12,27 +12,16 @@ Ray starts there; without it Ray's own proxy, written in Python, answers a tenth
 import sys
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from ray import serve
 
+from deploy.ray.arguments import read_arguments
 from service.app import run_service
-from service.errors import ConvoyError, SettingError
+from service.errors import ConvoyError
 from service.http.asgi import ASGIApp, Message, Receive, Scope, Send
 from service.settings import Settings
-from service.settings_reader import read_settings
 from service.telemetry.logs import configure_logs
-
-_OF_RAY: Final = {
-    "grpc_port": "replicas of one machine would need the same port; the protocol over REST is at /v2",
-    "host": "http_options of the Serve config says where to listen",
-    "model_control": "a request reaches one replica only; deploy again, or set watch_interval_s",
-    "port": "http_options of the Serve config says where to listen",
-    "port_variable": "http_options of the Serve config says where to listen",
-    "share_port": "Ray starts the replicas",
-    "workers": "autoscaling_config of the Serve config says how many replicas there are",
-}
-"""Settings that cannot be used on Ray Serve, with the reason."""
 
 
 class ReplicaApp:
@@ -111,10 +100,4 @@ def build(args: Mapping[str, Any]) -> Any:
     Raises:
         SettingError: a value cannot be used, or Ray controls what the setting means.
     """
-    for name, reason in _OF_RAY.items():
-        if name in args:
-            raise SettingError(f"{name} cannot be set on Ray Serve: {reason}")
-    unknown = sorted(args.keys() - Settings.model_fields.keys())
-    if unknown:
-        raise SettingError(f"args of the Serve config: {unknown[0]} is no setting; docs/configuration.md lists them")
-    return deployment(read_settings([f"--{name.replace('_', '-')}={value}" for name, value in args.items()]))
+    return deployment(read_arguments(args))

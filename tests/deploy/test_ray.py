@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from service.settings import Settings
+from deploy.ray.arguments import read_arguments
+from service.errors import SettingError
 from tests.deploy.checked import Check
 from tests.process import ROOT
 
@@ -30,13 +31,55 @@ def test_the_manifest_carries_the_config_word_for_word() -> None:
 def test_the_config_fits_the_service(name: str) -> None:
     config = read(FOLDER / name)
     [application] = config["applications"]
-    settings = Settings(**application["args"])
+    settings = read_arguments(application["args"])
     assert config["http_options"]["request_timeout_s"] > settings.request_timeout_s
     [deployment] = application["deployments"]
     assert deployment["name"] in (FOLDER / "service.py").read_text()
     assert deployment["max_ongoing_requests"] >= 2 * deployment["autoscaling_config"]["target_ongoing_requests"]
     assert deployment["graceful_shutdown_timeout_s"] > settings.drain_timeout_s
     assert (deployment["ray_actor_options"].get("num_gpus", 0) > 0) == (settings.execution_provider == "cuda")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("dialects", ["tfserving", "vertex"], ("tfserving", "vertex")),
+        ("dialects", "tfserving,vertex", ("tfserving", "vertex")),
+        ("cors_origins", ["https://a.org"], ("https://a.org",)),
+        ("default_model", None, None),
+        ("max_batch_size", None, None),
+        ("request_timeout_s", 2.5, 2.5),
+        ("page", False, False),
+    ],
+)
+def test_args_are_read_as_yaml_means_them(name: str, value: object, expected: object) -> None:
+    assert getattr(read_arguments({name: value}), name) == expected
+
+
+def test_a_key_file_without_a_name_does_not_open_the_service() -> None:
+    with pytest.raises(SettingError, match="it names no file"):
+        read_arguments({"keys_file": None})
+
+
+@pytest.mark.parametrize("name", ["port", "workers"])
+def test_what_ray_decides_is_refused_in_args(name: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name} cannot be set on Ray Serve"):
+        read_arguments({name: 2})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("GRPC_PORT", "8001"), ("MODEL_CONTROL", "true"), ("SHARE_PORT", "true"), ("WORKERS", "4")]
+)
+def test_what_ray_decides_is_refused_as_a_variable(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVOY_KEYS_FILE", "keys.toml")
+    monkeypatch.setenv(f"CONVOY_{name}", value)
+    with pytest.raises(SettingError, match=f"^CONVOY_{name} cannot be set on Ray Serve"):
+        read_arguments({})
+
+
+def test_variables_that_say_where_to_listen_have_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONVOY_PORT", "9000")
+    assert read_arguments({"intra_op_threads": 1}).intra_op_threads == 1
 
 
 def test_the_manifest_names_the_locked_version_of_ray() -> None:
