@@ -84,7 +84,7 @@ check: $(DEV)/.ready  ## Format, lint, types, import contracts, container files,
 	for overlay in cpu gpu keda; do ! command -v kubectl >/dev/null || kubectl kustomize deploy/kubernetes/$$overlay \
 	  | $(DEV)/bin/kubernetes-validate --kubernetes-version 1.33 --strict --quiet --no-warn /dev/stdin || exit 1; done
 	$(DEV)/bin/hadolint deploy/ray/Dockerfile
-	$(DEV)/bin/python -m tests.deploy.custom_resources deploy/ray/rayservice.yaml deploy/kubernetes/keda/scaledobject.yaml \
+	$(DEV)/bin/python -m tests.deploy.custom_resources deploy/ray/rayservice.yaml deploy/kubernetes/queue/scaledobject.yaml \
 	  deploy/kubernetes/kserve/{servingruntime,inferenceservice,huggingface}.yaml deploy/kubernetes/monitoring/servicemonitor.yaml
 
 .PHONY: image

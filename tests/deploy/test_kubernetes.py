@@ -178,6 +178,25 @@ def test_autoscaling_asks_for_a_metric_that_there_is(
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
 
 
+def test_pods_with_gpus_scale_on_the_queue(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    overlay = tmp_path / "kubernetes" / "mine"
+    overlay.mkdir()
+    (overlay / "kustomization.yaml").write_text(json.dumps({"resources": ["../gpu"], "components": ["../queue"]}))
+    documents = rendered(overlay)
+    assert of_kind(documents, "ScaledObject")["spec"]["scaleTargetRef"]["name"] == "convoy"
+    assert "HorizontalPodAutoscaler" not in [document["kind"] for document in documents]
+
+
+def test_the_policy_takes_the_rules_that_the_documents_have_for_downloads(
+    manifests: dict[str, list[dict[str, Any]]],
+) -> None:
+    [block] = re.findall(r"```yaml\n(egress:\n.*?)```", (ROOT / "docs" / "scaling.md").read_text(), re.DOTALL)
+    policy = copy.deepcopy(of_kind(manifests["cpu"], "NetworkPolicy"))
+    policy["spec"] |= yaml.safe_load(block)
+    kubernetes_validate.validate(policy, "1.33", strict=True)
+
+
 def test_models_come_from_each_kind_of_volume_that_the_documents_name(
     manifests: dict[str, list[dict[str, Any]]],
 ) -> None:

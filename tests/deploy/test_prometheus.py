@@ -43,7 +43,7 @@ def test_a_healthy_service_raises_no_alert(prometheus: Prometheus) -> None:
 
 
 def test_the_query_of_the_autoscaler_is_one_number_and_nothing_without_data(prometheus: Prometheus) -> None:
-    scaled = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "keda" / "scaledobject.yaml").read_text())
+    scaled = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "queue" / "scaledobject.yaml").read_text())
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     selector = '{service="convoy"}'  # the Prometheus operator adds this label; it does not exist here
     assert selector in query

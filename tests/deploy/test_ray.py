@@ -101,7 +101,7 @@ def test_the_image_has_what_the_serving_image_has() -> None:
         (FOLDER / "rayservice.yaml", ("spec",)),
         (FOLDER / "rayservice.yaml", ("spec", "rayClusterConfig", "workerGroupSpecs", 0)),
         (FOLDER / "rayservice.yaml", ("spec", "rayClusterConfig", "headGroupSpec", "template", "spec")),
-        (KUBERNETES / "keda" / "scaledobject.yaml", ("spec", "triggers", 0)),
+        (KUBERNETES / "queue" / "scaledobject.yaml", ("spec", "triggers", 0)),
         (KUBERNETES / "kserve" / "servingruntime.yaml", ("spec", "containers", 0, "readinessProbe")),
         (KUBERNETES / "kserve" / "inferenceservice.yaml", ("spec", "predictor", "model")),
         (KUBERNETES / "kserve" / "huggingface.yaml", ("spec", "predictor", "initContainers", 1)),
