@@ -178,6 +178,13 @@ def test_autoscaling_asks_for_a_metric_that_there_is(
     assert monitor["spec"]["endpoints"][0]["port"] in [port["name"] for port in service["spec"]["ports"]]
 
 
+def test_the_monitor_takes_a_key(faults_of: Check) -> None:
+    text = (FOLDER / "monitoring" / "servicemonitor.yaml").read_text()
+    document = yaml.safe_load(text.replace("# authorization:", "authorization:"))
+    assert document["spec"]["endpoints"][0]["authorization"]
+    assert faults_of(document) == []
+
+
 def test_pods_with_gpus_scale_on_the_queue(tmp_path: Path) -> None:
     shutil.copytree(FOLDER, tmp_path / "kubernetes")
     overlay = tmp_path / "kubernetes" / "mine"

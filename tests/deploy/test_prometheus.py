@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
@@ -49,6 +50,18 @@ def test_the_query_of_the_autoscaler_is_one_number_and_nothing_without_data(prom
     assert selector in query
     assert len(prometheus.first_answer(query.replace(selector, ""))) == 1
     assert prometheus.ask("query", query=query)["result"] == []
+
+
+@needs_promtool
+def test_the_scrape_takes_a_key(tmp_path: Path) -> None:
+    shutil.copytree(CONFIG, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "prometheus.yml"
+    with_key = path.read_text().replace("# authorization:", "authorization:")
+    assert with_key != path.read_text()
+    path.write_text(with_key)
+    (tmp_path / "convoy.key").write_text("secret")
+    done = subprocess.run(["promtool", "check", "config", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_alert_has_its_section_in_the_runbook(prometheus: Prometheus) -> None:
