@@ -12,6 +12,7 @@ from training.data import sources
 from training.data.dataset import DataSet, LabelledImages
 from training.data.learnt_pictures import LearntPictures, test_set
 from training.errors import ModelFileError
+from training.held_out import were_fitted_on
 from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.trust import Trust, figures_in_words, measure_trust
@@ -63,6 +64,12 @@ def evaluate(
     else:
         images = test_set(data, model)
     measured = measure(classifier, images, data.labels)
+    if said.conformal and were_fitted_on(said.conformal, measured.probabilities, images.classes):
+        print(
+            "the thresholds for coverage and familiarity were fitted on pictures among these: their figures do not "
+            "hold for new ones",
+            file=sys.stderr,
+        )
     trust = measure_trust(measured.probabilities, measured.familiarity, measured.images.classes, said)
     if as_json:
         print(json.dumps(measured.to_json() | {"decisions": trust.to_json()}, indent=2))

@@ -112,6 +112,22 @@ def label_sets(probabilities: Probabilities, thresholds: Sequence[float]) -> Set
     return sets
 
 
+def were_fitted_on(conformal: Conformal, probabilities: Probabilities, classes: Classes) -> bool:
+    """Whether the thresholds were fitted on some of these pictures: each is the probability of a true label among them.
+
+    Args:
+        conformal: of a model.
+        probabilities: its answers, float32 [N, K].
+        classes: the truth, [N].
+    """
+    thresholds = np.array([threshold for level in conformal.levels for threshold in level.thresholds])
+    thresholds = thresholds[(thresholds > 0) & (thresholds < 0.99)]  # many other pictures may come as close to 0 or 1
+    of_truth = np.sort(_of_truth(probabilities, classes).astype(np.float64))
+    tolerances = 1e-5 * np.minimum(thresholds, 1 - thresholds)  # the last bits depend on the other pictures of a batch
+    first, end = (np.searchsorted(of_truth, thresholds + sign * tolerances) for sign in (-1, 1))
+    return len(thresholds) > 0 and bool((first < end).all())
+
+
 def fit_familiarity(probabilities: Probabilities, of_features: Scores | None = None) -> Familiarity | None:
     """The distribution of the score over held-out pictures; None where there are fewer than 100.
 

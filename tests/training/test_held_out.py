@@ -20,7 +20,15 @@ from training.data.dataset import LabelledImages
 from training.data.learnt_pictures import LearntPictures
 from training.decisions import _read_metrics
 from training.errors import ModelFileError
-from training.held_out import fit_conformal, fit_familiarity, fit_level, label_sets, negative_entropy, strict_coverage
+from training.held_out import (
+    fit_conformal,
+    fit_familiarity,
+    fit_level,
+    label_sets,
+    negative_entropy,
+    strict_coverage,
+    were_fitted_on,
+)
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.scores import Classes, Probabilities
@@ -122,7 +130,33 @@ def save_noise(folder: Path, count: int, seed: int = 0) -> None:
         Image.fromarray(pixels).save(folder / f"{number}.png")
 
 
+@pytest.mark.parametrize(
+    ("kept", "expected"), [(slice(None), True), (slice(0, 2000), True), (slice(1000, None), False)]
+)
+def test_thresholds_tell_which_pictures_they_were_fitted_on(kept: slice, expected: bool) -> None:
+    rows, classes = drawn(5000, seed=1)
+    conformal = fit_conformal(rows[:1000], classes[:1000])
+    assert conformal is not None
+    assert were_fitted_on(conformal, rows[kept], classes[kept]) is expected
+
+
 class TestCalibrate:
+    def test_evaluate_says_that_the_thresholds_are_of_these_pictures(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        model = tmp_path / "model.onnx"
+        model.write_bytes(without_levels())
+        for folder, seeds in (("held", range(10)), ("other", range(10, 20))):
+            for seed, label in zip(seeds, OnnxClassifier.open(CIFAR10).metadata.labels, strict=True):
+                save_noise(tmp_path / folder / label, 10, seed)
+        assert main(["calibrate", str(model), str(tmp_path / "held")]) == 0
+        said = []
+        for folder in ("held", "other"):
+            words = ["evaluate", str(model), "--data-dir", str(tmp_path / folder), "--part", "all", "--json"]
+            assert main(words) == 0
+            said.append("thresholds for coverage and familiarity were fitted on" in capsys.readouterr().err)
+        assert said == [True, False]
+
     def test_a_folder_of_pictures_adds_metadata_and_leaves_the_graph(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
