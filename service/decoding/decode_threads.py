@@ -10,9 +10,13 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
+
+from service.errors import OverloadedError
 
 T = TypeVar("T")
+
+_RETRY_AFTER_S: Final = 1.0
 
 
 class DecodeThreads:
@@ -53,12 +57,14 @@ class DecodeThreads:
 
         Returns:
             What the function returns, or raises.
+
+        Raises:
+            OverloadedError: no thread can be started, and none runs.
         """
         call = _Call(function, ended, asyncio.get_running_loop())
-        self._queue.put(call)
         if self._started < self._count:
-            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
-            self._started += 1
+            self._start_one(call)
+        self._queue.put(call)
         try:
             return await call.result
         except BaseException as error:
@@ -66,6 +72,17 @@ class DecodeThreads:
                 call.withdraw()
             del call  # an error holds this frame, and the call holds the error
             raise
+
+    def _start_one(self, call: "_Call[Any]") -> None:
+        """Starts a further thread, or leaves the call to those that run."""
+        try:
+            threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True).start()
+        except RuntimeError:  # the limit of processes or of memory is reached
+            if not self._started:
+                call.withdraw()
+                raise OverloadedError("no thread can be started to decode pictures", _RETRY_AFTER_S) from None
+        else:
+            self._started += 1
 
     def _work(self) -> None:
         while (call := self._queue.get()) is not None:

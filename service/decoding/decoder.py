@@ -169,6 +169,7 @@ class Decoder:
         Raises:
             ClientGoneError: the client has disconnected.
             DeadlineExceededError: the deadline has passed.
+            OverloadedError: there is no thread to decode in.
         """
 
         def check() -> None:

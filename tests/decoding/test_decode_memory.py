@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from service.decoding.decode_memory import DecodeMemory
 from service.decoding.decode_threads import DecodeThreads
+from service.errors import OverloadedError
 from service.http.body_budget import BodyBudget
 
 
@@ -88,3 +91,37 @@ async def test_leaving_waits_for_no_thread() -> None:
     assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("decode-"))
     held.let_go.set()
     await running
+
+
+@contextmanager
+def no_new_thread() -> Iterator[None]:
+    """Lets no thread start: each would need a larger stack than the address space has."""
+    before = threading.stack_size(1 << 47)
+    try:
+        yield
+    finally:
+        threading.stack_size(before)
+
+
+async def test_calls_are_left_to_the_threads_that_run_where_no_further_one_can_be_started() -> None:
+    ended: list[int] = []
+    with DecodeThreads(2) as threads:
+        await threads.run(lambda: None)
+        with no_new_thread():
+            assert await threads.run(lambda: 42, lambda: ended.append(1)) == 42
+        assert ended == [1]
+        held = Held()
+        running = asyncio.create_task(threads.run(held))
+        await asyncio.to_thread(held.began.wait)
+        assert await threads.run(lambda: 43) == 43, "the second thread is started when it can be"
+        held.let_go.set()
+        await running
+
+
+async def test_a_call_is_refused_and_dropped_where_no_thread_can_be_started() -> None:
+    ended: list[int] = []
+    with DecodeThreads(2) as threads:
+        with no_new_thread(), pytest.raises(OverloadedError, match="no thread can be started"):
+            await threads.run(lambda: 42, lambda: ended.append(1))
+        assert ended == [1]
+        assert await threads.run(lambda: 42) == 42
