@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from service.inference.runtime import onnxruntime
 from service.models.catalog import ServedModel
 
 RECEIPT_VERSION = 1
+DECODERS: Final = ("pillow", "simplejpeg", "kornia-rs", "pi-heif")
+"""The packages with which ``imaging`` decodes pictures; all but the first are optional."""
 
 
 class Asked(NamedTuple):
@@ -85,7 +87,7 @@ def describe_fit(target: Target) -> dict[str, Any]:
 @cache
 def software() -> tuple[tuple[str, str], ...]:
     """The versions of the programs that compute predictions here, by their names in a receipt."""
-    decoders = [f"{package} {found}" for package in ("pillow", "kornia-rs") if (found := _version(package))]
+    decoders = [f"{package} {found}" for package in DECODERS if (found := _version(package))]
     return (
         ("convoy", __version__),
         ("decoder", ", ".join(decoders)),

@@ -34,6 +34,7 @@ OTHER_PROVIDER_TOLERANCE: Final = 1e-3
 _MOST_RECEIPT_BYTES: Final = 256 << 20
 _MOST_PICTURE_BYTES: Final = 256 << 20
 _MOST_MODEL_BYTES: Final = 1 << 32
+_LONGEST_SHOWN: Final = 120  # room for the versions of all decoders
 _SAME, _DIFFERENT, _WRONG_USE = 0, 1, 2
 
 
@@ -103,7 +104,7 @@ def _verify(receipt_path: Path, picture_path: Path, models_dir: Path) -> int:
         return _DIFFERENT
     for name, version in software():
         if receipt.get(name) != version:
-            print(f"{name:10}differs: {str(receipt.get(name))[:64]!a} then, {version!r} now")
+            print(f"{name:10}differs: {str(receipt.get(name))[:_LONGEST_SHOWN]!a} then, {version!r} now")
     if pixels is None:
         pixels = _decode(data, target.of_strokes if with_strokes else target)
     elif pixels.shape != target.shape:
