@@ -21,7 +21,8 @@ import socket
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from service.errors import SettingError
 from service.http.listener import listen
@@ -29,6 +30,9 @@ from service.settings import Settings
 from service.workers.metrics_folder import MetricsFolder
 from service.workers.stop_signals import DRAIN_GRACE_S, FORCED_EXIT, StopSignals
 from service.workers.worker import SIGNS_PER_LIMIT, Worker
+
+if TYPE_CHECKING:
+    from service.workers.worker_metrics import WorkerMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +78,7 @@ class Supervisor:
             Exit status: 0 if every worker ended without an error.
 
         Raises:
-            SettingError: the port for gRPC cannot be listened on.
+            SettingError: the port for gRPC cannot be listened on, or a process cannot be started.
         """
         host, port = listener.getsockname()[:2]
         grpc_listener = _listen_for_grpc(self._settings)
@@ -92,12 +96,7 @@ class Supervisor:
 
         try:
             metrics = WorkerMetrics(CollectorRegistry())
-            context = multiprocessing.get_context("spawn")
-            path = None if folder is None else folder.path
-            self._workers = [
-                Worker(context, settings, slot, metrics, path, longest_silence_s=self._longest_silence_s)
-                for slot in range(settings.workers)
-            ]
+            self._start_workers(settings, metrics, None if folder is None else folder.path)
             while not self._stopping:
                 self._watch()
             status = self._drain(time.monotonic() + drain_s + _KILL_GRACE_S)
@@ -105,6 +104,23 @@ class Supervisor:
             if folder is not None:
                 folder.leave()
         return FORCED_EXIT if self._forced else status
+
+    def _start_workers(self, settings: Settings, metrics: "WorkerMetrics", metrics_folder: Path | None) -> None:
+        """Starts the first process of each slot.
+
+        Raises:
+            SettingError: one cannot be started; those before it have been ended.
+        """
+        context = multiprocessing.get_context("spawn")
+        silence_s = self._longest_silence_s
+        for slot in range(settings.workers):
+            try:
+                worker = Worker(context, settings, slot, metrics, metrics_folder, longest_silence_s=silence_s)
+            except OSError as error:  # the limit of processes or open files is reached
+                for started in self._workers:
+                    started.join(deadline=time.monotonic())
+                raise SettingError(f"worker {slot} cannot be started: {error}") from None
+            self._workers.append(worker)
 
     def _watch(self) -> None:
         """Waits for the next event of a worker or a signal, and handles it."""

@@ -42,6 +42,9 @@ class Worker:
         is_ready: whether the process answers requests.
         has_refused: whether the process ended by itself, with an error that it has reported.
         restart_at: when the next process may start, on the monotonic clock; None while one runs.
+
+    Raises:
+        OSError: its first process cannot be started.
     """
 
     is_ready: bool

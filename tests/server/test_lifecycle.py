@@ -209,6 +209,15 @@ def test_a_system_without_room_for_a_process_does_not_end_the_parent(tmp_path: P
     assert "Traceback" not in process.log.read_text()
 
 
+def test_a_worker_that_cannot_be_started_is_said_at_start_and_ends_those_before_it() -> None:
+    few_files = ("sh", "-c", 'ulimit -n 40; exec "$@"', "sh")
+    command = (*few_files, sys.executable, "-m", "service", "--port", "0", "--workers", "16", "--log-format", "text")
+    ended = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert re.search(r"cannot start: worker [1-9] cannot be started: \[Errno 24\] Too many open files", line)
+
+
 def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "log", "--workers", "2") as process:
         children = process.workers()
