@@ -26,8 +26,8 @@
     │   ├── SlowBodyError               the body did not arrive in time
     │   └── ClientGoneError             the client has disconnected and waits for no answer
     └── RefusedError                a valid request cannot be answered now
-        ├── OverloadedError             the queue is full; says when to try again
-        ├── UnavailableError            starting or shutting down
+        ├── OverloadedError             a limit is reached; says when to try again
+        ├── UnavailableError            the model cannot be used now; says why
         ├── DeadlineExceededError       not answered within its time limit
         └── InferenceFailedError        the runtime failed on its batch
 
@@ -178,10 +178,10 @@ class RefusedError(ConvoyError):
 
 
 class OverloadedError(RefusedError):
-    """The queue is full.
+    """The queue, memory, connections, threads or gRPC streams are at their limit. The message says which.
 
     Attributes:
-        retry_after_s: seconds until there should be room, estimated from the latest runs.
+        retry_after_s: seconds until there should be room; for the queue, estimated from the latest runs.
     """
 
     def __init__(self, message: str, retry_after_s: float) -> None:
@@ -190,7 +190,7 @@ class OverloadedError(RefusedError):
 
 
 class UnavailableError(RefusedError):
-    """The service is starting or shutting down."""
+    """The model is being unloaded, cannot be loaded now, or its file was changed or removed. The message says which."""
 
 
 class DeadlineExceededError(RefusedError):

@@ -80,9 +80,14 @@ FAILURES: Mapping[type[ConvoyError], Failure] = MappingProxyType(
             HTTPStatus.INTERNAL_SERVER_ERROR, "The execution provider cannot be used here."
         ),
         OverloadedError: Failure(
-            HTTPStatus.SERVICE_UNAVAILABLE, "The queue is full. `Retry-After` says when to try again."
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The queue, memory, connections, threads or gRPC streams are at their limit. `Retry-After` says when to "
+            "try again.",
         ),
-        UnavailableError: Failure(HTTPStatus.SERVICE_UNAVAILABLE, "The service is starting or shutting down."),
+        UnavailableError: Failure(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "The model is being unloaded, cannot be loaded now, or its file was changed or removed.",
+        ),
         DeadlineExceededError: Failure(HTTPStatus.GATEWAY_TIMEOUT, "Not answered within the time limit."),
     }
 )
