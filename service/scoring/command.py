@@ -78,7 +78,8 @@ def main(
         return _WRONG_USE
     except KeyboardInterrupt as interrupt:
         kept = f"{options.out}.parts has the finished part, and --resume continues from it"
-        print(f"\nconvoy score: interrupted; {kept}", file=sys.stderr)
+        said = kept if is_begun(options.out) else "there is nothing to resume"
+        print(f"\nconvoy score: interrupted; {said}", file=sys.stderr)
         return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
     rate = (summary.scored + summary.faults) / (time.perf_counter() - started)
     print(f"{_told(summary.scored)} in {options.out}, {rate:.0f} a second")

@@ -21,7 +21,7 @@ from PIL import Image
 from imaging import Limits
 from service.errors import ModelNotFoundError, ScoringError
 from service.inference import GpuPolicy, Provider
-from service.scoring.command import _find_model
+from service.scoring.command import _find_model, main
 from service.scoring.formats import CsvFormat
 from service.scoring.parts import Parts
 from service.scoring.worker import WorkerSpec, score_chunk
@@ -171,6 +171,23 @@ def test_a_run_that_is_told_to_stop_says_how_it_goes_on(tmp_path: Path, number: 
         assert running.wait(30) == status
     assert f"{out}.parts has the finished part, and --resume continues from it" in said
     assert "Traceback" not in said
+
+
+def test_a_run_that_is_told_to_stop_before_its_first_part_promises_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> int:
+        raise KeyboardInterrupt
+
+    put(tmp_path, "tiny", "1", tiny_model())
+    words = ["-", "--model", "tiny", "--models-dir", str(tmp_path), "--out", str(tmp_path / "p.csv")]
+    heard = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main(words, count_workers=stop) == 130
+    finally:
+        signal.signal(signal.SIGTERM, heard)
+    assert "interrupted; there is nothing to resume" in capsys.readouterr().err
+    assert not (tmp_path / "p.csv.parts").exists()
 
 
 @pytest.mark.parametrize(
