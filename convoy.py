@@ -22,6 +22,8 @@ _READER_GONE: Final = 141
 """The exit status that shells show for a program that SIGPIPE ended."""
 _FOLDERS: Final = {"install": ".venv", "import-env": ".venv-import", "train-env": ".venv-train"}
 """The folder of each make target's environment."""
+OWN_PACKAGES: Final = ("contract", "convoy", "imaging", "network", "service", "training")
+"""The packages and modules of this project: one that cannot be imported is a fault, and no missing environment."""
 
 
 class Command(NamedTuple):
@@ -102,7 +104,7 @@ def _answer(words: Sequence[str]) -> int:
         return _run(word, command, rest)
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing in ("", "contract", "convoy", "imaging", "service", "training"):
+        if missing in ("", *OWN_PACKAGES):
             raise
         target = "train-env" if missing in ("h5py", "keras", "tensorflow", "tf2onnx") else command.environment
         print(

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import httpx
 import pytest
 
-from convoy import COMMANDS
+from convoy import COMMANDS, OWN_PACKAGES
 from service import __version__
 from tests.process import ROOT
 
@@ -73,6 +74,11 @@ def test_a_missing_environment_is_told_in_one_line(words: str, target: str) -> N
     assert said.stderr.count("\n") == 1
     assert f"make {target}`" in said.stderr
     assert f"/bin/convoy {words.split(maxsplit=1)[0]} uses it" in said.stderr
+
+
+def test_no_environment_is_asked_for_where_a_package_of_the_project_is_missing() -> None:
+    targets = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]
+    assert set(OWN_PACKAGES) == {name.removesuffix(".py") for name in targets["wheel"]["only-include"]}
 
 
 @pytest.mark.slow
