@@ -29,7 +29,7 @@ from service.api.predict import PredictEndpoint, is_prediction
 from service.api.proxy_middleware import ProxyMiddleware, check_distinct
 from service.api.request_log import RequestLog
 from service.api.request_middleware import RequestMiddleware
-from service.api.route_table import all_routes, first_steps, match_whole_paths
+from service.api.route_table import all_routes, first_steps
 from service.api.v2.infer import InferEndpoint, is_inference
 from service.api.v2.schemas import ModelControlRequest, RepositoryIndexRequest
 from service.api.work_thread import WorkThread
@@ -57,7 +57,6 @@ class HttpApp:
         tracing: receives spans; None where tracing is off.
 
     Attributes:
-        routes: of the app, in the order in which they are tried.
         document: the OpenAPI document, not made yet.
         dialects: those that are on; None where all are off.
 
@@ -88,9 +87,7 @@ class HttpApp:
         self.dialects = choose_dialects(settings)
         routes = () if self.dialects is None else self.dialects.routes(limits, budget, work_thread)
         pictures = picture_routes(limits, budget, work_thread)
-        app.router.routes += [*all_routes(predict, inference, routes, has_page=settings.page), *pictures]
-        match_whole_paths(app.routes)
-        self.routes = app.routes
+        app.router.routes += all_routes(predict, inference, routes, pictures, has_page=settings.page)
         bodies = (ModelControlRequest, RepositoryIndexRequest)
         self.document = ApiDocument(app, bodies, has_keys=access is not None, dialects=self.dialects)
         self._settings = settings

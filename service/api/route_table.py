@@ -22,24 +22,33 @@ _NAME = r"[^/\x00-\x1f\x7f]+"
 
 
 def all_routes(
-    predict: ASGIApp, inference: ASGIApp, dialects: Sequence[BaseRoute] = (), *, has_page: bool = True
+    predict: ASGIApp,
+    inference: ASGIApp,
+    dialects: Sequence[BaseRoute] = (),
+    pictures: Sequence[BaseRoute] = (),
+    *,
+    has_page: bool = True,
 ) -> list[BaseRoute]:
-    """The routes, in the order in which they are tried.
+    """The routes, in the order in which they are tried. Each matches whole paths only.
 
     Args:
         predict: answers ``/predict``, with and without a model in the path.
         inference: answers ``/v2/.../infer``.
         dialects: the routes of the dialects that are on.
+        pictures: the routes that explain the prediction of one picture.
         has_page: whether the page at ``/`` is served.
     """
-    return [
+    routes = [
         *(page_routes() if has_page else ()),
         *dialects,
         *(route for part in (pages, router, v2, repository) for route in part.routes),
         *(OperationRoute(operation, predict) for operation in PREDICT_OPERATIONS),
         *(OperationRoute(operation, inference) for operation in INFER_OPERATIONS),
         Mount(ASSETS_PATH, PageAssets()),
+        *pictures,
     ]
+    _match_whole_paths(routes)
+    return routes
 
 
 def first_steps(routes: list[BaseRoute]) -> frozenset[str]:
@@ -48,7 +57,7 @@ def first_steps(routes: list[BaseRoute]) -> frozenset[str]:
     return frozenset(path.split("/")[1] for path in paths) - {""}
 
 
-def match_whole_paths(routes: Iterable[BaseRoute]) -> None:
+def _match_whole_paths(routes: Iterable[BaseRoute]) -> None:
     """Makes each route match whole paths only, and no names with control characters.
 
     Starlette's patterns end with ``$``, which matches before a newline at the end too: ``/metrics%0A`` would be

@@ -7,12 +7,16 @@ import pytest
 from starlette.routing import BaseRoute, Match, Mount, Route
 
 from service.api.auth_middleware import KeyRules
+from service.api.dialects.choice import choose_dialects
+from service.api.picture_operations import picture_routes
+from service.api.predict import PredictEndpoint
+from service.api.route_table import all_routes
+from service.api.v2.infer import InferEndpoint
+from service.api.work_thread import WorkThread
 from service.declarations import UNDECLARED, declaration_of
 from service.http.body_budget import BodyBudget
-from service.http_app import HttpApp
 from service.limits import RequestLimits
 from service.settings_reader import read_settings
-from service.telemetry.metrics import Metrics
 from tests.api.dialects.conftest import DIALECTS
 
 METHODS = ("GET", "POST", "PUT")
@@ -35,9 +39,10 @@ SPELLINGS = (
 @pytest.fixture(scope="module")
 def routes() -> list[BaseRoute]:
     settings = read_settings(["--dialects", ",".join(DIALECTS)])
-    metrics = Metrics(version="0", workers=1)
-    limits = RequestLimits(1, 1, 1.0)
-    return HttpApp(settings, limits, BodyBudget(1), metrics, access=None, tracing=None).routes
+    dialects = choose_dialects(settings)
+    assert dialects is not None
+    parts = RequestLimits(1, 1, 1.0), BodyBudget(1), WorkThread("bodies", "to be read or written")
+    return all_routes(PredictEndpoint(*parts), InferEndpoint(*parts), dialects.routes(*parts), picture_routes(*parts))
 
 
 def paths(routes: list[BaseRoute]) -> Iterator[str]:
