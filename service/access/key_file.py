@@ -7,7 +7,6 @@ missing, the keys do not change, and an error is logged.
 
 import json
 import logging
-import os
 import stat
 import time
 import tomllib
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from service.access.api_key import ApiKey
 from service.errors import KeyFileError
+from service.regular_file import read_regular
 
 logger = logging.getLogger(__name__)
 
@@ -119,15 +119,12 @@ def read_keys(path: Path) -> dict[str, ApiKey]:
 
 
 def _read(path: Path) -> bytes:
-    """Reads a regular file only: opening a named pipe would wait for a writer, and a device may never end."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise KeyFileError(f"the key file {path} is not a regular file")
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise KeyFileError(f"the key file {path} has more than {_MOST_BYTES >> 20} MiB")
-    return data
+    try:
+        return read_regular(path, _MOST_BYTES)
+    except ValueError:
+        raise KeyFileError(f"the key file {path} is not a regular file") from None
+    except OverflowError:
+        raise KeyFileError(f"the key file {path} has more than {_MOST_BYTES >> 20} MiB") from None
 
 
 def open_to_others(path: Path) -> str | None:

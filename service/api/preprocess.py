@@ -1,10 +1,6 @@
 """``POST /preprocess``: the exact pixels that the network gets, and the part of the picture that they show."""
 
-import io
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from service.api.answers import JSON
 from service.api.endpoint import CLASSIFYING_ERRORS
@@ -13,7 +9,7 @@ from service.api.picture_endpoint import Picture, PictureEndpoint
 from service.api.png import PNG, data_url, write_png
 from service.decision.warnings import warn
 from service.declarations import declare
-from service.decoding import NPY_MEDIA_TYPE
+from service.decoding import NPY_MEDIA_TYPE, write_array
 from service.errors import NotAcceptableError
 from service.http.asgi import Reply
 
@@ -26,17 +22,11 @@ class PreprocessEndpoint(PictureEndpoint):
 
     async def _answer(self, picture: Picture) -> Reply:
         if picture.media_type == NPY_MEDIA_TYPE.encode():
-            return Reply(200, _npy(picture.pixels), picture.media_type, [])
+            return Reply(200, write_array(picture.pixels), picture.media_type, [])
         png = await self._do(lambda: write_png(picture.pixels[0]), picture.connection, picture.deadline)
         if picture.media_type == PNG:
             return Reply(200, png, PNG, [])
         return Reply(200, write(describe(picture, png)), JSON, [])
-
-
-def _npy(pixels: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, pixels, allow_pickle=False)
-    return stream.getvalue()
 
 
 def describe(picture: Picture, png: bytes) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def read_images(data: bytes, target: Target) -> NDArray[np.uint8]:
     return pixels.reshape(shape)
 
 
-def write_array(array: NDArray[np.float32]) -> bytes:
+def write_array(array: NDArray[np.float32 | np.uint8]) -> bytes:
     """Writes an array as a whole .npy file."""
     stream = io.BytesIO()
     npy_format.write_array(stream, np.ascontiguousarray(array), allow_pickle=False)

@@ -17,8 +17,8 @@ from contract import INPUT_NAME
 from network.graph import Graph, GraphError, read_graph, with_outputs
 from service.errors import UnavailableError
 from service.inference.providers import ONNX_RUNTIME_NAMES, session_options
-from service.inference.regular_file import read_regular
 from service.inference.runtime import onnxruntime
+from service.regular_file import read_regular
 
 _KEPT: Final = 2  # most sessions; each has another set of outputs
 

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final
 
 from contract import is_model_name, is_version
 from network.wire_format import read_varint
-from service.inference.regular_file import open_regular
+from service.regular_file import open_regular
 
 _METADATA: Final = 14
 _MOST_ENTRY_BYTES: Final = 4096  # a longer one is neither a name nor a version

@@ -20,7 +20,7 @@ from service.errors import ModelLoadFailedError, ModelNotFoundError, ModelRefuse
 from service.file_name import shown_name
 from service.inference.foreign_files import foreign_files, import_command
 from service.inference.model_key import read_model_key
-from service.inference.regular_file import read_regular
+from service.regular_file import read_regular
 
 MODEL_FILE: Final = "model.onnx"
 DEFAULT_VERSION_FILE: Final = "default_version"

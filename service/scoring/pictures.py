@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from service.errors import ScoringError
-from service.inference.regular_file import open_regular
+from service.regular_file import open_regular
 
 MOST_FILE_BYTES: Final = 256 << 20
 """Longer files are refused; the header of an archive may declare any length."""

@@ -127,7 +127,7 @@ def test_what_is_no_regular_file_and_what_has_no_end_is_refused_at_once(tmp_path
     for path, said in (
         (pipe, "not a regular file"),
         (Path("/dev/zero"), "not a regular file"),
-        (tmp_path, "directory"),
+        (tmp_path, "not a regular file"),
     ):
         with pytest.raises(KeyFileError, match=said):
             read_keys(path)

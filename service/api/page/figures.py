@@ -13,8 +13,8 @@ from fastapi import APIRouter, Request, Response
 from service.api.context import context_of
 from service.declarations import declare
 from service.errors import ModelNotFoundError
-from service.inference.regular_file import read_regular
 from service.models.catalog import ServedModel
+from service.regular_file import read_regular
 
 TITLES: Final = {
     "learning_curves": "Loss and mistakes over the epochs; the dashed line marks the epoch whose weights were kept.",
