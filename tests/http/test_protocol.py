@@ -241,6 +241,41 @@ def test_a_client_that_leaves_is_noticed_before_the_answer(
     run(monkeypatch, clients)
 
 
+@pytest.mark.parametrize(
+    ("data", "answer"),
+    [
+        ((GET % (b"/", b""))[:-2], b""),
+        (POST % (b"/", b"Content-Length: 100\r\n") + b"less", b"HTTP/1.1 408 Request Timeout"),
+    ],
+    ids=["head", "body"],
+)
+def test_a_client_that_never_ends_its_request_is_given_up_on(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, answer: bytes
+) -> None:
+    async def clients(server: Server) -> None:
+        async with asyncio.timeout(5):
+            said = await server.ask(data)
+        assert said.partition(b"\r\n")[0] == answer
+
+    run(monkeypatch, clients)
+
+
+def test_an_idle_connection_is_kept_for_the_whole_time_after_its_last_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def clients(server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(GET % (b"/", b""))
+        loop.call_later(0.4, writer.write, GET % (b"/", b""))  # later than a head may come on a new connection
+        begun = loop.time()
+        async with asyncio.timeout(5):
+            answers = await reader.read()
+        writer.close()
+        assert answers.count(b"HTTP/1.1 200 ") == 2
+        assert loop.time() - begun >= 1.4
+
+    run(monkeypatch, clients)
+
+
 def test_the_last_request_that_is_read_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = (POST % (b"/", b"Content-Length: 5\r\n") + b"hello") * 64
     further = GET % (b"/", b"") * 3

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from service.settings import Settings
 from tests.fixtures.nginx import nginx
 from tests.process import ServerProcess
 from tests.server.hostile import PNG, wire
@@ -17,15 +18,9 @@ _UPSTREAM = "upstream convoy {{ server {address}; keepalive 8; keepalive_timeout
 _LOCATION = 'location / { proxy_pass http://convoy; proxy_http_version 1.1; proxy_set_header Connection ""; }'
 
 
-def test_an_idle_connection_is_answered_after_more_than_five_seconds(server: ServerProcess) -> None:
+def test_an_idle_connection_is_kept_longer_than_load_balancers_keep_it() -> None:
     """Five seconds is uvicorn's own limit; nginx and AWS's load balancer keep connections for 60."""
-    with wire(server) as connection:
-        for _ in range(2):
-            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-            time.sleep(5.5)  # there is no event to wait for in an idle time
-        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert connection.recv(65536).startswith(b"HTTP/1.1 200")
+    assert Settings.model_fields["keep_alive_timeout_s"].default > 60
 
 
 def test_the_time_is_that_of_the_setting(tmp_path: Path) -> None:
