@@ -142,7 +142,6 @@ def test_a_receipt_makes_the_answer_again(
     for text in ("{}", "[", '{"receipt_version":1}', json.dumps(receipt | {"probabilities": [None]})):
         (tmp_path / "answer.json").write_text(text)
         assert main(words) in (1, 2)
-        assert "Traceback" not in "".join(capsys.readouterr())
 
 
 def test_an_answer_that_contradicts_its_receipt_is_not_verified(
