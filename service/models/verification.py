@@ -3,17 +3,17 @@
 ::
 
     receipt ─ same picture? ─ same model file? ─> as the answer says? ─> decode, run on the CPU ─> same probabilities?
+
+Every prediction that belongs to the picture is compared.
 """
 
 import argparse
 import hashlib
-import io
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from tokenize import TokenError
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,34 +24,18 @@ from service.decision.ranking import likely, rank
 from service.errors import ConvoyError
 from service.inference import GpuPolicy, ModelSession, Provider
 from service.inference.repository_files import model_path, read_model
-from service.models.receipt import RECEIPT_VERSION, describe_fit, software
+from service.models.claims import Match, VerificationError, matches, read_answer, read_bounded, read_images
+from service.models.receipt import describe_fit, software
 
 TOLERANCE: Final = 1e-6
 """Between batches on one kind of provider, a picture's probabilities differ by less than this."""
 OTHER_PROVIDER_TOLERANCE: Final = 1e-3
 """The same between a GPU, on which the receipt's prediction may have been made, and the CPU, which repeats it."""
 
-_MOST_RECEIPT_BYTES: Final = 256 << 20
 _MOST_PICTURE_BYTES: Final = 256 << 20
 _MOST_MODEL_BYTES: Final = 1 << 32
 _LONGEST_SHOWN: Final = 120  # room for the versions of all decoders
 _SAME, _DIFFERENT, _WRONG_USE = 0, 1, 2
-
-
-class _VerificationError(Exception):
-    """The prediction cannot be repeated from these files; the message says why."""
-
-
-class _Claim(NamedTuple):
-    """One prediction of an answer.
-
-    Attributes:
-        receipt: its receipt.
-        said: the members beside the receipt, with the model and version of the answer; empty for a receipt alone.
-    """
-
-    receipt: dict[str, Any]
-    said: Mapping[str, Any]
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         return _verify(options.receipt, options.picture, options.models_dir)
-    except _VerificationError as error:
+    except VerificationError as error:
         print(f"error: {error}", file=sys.stderr)
     except ConvoyError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -83,40 +67,67 @@ def main(arguments: Sequence[str]) -> int:
     return _WRONG_USE
 
 
-def _verify(receipt_path: Path, picture_path: Path, models_dir: Path) -> int:
-    data = _read_bounded(picture_path, _MOST_PICTURE_BYTES)
-    claims = list(_claims(_parse(receipt_path)))
-    if not claims:
-        raise _VerificationError(f"{receipt_path} has no receipt; ask for one with receipt=true")
-    found = _of_this_picture(claims, data)
-    if found is None:
-        print(f"picture   differs: none of {len(claims)} receipts is of {picture_path}")
+def _verify(answer_path: Path, picture_path: Path, models_dir: Path) -> int:
+    data = read_bounded(picture_path, _MOST_PICTURE_BYTES)
+    answer, images = read_answer(answer_path), read_images(data)
+    found = matches(answer, data, images)
+    if not found:
+        print(f"picture   differs: none of {len(answer.claims)} receipts is of {picture_path}")
         return _DIFFERENT
-    (receipt, said), pixels = found
-    print(f"picture   same: {picture_path}")
+    if len(found) < len(images) == answer.predictions:
+        missing = f"{len(images) - len(found)} of {len(images)} predictions"
+        print(f"picture   differs: {missing} have no receipt of the image in their place in {picture_path}")
+        return _DIFFERENT
+    among = f", in {len(found)} of {answer.predictions} predictions" if answer.predictions > 1 else ""
+    print(f"picture   same: {picture_path}{among}")
+    statuses: list[int] = []
+    for _, of_model in groupby(found, key=_computed_by):
+        statuses.extend(_repeat(list(of_model), data, models_dir, numbered=len(found) > 1))
+    if len(found) > 1:
+        print(f"\n{statuses.count(_SAME)} of {len(found)} predictions are the same")
+    return max(statuses)
+
+
+def _computed_by(match: Match) -> list[Any]:
+    """The model's file and the programs that a receipt names."""
+    members = ("model", "version", "model_sha256", *(name for name, _ in software()))
+    return [match.claim.receipt.get(member) for member in members]
+
+
+def _repeat(found: Sequence[Match], data: bytes, models_dir: Path, *, numbered: bool) -> Iterator[int]:
+    """Repeats predictions of one model; yields the status of each."""
+    receipt = found[0].claim.receipt
     session = _open(receipt, models_dir)
     if session is None:
-        return _DIFFERENT
-    with_strokes = receipt.get("prepare") == "digit"
-    target = Target.of(session.metadata)
-    if other := _other_fit(receipt, target, session.metadata.temperature):
-        print(f"fit       differs: the receipt has another {other}, or was changed")
-        return _DIFFERENT
+        yield from (_DIFFERENT for _ in found)
+        return
     for name, version in software():
         if receipt.get(name) != version:
             print(f"{name:10}differs: {str(receipt.get(name))[:_LONGEST_SHOWN]!a} then, {version!r} now")
-    if pixels is None:
-        pixels = _decode(data, target.of_strokes if with_strokes else target)
-    elif pixels.shape != target.shape:
-        raise _VerificationError(f"{picture_path} has images of {pixels.shape}; the model takes {target.shape}")
+    for match in found:
+        if numbered:
+            print(f"\nprediction {match.claim.number}")
+        yield _repeat_one(match, data, session)
+    session.close()
+
+
+def _repeat_one(match: Match, data: bytes, session: ModelSession) -> int:
+    receipt, target = match.claim.receipt, Target.of(session.metadata)
+    if other := _other_fit(receipt, target, session.metadata.temperature):
+        print(f"fit       differs: the receipt has another {other}, or was changed")
+        return _DIFFERENT
+    if match.image is None:
+        pixels = _decode(data, target.of_strokes if receipt.get("prepare") == "digit" else target)
+    elif match.image.shape == target.shape:
+        pixels = match.image
+    else:
+        raise VerificationError(f"the file has images of {match.image.shape}; the model takes {target.shape}")
     names = session.metadata.class_names
     expected = _probabilities(receipt, len(names))
-    if wrong := list(_contradictions(said, receipt, expected, names)):
+    if wrong := list(_contradictions(match.claim.said, receipt, expected, names)):
         print(f"answer    differs: its receipt does not have this {', '.join(wrong)}; the answer was changed")
         return _DIFFERENT
-    answered = session.run(pixels[np.newaxis])[0]
-    session.close()
-    return _compare(receipt, expected, answered, names)
+    return _compare(receipt, expected, session.run(pixels[np.newaxis])[0], names)
 
 
 def _other_fit(receipt: Mapping[str, Any], target: Target, temperature: float) -> str | None:
@@ -130,10 +141,10 @@ def _probabilities(receipt: Mapping[str, Any], classes: int) -> NDArray[np.float
     """The probabilities of a receipt, float64 [K]."""
     then = receipt.get("probabilities")
     if not isinstance(then, list) or len(then) != classes or not all(map(_is_number, then)):
-        raise _VerificationError(f"the receipt's probabilities are not {classes} numbers")
+        raise VerificationError(f"the receipt's probabilities are not {classes} numbers")
     expected = np.array(then, np.float64)
     if not np.isfinite(expected).all():
-        raise _VerificationError("the receipt has probabilities that are not finite")
+        raise VerificationError("the receipt has probabilities that are not finite")
     return expected
 
 
@@ -209,7 +220,7 @@ def _open(receipt: Mapping[str, Any], models_dir: Path) -> ModelSession | None:
     """Opens the model that the receipt names, on the CPU; None where its file differs."""
     name, version = receipt.get("model"), receipt.get("version")
     if not (isinstance(name, str) and is_model_name(name) and isinstance(version, str) and is_version(version)):
-        raise _VerificationError("the receipt names no model and version")
+        raise VerificationError("the receipt names no model and version")
     path = model_path(models_dir, name, version)
     content = read_model(path, str(path), _MOST_MODEL_BYTES)
     if hashlib.sha256(content).hexdigest() != receipt.get("model_sha256"):
@@ -226,68 +237,8 @@ def _decode(data: bytes, target: Target) -> NDArray[np.uint8]:
     try:
         return read(data, target, _admit)
     except PictureError as error:
-        raise _VerificationError(f"the picture cannot be read: {error}") from None
+        raise VerificationError(f"the picture cannot be read: {error}") from None
 
 
 def _admit(header: Header, target: Target) -> None:
     """Allows pictures of any size, because the service's settings may have allowed them."""
-
-
-def _claims(document: Any) -> Iterator[_Claim]:
-    """Every prediction with a receipt in a receipt, a prediction, or a whole answer."""
-    if not isinstance(document, dict):
-        return
-    if "receipt_version" in document:
-        yield _Claim(_known(document), {})
-        return
-    predictions = document.get("predictions")
-    shared = {member: document.get(member) for member in ("model", "version")}
-    for prediction in predictions if isinstance(predictions, list) else [document]:
-        receipt = prediction.get("receipt") if isinstance(prediction, dict) else None
-        if isinstance(receipt, dict) and "receipt_version" in receipt:
-            yield _Claim(_known(receipt), shared | prediction)
-
-
-def _known(receipt: dict[str, Any]) -> dict[str, Any]:
-    if receipt["receipt_version"] != RECEIPT_VERSION:
-        raise _VerificationError(f"only receipts of version {RECEIPT_VERSION} can be read")
-    return receipt
-
-
-def _of_this_picture(claims: Sequence[_Claim], data: bytes) -> tuple[_Claim, NDArray[np.uint8] | None] | None:
-    """The prediction that belongs to a file, and its pixels if it is of pixels; None if no prediction does."""
-    digest = hashlib.sha256(data).hexdigest()
-    for claim in claims:
-        if claim.receipt.get("picture_sha256") == digest:
-            return claim, None
-    for image in _images(data):
-        digest = hashlib.sha256(np.ascontiguousarray(image).data).hexdigest()
-        for claim in claims:
-            if claim.receipt.get("pixels_sha256") == digest:
-                return claim, image
-    return None
-
-
-def _images(data: bytes) -> Sequence[NDArray[np.uint8]]:
-    if not data.startswith(b"\x93NUMPY"):
-        return ()
-    try:
-        images = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, MemoryError, SyntaxError, TypeError, ArithmeticError, RecursionError, TokenError):
-        return ()
-    return images if images.ndim == 4 and images.dtype == np.uint8 else ()
-
-
-def _parse(path: Path) -> Any:
-    try:
-        return json.loads(_read_bounded(path, _MOST_RECEIPT_BYTES))
-    except (ValueError, RecursionError):
-        raise _VerificationError(f"{path} is not JSON") from None
-
-
-def _read_bounded(path: Path, most_bytes: int) -> bytes:
-    with path.open("rb") as file:
-        data = file.read(most_bytes + 1)
-    if len(data) > most_bytes:
-        raise _VerificationError(f"{path} has more than {most_bytes} bytes")
-    return data

@@ -13,13 +13,12 @@ import onnx
 import pytest
 from PIL import Image
 
-from convoy import main
 from service.errors import ModelRefusedError
 from tests.explaining.networks import coloured, network
 from tests.fixtures.odd_models import open_session
 from tests.fixtures.tiny_models import put
 from tests.fixtures.wide_models import channels_model
-from tests.process import ROOT, ServerProcess
+from tests.process import ServerProcess
 from training.data.dataset import LabelledImages
 from training.decisions import decide
 from training.familiar_features import with_familiarity
@@ -109,94 +108,6 @@ def test_a_model_of_several_labels_does_not_abstain(tmp_path: Path, cat: bytes) 
         answer = httpx.post(f"{server.url}/predict?min_confidence=0.5", content=cat, headers=PNG)
     assert answer.status_code == 400
     assert "several labels" in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("way", ["query", "form", "json"])
-def test_a_receipt_makes_the_answer_again(
-    client: httpx.Client, cat: bytes, way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    answer = ask(client, way, cat, receipt=True)
-    receipt = one(answer)["receipt"]
-    model = ROOT / "models" / receipt["model"] / receipt["version"] / "model.onnx"
-    assert receipt["picture_sha256"] == hashlib.sha256(cat).hexdigest()
-    assert receipt["model_sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
-    (tmp_path / "answer.json").write_text(answer.text)
-    (tmp_path / "cat.png").write_bytes(cat)
-    words = ["verify", str(tmp_path / "answer.json"), str(tmp_path / "cat.png"), "--models-dir", str(ROOT / "models")]
-    assert main(words) == 0
-    assert "answer    same" in capsys.readouterr().out
-
-    (tmp_path / "cat.png").write_bytes(cat + b" ")
-    assert main(words) == 1
-    assert "picture   differs" in capsys.readouterr().out
-    (tmp_path / "cat.png").write_bytes(cat)
-    for change, said in (
-        ({"probabilities": [0.1] * 10}, "answer    differs"),
-        ({"model_sha256": "0" * 64}, "model     differs"),
-        ({"temperature": 2.0}, "another temperature"),
-        ({"fit": {}}, "another rule of fit"),
-    ):
-        (tmp_path / "answer.json").write_text(json.dumps(receipt | change))
-        assert main(words) == 1
-        assert said in capsys.readouterr().out
-    for text in ("{}", "[", '{"receipt_version":1}', json.dumps(receipt | {"probabilities": [None]})):
-        (tmp_path / "answer.json").write_text(text)
-        assert main(words) in (1, 2)
-
-
-def test_an_answer_that_contradicts_its_receipt_is_not_verified(
-    client: httpx.Client, cat: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    query = {"receipt": "true", "min_confidence": 1.0, "top_k": 2}
-    answer = client.post("/predict", params=query, content=cat, headers=PNG).json()
-    [prediction] = answer["predictions"]
-    (tmp_path / "cat.png").write_bytes(cat)
-    words = ["verify", str(tmp_path / "answer.json"), str(tmp_path / "cat.png"), "--models-dir", str(ROOT / "models")]
-    (tmp_path / "answer.json").write_text(json.dumps(answer))
-    assert (prediction["label"], main(words)) == (None, 0)  # a null label says nothing
-    capsys.readouterr()
-    probabilities = prediction["probabilities"] | {"dog": 0.9}
-    top = prediction["top"][::-1]
-    changes = {"label": "dog", "index": 5, "probability": 0.5, "probabilities": probabilities, "top": top, "labels": []}
-    for member, value in changes.items():
-        (tmp_path / "answer.json").write_text(json.dumps(answer | {"predictions": [prediction | {member: value}]}))
-        assert main(words) == 1
-        assert f"answer    differs: its receipt does not have this {member};" in capsys.readouterr().out
-    (tmp_path / "answer.json").write_text(json.dumps(answer | {"version": "1"}))
-    assert main(words) == 1
-
-
-def test_a_receipt_of_pixels_makes_the_answer_again(client: httpx.Client, tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    np.save(stream, np.random.default_rng(3).integers(0, 256, (3, 32, 32, 3), np.uint8))
-    answer = client.post("/predict?receipt=true", content=stream.getvalue(), headers={"Content-Type": NPY})
-    (tmp_path / "pixels.npy").write_bytes(stream.getvalue())
-    for prediction in answer.json()["predictions"]:
-        (tmp_path / "receipt.json").write_text(json.dumps(prediction))
-        words = [str(tmp_path / "receipt.json"), str(tmp_path / "pixels.npy"), "--models-dir", str(ROOT / "models")]
-        assert main(["verify", *words]) == 0
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [(b"(1, 4, 4, 1)", b"(1, 4, (4, 1)"), (b"'shape'", b"b'hape'")], ids=["brackets", "a key"]
-)
-def test_pixels_with_a_damaged_header_have_no_receipt(old: bytes, new: bytes, tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    np.save(stream, np.zeros((1, 4, 4, 1), np.uint8))
-    (tmp_path / "pixels.npy").write_bytes(stream.getvalue().replace(old, new))
-    (tmp_path / "receipt.json").write_text('{"receipt_version": 1}')
-    assert main(["verify", str(tmp_path / "receipt.json"), str(tmp_path / "pixels.npy")]) == 1
-
-
-def test_a_digit_that_was_prepared_is_prepared_again(client: httpx.Client, tmp_path: Path) -> None:
-    page = Image.new("L", (200, 300), 255)
-    page.paste(0, (80, 90, 100, 200))
-    page.save(tmp_path / "page.png")
-    query = {"model": "mnist", "prepare": "digit", "receipt": "true"}
-    data = (tmp_path / "page.png").read_bytes()
-    (tmp_path / "answer.json").write_text(client.post("/predict", params=query, content=data, headers=PNG).text)
-    words = [str(tmp_path / "answer.json"), str(tmp_path / "page.png"), "--models-dir", str(ROOT / "models")]
-    assert main(["verify", *words]) == 0
 
 
 @pytest.mark.parametrize("model", ["cifar10", "mnist"])
