@@ -11,20 +11,23 @@ import re
 import secrets
 from typing import Annotated
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem, parse, parse_many
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.declarations import KeyScope
 
 _KEY = re.compile(r"convoy_([0-9a-f]{12})_[A-Za-z0-9_-]{43}")
 _SECRET_BYTES = 32
+_ZERO = re.compile(r"(?<!\d)0+(?!\d)")
 
 
 def _is_rate(text: str) -> str:
     try:
-        parse(text)
+        rates = len(parse_many(text))
     except ValueError:
-        raise ValueError("a rate limit is for example 100/second or 5000/hour") from None
+        rates = 0
+    if rates != 1 or _ZERO.search(text):  # limits reads "10/0 minutes" as 10/minute
+        raise ValueError("a rate limit is one rate, for example 100/second or 5000/hour")
     return text
 
 

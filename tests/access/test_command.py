@@ -65,7 +65,7 @@ def test_the_command_of_the_help_makes_a_key() -> None:
     ("words", "said"),
     [
         ((), "--name: this flag is needed"),
-        (("--rate-limit", "10"), "--rate-limit: a rate limit is for example 100/second or 5000/hour"),
+        (("--rate-limit", "10"), "--rate-limit: a rate limit is one rate, for example 100/second or 5000/hour"),
         (("--keys-file", "/gone/keys.toml"), "--keys-file /gone/keys.toml: No such file or directory"),
     ],
 )

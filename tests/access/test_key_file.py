@@ -142,3 +142,15 @@ def test_a_byte_order_mark_is_no_part_of_it(tmp_path: Path) -> None:
     path = tmp_path / "keys.toml"
     path.write_text("keys = []", encoding="utf-8-sig")
     assert read_keys(path) == {}
+
+
+@pytest.mark.parametrize("rate", ["1000/second; 3/minute", "5/second,3/day", "0/second", "10/0 minutes", "10/0minutes"])
+def test_a_rate_that_is_several_or_nothing_is_refused(rate: str) -> None:
+    with pytest.raises(ValueError, match="one rate, for example 100/second"):
+        make_key("shop", frozenset(("predict",)), rate)
+
+
+@pytest.mark.parametrize("rate", ["100/second", "10 per 20 minutes", "1000/hour"])
+def test_one_rate_is_accepted(rate: str) -> None:
+    _, known = make_key("shop", frozenset(("predict",)), rate)
+    assert known.rate() is not None
