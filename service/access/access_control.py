@@ -1,7 +1,6 @@
 """Decides whether the key of a request allows the request."""
 
 import math
-import time
 
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage
@@ -26,7 +25,8 @@ class AccessControl:
 
     def __init__(self, keys: KeyFile, rates: SharedRates | None = None) -> None:
         self._keys = keys
-        self._limiter = SlidingWindowCounterRateLimiter(rates or MemoryStorage())
+        self._counts = rates or MemoryStorage()
+        self._limiter = SlidingWindowCounterRateLimiter(self._counts)
         self._rates: dict[str, RateLimitItem | None] = {}
         _, self._nobody = make_key("nobody", frozenset(("predict",)), None)
 
@@ -67,8 +67,29 @@ class AccessControl:
                 f"key {key.id} may make {text} requests, and this one counts as {cost}; it needs a key of a higher rate"
             )
         if rate is not None and not await self._limiter.hit(rate, key.id, cost=cost):
-            window = await self._limiter.get_window_stats(rate, key.id)
-            raise RateLimitedError(
-                f"key {key.id} may make {text} requests; these are used up",
-                max(1, math.ceil(window.reset_time - time.time())),
-            )
+            window = await self._counts.get_sliding_window(rate.key_for(key.id), rate.get_expiry())
+            used, wait_s = _until_allowed(rate, cost, window)
+            left = f"this one counts as {cost}, and {rate.amount - used} are left" if cost > 1 else "these are used up"
+            raise RateLimitedError(f"key {key.id} may make {text} requests; {left}", wait_s)
+
+
+def _until_allowed(rate: RateLimitItem, cost: int, window: tuple[int, float, int, float]) -> tuple[int, int]:
+    """How much of a rate is used, and when a request is within it, if no other is made until then.
+
+    Args:
+        rate: the rate.
+        cost: how many requests the request counts as; at most the amount of the rate.
+        window: the count of the last window, a share of which is used until the present one ends; the seconds until
+            then; the count of the present window; the seconds until none of it is used.
+
+    Returns:
+        The used amount, and the whole seconds until the request is allowed, at least 1.
+    """
+    window_s, (previous, previous_s, current, current_s) = rate.get_expiry(), window
+    room = rate.amount - cost + 1  # a request is allowed while the used amount, before it is rounded down, is less
+    used = math.floor(previous * previous_s / window_s + current)
+    if current < room:
+        wait_s = previous_s - (room - current) * window_s / previous if previous else 0.0
+    else:
+        wait_s = current_s - room * window_s / current
+    return min(used, rate.amount), max(1, math.floor(wait_s) + 1)

@@ -1,10 +1,11 @@
 """Which keys are accepted, which are refused, and the error messages."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from service.access import AccessControl, KeyFile, KeyScope
+from service.access import AccessControl, KeyFile, KeyScope, SharedRates
 from service.access.api_key import make_key
 from service.access.key_file import write_entry
 from service.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
@@ -49,3 +50,34 @@ async def test_what_is_refused_uses_up_no_rate(tmp_path: Path) -> None:
         with pytest.raises(ForbiddenError):
             await access.admit(key, "control")
     await access.admit(key, "predict")
+
+
+@pytest.mark.parametrize("cost", [1, 8, 64])
+@pytest.mark.parametrize("begin_s", [0, 30, 59])
+async def test_a_request_is_allowed_after_the_time_that_its_refusal_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin_s: int, cost: int
+) -> None:
+    key, known = make_key("shop", frozenset(("predict",)), "100/minute")
+    (tmp_path / "keys").write_text(write_entry(known))
+    access, now = AccessControl(KeyFile(tmp_path / "keys"), SharedRates(tmp_path)), [60_000.0 + begin_s]
+    monkeypatch.setattr("service.access.shared_rates.time.time", lambda: now[0])
+    for _ in range(100 // cost):
+        await access.admit(key, "predict", cost)
+    for _ in range(4):  # the second refusal is in the next window
+        with pytest.raises(RateLimitedError) as refusal:
+            await access.admit(key, "predict", cost)
+        now[0] += refusal.value.retry_after_s - 1
+        with pytest.raises(RateLimitedError):
+            await access.admit(key, "predict", cost)
+        now[0] += 1
+        await access.admit(key, "predict", cost)
+        with suppress(RateLimitedError):
+            for _ in range(100):
+                await access.admit(key, "predict", cost)
+
+
+async def test_a_request_that_counts_as_several_is_told_how_many_are_left(tmp_path: Path) -> None:
+    access, key = control(tmp_path, "predict", rate_limit="100/day")
+    await access.admit(key, "predict", 64)
+    with pytest.raises(RateLimitedError, match="100/day requests; this one counts as 64, and 36 are left"):
+        await access.admit(key, "predict", 64)
