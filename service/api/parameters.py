@@ -71,6 +71,21 @@ def read_query(query: bytes, names: Sequence[str] = Parameters._fields) -> Param
     return read_pairs(split_query(query), names) if query else NO_PARAMETERS
 
 
+def refuse_query(query: bytes) -> None:
+    """Checks the query of an API that has no parameters there.
+
+    Args:
+        query: without the question mark.
+
+    Raises:
+        MalformedRequestError: the query is not empty.
+    """
+    if query:
+        pairs = parse_qsl(query[:1024].decode("latin-1"), keep_blank_values=True)
+        name = pairs[0][0] if pairs else query[:64].decode("latin-1")
+        raise MalformedRequestError(f"unknown parameter {name[:64]!r} in the address; this API takes none there")
+
+
 def split_query(query: bytes) -> list[tuple[str, str]]:
     """The names and values of a query, in the order sent.
 

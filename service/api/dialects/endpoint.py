@@ -1,7 +1,6 @@
 """The endpoint of every dialect: reads a request of the dialect, classifies, and writes the dialect's answer."""
 
 import time
-from urllib.parse import parse_qsl
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from service.api.decisions import check_decisions, is_much
 from service.api.dialects.dialect import Dialect, DialectRequest, PixelList, Question, Reader
 from service.api.drawings import check_drawing
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
+from service.api.parameters import refuse_query
 from service.api.problems import explain
 from service.api.requests import read_body, read_headers, read_timeout_s
 from service.api.work_thread import WorkThread
@@ -57,7 +57,7 @@ class DialectEndpoint(ClassifyingEndpoint):
         headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
-        _refuse_query(scope["query_string"])
+        refuse_query(scope["query_string"])
         body = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
         request = DialectRequest(scope["path_params"], headers, body, max_images)
 
@@ -101,14 +101,6 @@ class DialectEndpoint(ClassifyingEndpoint):
             question.parameters.ask_decisions() and (is_long or is_much(result))
         )
         return await self._do(write, connection, deadline) if is_long else write()
-
-
-def _refuse_query(query: bytes) -> None:
-    """Raises MalformedRequestError where the URL has query parameters; none of these APIs has any."""
-    if query:
-        pairs = parse_qsl(query[:1024].decode("latin-1"), keep_blank_values=True)
-        name = pairs[0][0] if pairs else query[:64].decode("latin-1")
-        raise MalformedRequestError(f"unknown parameter {name[:64]!r} in the address; this API takes none there")
 
 
 def _find(catalog: ModelCatalog, question: Question) -> ServedModel:

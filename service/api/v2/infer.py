@@ -7,6 +7,7 @@ from service.api.bodies import LOOP_BYTES
 from service.api.compression import compress
 from service.api.context import context_of
 from service.api.endpoint import CLASSIFYING_ERRORS, ClassifyingEndpoint
+from service.api.parameters import refuse_query
 from service.api.requests import read_body, read_headers, read_timeout_s
 from service.api.v2.errors import error_reply
 from service.api.v2.framing import LENGTH_HEADER, parse, serialise
@@ -32,6 +33,7 @@ class InferEndpoint(ClassifyingEndpoint):
         headers = read_headers(scope)
         timeout_s = read_timeout_s(headers.get(b"x-request-timeout-ms"), self._limits.timeout_s)
         deadline = started + timeout_s
+        refuse_query(scope["query_string"])
         body = await read_body(connection, headers, self._limits.max_body_bytes, timeout_s)
         target = _model(classifier, scope).target
 

@@ -204,3 +204,9 @@ def test_a_model_that_is_not_served(client: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v2/nothing", 404), ("PUT", PATH, 405)])
 def test_every_error_below_v2_is_the_protocol_s(client: httpx.Client, method: str, path: str, status: int) -> None:
     _error(client.request(method, path), status)
+
+
+@pytest.mark.parametrize("query", ["min_confidence=0.9", "version=1", "&"])
+def test_parameters_in_the_address_are_refused_and_not_ignored(client: httpx.Client, query: str) -> None:
+    error = _error(client.post(f"{PATH}?{query}", json={"inputs": [_image()]}))
+    assert error == f"unknown parameter {query.partition('=')[0]!r} in the address; this API takes none there"
