@@ -21,6 +21,7 @@ from contract import NAME_RULE, VERSION_RULE, DataSource, GoldenImage, ModelMeta
 from contract.names import is_model_name, is_version
 from training import scores
 from training.data.dataset import LabelledImages
+from training.data.learnt_pictures import without_copies
 from training.errors import ImportRefusedError
 from training.files import one_line
 from training.held_out import fit_conformal, fit_familiarity
@@ -142,7 +143,9 @@ def import_model(job: ImportJob) -> Imported:
     wrap, served, proof = _proved(source, said, images.pixels, notes)
     if proof.is_weak:
         notes.append("the answers hardly depend on the picture, as with random weights: the proof is weak")
-    temperature, score, raw = _calibrated(source, said, images, notes) if images.is_labelled else (1.0, None, None)
+    temperature, score, raw = 1.0, None, None
+    if job.examples is not None and images.classes:
+        temperature, score, raw = _calibrated(source, said, images, notes, job.examples)
     graph = wrap(temperature=temperature)
     if temperature != 1:
         served = OnnxClassifier(graph.SerializeToString(), str(job.source))
@@ -230,10 +233,6 @@ class _Images:
     examples: int
 
     @property
-    def is_labelled(self) -> bool:
-        return bool(self.classes)
-
-    @property
     def labelled(self) -> LabelledImages:
         return LabelledImages(self.pixels[: self.examples], np.array(self.classes, np.int64))
 
@@ -248,16 +247,16 @@ def _images(said: Expected, examples: ExampleFiles | None) -> _Images:
 
 
 def _calibrated(
-    source: Source, said: Expected, images: _Images, notes: list[str]
+    source: Source, said: Expected, images: _Images, notes: list[str], folder: Path
 ) -> tuple[float, Measurement | None, Measurement | None]:
     """(temperature, measurement, uncalibrated measurement): fitted on one half of the examples, measured on the other.
 
-    Both measurements are uncalibrated; the first is replaced where the temperature is not 1.
+    Both measurements are uncalibrated; the first is replaced where the temperature is not 1. Copies count once.
     """
     if said.ending.head == "multi-label":
         notes.append("accuracy and calibration are not measured for models with several labels per picture")
         return 1.0, None, None
-    labelled = images.labelled
+    labelled = without_copies(images.labelled, said.names, folder)
     values = source.answer_pictures(labelled.pixels, said.preprocessing.value)
     probabilities = said.ending.probabilities(values).astype(np.float32)
     if len(labelled) < LEAST_IMAGES:

@@ -1,6 +1,7 @@
 """Folders of labelled pictures measure and calibrate an imported network, and show how its pixels are prepared."""
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -20,9 +21,13 @@ from training.onnx_classifier import OnnxClassifier
 def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -> None:
     source = write_network(tmp_path / "net.onnx")
     _write_examples(tmp_path / "examples", source, each=80)
+    pictures = sorted((tmp_path / "examples").rglob("*.png"))
+    for number in range(50):
+        shutil.copy(pictures[0], pictures[0].with_name(f"copy{number}.png"))
     assert run_import(source, tmp_path, "--labels", labels, *RULES, "--examples", tmp_path / "examples") == 0
     _, metadata = imported(tmp_path)
     assert metadata.evaluation is not None
+    assert metadata.evaluation.images == (len(pictures) + 1) // 2  # copies count once
     assert metadata.uncalibrated is not None
     assert metadata.evaluation.accuracy == metadata.uncalibrated.accuracy > 0.9
     assert metadata.temperature != 1
@@ -37,6 +42,15 @@ def test_labelled_examples_measure_and_calibrate(tmp_path: Path, labels: Path) -
     shown = {word.split(")")[0] for word in card.split("](")[1:] if word.startswith("figures/")}
     assert shown == {str(path.relative_to(folder)) for path in folder.rglob("*.png")}
     assert {"figures/confusion_matrix.png", "figures/reliability_diagram.png"} <= shown
+
+
+def test_an_example_in_two_classes_is_refused(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx")
+    for number in range(2):
+        (tmp_path / "examples" / f"kind {number}").mkdir(parents=True)
+        Image.new("RGB", (16, 16)).save(tmp_path / "examples" / f"kind {number}" / "black.png")
+    assert run_import(source, tmp_path, "--labels", labels, *RULES, "--examples", tmp_path / "examples") == 2
+    assert "has the same picture as 'kind 0' and as 'kind 1'" in capsys.readouterr().err
 
 
 def test_the_preprocessing_is_measured_only_when_told(
