@@ -30,11 +30,8 @@ def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
     Raises:
         MalformedRequestError: it does not; the message says what it supports.
     """
-    if parameters.min_confidence is not None and metadata.multi_label:
-        raise MalformedRequestError(
-            f"min_confidence is for models that give a picture one label; {metadata.name} may give it several labels, "
-            "each with its own probability: leave it out, and compare `probabilities`"
-        )
+    if metadata.multi_label:
+        _refuse_those_of_one_label(metadata.name, parameters)
     if parameters.coverage is not None:
         find_level(metadata, parameters.coverage)
     if parameters.familiarity and metadata.familiarity is None:
@@ -42,6 +39,19 @@ def check_decisions(metadata: ModelMetadata, parameters: Parameters) -> None:
             f"familiarity is not available for {metadata.name} version {metadata.version}: its file has no values of "
             "held-out pictures. `convoy calibrate` adds them; leave it out here"
         )
+
+
+def _refuse_those_of_one_label(name: str, parameters: Parameters) -> None:
+    for decision, is_asked in (
+        ("min_confidence", parameters.min_confidence is not None),
+        ("coverage", parameters.coverage is not None),
+        ("familiarity", parameters.familiarity),
+    ):
+        if is_asked:
+            raise MalformedRequestError(
+                f"{decision} is for models that give a picture one label; {name} may give it several labels, each with "
+                "its own probability: leave it out, and compare `probabilities`"
+            )
 
 
 def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
@@ -58,7 +68,7 @@ def find_level(metadata: ModelMetadata, coverage: float) -> CoverageLevel:
     if not levels:
         raise MalformedRequestError(
             f"coverage is not available for {name}: its file has no thresholds from held-out pictures. `convoy "
-            "calibrate` adds them to single-label models; leave it out here"
+            "calibrate` adds them; leave it out here"
         )
     known = ", ".join(f"{level.coverage:g}" for level in levels)
     raise MalformedRequestError(f"coverage is {coverage:g}; of {name} it can be {known}")
@@ -106,7 +116,9 @@ def warn_of_unfamiliar(decisions: Sequence[Mapping[str, Any]], warnings: dict[in
 def _abstain(result: Classification, min_confidence: float, decisions: list[dict[str, Any]]) -> None:
     highest = result.probabilities.max(axis=1)
     for place in np.flatnonzero(abstains(result.probabilities, min_confidence)).tolist():
-        reason = f"the most probable label has {highest[place]:.4g}, less than min_confidence {min_confidence:g}"
+        # All digits of the answer, since 0.89999 would be 0.9 with fewer.
+        least, probability = (np.format_float_positional(value, trim="-") for value in (min_confidence, highest[place]))
+        reason = f"the most probable label has {probability}, less than min_confidence {least}"
         decisions[place] |= {"label": None, "index": None, "reason": reason}
 
 

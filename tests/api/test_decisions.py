@@ -16,7 +16,7 @@ from PIL import Image
 from service.errors import ModelRefusedError
 from tests.explaining.networks import coloured, network
 from tests.fixtures.odd_models import open_session
-from tests.fixtures.tiny_models import put
+from tests.fixtures.tiny_models import put, tiny_model
 from tests.fixtures.wide_models import channels_model
 from tests.process import ServerProcess
 from training.data.dataset import LabelledImages
@@ -49,6 +49,12 @@ def ask(client: httpx.Client, way: str, data: bytes, **values: Any) -> httpx.Res
 
 @pytest.mark.parametrize("way", ["query", "form", "json"])
 class TestMinConfidence:
+    def test_the_reason_has_all_digits(self, client: httpx.Client, cat: bytes, way: str) -> None:
+        probability = one(client.post("/predict", content=cat, headers=PNG))["probability"]
+        least = float(np.nextafter(np.float32(probability), np.float32(1)))
+        reason = one(ask(client, way, cat, min_confidence=least))["reason"]
+        assert reason == f"the most probable label has {probability}, less than min_confidence {least}"
+
     def test_an_unsure_prediction_has_no_label_and_says_why(self, client: httpx.Client, cat: bytes, way: str) -> None:
         usual = one(client.post("/predict", content=cat, headers=PNG))
         unsure = one(ask(client, way, cat, min_confidence=1))
@@ -102,12 +108,16 @@ def test_true_and_false_may_be_written_as_python_writes_them(client: httpx.Clien
     assert ("receipt" in one(answer)) is value
 
 
-def test_a_model_of_several_labels_does_not_abstain(tmp_path: Path, cat: bytes) -> None:
+def test_a_model_of_several_labels_has_no_decisions_for_one_label(tmp_path: Path, cat: bytes) -> None:
     put(tmp_path / "models", "several", "1", channels_model("several"))
     with ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as server:
-        answer = httpx.post(f"{server.url}/predict?min_confidence=0.5", content=cat, headers=PNG)
-    assert answer.status_code == 400
-    assert "several labels" in answer.json()["detail"]
+        for query in ("min_confidence=0", "coverage=0.9", "familiarity=true"):
+            answer = httpx.post(f"{server.url}/predict?{query}", content=cat, headers=PNG)
+            assert answer.status_code == 400
+            name = query.partition("=")[0]
+            said = f"{name} is for models that give a picture one label; several may give it several labels"
+            assert answer.json()["detail"].startswith(said)
+        assert httpx.post(f"{server.url}/predict?familiarity=false", content=cat, headers=PNG).status_code == 200
 
 
 @pytest.mark.parametrize("model", ["cifar10", "mnist"])
@@ -211,10 +221,10 @@ def test_a_file_whose_graph_lacks_the_output_that_it_names_is_refused() -> None:
 
 
 def test_a_model_without_thresholds_says_so(tmp_path: Path, cat: bytes) -> None:
-    put(tmp_path / "models", "several", "1", channels_model("several"))
+    put(tmp_path / "models", "tiny", "1", tiny_model())
     with ServerProcess(tmp_path / "log", "--models-dir", str(tmp_path / "models")) as server:
         for query in ("coverage=0.9", "familiarity=true"):
             answer = httpx.post(f"{server.url}/predict?{query}", content=cat, headers=PNG)
             assert answer.status_code == 400
             assert "convoy calibrate" in answer.json()["detail"]
-        assert httpx.get(f"{server.url}/models/several").json()["versions"][0]["coverages"] == []
+        assert httpx.get(f"{server.url}/models/tiny").json()["versions"][0]["coverages"] == []
