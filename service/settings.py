@@ -98,7 +98,9 @@ class Settings(BaseSettings):
     )
 
     model_alias: Annotated[str, AfterValidator(check_alias)] | None = Field(
-        None, description="A second name of the default model; KServe chooses such a name."
+        None,
+        description="A second name of the default model; KServe chooses such a name. A model that has this name itself "
+        "answers under it.",
     )
 
     model_control: bool = Field(

@@ -92,6 +92,19 @@ class ModelCatalog:
             usual = USUAL_DEFAULT if USUAL_DEFAULT in found else None
             self._default = next(iter(found)) if len(found) == 1 else usual
 
+    def fault_of_alias(self, names: Iterable[str]) -> str:
+        """Why the alias does not name the default model; empty where it does, or where there is none.
+
+        Args:
+            names: of the models that are served or will be.
+        """
+        if self._alias is None or self._alias == self._default or self._alias not in names:
+            return ""
+        return (
+            f"model_alias {self._alias!r} is not a second name of the default model, because another model has this "
+            "name, and answers under it"
+        )
+
     def subscribe(self, told: Callable[[], None]) -> None:
         """Registers a function that is called in the event loop after each change."""
         self._subscribers.append(told)

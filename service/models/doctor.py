@@ -14,6 +14,7 @@ from service.inference.providers import ONNX_RUNTIME_NAMES, check_usable, is_bui
 from service.inference.repository import CPU_BATCH_SIZE, GPU_BATCH_SIZE
 from service.inference.runtime import onnxruntime
 from service.limits import RequestLimits
+from service.models.catalog import ModelCatalog
 from service.models.repository_settings import make_repository
 from service.optional_parts import check_grpc, make_access, make_tracing
 from service.settings import Settings
@@ -54,6 +55,8 @@ def doctor(settings: Settings, remarks: Iterable[str]) -> int:
         print(f"{'refused':12}{one_line(refusal)}")
     for said in found.unused(settings.models_dir).values():
         print(f"{'not served':12}{one_line(said)}")
+    if remark := _remark_on_alias(settings, found, loaded):
+        print(f"{'remark':12}{remark}")
     if loaded and (fault := _fault_of_default(settings.default_model, found, loaded)):
         faults.append(fault)
         print(f"{'fault':12}{one_line(fault)}")
@@ -85,6 +88,13 @@ def _fault_of_default(name: str | None, found: Survey, loaded: list[ModelKey]) -
         return f"default_model is {name!r}, which is not served; served: {', '.join(sorted(dict(loaded)))}"
     version = found.default_versions.get(name, versions[-1])
     return "" if version in versions else f"default_model is {name!r}, but its default version {version} is not served"
+
+
+def _remark_on_alias(settings: Settings, found: Survey, loaded: list[ModelKey]) -> str:
+    """Why the alias of the settings does not name the default model; empty where it does, or where none is set."""
+    catalog = ModelCatalog(settings.default_model, settings.model_alias)
+    catalog.choose_default(name for name, _ in found.files)
+    return catalog.fault_of_alias(dict(loaded))
 
 
 def _load_models(settings: Settings, provider: Provider) -> tuple[Survey, list[ModelKey], list[str]]:

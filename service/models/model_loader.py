@@ -107,7 +107,10 @@ class ModelLoader:
             found = await self.survey()
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"no model could be served from {self._repository.root}: {error}") from None
-        self._catalog.choose_default(self._settle({name for name, _ in found.files}))
+        names = {name for name, _ in found.files}
+        self._catalog.choose_default(self._settle(names))
+        if fault := self._catalog.fault_of_alias(names):
+            logger.warning("%s", fault)
         deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
         for key in found.files:

@@ -158,6 +158,19 @@ async def test_a_version_that_is_unloaded_by_the_alias_is_named_so_in_the_index(
     await loader.close()
 
 
+@pytest.mark.parametrize(("alias", "is_warned"), [("two", True), ("one", False), ("three", False)])
+async def test_an_alias_that_is_the_name_of_another_model_is_warned_of(
+    tmp_path: Path, alias: str, is_warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("one", "two"):
+        tiny_models.put(tmp_path, name, "1", tiny_models.tiny_model(name))
+    loader, catalog = make_loader(repository(tmp_path, None), "one", alias=alias)
+    await loader.load_all()
+    assert catalog.find(alias).metadata.name == ("two" if is_warned else "one")
+    assert ("because another model has this name" in caplog.text) == is_warned
+    await loader.close()
+
+
 @pytest.mark.slow
 def test_score_and_verify_read_a_file_that_lies_alone(tmp_path: Path) -> None:
     models, picture = tmp_path / "models", SAMPLES / "cifar10_cat_0.png"

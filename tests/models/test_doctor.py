@@ -85,6 +85,18 @@ def test_a_default_version_that_cannot_be_served_is_a_fault_of_the_named_default
     assert said.endswith("fault       default_model is 'tiny', but its default version 2 is not served\n")
 
 
+def test_an_alias_that_is_the_name_of_another_model_is_remarked_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("one", "two"):
+        put(tmp_path, name, "1", tiny_model(name))
+    flags = ["--models-dir", str(tmp_path), "--default-model", "one"]
+    for alias, remarks in (("two", 1), ("one", 0), ("three", 0)):
+        assert report(read_settings([*flags, "--model-alias", alias]), []) == 0
+        said = f"remark      model_alias {alias!r} is not a second name of the default model, because another model has"
+        assert capsys.readouterr().out.count(said) == remarks
+
+
 def test_a_misspelt_variable_is_told(tmp_path: Path) -> None:
     put(tmp_path, "tiny", "1", tiny_model())
     answer = doctor(CONVOY_MODELS_DIR=str(tmp_path), CONVOY_WORKER="3")
