@@ -71,7 +71,7 @@ class ModelMetadata:
         crop_fraction: with ``cover`` and ``shortest-edge``, the share of the shorter side that the crop keeps: 0.875 is
             a resize to 256 and a crop of 224 (timm's ``crop_pct``).
         crop_rounding: how the position of the crop of ``shortest-edge`` is rounded; ``source-pixels`` for ``cover`` and
-            ``contain`` as Keras makes them.
+            ``contain``, and ``target-pixels`` for ``contain``, as Keras makes them.
         jpeg_decode: whether large pictures may be reduced before the resize.
         exif: whether a picture is rotated by its EXIF orientation.
         icc: whether an embedded colour profile is converted to sRGB.

@@ -14,12 +14,15 @@ CenterCrop(224)``: it resizes to whole pixels, with the shorter side that of the
 then crops the centre. ``stretch`` with a ``crop_fraction`` below 1 resizes like ``Resize((256, 256))``, then crops.
 """
 
-CropRounding = Literal["round", "floor", "source-pixels"]
+CropRounding = Literal["round", "floor", "source-pixels", "target-pixels"]
 """How the offset of such a crop is rounded at half a pixel: ``round`` as in torchvision, ``floor`` as in
 transformers.
 
-``source-pixels`` is for ``cover`` and ``contain``, as in Keras: the picture is first cropped or padded to the input's
-proportions, in whole pixels and rounded down, and the result is then resized to the input.
+``source-pixels`` is for ``cover`` and ``contain``, as in Keras' layer Resizing: the picture is first cropped or padded
+to the input's proportions, in whole pixels and rounded down, and the result is then resized to the input.
+
+``target-pixels`` is for ``contain``, as in ``tf.image.resize_with_pad``, which Keras' data sets use: the picture is
+first resized, to whole pixels rounded down, and is then padded to the input.
 """
 
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]

@@ -151,6 +151,8 @@ def _check_resizing(values: Mapping[str, Any]) -> None:
                 "metadata field crop_rounding: source-pixels is for `cover`, and for `contain` without antialiasing, "
                 "both without crop_fraction"
             )
+    if values.get("crop_rounding") == "target-pixels" and values["fit"] != "contain":
+        raise ContractError("metadata field crop_rounding: target-pixels is for `contain`")
     if values["fit"] == "shortest-edge":
         sides = values["height"], values["width"]
         if round(min(sides) / values.get("crop_fraction", 1.0)) < max(sides):

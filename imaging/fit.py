@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from imaging.sampling import MOST_PROPORTION, Box, is_strip, sample
+from imaging.sampling import MOST_PROPORTION, Box, black, is_strip, sample
 from imaging.target import Target
 
 _FILTERS = {
@@ -34,7 +34,7 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
         target: the input that the model needs.
 
     Returns:
-        The picture at the target's size; with ``contain``, at most that size.
+        The picture at the target's size; with ``contain``, at most that size, and then :func:`pad` is needed.
     """
     width, height = picture.size
     if target.is_met_by(width, height):
@@ -46,6 +46,8 @@ def resize(picture: Image.Image, target: Target) -> Image.Image:
         return _centre(_scale(picture, size, (0.0, 0.0, float(width), float(height)), target), target)
     if target.crop_rounding == "source-pixels":
         return _in_source_pixels(picture, target)
+    if target.crop_rounding == "target-pixels":
+        return _in_target_pixels(picture, target)
     size = target.width, target.height
     box = (0.0, 0.0, float(width), float(height))
     if target.fit == "cover":
@@ -112,6 +114,25 @@ def _in_source_pixels(picture: Image.Image, target: Target) -> Image.Image:
     if target.antialias or target.interpolation == "nearest":
         return _scale(picture, size, box, target)
     return sample(picture, size, box, target.interpolation, is_cut=True)
+
+
+def _in_target_pixels(picture: Image.Image, target: Target) -> Image.Image:
+    """Resizes to a size in whole pixels, rounded down, and pads with black to the input.
+
+    Source: tensorflow/python/ops/image_ops_impl.py (``_resize_image_with_pad_common``), which computes in float32; so
+    a side may be one pixel shorter than in exact numbers.
+    """
+    width, height = np.float32(picture.width), np.float32(picture.height)
+    ratio = max(width / np.float32(target.width), height / np.float32(target.height))
+    wide, high = width / ratio, height / ratio
+    size = max(1, int(wide)), max(1, int(high))
+    box = (0.0, 0.0, float(picture.width), float(picture.height))
+    # Without antialiasing also `nearest` is TensorFlow's: Pillow takes another pixel where two are equally near.
+    inner = _scale(picture, size, box, target) if target.antialias else sample(picture, size, box, target.interpolation)
+    padded = Image.new(inner.mode, (target.width, target.height), black(inner))
+    left, top = max(0, int((target.width - wide) // 2)), max(0, int((target.height - high) // 2))
+    padded.paste(inner, (left, top))
+    return padded
 
 
 def _part_of_strip(picture: Image.Image, size: tuple[int, int], offset: tuple[int, int], target: Target) -> Image.Image:

@@ -41,18 +41,22 @@ def sample(
     """
     left, top, right, bottom = box
     has_alpha = picture.mode in {"RGBA", "LA"}
-    black = np.zeros(len(picture.getbands()), np.uint8)
-    black[-1] = 0 if picture.mode in {"RGB", "L"} else 255  # opaque; in CMYK, the most of K
+    ground = np.array(black(picture), np.uint8)
     down = 0, _taps(picture.height, top, bottom, size[1], method, is_cut=is_cut)
     across = 1, _taps(picture.width, left, right, size[0], method, is_cut=is_cut)
     # The columns of a strip become fewer first, so that no large array is made.
     first, second = (across, down) if is_strip(picture.width, picture.height) else (down, across)
-    values = _sampled_axis(_array(picture), *first, black, has_alpha=has_alpha)
-    values = _sampled_axis(values, *second, black)
+    values = _sampled_axis(_array(picture), *first, ground, has_alpha=has_alpha)
+    values = _sampled_axis(values, *second, ground)
     if has_alpha:
         values[..., :-1] *= 255 / np.maximum(values[..., -1:], 1)
     pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
     return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0], picture.mode)
+
+
+def black(picture: Image.Image) -> tuple[int, ...]:
+    """Opaque black, one number a channel: [C]; in CMYK, the most of K."""
+    return (0,) * (len(picture.getbands()) - 1) + (0 if picture.mode in {"RGB", "L"} else 255,)
 
 
 def _array(picture: Image.Image) -> NDArray[np.uint8]:
@@ -84,7 +88,7 @@ def _taps(length: int, start: float, stop: float, count: int, method: Interpolat
 
 
 def _sampled_axis(
-    values: NDArray[np.generic], axis: int, taps: list[_Tap], black: NDArray[np.uint8], *, has_alpha: bool = False
+    values: NDArray[np.generic], axis: int, taps: list[_Tap], ground: NDArray[np.uint8], *, has_alpha: bool = False
 ) -> NDArray[np.float32]:
     """Samples one axis; with ``has_alpha``, colours are multiplied by the last channel, alpha from 0 to 255, / 255."""
     length, count = values.shape[axis], len(taps[0][0])
@@ -93,7 +97,7 @@ def _sampled_axis(
     total = np.zeros([count if place == axis else side for place, side in enumerate(values.shape)], np.float32)
     for rows, weight in taps:
         taken = np.take(values, np.clip(rows, 0, length - 1), axis=axis)
-        np.moveaxis(taken, axis, 0)[(rows < 0) | (rows >= length)] = black
+        np.moveaxis(taken, axis, 0)[(rows < 0) | (rows >= length)] = ground
         if has_alpha:  # the colour of a transparent pixel must have no weight, as in Pillow's own filters
             taken = taken.astype(np.float32)
             taken[..., :-1] *= taken[..., -1:] / 255

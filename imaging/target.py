@@ -21,7 +21,8 @@ class Target:
         interpolation: filter of the resize.
         antialias: whether the filter is widened where the picture shrinks.
         crop_fraction: share of the shorter side that a crop keeps.
-        crop_rounding: how the position of the crop of ``shortest-edge`` is rounded, or ``source-pixels``.
+        crop_rounding: how the position of the crop of ``shortest-edge`` is rounded, or ``source-pixels`` or
+            ``target-pixels``.
         is_reduced: whether large pictures are decoded at, or reduced to, 1/n of their size before the resize.
         exif: whether a picture is rotated by its EXIF orientation.
         icc: whether an embedded colour profile is converted to sRGB.

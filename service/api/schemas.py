@@ -161,7 +161,8 @@ class InputDescription(BaseModel):
     crop_fraction: float = Field(description="Share of the shorter side that the crop keeps.", examples=[1.0])
     crop_rounding: CropRounding = Field(
         description="How the offset of the centre crop is rounded at half a pixel. source-pixels: the picture is "
-        "cropped or padded in whole pixels before it is resized."
+        "cropped or padded in whole pixels before it is resized. target-pixels: it is padded after it was resized to "
+        "whole pixels, rounded down."
     )
     jpeg_decode: JpegDecode = Field(
         description="reduced: large pictures are reduced by a whole factor before the resize."

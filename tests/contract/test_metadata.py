@@ -90,6 +90,14 @@ def test_source_pixels_has_no_meaning_for_other_rules(rules: dict[str, Any]) -> 
         dataclasses.replace(metadata, antialias=True, **rules).to_props()
 
 
+def test_target_pixels_has_a_meaning_for_contain_only() -> None:
+    metadata = dataclasses.replace(METADATA, crop_rounding="target-pixels", fit="contain")
+    assert ModelMetadata.from_props(metadata.to_props()).crop_rounding == "target-pixels"
+    for fit in ("cover", "stretch", "shortest-edge"):
+        with pytest.raises(ContractError, match="crop_rounding: target-pixels"):
+            dataclasses.replace(metadata, fit=fit).to_props()  # type: ignore[arg-type]
+
+
 def test_one_unit_is_for_two_labels_of_which_one_is_right() -> None:
     for metadata in (
         dataclasses.replace(METADATA, one_unit=True, multi_label=True),

@@ -131,6 +131,39 @@ def test_what_is_padded_in_source_pixels_may_be_transparent(interpolation: Inter
     assert largest_difference(_read(picture, target), _read(on_white, target)) <= 2
 
 
+@pytest.mark.parametrize("interpolation", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("size", [*_SIZES, (199, 301), (3, 90), (90, 3)])
+def test_in_target_pixels_a_picture_is_padded_as_tensorflow_does(
+    size: tuple[int, int], interpolation: Interpolation, *, antialias: bool
+) -> None:
+    tf = pytest.importorskip("tensorflow")
+    picture = _picture(*size)
+    wanted = tf.image.resize_with_pad(np.asarray(picture), 32, 48, method=interpolation, antialias=antialias).numpy()
+    rules = {"fit": "contain", "interpolation": interpolation, "antialias": antialias, "width": 48}
+    seen = _read(picture, _target(32, crop_rounding="target-pixels", **rules)).astype(float)
+    if interpolation == "nearest" and antialias:  # Pillow's, as with every other fit
+        assert np.array_equal(seen.any(axis=2), wanted.any(axis=2))
+        return
+    largest = {"nearest": 0, "bilinear": 0.51, "bicubic": 0.85}[interpolation] + antialias  # Pillow rounds twice
+    assert np.abs(seen - np.clip(wanted, 0, 255)).max() <= largest
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "L", "LA", "CMYK"])
+def test_what_is_padded_in_target_pixels_is_black(mode: str) -> None:
+    picture, file = Image.new("L", (40, 20), 200).convert(mode), io.BytesIO()
+    picture.save(file, "TIFF")
+    target = _target(32, fit="contain", antialias=False, crop_rounding="target-pixels")
+    rows = read(file.getvalue(), target)[:, 16].astype(int)
+    assert rows[:8].max() == rows[24:].max() == 0
+    assert np.abs(rows[8:24] - 200).max() <= 2
+
+
+def test_a_strip_is_at_least_one_pixel_wide_in_target_pixels() -> None:
+    target = _target(32, fit="contain", antialias=False, crop_rounding="target-pixels")
+    assert _read(Image.new("RGB", (2, 2000), "white"), target).any(axis=2).sum() == 32
+
+
 def test_cover_with_a_crop_fraction_keeps_that_share_of_the_shorter_side() -> None:
     picture = _picture(400, 200)
     target = _target(32, fit="cover", crop_fraction=0.5)

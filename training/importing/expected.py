@@ -225,7 +225,7 @@ def _tried(
         size=complete.size,
         color_mode=complete.color_mode,
         rules=[preprocessing] if preprocessing else None,
-        fits=[resizing] if resizing else [replace(complete.resizing.value, fit=fit, edge=None) for fit in TRIED_FITS],
+        fits=[resizing] if resizing else [complete.resizing.value.with_fit(fit) for fit in TRIED_FITS],
     )
 
 

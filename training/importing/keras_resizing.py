@@ -12,8 +12,8 @@ from training.importing.resizing import CHOICES, Resizing
 from training.importing.stated import Fact, Stated, Unclear
 
 AS_KERAS = Resizing("stretch", antialias=False, crop_rounding="source-pixels")
-"""As ``image_dataset_from_directory`` does by default; ``cover`` is its ``crop_to_aspect_ratio``, and ``contain`` its
-``pad_to_aspect_ratio``."""
+"""As ``image_dataset_from_directory`` does by default; with ``cover``, as its ``crop_to_aspect_ratio``, and, with
+``contain``, as the layer Resizing with ``pad_to_aspect_ratio``, which the data sets do in another way."""
 
 ASSUMED_RESIZING = Fact(
     AS_KERAS, "assumed, as image_dataset_from_directory of Keras does; --resize changes it", is_assumed=True
@@ -37,7 +37,8 @@ def as_keras_resizes(flags: Stated) -> Stated:
     if said is None:
         return flags
     origin = f"{said.origin}; without antialiasing, as Keras resizes; --antialias changes it"
-    rule = replace(said.value, antialias=False, crop_rounding=AS_KERAS.crop_rounding)
+    rounding = AS_KERAS.with_fit(said.value.fit).crop_rounding
+    rule = replace(said.value, antialias=False, crop_rounding=rounding)
     return replace(flags, resizing=Fact(rule, origin))
 
 

@@ -8,13 +8,15 @@ timm, ``center``       shortest edge to floor(size / crop_pct), crop size    ``p
 transformers           ``shortest_edge`` and ``crop_size``, or a stretch     ``preprocessor_config.json``
 transformers, DeiT     ``stretch:256``, crop 224                             ``preprocessor_config.json``
 Keras data sets        ``stretch``, bilinear without antialiasing            ``image_dataset_from_directory``
-Keras data sets        ``cover``, ``contain`` in ``source-pixels``           ``crop_``, ``pad_to_aspect_ratio=True``
+Keras data sets        ``cover`` in ``source-pixels``                        ``crop_to_aspect_ratio=True``
+Keras data sets        ``contain`` in ``target-pixels``                      ``pad_to_aspect_ratio=True``
+Keras' layer Resizing  ``cover``, ``contain`` in ``source-pixels``           ``crop_``, ``pad_to_aspect_ratio=True``
 Keras ``load_img``     ``stretch``, nearest                                  ``load_img(target_size=...)``
 =====================  ====================================================  =====================================
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, get_args
 
 from contract import LEAST_CROP_FRACTION, ColorMode, CropRounding, Fit, Interpolation
@@ -23,8 +25,8 @@ from training.errors import ImportRefusedError
 
 CHOICES = """\
   --resize stretch              to the input's size, whatever the proportions (Keras data sets, ViT)
-  --resize cover                until it fills the input; the centre is cropped (Keras: crop_to_aspect_ratio)
-  --resize contain              until it fits the input; the rest is black (Keras: pad_to_aspect_ratio)
+  --resize cover                until it fills the input; the centre is cropped (Keras data sets: crop_to_aspect_ratio)
+  --resize contain              until it fits the input; the rest is black (Keras data sets: pad_to_aspect_ratio)
   --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
   --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
@@ -45,7 +47,8 @@ class Resizing:
         interpolation: the filter.
         antialias: whether the filter widens when the picture shrinks, as Pillow's does.
         crop_rounding: how half a pixel of offset is rounded: ``round`` as torchvision does, ``floor`` as transformers;
-            ``source-pixels`` where crops and padding come before the resize, as in Keras.
+            ``source-pixels`` where crops and padding come before the resize, as in Keras; ``target-pixels`` where
+            padding comes after it, as in Keras' data sets.
         full_jpeg_decode: decode large JPEGs in full size. Decoding at a reduced size is faster and differs a little.
         exif: rotate the picture as its EXIF orientation says.
         icc: convert an embedded colour profile to sRGB.
@@ -72,6 +75,13 @@ class Resizing:
         if text in get_args(Fit) and text != "shortest-edge":
             return cls(text)  # type: ignore[arg-type]  # mypy does not follow get_args
         raise ImportRefusedError(f"--resize {text}: it is none of", CHOICES)
+
+    def with_fit(self, fit: Fit) -> Self:
+        """The same rule with another ``fit``; a rule of Keras' data sets stays one."""
+        rounding = self.crop_rounding
+        if rounding in ("source-pixels", "target-pixels"):
+            rounding = "target-pixels" if fit == "contain" else "source-pixels"
+        return replace(self, fit=fit, edge=None, crop_rounding=rounding)
 
     def crop_fraction(self, height: int, width: int) -> float:
         """The share of the shorter side that the crop keeps; the contract has this instead of ``edge``."""
@@ -138,6 +148,8 @@ class Resizing:
         if self.stated_rounding == "source-pixels":
             done = "its centre is cropped" if self.fit == "cover" else "padded with black"
             ways[self.fit] = f"{done} to the input's proportions, in whole pixels as Keras does, and then resized"
+        if self.stated_rounding == "target-pixels":
+            ways["contain"] += ", as tf.image.resize_with_pad does"
         smooth = "with" if self.antialias else "without"
         return f"{ways[self.fit]} ({self.interpolation}, {smooth} antialiasing)"
 

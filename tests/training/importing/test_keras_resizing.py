@@ -11,7 +11,7 @@ from keras import layers
 from bench.request_bytes import picture_bytes
 from imaging import Target, read
 from tests.imaging.files import photo
-from tests.training.importing.keras_files import KERAS_MARKS, imported, run_import
+from tests.training.importing.keras_files import KERAS_MARKS, digits, imported, run_import
 
 pytestmark = [*KERAS_MARKS, pytest.mark.usefixtures("same_weights")]
 
@@ -27,6 +27,29 @@ def test_an_open_size_is_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "--resize stretch" in capsys.readouterr().err
     assert run_import(tmp_path / "model.keras", tmp_path, 3, *words, "--resize", "stretch") == 0
     assert imported(tmp_path)[1].input_shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("fit", "option"), [("cover", "crop_to_aspect_ratio"), ("contain", "pad_to_aspect_ratio")])
+def test_a_stated_resize_gives_the_pixels_of_keras_data_sets(fit: str, option: str, tmp_path: Path) -> None:
+    digits().save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 10, "--preprocessing", "unit", "--resize", fit) == 0
+    target = Target.of(imported(tmp_path)[1])
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for size in ((97, 131), (199, 301), (300, 100)):
+        photo(*size).convert("L").save(folder / f"{size}.png")
+    pictures = keras.utils.image_dataset_from_directory(
+        folder,
+        labels=None,
+        image_size=(28, 28),
+        color_mode="grayscale",
+        shuffle=False,
+        batch_size=3,
+        verbose=False,
+        **{option: True},
+    )
+    given = np.stack([read(Path(path).read_bytes(), target) for path in pictures.file_paths])
+    assert np.abs(given - next(iter(pictures)).numpy()).max() <= 0.51  # of the rounding to whole levels
 
 
 def resizing_itself(*first: keras.Layer) -> keras.Model:
