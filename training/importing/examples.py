@@ -98,7 +98,7 @@ class Trial:
 
     def row(self) -> str:
         """A line of the printed table."""
-        return f"  {self.preprocessing.name:<10} {self.resizing.fit:<8} {self.right / self.images:7.2%}"
+        return f"  {self.preprocessing.name:<12} {self.resizing.fit:<8} {self.right / self.images:7.2%}"
 
 
 def try_all(
@@ -138,19 +138,23 @@ def try_all(
     return sorted(trials, key=lambda trial: -trial.right)
 
 
-def winner(trials: Sequence[Trial], assumed: Resizing | None = None) -> Trial:
+def winner(trials: Sequence[Trial], assumed: Resizing | None = None, own: Preprocessing | None = None) -> Trial:
     """The best trial, if it is better than every other preprocessing and every other fit by two standard errors.
 
     Args:
         trials: the best first.
         assumed: the fit that is kept where none is clearly better; None where none is assumed.
+        own: the preprocessing that the network states, which is kept likewise; None where it states none.
 
     Raises:
         ImportRefusedError: another trial is about as good.
     """
     best = trials[0]
+    stated = next((trial for trial in trials if trial.preprocessing == own), None)
+    if stated is not None and not _is_clear(best, stated):
+        best = stated
     rivals = [trial for trial in trials if trial.preprocessing != best.preprocessing]
-    if rivals and not _is_clear(best, rivals[0]):
+    if best is not stated and rivals and not _is_clear(best, rivals[0]):
         raise _tie(best, rivals[0], best.preprocessing.name, rivals[0].preprocessing.name)
     fits = [trial for trial in trials if trial.preprocessing == best.preprocessing]
     if len(fits) == 1 or _is_clear(best, fits[1]):

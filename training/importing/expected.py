@@ -1,6 +1,6 @@
 """Collects all facts that a network expects: each has a value and an origin, or the import is refused with choices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from training.importing.source import Source
 from training.importing.stated import Fact
 
 _LOOKED_AT = 8
+_TWICE = ("unit,twice", "signed,twice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +121,23 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     complete = Expected(size, channels, said.labels, Fact(probe, ""), resize, ending)
     trials: list[Trial] = []
     if measures or pixels is None or said.resizing is None:
-        known = pixels.value if pixels and (source.scales_inside or not measures) else None
-        trials = _tried(source, complete, examples, known, resize.value if knows_resize else None)
+        own = pixels.value if pixels and (source.scales_inside or not measures) else None
+        rules = [own, *(Preprocessing.parse(name) for name in _TWICE if measures)] if own else None
+        trials = _tried(source, complete, examples, rules, resize.value if knows_resize else None)
         table = "\n".join(["accuracy on the example pictures:", *(trial.row() for trial in trials)]) if trials else ""
         if not measures or not trials:
             raise _unknown(
                 source, missing or ["--preprocessing measured needs --examples with a sub-folder a label"], table
             )
         try:
-            best = winner(trials, resize.value if resize.is_assumed else None)
+            best = winner(trials, resize.value if resize.is_assumed else None, own)
         except ImportRefusedError as error:
             raise ImportRefusedError(str(error), table) from None
         origin = f"measured: {best.right} of {best.images} example pictures are right"
-        pixels = pixels if known is not None else Fact(best.preprocessing, origin)
+        if best.preprocessing.is_twice:
+            pixels = Fact(best.preprocessing, f"{origin}; {_then(source.scales_inside)}")
+        elif own is None:
+            pixels = Fact(best.preprocessing, origin)
         if not knows_resize:
             resize = resize if best.resizing == resize.value and resize.is_assumed else Fact(best.resizing, origin)
     assert pixels is not None  # noqa: S101  for the type checker: an unknown rule was refused above
@@ -158,23 +163,31 @@ def pixel_rule(
         ImportRefusedError: the network and the stated rule would scale pixels twice.
     """
     if not scales_inside:
+        if said is not None and said.value.is_twice:
+            raise ImportRefusedError(f"{origin}: {said.origin}, but no scaling of its own was found; leave `twice` out")
         return said
     raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {scales_inside}")
     if said is None or said.value.is_identity:
         return raw
     if said.value.keeps_values:  # the network scales pixels itself, but takes them as BGR
         return said
+    # If only means are subtracted before, and the network only divides, nothing is applied twice.
+    if said.value.is_twice or (inside is not None and not any(inside.mean) and set(said.value.std) == {1.0}):
+        return Fact(said.value, f"{said.origin}; {_then(scales_inside)}")
     if inside is not None and said.value.equals(inside):
-        return Fact(raw.value, f"{raw.origin}, which is what {said.origin} asks for; it is not applied twice")
+        asked = f"which is what {said.origin} asks for; it is not applied twice; --preprocessing RULE,twice would"
+        return Fact(raw.value, f"{raw.origin}, {asked}")
     if inside is not None and inside.order == "RGB" and said.value.equals(replace(inside, order="BGR")):
         return Fact(Preprocessing.parse("raw,order=BGR"), said.origin)  # only the order is left to change
-    if inside is not None and not any(inside.mean) and set(said.value.std) == {1.0}:
-        # Only means are subtracted before, and the network only divides, so nothing is applied twice.
-        return Fact(said.value, f"{said.origin}; then the network scales pixels itself: {scales_inside}")
     raise ImportRefusedError(
         f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). Applied twice, its answers "
-        "would be wrong. Say --preprocessing raw, or raw,order=BGR, if it takes pixels from 0 to 255"
+        "would be wrong. Say --preprocessing raw, or raw,order=BGR, if it takes pixels from 0 to 255; or add ,twice if "
+        "the notebook did both"
     )
+
+
+def _then(scales_inside: str) -> str:
+    return f"then the network scales pixels itself: {scales_inside}"
 
 
 def _check_order(source: Source, rule: Fact[Preprocessing] | None, *, measures: bool) -> None:
@@ -209,7 +222,7 @@ def _tried(
     source: Source,
     complete: Expected,
     examples: Path | None,
-    preprocessing: Preprocessing | None,
+    rules: Sequence[Preprocessing] | None,
     resizing: Resizing | None,
 ) -> list[Trial]:
     """Tries the rules that are not known, which are None."""
@@ -224,7 +237,7 @@ def _tried(
         found,
         size=complete.size,
         color_mode=complete.color_mode,
-        rules=[preprocessing] if preprocessing else None,
+        rules=rules,
         fits=[resizing] if resizing else [complete.resizing.value.with_fit(fit) for fit in TRIED_FITS],
     )
 

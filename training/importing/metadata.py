@@ -90,4 +90,5 @@ def _preprocessing_proof(said: Expected, source: Source) -> str:
         said_order = f"; the order BGR is as stated by {said.preprocessing.origin}, not proven"
         is_reversed = said.preprocessing.value.order == "BGR"
         return f"proven: the source itself prepares the pixel values{said_order if is_reversed else ''}"
-    return f"as stated by {said.preprocessing.origin}, not proven"
+    origin = said.preprocessing.origin.partition(";")[0]  # without the names of the network's layers, which may be long
+    return f"as stated by {origin}, not proven"

@@ -12,7 +12,7 @@ The presets, on pixels from 0 to 255:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -27,6 +27,7 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
 _KEYS = ("mean", "std", "order", "scale")
 _ORDERED = ",order="
+_TWICE = ",twice"
 
 CHOICES = """\
   --preprocessing unit       pixel / 255, from 0 to 1
@@ -36,6 +37,7 @@ CHOICES = """\
   --preprocessing caffe      BGR minus the means of ImageNet (keras.applications: ResNet50, VGG16)
   --preprocessing mean=0.5,0.5,0.5,std=0.25,0.25,0.25            on 0 to 1, as in torchvision; add ,order=BGR for BGR
   --preprocessing unit,order=BGR   the same on BGR; likewise signed and raw
+  --preprocessing unit,twice       the same before the network's own scaling, if the notebook did both
   --preprocessing mean=123.7,116.3,103.5,std=58.4,57.1,57.4,scale=255   the same on 0 to 255"""
 
 
@@ -48,12 +50,14 @@ class Preprocessing:
         std: of pixels from 0 to 255, as ``mean``; never 0.
         order: of the channels that the network takes.
         name: the text of the option, for the model card.
+        is_twice: whether it is stated to come before the scaling that the network does itself.
     """
 
     mean: tuple[float, ...]
     std: tuple[float, ...]
     order: ChannelOrder = "RGB"
     name: str = ""
+    is_twice: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -71,6 +75,11 @@ class Preprocessing:
         }
         if text in presets:
             return presets[text]
+        if text.endswith(_TWICE):
+            first = cls.parse(text.removesuffix(_TWICE))
+            if first.is_twice or first.keeps_values:
+                raise ImportRefusedError(f"--preprocessing {text}: say a rule that scales, once, such as unit,twice")
+            return replace(first, name=text, is_twice=True)
         name, is_ordered, order = text.partition(_ORDERED)
         plain = presets.get(name)
         if plain is not None and is_ordered and order in get_args(ChannelOrder):

@@ -78,7 +78,7 @@ def test_what_is_stated_is_not_measured_over(tmp_path: Path, labels: Path, capsy
     capsys.readouterr()
     assert run_import(source, tmp_path, *examples, "--preprocessing", "imagenet") == 2
     shown = capsys.readouterr().err
-    assert "imagenet   stretch " in shown
+    assert "imagenet     stretch " in shown
     assert "--resize stretch" in shown
     assert run_import(source, tmp_path, *examples, "--preprocessing", "measured") == 2  # with square pictures
     assert "--resize cover" in capsys.readouterr().err

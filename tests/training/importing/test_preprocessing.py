@@ -14,6 +14,8 @@ from training.importing.resizing import Resizing
         ("mean=0.5,std=0.25", (127.5,), (63.75,), "RGB"),
         ("mean=0.5,0.4,0.3,std=0.2,0.2,0.2,order=BGR", (127.5, 102, 76.5), (51, 51, 51), "BGR"),
         ("raw,order=BGR", (0,), (1,), "BGR"),
+        ("unit,twice", (0,), (255,), "RGB"),
+        ("unit,order=BGR,twice", (0,), (255,), "BGR"),
         ("mean=103.9,116.8,123.7,std=1,scale=255,order=BGR", (103.9, 116.8, 123.7), (1,), "BGR"),
     ],
 )
@@ -35,6 +37,9 @@ def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple
         "std=0.5,std=0.5",
         "raw,mean=0",
         "caffe,order=BGR",
+        "raw,twice",
+        "unit,twice,twice",
+        "measured,twice",
     ],
 )
 def test_preprocessing_that_cannot_be(text: str) -> None:

@@ -1,0 +1,83 @@
+"""Networks that scale pixels, after notebooks that scaled them too: labelled examples show it, or it is stated."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import helper
+from PIL import Image
+
+from bench.foreign_networks import write_labels, write_network
+from contract import ModelMetadata
+from training.cli import main
+
+_WHITE = 255.0
+
+
+def run_import(source: Path, tmp_path: Path, *words: str) -> int:
+    labels = write_labels(tmp_path / "labels.txt")
+    stated = ["--labels", str(labels), "--resize", "stretch", "--out", str(tmp_path / "models"), "--version", "1"]
+    return main(["import", str(source), "--name", "birds", *stated, *words])
+
+
+def imported(tmp_path: Path) -> tuple[onnxruntime.InferenceSession, ModelMetadata]:
+    session = onnxruntime.InferenceSession(tmp_path / "models" / "birds" / "1" / "model.onnx")
+    return session, ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
+
+
+def write_dividing_network(path: Path, *, largest: float) -> Path:
+    """A network that divides its input by 255, and learnt from values up to ``largest``."""
+    front = [
+        helper.make_node("Div", ["x", "white"], ["scaled"]),
+        helper.make_node("Sqrt", ["scaled"], ["bent"]),  # what follows is no scaling of pixels
+        helper.make_node("Mul", ["bent", "much"], ["large"]),
+        helper.make_node("Sub", ["large", "half"], ["centred"]),
+    ]
+    constants = {"white": _WHITE, "much": 4 * (_WHITE / largest) ** 0.5, "half": 2.0}
+    return write_network(path, front=front, constants={name: np.float32([x]) for name, x in constants.items()})
+
+
+def write_examples(folder: Path, source: Path, *, divisor: float, pictures: int = 60) -> None:
+    """Writes pictures into folders by the network's own answers to pixels that are divided."""
+    model = onnx.load(source)
+    model.ir_version = 10
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    images = np.random.default_rng(3).integers(0, 256, (pictures, 16, 16, 3), np.uint8)
+    images = (images * np.linspace(0, 1, pictures)[:, None, None, None]).astype(np.uint8)
+    values = (images.transpose(0, 3, 1, 2) / divisor).astype(np.float32)
+    for index, kind in enumerate(session.run(None, {"x": values})[0].argmax(axis=1)):
+        (folder / f"kind {kind}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[index]).save(folder / f"kind {kind}" / f"{index}.png")
+
+
+@pytest.mark.parametrize(("divisor", "found"), [(1.0, "raw"), (255.0, "unit,twice")])
+def test_the_examples_show_whether_the_notebook_divided_before_a_network_that_divides(
+    divisor: float, found: str, tmp_path: Path
+) -> None:
+    source = write_dividing_network(tmp_path / "net.onnx", largest=_WHITE / divisor)
+    write_examples(tmp_path / "examples", source, divisor=divisor)
+    assert run_import(source, tmp_path, "--preprocessing", "measured", "--examples", str(tmp_path / "examples")) == 0
+    _, metadata = imported(tmp_path)
+    assert metadata.evaluation is not None
+    assert metadata.evaluation.accuracy == 1
+    assert ("as stated by measured" in (metadata.preprocessing_proof or "")) == (found == "unit,twice")
+
+
+def test_pixels_are_divided_before_a_network_that_divides_where_this_is_stated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_dividing_network(tmp_path / "net.onnx", largest=1)
+    assert run_import(source, tmp_path, "--preprocessing", "unit,twice") == 0
+    session, metadata = imported(tmp_path)
+    assert metadata.preprocessing_proof == "as stated by --preprocessing unit,twice, not proven"
+    answered = session.run(["probabilities"], {"image": np.full((1, 16, 16, 3), 90, np.uint8)})[0]
+    model = onnx.load(source)
+    model.ir_version = 10
+    own = onnxruntime.InferenceSession(model.SerializeToString())
+    raw = own.run(None, {"x": np.full((1, 3, 16, 16), 90 / 255, np.float32)})[0]
+    np.testing.assert_allclose(answered, np.exp(raw) / np.exp(raw).sum(1, keepdims=True), atol=1e-5)
+    capsys.readouterr()
+    assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--preprocessing", "unit,twice") == 2
+    assert "leave `twice` out" in capsys.readouterr().err
