@@ -84,7 +84,8 @@ def _summary(model: ModelMetadata, said: Expected) -> str:
 
 
 def _stated(said: Expected) -> str:
-    rows = "".join(f"| {fact} | {value} | {origin} |\n" for fact, value, origin in said.rows())
+    cells = ([cell.replace("|", "\\|") for cell in row] for row in said.rows())  # labels may have this character
+    rows = "".join(f"| {' | '.join(row)} |\n" for row in cells)
     return f"## What it expects, and who said so\n\n| | | stated by |\n| --- | --- | --- |\n{rows}"
 
 

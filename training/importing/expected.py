@@ -22,6 +22,7 @@ from training.importing.source import Source
 from training.importing.stated import Fact
 
 _LOOKED_AT = 8
+_SHOWN_LABELS = 6
 _TWICE = ("unit,twice", "signed,twice")
 
 
@@ -69,11 +70,20 @@ class Expected:
         height, width = self.size
         return [
             ("input", f"{height} x {width}, {'RGB' if self.channels == 3 else 'grey'}", "the graph"),
-            ("labels", f"{len(self.labels.value.names)}", self.labels.origin),
+            ("labels", f"{len(self.names)}: {_listed(self.names)}", self.labels.origin),
             ("pixels", self.preprocessing.value.describe(), self.preprocessing.origin),
             ("resize", self.resizing.value.describe(), self.resizing.origin),
             ("head", f"{self.ending.head}, the graph computes {self.ending.values_are}", "the graph and its answers"),
         ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """The first labels and the last, in the order of the network's classes."""
+    return (
+        ", ".join(names)
+        if len(names) <= _SHOWN_LABELS
+        else f"{', '.join(names[: _SHOWN_LABELS - 2])}, ..., {names[-1]}"
+    )
 
 
 def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | None, *, measures: bool) -> Expected:

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from contract import NAME_RULE, VERSION_RULE, DataSource, GoldenImage, ModelMetadata, most_golden_images
 from contract.names import is_model_name, is_version
-from training import scores
 from training.data.dataset import LabelledImages
-from training.data.learnt_pictures import without_copies
 from training.errors import ImportRefusedError
 from training.files import one_line
 from training.held_out import fit_conformal, fit_familiarity
 from training.importing import expected
+from training.importing.calibration import calibrate
 from training.importing.card import write_import
 from training.importing.examples import ExampleFiles, find_examples
 from training.importing.expected import Expected
@@ -42,13 +41,10 @@ from training.measurement import Measurement, measure
 from training.onnx_classifier import OnnxClassifier
 from training.onnx_file import with_metadata
 from training.publish import publishing
-from training.scores import Probabilities
-from training.temperature import LEAST_IMAGES, fit_temperature
 
 _GOLDEN_IMAGES = 8
 _MOST_RANDOM_VALUES = 1 << 26  # of all random images together: the source answers them at once
 _GOLDEN_VALUES = 1 << 16
-_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +140,9 @@ def import_model(job: ImportJob) -> Imported:
     if proof.is_weak:
         notes.append("the answers hardly depend on the picture, as with random weights: the proof is weak")
     temperature, score, raw = 1.0, None, None
-    if job.examples is not None and images.classes:
-        temperature, score, raw = _calibrated(source, said, images, notes, job.examples)
+    if job.examples is not None and images.is_labelled:
+        temperature, raw = calibrate(source, said, images.labelled, job.examples, notes)
+        score = raw
     graph = wrap(temperature=temperature)
     if temperature != 1:
         served = OnnxClassifier(graph.SerializeToString(), str(job.source))
@@ -244,41 +241,6 @@ def _images(said: Expected, examples: ExampleFiles | None) -> _Images:
         return _Images(random, (), 0)
     pixels = examples.read(said.target)
     return _Images(np.concatenate([pixels, random]), examples.classes, len(pixels))
-
-
-def _calibrated(
-    source: Source, said: Expected, images: _Images, notes: list[str], folder: Path
-) -> tuple[float, Measurement | None, Measurement | None]:
-    """(temperature, measurement, uncalibrated measurement): fitted on one half of the examples, measured on the other.
-
-    Both measurements are uncalibrated; the first is replaced where the temperature is not 1. Copies count once.
-    """
-    if said.ending.head == "multi-label":
-        notes.append("accuracy and calibration are not measured for models with several labels per picture")
-        return 1.0, None, None
-    labelled = without_copies(images.labelled, said.names, folder)
-    values = source.answer_pictures(labelled.pixels, said.preprocessing.value)
-    probabilities = said.ending.probabilities(values).astype(np.float32)
-    if len(labelled) < LEAST_IMAGES:
-        notes.append(f"{len(labelled)} pictures are too few to fit a temperature on ({LEAST_IMAGES}); it stays 1")
-        raw = _measurement(said, labelled, probabilities)
-        return 1.0, raw, raw
-    rows = np.random.default_rng(_SEED).permutation(len(labelled))
-    fitted, reported = np.sort(rows[: len(rows) // 2]), np.sort(rows[len(rows) // 2 :])
-    logits = np.log(np.maximum(said.ending.probabilities(values), 1e-30))
-    temperature = fit_temperature(logits[fitted], labelled.classes[fitted])
-    raw = _measurement(said, labelled.take(reported), probabilities[reported])
-    return temperature, raw, raw
-
-
-def _measurement(said: Expected, images: LabelledImages, probabilities: Probabilities) -> Measurement:
-    return Measurement(
-        labels=said.names,
-        images=images,
-        probabilities=probabilities,
-        evaluation=scores.evaluate(probabilities, images.classes),
-        confusion=scores.confusion_matrix(probabilities, images.classes),
-    )
 
 
 def _golden(source: Source, said: Expected, images: _Images, temperature: float) -> tuple[GoldenImage, ...]:

@@ -1,4 +1,4 @@
-"""Networks that scale pixels, after notebooks that scaled them too: labelled examples show it, or it is stated."""
+"""Labelled examples show whether a notebook scaled pixels too, and whether the labels are in the right order."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import pytest
 from onnx import helper
 from PIL import Image
 
-from bench.foreign_networks import write_labels, write_network
+from bench.foreign_networks import CLASSES, write_labels, write_network
 from contract import ModelMetadata
 from training.cli import main
+from training.importing.calibration import order_note
 
 _WHITE = 255.0
 
@@ -81,3 +82,40 @@ def test_pixels_are_divided_before_a_network_that_divides_where_this_is_stated(
     capsys.readouterr()
     assert run_import(write_network(tmp_path / "net.onnx"), tmp_path, "--preprocessing", "unit,twice") == 2
     assert "leave `twice` out" in capsys.readouterr().err
+
+
+def test_labels_in_a_wrong_order_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_dividing_network(tmp_path / "net.onnx", largest=_WHITE)
+    write_examples(tmp_path / "examples", source, divisor=1)
+    labels = tmp_path / "reversed.txt"
+    labels.write_text("".join(f"kind {index}\n" for index in reversed(range(CLASSES))))
+    words = ("--preprocessing", "raw", "--examples", str(tmp_path / "examples"))
+    assert run_import(source, tmp_path, *words, "--labels", str(labels)) == 0
+    shown = capsys.readouterr().out
+    assert "labels        5: kind 4, kind 3, kind 2, kind 1, kind 0 (--labels reversed.txt)" in shown
+    assert "the labels seem to be in a wrong order ('kind" in shown
+    assert "60 of 60 example pictures would be right" in shown
+    assert run_import(source, tmp_path, *words) == 0
+    assert "wrong order" not in capsys.readouterr().out
+
+
+def test_a_class_that_is_often_mistaken_is_no_wrong_order() -> None:
+    names = ("ant", "bee", "cat")
+    assert not order_note(np.array([[20, 0, 0], [12, 8, 0], [0, 0, 20]]), names)
+    assert not order_note(np.array([[1, 1, 0], [1, 2, 0], [0, 1, 1]]), names)
+    assert "'bee' is answered 'cat'" in order_note(np.array([[20, 0, 0], [0, 1, 19], [0, 18, 2]]), names)
+
+
+def test_answers_that_are_no_better_than_chance_are_noted() -> None:
+    assert "no better than chance" in order_note(np.array([[10, 0], [10, 0]]), ("ant", "bee"))
+    assert not order_note(np.array([[10, 0], [6, 4]]), ("ant", "bee"))
+
+
+def test_of_many_labels_the_first_and_the_last_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_network(tmp_path / "net.onnx", classes=9)
+    labels = write_labels(tmp_path / "nine.txt", 9)
+    labels.write_text(labels.read_text().replace("kind 1", "kind|1"))
+    assert run_import(source, tmp_path, "--preprocessing", "unit", "--labels", str(labels)) == 0
+    assert "9: kind 0, kind|1, kind 2, kind 3, ..., kind 8 (" in capsys.readouterr().out
+    card = (tmp_path / "models" / "birds" / "1" / "MODEL_CARD.md").read_text()
+    assert "| labels | 9: kind 0, kind\\|1, kind 2, kind 3, ..., kind 8 |" in card
