@@ -1,5 +1,6 @@
 """Loads a Keras network from a file without running code from it, and finds the scaling of its pixels."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from training.importing.preprocessing import Preprocessing
 _LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
 _WITHOUT_GROUPS = ("DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
 _MOST_REASON = 300
+_NOT_FOUND = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']{1,120})'")
 
 
 def load_network(path: Path) -> keras.Model:
@@ -32,6 +34,11 @@ def load_network(path: Path) -> keras.Model:
             custom_objects=None if is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS},
         )
     except Exception as error:  # Keras raises whatever a layer does
+        if missing := _NOT_FOUND.search(str(error)):
+            raise ImportRefusedError(
+                f"{path}: Keras {keras.__version__} does not have {missing[1]!r}; it is custom code, which is not in "
+                "the file: export the model to ONNX or a SavedModel (model.export) where it was made"
+            ) from error
         raise ImportRefusedError(f"{path}: Keras {keras.__version__} cannot load it: {first_line(error)}") from error
 
 

@@ -28,6 +28,7 @@ logging.getLogger("tf2onnx.optimizer").setLevel(logging.CRITICAL)
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _KEEPS_APART = ("_XlaMustCompile", "_noinline")
 _INLINED = "_inlined"
+_KERAS_FILES = (".keras", ".h5", ".hdf5")
 _REPLACED = {"Erfc": "Erf", "Expm1": "Exp"}
 
 
@@ -49,9 +50,12 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     try:
         frozen = convert_variables_to_constants_v2(function)
     except ValueError as error:  # the function assigns to a variable, such as the seed of a random layer
+        remedy = "save the network without them"
+        if not origin.endswith(_KERAS_FILES):
+            remedy = "import the .keras file, or export it without them"
         raise ImportRefusedError(
             f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
-            f"(RandomFlip): import the .keras file, or export it without them ({reason(error)})"
+            f"(RandomFlip) that are active when the network answers: {remedy} ({reason(error)})"
         ) from error
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]

@@ -48,6 +48,52 @@ def test_a_layer_of_the_authors_own_is_refused(tmp_path: Path, capsys: pytest.Ca
 _OTHER = b'"module": "os", "class_name": "system"'
 
 
+class OwnModel(keras.Model):
+    """A subclass, as notebooks write them; its file names it, but does not hold it."""
+
+    __module__ = "__main__"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def call(self, image: tf.Tensor) -> tf.Tensor:
+        return self.dense(image)
+
+
+def own_activation(values: tf.Tensor) -> tf.Tensor:
+    return values * 2
+
+
+@pytest.mark.parametrize("form", ["model.keras", "model.h5"])
+def test_an_activation_of_the_authors_own_is_named(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keras.Sequential([layers.Input((8, 8, 3)), layers.Dense(3, activation=own_activation)]).save(tmp_path / form)
+    assert run_import(tmp_path / form, tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "does not have 'own_activation'; it is custom code" in capsys.readouterr().err
+
+
+def test_a_model_of_the_authors_own_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = OwnModel()
+    network(np.zeros((1, 3), np.float32))
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "does not have 'OwnModel'; it is custom code" in capsys.readouterr().err
+
+
+def test_augmentation_that_is_always_active_is_to_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = layers.Input((8, 8, 3))
+    values = layers.Flatten()(layers.RandomGrayscale(1.0)(image, training=True))
+    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "raw") == 2
+    shown = capsys.readouterr().err
+    assert "save the network without them" in shown
+    assert "import the .keras file" not in shown
+
+
 def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     digits().save(tmp_path / "model.h5")
     with h5py.File(tmp_path / "model.h5", "a") as file:
