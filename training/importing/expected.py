@@ -116,7 +116,8 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     if said.labels is None:
         raise _unknown(source, missing)
     stated = said.resizing or Fact(source.resizes, "")
-    resize = Fact(_changed(stated.value, resizing_flags), stated.origin, is_assumed=stated.is_assumed)
+    filters = _filter_flags(resizing_flags)
+    resize = Fact(_changed(stated.value, resizing_flags), stated.origin + filters, is_assumed=stated.is_assumed)
     resize.value.check_input(*size)
     is_whole = source.taken.dtype == np.uint8
     if measures and is_whole:
@@ -149,7 +150,8 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
         elif own is None:
             pixels = Fact(best.preprocessing, origin)
         if not knows_resize:
-            resize = resize if best.resizing == resize.value and resize.is_assumed else Fact(best.resizing, origin)
+            is_kept = best.resizing == resize.value and resize.is_assumed
+            resize = resize if is_kept else Fact(best.resizing, origin + filters)
     assert pixels is not None  # noqa: S101  for the type checker: an unknown rule was refused above
     notes = _notes(resize)
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
@@ -256,6 +258,14 @@ def _changed(rule: Resizing, flags: Mapping[str, Any]) -> Resizing:
     if flags.get("antialias") is None and flags.get("interpolation") in WITH_ANTIALIAS_ONLY:
         rule = replace(rule, antialias=True)
     return replace(rule, **{name: value for name, value in flags.items() if value is not None})
+
+
+def _filter_flags(flags: Mapping[str, Any]) -> str:
+    """The options that change the filter, to follow the origin of the rule that they change."""
+    interpolation, antialias = flags.get("interpolation"), flags.get("antialias")
+    words = [f"--interpolation {interpolation}"] * (interpolation is not None)
+    words += [f"--{'' if antialias else 'no-'}antialias"] * (antialias is not None)
+    return "".join(f"; {word}" for word in words)
 
 
 def _notes(resize: Fact[Resizing]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ def as_keras_resizes(flags: Stated) -> Stated:
     said = flags.resizing
     if said is None:
         return flags
-    origin = f"{said.origin}; without antialiasing, as Keras resizes; --antialias changes it"
+    origin = f"{said.origin}; without antialiasing, as Keras resizes, unless --antialias is given"
     rounding = AS_KERAS.with_fit(said.value.fit).crop_rounding
     rule = replace(said.value, antialias=False, crop_rounding=rounding)
     return replace(flags, resizing=Fact(rule, origin))

@@ -52,6 +52,15 @@ def test_a_stated_resize_gives_the_pixels_of_keras_data_sets(fit: str, option: s
     assert np.abs(given - next(iter(pictures)).numpy()).max() <= 0.51  # of the rounding to whole levels
 
 
+def test_the_origin_of_a_resize_names_the_options_that_changed_its_filter(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digits().save(tmp_path / "model.keras")
+    words = ("--preprocessing", "unit", "--interpolation", "nearest", "--no-antialias")
+    assert run_import(tmp_path / "model.keras", tmp_path, 10, *words) == 0
+    assert "--resize changes it; --interpolation nearest; --no-antialias)" in capsys.readouterr().out
+
+
 def resizing_itself(*first: keras.Layer) -> keras.Model:
     values = image = layers.Input((None, None, 3))
     for layer in (*first, layers.Rescaling(1 / 255), layers.Conv2D(4, 5, strides=4), layers.Flatten()):
