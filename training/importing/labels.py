@@ -20,7 +20,9 @@ _NUMBERED = (
 )
 _SPACED_BEFORE = re.compile(r"(?P<number>\d+)(\s+|\s*[.)=_-]\s*(?=\D*[^\W\d_]))(?P<rest>\S.*)")
 _SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)(\s+|(?<=[^\W\d_])\s*[(=_-]\s*)\(?(?P<number>\d+)\)?")
+_QUOTED = re.compile(r"""(["']).*\1,?""")
 _MOST_BYTES = 16 * MEBIBYTE
+_FORMS = 'one label a line, or JSON: ["cat", "dog"], {"0": "cat", "1": "dog"} or {"cat": 0, "dog": 1}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,18 @@ class Labels:
         except OSError as error:
             raise ImportRefusedError(f"{path} cannot be read: {reason(error)}") from error
         except UnicodeDecodeError:
-            raise ImportRefusedError(f"{path} is not UTF-8 text: one label per line, or JSON, is needed") from None
+            raise ImportRefusedError(f"{path} is not UTF-8 text; it needs {_FORMS}") from None
         if path.suffix == ".json" or text.lstrip()[:1] in ("[", "{"):
             try:
                 return cls.from_json(json.loads(text), str(path))
             except (ValueError, RecursionError) as error:
-                raise ImportRefusedError(f"{path} is not JSON ({error})") from None
-        return cls._from_lines([line.strip() for line in text.splitlines() if line.strip()], str(path))
+                raise ImportRefusedError(f"{path} is not JSON ({error}); it needs {_FORMS}") from None
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if len(lines) == 1:
+            raise ImportRefusedError(
+                f"{path}: it has one line; a classifier has at least two labels. It needs {_FORMS}"
+            )
+        return cls._from_lines(lines, str(path))
 
     @classmethod
     def from_json(cls, document: Any, origin: str) -> Self:
@@ -88,7 +95,7 @@ class Labels:
                 # Names may repeat (ImageNet has two classes "crane"); then the numbers in the file become the ids.
                 return cls._checked(entries, [str(index) for index in range(len(entries))], origin)
             return cls._from_entries(entries, origin, is_list=False)  # the indices state the order
-        raise ImportRefusedError(f'{origin}: neither a list of labels, nor {{"0": "cat", ...}}, nor {{"cat": 0, ...}}')
+        raise ImportRefusedError(f"{origin}: it holds no labels; it needs {_FORMS}")
 
     def check_count(self, count: int, origin: str) -> None:
         """Checks that there is a label for each column.
@@ -127,6 +134,7 @@ class Labels:
         labels = cls._checked(lines, (), origin)
         if is_list:
             _check_unnumbered(labels.names, origin)
+            _check_bare(labels.names, origin)
         return labels
 
     @classmethod
@@ -151,6 +159,14 @@ class Labels:
         if len(set(ids)) < len(ids):
             raise ImportRefusedError(f"{origin}: a class id occurs twice")
         return cls(cleaned, tuple(ids))
+
+
+def _check_bare(lines: Sequence[str], origin: str) -> None:
+    """Checks that the labels are not the lines of a printed list, whose quotes and commas would be in answers."""
+    if all(_QUOTED.fullmatch(line) for line in lines) or all(line.endswith(",") for line in lines[:-1]):
+        raise ImportRefusedError(
+            f"{origin}: the lines have the quotes or commas of a list, as in {lines[0][:40]!r}; it needs {_FORMS}"
+        )
 
 
 def _check_unnumbered(lines: Sequence[str], origin: str) -> None:
@@ -192,4 +208,6 @@ def _index(key: str, origin: str) -> int:
     try:
         return int(key)
     except ValueError:
-        raise ImportRefusedError(f"{origin}: {key[:40]!r} is not the index of a class") from None
+        raise ImportRefusedError(
+            f"{origin}: {key[:40]!r} is neither the index of a class nor a label with its index; it needs {_FORMS}"
+        ) from None

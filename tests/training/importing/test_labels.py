@@ -20,6 +20,7 @@ from training.importing.labels import Labels
         ("a.txt", "1 euro\n10 euro\n2 euro", ("1 euro", "10 euro", "2 euro"), ()),
         ("a.txt", "type-1\ntype-2", ("type-1", "type-2"), ()),
         ("a.txt", "0-1\n1-2", ("0-1", "1-2"), ()),
+        ("a.txt", '"blue" whale\norca, black', ('"blue" whale', "orca, black"), ()),
         ("a.txt", "healthy\nAMD 1\nDR 2", ("healthy", "AMD 1", "DR 2"), ()),
         ("a.json", '{"0": "Boeing 1", "1": "Airbus 0"}', ("Boeing 1", "Airbus 0"), ()),
         ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
@@ -77,6 +78,12 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
         ("names:\n  0: cat\n  1: dog", "holds its number"),
         ('["1: dog", "0: cat"]', "holds its number"),
         ("# classes\ncat\ndog", "is a comment"),
+        ("['cat', 'dog']", "one label a line, or JSON"),
+        ("cat, dog, hen", "it has one line; a classifier has at least two labels. It needs one label a line"),
+        ('{"class_names": ["cat", "dog"]}', "needs one label a line, or JSON"),
+        ('"cat"\n"dog"', "quotes or commas"),
+        ("'cat',\n'dog'", "quotes or commas"),
+        ("cat,\ndog,\nhen", "quotes or commas"),
     ],
 )
 def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
