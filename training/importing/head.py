@@ -172,6 +172,12 @@ def _values_of_sigmoids(
             "logits; export it without, or say what they are:",
             _VALUES,
         )
+    if last == "positive":
+        raise ImportRefusedError(
+            f"{origin}: the network ends in a function such as ReLU, whose values are never negative; as logits they "
+            "would make every probability at least 0.5. Export it without, or say what they are:",
+            _VALUES,
+        )
     if fits and last != "linear":
         raise ImportRefusedError(
             f"{origin}: the network answers values from 0 to 1 and does not end in a sigmoid, so whether they are "

@@ -29,6 +29,8 @@ _LAST: dict[str, LastOperation] = {
     "Tanh": "bounded",
     "Softsign": "bounded",
     "Erf": "bounded",
+    "Relu": "positive",
+    "Softplus": "positive",
 }
 _PRODUCTS = ("Gemm", "MatMul", "Conv", "MatMulInteger", "ConvInteger", "QLinearMatMul", "QLinearConv", "QGemm")
 

@@ -36,6 +36,7 @@ CHOICES = """\
   --preprocessing imagenet   (pixel / 255 - mean) / std of ImageNet (torchvision, timm, keras.applications: DenseNet)
   --preprocessing caffe      BGR minus the means of ImageNet (keras.applications: ResNet50, VGG16)
   --preprocessing mean=0.5,0.5,0.5,std=0.25,0.25,0.25            on 0 to 1, as in torchvision; add ,order=BGR for BGR
+  --preprocessing raw        for per_image_standardization, which has no rule here: put it into the network
   --preprocessing unit,order=BGR   the same on BGR; likewise signed and raw
   --preprocessing unit,twice       the same before the network's own scaling, if the notebook did both
   --preprocessing mean=123.7,116.3,103.5,std=58.4,57.1,57.4,scale=255   the same on 0 to 255"""

@@ -54,6 +54,8 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         (_SIGMOID, _ONE, "", "--values probabilities"),
         ([_NODE("Tanh", ["logits"], ["p"])], _FLOATS, "", "such as tanh"),
         ([_NODE("Tanh", ["logits"], ["p"])], _ONE, "", "such as tanh"),
+        ([_NODE("Relu", ["logits"], ["p"])], _ONE, "", "such as ReLU"),
+        ([_NODE("Relu", ["logits"], ["p"])], _FLOATS, "--multi-label", "such as ReLU"),
         (_PERCENT, _FLOATS, "", "sum to 100 for every picture"),
         (_PERCENT, _FLOATS, "--head logits", "sum to 100 for every picture"),
         ([_NODE("Softmax", ["logits"], ["p"])], _FLOATS, "--multi-label", "exactly one label"),
