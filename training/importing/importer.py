@@ -140,7 +140,7 @@ def import_model(job: ImportJob) -> Imported:
     if proof.is_weak:
         notes.append("the answers hardly depend on the picture, as with random weights: the proof is weak")
     temperature, score, raw = 1.0, None, None
-    if job.examples is not None and images.is_labelled:
+    if job.examples is not None and images.classes:
         temperature, raw = calibrate(source, said, images.labelled, job.examples, notes)
         score = raw
     graph = wrap(temperature=temperature)
