@@ -55,7 +55,9 @@ def test_a_request_as_its_documentation_shows_it(client: httpx.Client, cat: byte
 
 
 @pytest.mark.parametrize("place", ["", "/versions/2"])
-@pytest.mark.parametrize("form", ["b64", "named", "text", "numbers", "named numbers", "oddly named", "escaped", "long"])
+@pytest.mark.parametrize(
+    "form", ["b64", "named", "text", "numbers", "floats", "named numbers", "oddly named", "escaped", "long"]
+)
 def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[float], place: str, form: str) -> None:
     path = next(path for path in samples["cifar10"] if path.name == "cifar10_cat_0.png")
     file = b64(path.read_bytes())
@@ -64,6 +66,7 @@ def test_rows(client: httpx.Client, samples: dict[str, list[Path]], row: list[fl
         "named": {"input_1": file},
         "text": file["b64"],
         "numbers": pixels(path),
+        "floats": np.asarray(pixels(path), np.float32).tolist(),
         "named numbers": {"conv2d_input": pixels(path)},
         "oddly named": {"gr\u00f6\u00dfe/x:0": pixels(path)},
         "escaped": {'the "x"\n\\': pixels(path)},
@@ -176,7 +179,8 @@ BLANK = np.zeros((32, 32, 3), int)
         ({"instances": [{}]}, "one has the members none"),
         ({"instances": [{"data": "AAAA", "target": 0}]}, "one has the members data, target"),
         ({"instances": [1.5]}, "This model takes pixels as they are in the picture, [N, 32, 32, 3]"),
-        ({"instances": (BLANK[None] / 255.0).tolist()}, "and scales them itself"),
+        ({"instances": ((BLANK[None] + 128) / 255.0).tolist()}, "and scales them itself"),
+        ({"instances": (BLANK[None] + 1.0).tolist()}, "only 0.0 and 1.0; write pixels from 0 to 1 as 0 to 255"),
         ({"instances": (BLANK[None] - 1).tolist()}, "whole numbers from 0 to 255"),
         ({"instances": BLANK.tolist()}, "nested as [32, 32, 3]; this model takes pixels as [N, 32, 32, 3]"),
         ({"instances": BLANK[None, 1:].tolist()}, "nested as [1, 31, 32, 3]"),
