@@ -9,6 +9,8 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inferenc
 import re
 from difflib import get_close_matches
 
+from service.api.accept import choose_media_type
+from service.api.answers import JSON
 from service.api.dialects import hugging_face, tf_serving
 from service.api.dialects.content import media_type_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
@@ -27,10 +29,13 @@ from service.http.asgi import Reply
 _TAG = "dialect: SageMaker"
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _KNOWN = Parameters._fields
+_USEFUL = tuple(name for name in _KNOWN if name != "on_error")  # on_error is known and refused
 _FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
 _FIRST_BYTES = 4096
 _RIGHT_JSON = "`images` as /predict takes them, `instances` as TF Serving or `inputs` as Hugging Face"
 _LIKE = 0.75  # least similarity of a misspelt name: topk is similar to top_k, trace-id to none
+_CHOOSING = ("model", "version")  # other names that begin so, such as model_name, are meant to choose the model too
+_SHORTENED = 4  # fewest characters by which a shortened name, such as min_conf, is recognised
 
 
 def read(request: DialectRequest) -> Question:
@@ -56,6 +61,7 @@ def _read(request: DialectRequest, parameters: Parameters) -> Question:
             return _read_own(request, parameters)
         kind = member[1]
         if kind != b"images":
+            choose_media_type(request.headers.get(b"accept", b""), (JSON,))
             _refuse_listing(parameters, kind.decode())
         if kind == b"instances":
             question = tf_serving.read_predict(request)
@@ -89,14 +95,32 @@ def read_attributes(text: str) -> Parameters:
     others = [name for name in names if name not in _KNOWN]
     if len(others) < len(names):
         if others:
-            raise MalformedRequestError(f"unknown custom attribute {others[0][:64]!r}; known: {', '.join(_KNOWN)}")
+            raise MalformedRequestError(f"unknown custom attribute {others[0][:64]!r}; known: {', '.join(_USEFUL)}")
         if len(set(names)) < len(names):
             raise MalformedRequestError("a custom attribute is given twice")
         return read_values(dict(pairs))
     for name in others[:16]:
-        if near := get_close_matches(name.lower()[:64], _KNOWN, 1, _LIKE):
-            raise MalformedRequestError(f"unknown custom attribute {name[:64]!r}; is {near[0]} meant?")
+        if near := _meant(name.lower()[:64]):
+            raise MalformedRequestError(f"unknown custom attribute {name[:64]!r}; is {near} meant?")
     return Parameters()
+
+
+def _meant(name: str) -> str | None:
+    """The parameter that an unknown name seems to mean; None for a name of the client's own."""
+    plain = _plain(name)
+    for known in _CHOOSING:
+        if plain.startswith(known):
+            return known
+    if len(plain) >= _SHORTENED:
+        for known in _KNOWN:
+            if _plain(known).startswith(plain):
+                return known
+    near = get_close_matches(name, _KNOWN, 1, _LIKE)
+    return near[0] if near else None
+
+
+def _plain(name: str) -> str:
+    return name.replace("-", "").replace("_", "")
 
 
 def _refuse_listing(parameters: Parameters, member: str) -> None:

@@ -39,7 +39,9 @@ def test_custom_attributes_name_the_model(client: httpx.Client, samples: dict[st
     assert "probabilities" not in prediction
 
 
-@pytest.mark.parametrize("text", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace-id=5f91,span=1", "=,=", ",,"])
+@pytest.mark.parametrize(
+    "text", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace-id=5f91,span=1", "name=a,k=3", "=,=", ",,"]
+)
 def test_attributes_of_the_client_s_own_are_passed_over(client: httpx.Client, cat: bytes, text: str) -> None:
     answer = client.post("/invocations", content=cat, headers=PNG | {ATTRIBUTES: text})
     assert answer.json()["predictions"][0]["label"] == "cat"
@@ -51,9 +53,16 @@ def test_attributes_of_the_client_s_own_are_passed_over(client: httpx.Client, ca
         ("model=dog", "no model 'dog' is served"),
         ("modle=mnist", "unknown custom attribute 'modle'; is model meant?"),
         ("topk=3", "is top_k meant?"),
+        ("model_name=mnist", "unknown custom attribute 'model_name'; is model meant?"),
+        ("trace-id=5f91,Model-Version=1", "is model meant?"),
+        ("versions=1", "is version meant?"),
+        ("min_conf=0.99", "is min_confidence meant?"),
+        ("MinConf=0.99", "is min_confidence meant?"),
+        ("prob=none", "is probabilities meant?"),
         ("model=mnist,color=red", "unknown custom attribute 'color'; known: model, version, top_k, probabilities"),
         ("model=mnist,model=cifar10", "given twice"),
         ("top_k=0", "top_k is '0'"),
+        ("top_k=1,a=b", "known: model, version, top_k, probabilities, prepare, min_confidence"),
     ],
 )
 def test_wrong_attributes_are_refused(client: httpx.Client, cat: bytes, text: str, said: str) -> None:
@@ -114,6 +123,12 @@ def test_batch_transform_sends_a_file(client: httpx.Client, cat: bytes) -> None:
         ({"json": {"images": ["AAAA"], "on_error": "report"}}, 400, "on_error works with /predict only"),
         ({"json": {"instances": ["AAAA"]}, "headers": {ATTRIBUTES: "top_k=2"}}, 400, "do not work with `instances`"),
         ({"content": b"a", "headers": PNG | {"Accept": "text/csv"}}, 406, "application/jsonlines"),
+        (
+            {"json": {"instances": ["AAAA"]}, "headers": {"Accept": "application/jsonlines"}},
+            406,
+            "answers are application",
+        ),
+        ({"json": {"inputs": "AAAA"}, "headers": {"Accept": "text/csv"}}, 406, "answers are application/json; Accept"),
     ],
 )
 def test_other_bodies_are_refused_with_what_would_be_right(
