@@ -12,7 +12,7 @@ from service.access.shared_rates import SharedRates
 from service.declarations import KeyScope
 from service.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 
-_SEND_ONE = "send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`"
+_SEND_ONE = "send one as `authorization: Bearer KEY` or `x-api-key: KEY`"  # gRPC allows no capital letters
 
 
 class AccessControl:

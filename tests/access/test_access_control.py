@@ -30,7 +30,7 @@ async def test_no_key_and_a_wrong_key_are_told_how_to_send_one(tmp_path: Path) -
     stranger, _ = make_key("stranger", frozenset(("predict",)), None)
     forged = key[:-1] + ("A" if key[-1] != "A" else "B")  # a known id and a wrong secret
     for wrong in (None, "", stranger, forged, key + " ", "é" * 70):
-        with pytest.raises(UnauthenticatedError, match="Authorization: Bearer KEY") as refusal:
+        with pytest.raises(UnauthenticatedError, match="authorization: Bearer KEY") as refusal:
             await access.admit(wrong, "predict")
         assert not wrong or wrong not in str(refusal.value)
 

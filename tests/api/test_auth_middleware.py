@@ -94,7 +94,7 @@ def test_below_v2_a_refusal_is_the_protocols_own(guarded: Guarded) -> None:
 def test_a_refusal_is_a_problem_document(guarded: Guarded) -> None:
     answer = guarded.http.get("/models")
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail"].endswith("send one as `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+    assert answer.json()["detail"].endswith("send one as `authorization: Bearer KEY` or `x-api-key: KEY`")
     assert answer.headers["x-request-id"]
 
 

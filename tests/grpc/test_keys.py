@@ -1,5 +1,6 @@
 """Keys over gRPC: the same file, the same scopes."""
 
+import re
 from collections.abc import Iterator
 
 import grpc
@@ -42,3 +43,14 @@ def test_calls_need_a_key_of_their_scope(guarded: tuple[GRPCInferenceServiceStub
             call((("x-api-key", keys[other]),))
         assert refusal.value.code() is grpc.StatusCode.PERMISSION_DENIED
         call((("authorization", f"Bearer {keys[scope]}"),))
+
+
+def test_a_refusal_names_metadata_that_can_be_sent(guarded: tuple[GRPCInferenceServiceStub, dict[str, str]]) -> None:
+    stub, keys = guarded
+    with pytest.raises(grpc.RpcError) as refusal:
+        stub.ModelMetadata(pb.ModelMetadataRequest(name="mnist"))
+    named = re.findall(r"`(\S+): (.*?)`", refusal.value.details())
+    assert len(named) == 2
+    for name, value in named:
+        metadata = ((name, value.replace("KEY", keys["predict"])),)
+        assert stub.ModelMetadata(pb.ModelMetadataRequest(name="mnist"), metadata=metadata).name == "mnist"
