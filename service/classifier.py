@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imaging import Observation
 from service.decoding import Decoder, Deferred, Target, Upload
-from service.errors import DeadlineExceededError
+from service.errors import ClientGoneError, DeadlineExceededError
 from service.http.body_budget import UNCOUNTED_BYTES, BodyBudget
 from service.models.catalog import Engine, ModelCatalog, ServedModel
 
@@ -128,6 +128,11 @@ class Classifier:
             entry = await batcher.submit(
                 pixels, count, deadline=deadline, is_abandoned=is_abandoned, is_alone=is_alone, origin=origin
             )
+        except ClientGoneError:
+            raise  # the client does not wait for an answer
+        except Exception:
+            model.metrics.failed()
+            raise
         finally:
             batcher.release(count)
             if pixel_bytes:
@@ -157,10 +162,14 @@ class Classifier:
             async with asyncio.timeout(deadline - time.perf_counter()):
                 return await self._open_engine(model)
         except TimeoutError:
+            model.metrics.failed()
             name, version = model.metadata.name, model.metadata.version
             raise DeadlineExceededError(
                 f"the time limit passed before version {version} of model {name} was loaded; loading continues"
             ) from None
+        except Exception:
+            model.metrics.failed()
+            raise
 
     async def decode(
         self,

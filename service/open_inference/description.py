@@ -87,7 +87,8 @@ def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str,
         metrics: has the counts, folded.
 
     Returns:
-        Counts, and the sums of their durations in nanoseconds.
+        Counts of requests, and the sums of their durations in nanoseconds. A run counts for each request that was in
+        it. Failed requests are counted without their time. The time of the outputs is a part of ``compute_infer``.
     """
     samples: defaultdict[tuple[str | None, str | None], dict[str, float]] = defaultdict(dict)
     for sample in metrics.samples():
@@ -97,34 +98,34 @@ def count_requests(models: Iterable[ServedModel], metrics: Metrics) -> dict[str,
     for model in models:
         name, version = model.metadata.name, model.metadata.version
         counts = samples[name, version]
-        decode, queue, inference = (_duration(counts, stage) for stage in ("decode", "queue", "inference"))
+        requests, failed, runs = (
+            int(counts.get(f"convoy_{counted}", 0))
+            for counted in ("classified_requests_total", "failed_requests_total", "inference_seconds_count")
+        )
+        decode_ns, queue_ns = (_nanoseconds(counts, f"convoy_{stage}_seconds_sum") for stage in ("decode", "queue"))
+        inference_ns = _nanoseconds(counts, "convoy_request_inference_seconds_total")
         stats.append(
             {
                 "name": name,
                 "version": version,
                 "inference_count": int(counts.get("convoy_images_total", 0)),
-                "execution_count": inference["count"],
+                "execution_count": runs,
                 "inference_stats": {
-                    "success": {
-                        "count": int(counts.get("convoy_classified_requests_total", 0)),
-                        "ns": decode["ns"] + queue["ns"] + inference["ns"],
-                    },
-                    "fail": {"count": int(counts.get("convoy_failed_runs_total", 0)), "ns": 0},
-                    "queue": queue,
-                    "compute_input": decode,
-                    "compute_infer": inference,
+                    "success": {"count": requests, "ns": decode_ns + queue_ns + inference_ns},
+                    "fail": {"count": failed, "ns": 0},
+                    "queue": {"count": requests, "ns": queue_ns},
+                    "compute_input": {"count": requests, "ns": decode_ns},
+                    "compute_infer": {"count": requests, "ns": inference_ns},
+                    "compute_output": {"count": requests, "ns": 0},
                 },
+                "batch_stats": [],
             }
         )
     return {"model_stats": stats}
 
 
-def _duration(counts: Mapping[str, float], stage: str) -> dict[str, int]:
-    seconds = f"convoy_{stage}_seconds"
-    return {
-        "count": int(counts.get(f"{seconds}_count", 0)),
-        "ns": round(counts.get(f"{seconds}_sum", 0.0) * 1e9),
-    }
+def _nanoseconds(counts: Mapping[str, float], seconds: str) -> int:
+    return round(counts.get(seconds, 0.0) * 1e9)
 
 
 def list_repository(entries: Iterable[IndexEntry], *, only_ready: bool) -> list[dict[str, str]]:

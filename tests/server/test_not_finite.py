@@ -46,6 +46,8 @@ def test_a_request_with_such_an_image_gets_500_that_says_so_and_a_good_one_its_a
     assert counts["convoy_not_finite_images_total"] == 2
     assert counts["convoy_failed_runs_total"] == 0
     assert counts["convoy_confidence_count"] == 5
+    (stats,) = http.get("/v2/models/mnist/stats").json()["model_stats"]
+    assert (stats["inference_stats"]["success"]["count"], stats["inference_stats"]["fail"]["count"]) == (2, 2)
 
 
 def test_the_same_for_predict(http: httpx.Client) -> None:

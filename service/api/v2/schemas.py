@@ -93,10 +93,11 @@ class InferenceStatistics(BaseModel):
     """Times of the stages."""
 
     success: Duration
-    fail: Duration = Field(description="Runs of the session that failed.")
+    fail: Duration = Field(description="Requests that ended in an error; their time is not measured, so it is 0.")
     queue: Duration
     compute_input: Duration = Field(description="Decoding.")
-    compute_infer: Duration = Field(description="Runs of the session.")
+    compute_infer: Duration = Field(description="Runs of the session; each counts for every request that was in it.")
+    compute_output: Duration = Field(description="A part of `compute_infer`, so its time is 0.")
 
 
 class ModelStatistics(BaseModel):
@@ -107,6 +108,7 @@ class ModelStatistics(BaseModel):
     inference_count: int = Field(description="Pictures classified.", examples=[160])
     execution_count: int = Field(description="Runs of the session.", examples=[20])
     inference_stats: InferenceStatistics
+    batch_stats: list[dict[str, Any]] = Field(description="Empty: not counted by the size of batches.", examples=[[]])
 
 
 class Statistics(BaseModel):

@@ -40,6 +40,10 @@ class ModelFamilies:
         )
         self.classified = counter("convoy_classified_requests", "Requests answered with predictions.")
         self.images = counter("convoy_images", "Images answered with predictions.")
+        self.failed = counter(
+            "convoy_failed_requests",
+            "Requests of the model that ended in an error, whether of the client or the service.",
+        )
         self.rejected = counter("convoy_rejected_requests", "Requests refused because the queue was full.")
         self.cancelled = counter(
             "convoy_cancelled_requests", "Requests removed from the queue because the client had disconnected."
@@ -55,6 +59,9 @@ class ModelFamilies:
             "convoy_queue_seconds", "Time that a request waited in the queue.", _QUEUE_BUCKETS_S
         )
         self.inference_seconds = histogram("convoy_inference_seconds", "Time of one model run.", _INFERENCE_BUCKETS_S)
+        self.request_inference_seconds = counter(
+            "convoy_request_inference_seconds", "Time of model runs, each counted once for every request in its batch."
+        )
         self.batch_size = histogram("convoy_batch_size", "Number of images in one model run.", _BATCH_BUCKETS)
         self.waiting = total("convoy_queue_images", "Images in the queue that are not in a batch yet.")
         self.outstanding = total("convoy_outstanding_images", "Images that were accepted and are not yet answered.")

@@ -78,6 +78,7 @@ class ModelMetrics:
         self._provider = provider
         self._classified = families.classified.labels(*model)
         self._images = families.images.labels(*model)
+        self._failed = families.failed.labels(*model)
         self._rejected = families.rejected.labels(*model)
         self._cancelled = families.cancelled.labels(*model)
         self._failed_runs = families.failed_runs.labels(*model)
@@ -85,6 +86,7 @@ class ModelMetrics:
         self._decode_seconds = families.decode_seconds.labels(*model)
         self._queue_seconds = families.queue_seconds.labels(*model)
         self._inference_seconds = families.inference_seconds.labels(*model)
+        self._request_inference_seconds = families.request_inference_seconds.labels(*model)
         self._batch_size = families.batch_size.labels(*model)
         self._waiting = families.waiting.labels(*model)
         self._outstanding = families.outstanding.labels(*model)
@@ -94,7 +96,7 @@ class ModelMetrics:
         self._queue: Queue | None = None
         self._requests: list[float] = []  # images, decode_s and queue_s of each, one after the other
         self._folded = 0  # the length of all lists before, so that a fold changes no sum
-        self._runs: list[float] = []  # batch_size and inference_s of each
+        self._runs: list[float] = []  # batch_size, inference_s, and requests times finite rows of each
         self._rows: list[NDArray[np.float32]] = []
         self._unfolded_images = 0
         self.probes = 0
@@ -142,8 +144,13 @@ class ModelMetrics:
         if rows is None:
             self._failed_runs.inc()
             return
-        self._runs += (batch.size, inference_s)
-        self._rows.append(rows if not self.probes else _predicted(batch, rows))
+        # The share of finite rows stands for the share of requests that are answered.
+        if self.probes:
+            self._runs += (batch.size, inference_s, _count_requests(batch) * len(rows))
+            self._rows.append(_predicted(batch, rows))
+        else:
+            self._runs += (batch.size, inference_s, len(batch.parts) * len(rows))
+            self._rows.append(rows)
         self._unfolded_images += batch.size
         if self._unfolded_images >= _FOLD_AT_IMAGES:
             self.fold()
@@ -152,9 +159,14 @@ class ModelMetrics:
         """Counts images for which the model gave values that are not finite."""
         self._not_finite.inc(images)
 
+    def failed(self) -> None:
+        """Counts a request that ended in an error."""
+        self._failed.inc()
+
     def rejected(self) -> None:
-        """Counts a request for which the queue had no room."""
+        """Counts a request for which the queue had no room, which is an error too."""
         self._rejected.inc()
+        self.failed()
 
     def cancelled(self) -> None:
         """Counts a request that was removed from the queue because its client had disconnected."""
@@ -171,9 +183,10 @@ class ModelMetrics:
             self._folded += len(self._requests)
             self._requests = []
         if self._runs:
-            runs = np.array(self._runs).reshape(-1, 2)
+            runs = np.array(self._runs).reshape(-1, 3)
             self._batch_size.observe_many(runs[:, 0])
             self._inference_seconds.observe_many(runs[:, 1])
+            self._request_inference_seconds.inc(float((runs[:, 1] * runs[:, 2] / runs[:, 0]).sum()))
             self._predictions.add(np.concatenate(self._rows)[:, : self._classes])
             self._runs, self._rows, self._unfolded_images = [], [], 0
         if self._queue is not None:
@@ -198,9 +211,14 @@ class ModelMetrics:
                 gauge.set(0)
 
 
+def _count_requests(batch: Batch) -> int:
+    """How many requests have images in a batch, without explanations."""
+    return sum(entry.origin is not PROBE for entry, _start, _stop in batch.parts)
+
+
 def _predicted(batch: Batch, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The rows of predictions, without explanations; no rows where some were not finite, so they cannot be assigned."""
-    if all(entry.origin is not PROBE for entry, _start, _stop in batch.parts):
+    if _count_requests(batch) == len(batch.parts):
         return rows
     if len(rows) != batch.size:
         return rows[:0]

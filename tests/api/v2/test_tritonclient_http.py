@@ -84,6 +84,29 @@ class TestQuestions:
         every = http.get_inference_statistics()["model_stats"]
         assert [entry["name"] for entry in every] == list(NAMES)
 
+    def test_statistics_sum_the_stages_of_each_request(
+        self, http: triton.InferenceServerClient, pixels: Pixels
+    ) -> None:
+        http.infer("mnist", [_image(pixels["mnist"])])
+        (stats,) = http.get_inference_statistics("mnist", "1")["model_stats"]
+        times = stats["inference_stats"]
+        stages = [times[stage] for stage in ("queue", "compute_input", "compute_infer", "compute_output")]
+        assert {stage["count"] for stage in stages} == {times["success"]["count"]}
+        assert sum(stage["ns"] for stage in stages) == times["success"]["ns"]
+        assert stats["batch_stats"] == []
+
+    def test_statistics_count_requests_that_failed(self, http: triton.InferenceServerClient) -> None:
+        def count() -> int:
+            (stats,) = http.get_inference_statistics("mnist", "1")["model_stats"]
+            return int(stats["inference_stats"]["fail"]["count"])
+
+        before = count()
+        encoded = triton.InferInput("encoded", [1], "BYTES")
+        encoded.set_data_from_numpy(np.array([b"no picture"], np.object_))
+        with pytest.raises(InferenceServerException, match="422"):
+            http.infer("mnist", [encoded])
+        assert count() - before == 1
+
     def test_model_control_is_closed(self, http: triton.InferenceServerClient) -> None:
         for change in (http.load_model, http.unload_model):
             with pytest.raises(InferenceServerException, match=r"\[403\].*model_control"):

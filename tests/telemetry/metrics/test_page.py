@@ -33,6 +33,7 @@ def test_requests_leave_their_marks(fresh: httpx.Client, cat: bytes) -> None:
     assert page.value("convoy_errors_total", reason="invalid_images") == 1
     assert page.value("convoy_errors_total") == 1
     assert page.value("convoy_classified_requests_total", **model) == 5
+    assert page.value("convoy_failed_requests_total", **model) == 1
     assert page.value("convoy_images_total", **model) == 5
     assert page.value("convoy_decode_seconds_count", **model) == 5
     assert page.value("convoy_queue_seconds_count", **model) == 5

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from contract import ModelMetadata
 from service.inference.runtime import onnxruntime
-from service.telemetry.metrics import Metrics
+from service.telemetry.metrics import PROBE, Metrics
 from tests.process import ROOT
 from tests.telemetry.metrics.page import Page
 
@@ -16,8 +17,13 @@ def metadata() -> ModelMetadata:
     return ModelMetadata.from_props(session.get_modelmeta().custom_metadata_map)
 
 
+class Entry(NamedTuple):
+    origin: object = None
+
+
 class Run(NamedTuple):
     size: int
+    parts: Sequence[tuple[Entry, int, int]] = ((Entry(), 0, 1),)
 
 
 def rows(*labels: int, confidence: float = 0.91) -> np.ndarray:
@@ -136,3 +142,42 @@ def test_a_failed_run_is_counted_as_such_only(metadata: ModelMetadata) -> None:
     shown = page(metrics)
     assert shown.value("convoy_failed_runs_total") == 1
     assert shown.value("convoy_batch_size_count") == 0
+
+
+def shared_run(*origins: object) -> Run:
+    """A run of one image of each origin."""
+    return Run(len(origins), [(Entry(origin), at, at + 1) for at, origin in enumerate(origins)])
+
+
+@pytest.mark.parametrize(
+    ("run", "answers", "seconds"),
+    [
+        (shared_run(None, None, None), rows(1, 2, 3), 0.75),
+        (shared_run(None, None, None), rows(1, 2), 0.5),  # the third was not finite
+        (shared_run(None, None), rows(), 0.0),
+        (Run(5, [(Entry(), 0, 3), (Entry(), 0, 2)]), rows(1, 2, 3, 4, 5), 0.5),
+    ],
+)
+def test_the_time_of_a_run_counts_for_each_answered_request(
+    metadata: ModelMetadata, run: Run, answers: np.ndarray, seconds: float
+) -> None:
+    metrics = Metrics(version="1")
+    metrics.add_model(metadata, "cpu").ran(run, 0.25, answers)
+    shown = page(metrics)
+    assert shown.value("convoy_request_inference_seconds_total") == pytest.approx(seconds)
+    assert shown.value("convoy_inference_seconds_sum") == 0.25
+
+
+def test_the_pictures_of_an_explanation_are_no_request(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.probes = 1
+    model.ran(shared_run(None, PROBE), 0.25, rows(1, 2))
+    assert page(metrics).value("convoy_request_inference_seconds_total") == 0.25
+
+
+def test_a_request_that_found_no_room_has_failed_too(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    metrics.add_model(metadata, "cpu").rejected()
+    shown = page(metrics)
+    assert shown.value("convoy_rejected_requests_total") == shown.value("convoy_failed_requests_total") == 1
