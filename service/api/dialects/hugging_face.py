@@ -5,10 +5,11 @@ Source: https://huggingface.co/docs/inference-providers/tasks/image-classificati
 """
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import Path, Request, Response
 
+from service.api.context import context_of
 from service.api.dialects.content import kind_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import (
@@ -22,13 +23,15 @@ from service.api.dialects.documents import (
     reply,
     tell_error,
 )
+from service.api.dialects.ping import ping_router
 from service.api.operation import NUMBER, PICTURE_BODIES, TEXT, Operation, json_answer
 from service.api.parameters import read_values
 from service.api.schemas import PIXEL
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
+from service.declarations import declare
 from service.decoding import LongText, Upload, read_base64
-from service.errors import MalformedRequestError, UnsupportedMediaTypeError
+from service.errors import MalformedRequestError, ModelNotFoundError, UnsupportedMediaTypeError
 from service.http.asgi import Reply
 from service.limits import check_count
 from service.models.catalog import ServedModel
@@ -38,6 +41,34 @@ _TOP_K = 5
 _MEMBERS = ("inputs", "parameters", "options")
 _PARAMETERS = ("top_k", "function_to_apply")
 _RIGHT = 'send the picture itself, or the JSON {"inputs": "<base64>", "parameters": {"top_k": 3}}'
+
+router = ping_router(_TAG, "/health", "hf_health")
+
+Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
+Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
+
+
+@router.get("/models/{name}/health", operation_id="hf_model_health", summary="Does a model answer?")
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def model_health(request: Request, response: Response, name: Name) -> dict[str, str]:
+    """Healthy; with status 503 Unhealthy, where the default version could not be loaded."""
+    return _tell_health(request, response, name, None)
+
+
+@router.get(
+    "/models/{name}/versions/{version}/health", operation_id="hf_version_health", summary="Does a version answer?"
+)
+@declare(key_scope="predict", errors=(ModelNotFoundError,))
+async def version_health(request: Request, response: Response, name: Name, version: Version) -> dict[str, str]:
+    """Healthy; with status 503 Unhealthy, where the version could not be loaded."""
+    return _tell_health(request, response, name, version)
+
+
+def _tell_health(request: Request, response: Response, name: str, version: str | None) -> dict[str, str]:
+    plane = context_of(request.scope).app.plane
+    is_ready = plane.is_model_ready(plane.find(name, version))
+    response.status_code = 200 if is_ready else 503
+    return {"status": "Healthy" if is_ready else "Unhealthy"}
 
 
 def read(request: DialectRequest) -> Question:
@@ -151,7 +182,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
 HUGGING_FACE = Dialect(
     name="huggingface",
     tag=_TAG,
-    own=re.compile(r"POST (/|/models/[^/]+|/models/[^/]+/versions/[^/]+)"),
+    own=re.compile(r"POST /(models/[^/]+(/versions/[^/]+)?)?|\w+ (/models/[^/]+(/versions/[^/]+)?)?/health"),
     tell=tell_error,
     error=InferenceError,
     operations=(
@@ -166,5 +197,5 @@ HUGGING_FACE = Dialect(
             read,
         ),
     ),
-    router=APIRouter(),
+    router=router,
 )

@@ -44,6 +44,17 @@ def test_its_client_is_told_what_is_wrong(client: httpx.Client, cat: bytes) -> N
         InferenceClient(f"{client.base_url}/models/cifar10").image_classification(b"no picture")
 
 
+@pytest.mark.parametrize("path", ["", "/models/cifar10", "/models/cifar10/versions/2"])
+def test_its_client_finds_a_healthy_service(client: httpx.Client, path: str) -> None:
+    assert InferenceClient(f"{client.base_url}{path}", provider="hf-inference").health_check()
+
+
+@pytest.mark.parametrize("path", ["/models/dog", "/models/cifar10/versions/99"])
+def test_a_model_that_is_not_there_is_not_healthy(client: httpx.Client, path: str) -> None:
+    assert not InferenceClient(f"{client.base_url}{path}", provider="hf-inference").health_check()
+    assert client.get(f"{path}/health").json().keys() == {"error"}
+
+
 def test_curl_says_that_everything_is_a_form(client: httpx.Client, cat: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert client.post("/models/cifar10", content=cat, headers=headers).json()[0]["label"] == "cat"
