@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 
 from service.api.context import context_of
+from service.api.dialects.missing import name_missing
 from service.api.problems import Explanation, explain, is_open_inference, problem, reply
 from service.api.v2.errors import error_document, error_reply
 from service.errors import ClientGoneError, ConvoyError
@@ -38,12 +39,15 @@ def answer_errors(app: FastAPI) -> None:
         detail = str(error.detail)
         if error.status_code == HTTPStatus.NOT_FOUND:
             docs = f"{context_of(request.scope).root_path}/docs"
-            detail = f"there is no {request.scope['path'][:200]}; {docs} lists the paths"
+            hint = _missing(request) or f"{docs} lists the paths"
+            detail = f"there is no {request.scope['path'][:200]}; {hint}"
         elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             methods = _methods(request) or ["GET"]  # of mounted files
             detail = (
                 f"{request.method[:16]} is not answered here; {' and '.join(methods)} {'are' if methods[1:] else 'is'}"
             )
+            if (dialect := _missing(request)) is not None:
+                detail += f"; {dialect}"
             shown = [("GET, HEAD" if method == "GET" else method) for method in methods]
             headers = [(b"allow", ", ".join(shown).encode())]
         return _response(_told(request, HTTPStatus(error.status_code), detail, headers))
@@ -74,6 +78,14 @@ def _methods(request: Request) -> list[str]:
     routes = (route for route in request.app.routes if isinstance(route, Route))
     matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return sorted({method for route in matching for method in route.methods or () if method != "HEAD"})
+
+
+def _missing(request: Request) -> str | None:
+    """The hint where a request belongs to a dialect that is off."""
+    if _dialect(request.scope) is not None:
+        return None
+    names = [dialect.name for dialect in context_of(request.scope).app.dialects or ()]
+    return name_missing(request.method, request.scope["path"], names)
 
 
 def _dialect(scope: Scope) -> "Dialect | None":

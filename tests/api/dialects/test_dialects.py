@@ -23,11 +23,38 @@ ASKED = {
     "torchserve": ("PUT", "/predictions/cifar10"),
 }
 """A request of each dialect that classifies, with one picture as its whole body where that is enough."""
-OPEN = ("/ping", "/vertex/health")
+OPEN = ("/health", "/ping", "/vertex/health")
 
 
 def test_no_dialect_is_on_where_none_is_named() -> None:
     assert choose_dialects(read_settings([])) is None
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server with one dialect, which has paths of its own."""
+    with ServerProcess(tmp_path_factory.mktemp("plain") / "log", "--dialects", "vertex") as process:
+        yield process
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "path"),
+    [
+        *((name, *asked) for name, asked in ASKED.items() if name != "vertex"),
+        ("huggingface", "POST", "/"),
+        ("sagemaker", "GET", "/ping"),
+        ("tfserving", "GET", "/v1/models"),
+    ],
+)
+def test_a_dialect_that_is_off_is_named(plain: ServerProcess, name: str, method: str, path: str) -> None:
+    answer = httpx.request(method, plain.url + path)
+    assert answer.status_code in (404, 405)
+    assert answer.json()["detail"].endswith(f"API; --dialects {name} turns it on")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("POST", "/models"), ("POST", "/vertex/health")])
+def test_no_dialect_is_named_for_other_requests(plain: ServerProcess, method: str, path: str) -> None:
+    assert "--dialects" not in httpx.request(method, plain.url + path).text
 
 
 def test_a_dialect_that_is_not_known_is_refused() -> None:
