@@ -18,6 +18,7 @@ from contract import is_version
 from service.errors import ModelNotFoundError
 
 _LABEL: Final = re.compile(r"(?![0-9]+$)[A-Za-z0-9_]{1,64}")
+_BYTE_ORDER_MARK: Final = "\ufeff"  # some editors write it
 _RIGHT: Final = "a label of letters, digits and '_', not of digits only, and a version, as stable=2"
 
 
@@ -78,7 +79,7 @@ def _read(text: str) -> dict[str, str]:
     labels: dict[str, str] = {}
     if text.startswith("unreadable: "):  # written by `repository_files` for a file that cannot be read
         raise ValueError(text)
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removeprefix(_BYTE_ORDER_MARK).splitlines(), 1):
         if not line.strip():
             continue
         label, sign, version = (part.strip() for part in line.partition("="))

@@ -16,6 +16,8 @@ def test_each_line_names_a_version() -> None:
     assert labels.of("one") == {"stable": "1", "canary": "12"}
     assert labels.of("two") == labels.of("three") == {}
     assert labels.version("one", "canary") == "12"
+    assert labels.read({"one": "\ufeffstable=1\n"})  # as some editors write it
+    assert labels.of("one") == {"stable": "1"}
     assert labels.read({})
     assert labels.of("one") == {}
 
