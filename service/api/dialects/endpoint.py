@@ -149,10 +149,12 @@ def _pixels(pixels: PixelList, target: Target, max_images: int) -> NDArray[np.ui
         raise MalformedRequestError(
             f"{error}. This model takes pixels as they are in the picture, [{wanted}], and scales them itself"
         ) from None
+    if not array.size:
+        raise MalformedRequestError(f"the list is empty; send pictures in base64, or pixels as [{wanted}]")
     shape = array.shape if pixels.is_batch else (1, *array.shape)
     if shape[-2:] == target.shape[:2] and target.shape[2] == 1:
         shape = (*shape, 1)  # grey pictures may leave out the axis of channels
-    if shape[1:] != target.shape or not array.size:
+    if shape[1:] != target.shape:
         raise MalformedRequestError(
             f"the list of numbers is nested as {list(array.shape)}; this model takes pixels as [{wanted}]"
         )

@@ -174,10 +174,11 @@ BLANK = np.zeros((32, 32, 3), int)
     [
         ({}, "send either `instances` or `inputs`"),
         ({"instances": ["AAAA"], "inputs": ["AAAA"]}, "send either `instances` or `inputs`"),
-        ({"instances": []}, "nested as [0]"),
         ({"instances": {}}, "`instances` must be a list"),
         ({"instances": [{}]}, "one has the members none"),
         ({"instances": [{"data": "AAAA", "target": 0}]}, "one has the members data, target"),
+        ({"instances": []}, "the list is empty; send pictures in base64, or pixels as [N, 32, 32, 3]"),
+        ({"instances": [{"image": []}]}, "the list is empty"),
         ({"instances": [1.5]}, "This model takes pixels as they are in the picture, [N, 32, 32, 3]"),
         ({"instances": ((BLANK[None] + 128) / 255.0).tolist()}, "and scales them itself"),
         ({"instances": (BLANK[None] + 1.0).tolist()}, "only 0.0 and 1.0; write pixels from 0 to 1 as 0 to 255"),

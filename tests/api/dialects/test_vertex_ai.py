@@ -52,7 +52,7 @@ def test_raw_predictions_are_answered_as_predict_answers_them(client: httpx.Clie
     ("document", "said"),
     [
         ({}, "`instances` must be a list"),
-        ({"instances": []}, "nested as [0]"),
+        ({"instances": []}, "the list is empty"),
         ({"instances": [{"content": "AAAA"}, {"b64": "AAAA"}]}, "each of `instances` must have `content`"),
         ({"instances": [{"content": "AAAA", "key": 1}]}, "unknown member of an instance 'key'"),
         ({"instances": [{"content": 5}]}, "each of `instances` must be a picture"),
