@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fixtures.models import copy_models
-from tests.grpc.address import grpc_address_of
+from tests.grpc_address import grpc_address_of
 from tests.process import ServerProcess
 
 

@@ -21,7 +21,6 @@ from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 from service.errors import MalformedRequestError, TooLargeError
 from service.grpc.wire import check_parts
 from tests.fixtures.keys import write_keys
-from tests.grpc.address import grpc_address_of
 from tests.grpc.raw_http2 import (
     ACKNOWLEDGED,
     DATA,
@@ -38,6 +37,7 @@ from tests.grpc.raw_http2 import (
     message,
     read_until,
 )
+from tests.grpc_address import grpc_address_of
 from tests.process import ROOT, ServerProcess
 from tests.waiting import until
 

@@ -20,8 +20,8 @@ from service.models.catalog import ModelCatalog
 from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
 from tests.fixtures.tiny_models import put, tiny_model
-from tests.grpc.address import grpc_address_of
 from tests.grpc.raw_http2 import HEADERS, SETTINGS, begin, call_headers, connection, frame, message, read_until
+from tests.grpc_address import grpc_address_of
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
 from tests.process import ServerProcess

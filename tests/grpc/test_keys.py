@@ -9,7 +9,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceStub
 
 from tests.fixtures.keys import write_keys
-from tests.grpc.address import grpc_address_of
+from tests.grpc_address import grpc_address_of
 from tests.process import ServerProcess
 
 

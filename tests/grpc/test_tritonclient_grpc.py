@@ -16,7 +16,7 @@ from tritonclient.utils import InferenceServerException
 
 from tests.fixtures.keys import write_keys
 from tests.fixtures.models import copy_models
-from tests.grpc.address import grpc_address_of
+from tests.grpc_address import grpc_address_of
 from tests.process import ServerProcess
 
 NAMES = ("cifar10", "mnist")

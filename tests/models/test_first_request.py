@@ -18,7 +18,7 @@ from service.inference.repository import LoadedModel
 from service.models.catalog import ModelCatalog
 from service.models.model_loader import ModelLoader
 from tests.fixtures.tiny_models import put, tiny_model
-from tests.grpc.address import grpc_address_of
+from tests.grpc_address import grpc_address_of
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
 
