@@ -45,10 +45,12 @@ class Answer(NamedTuple):
     Attributes:
         claims: its predictions that have a receipt, in their order; at least one.
         predictions: how many predictions it has, with a receipt and without.
+        is_whole: whether it is a whole answer, which has a prediction for each image that was sent.
     """
 
     claims: Sequence[Claim]
     predictions: int
+    is_whole: bool
 
 
 class Match(NamedTuple):
@@ -78,12 +80,13 @@ def read_answer(path: Path) -> Answer:
     except (ValueError, RecursionError):
         raise VerificationError(f"{path} is not JSON") from None
     predictions = document.get("predictions") if isinstance(document, dict) else None
+    is_whole = isinstance(predictions, list)
     if not isinstance(predictions, list):
         predictions = [document]
     claims = list(_claims(document, predictions))
     if not claims:
         raise VerificationError(f"{path} has no receipt; ask for one with receipt=true")
-    return Answer(claims, len(predictions))
+    return Answer(claims, len(predictions), is_whole)
 
 
 def read_images(data: bytes) -> Sequence[NDArray[np.uint8]]:

@@ -74,6 +74,11 @@ def _verify(answer_path: Path, picture_path: Path, models_dir: Path) -> int:
     if not found:
         print(f"picture   differs: none of {len(answer.claims)} receipts is of {picture_path}")
         return _DIFFERENT
+    is_of_array = answer.is_whole and any(match.image is not None for match in found)
+    if is_of_array and answer.predictions != len(images):  # an array is answered with one prediction for each image
+        numbers = f"{picture_path}: {len(images)}; predictions in the answer: {answer.predictions}"
+        print(f"picture   differs: images in {numbers}")
+        return _DIFFERENT
     if len(found) < len(images) == answer.predictions:
         missing = f"{len(images) - len(found)} of {len(images)} predictions"
         print(f"picture   differs: {missing} have no receipt of the image in their place in {picture_path}")

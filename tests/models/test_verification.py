@@ -147,6 +147,24 @@ def test_each_prediction_of_an_array_belongs_to_the_image_in_its_place(
     assert f"picture   differs: {missing} of 3 predictions have no receipt of the image" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("change", ["removed", "swapped and added", "replaced and added"])
+def test_an_array_has_as_many_predictions_as_images(
+    of_pixels: dict[str, Any], tmp_path: Path, change: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predictions = of_pixels["predictions"]
+    match change:
+        case "removed":
+            predictions[:] = predictions[1::-1]
+        case "swapped and added":
+            predictions[:2] = predictions[1::-1]
+            predictions.append(predictions[2])
+        case _:
+            predictions[1] = {"label": "dog", "index": 5}
+            predictions.append({})
+    assert verify(tmp_path, of_pixels, "pixels.npy") == 1
+    assert f"pixels.npy: 3; predictions in the answer: {len(predictions)}\n" in capsys.readouterr().out
+
+
 def test_every_prediction_of_a_picture_that_was_sent_twice_is_compared(
     client: httpx.Client, cat: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
