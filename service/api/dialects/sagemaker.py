@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inferenc
 
 import re
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from service.api.accept import choose_media_type
 from service.api.answers import JSON
@@ -30,6 +31,8 @@ _TAG = "dialect: SageMaker"
 _ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 _KNOWN = Parameters._fields
 _USEFUL = tuple(name for name in _KNOWN if name != "on_error")  # on_error is known and refused
+_TFS_METHOD = "tfs-method"
+_TFS_CHOOSING = MappingProxyType({"tfs-model-name": "model", "tfs-model-version": "version"})
 _FIRST_MEMBER = re.compile(rb"\"(instances|inputs|images)\"\s{0,64}:")
 _FIRST_BYTES = 4096
 _RIGHT_JSON = "`images` as /predict takes them, `instances` as TF Serving or `inputs` as Hugging Face"
@@ -83,31 +86,34 @@ def read_attributes(text: str) -> Parameters:
     """Reads ``model=NAME,version=2,top_k=3`` from the custom attributes.
 
     SageMaker passes them on unchanged, and a client may use them for its own ids: text without the name of a parameter
-    is ignored.
+    is ignored. ``tfs-model-name`` and ``tfs-model-version`` of the TF Serving container mean ``model`` and ``version``.
 
     Raises:
-        MalformedRequestError: a parameter is misspelt, given twice or invalid.
+        MalformedRequestError: a parameter is misspelt, given twice or invalid, or ``tfs-method`` is not ``predict``.
     """
     pairs = [
         (name.strip(), value.strip()) for name, sign, value in (word.partition("=") for word in text.split(",")) if sign
     ]
-    names = [name for name, _ in pairs]
-    others = [name for name in names if name not in _KNOWN]
-    if len(others) < len(names):
-        if others:
-            raise MalformedRequestError(f"unknown custom attribute {others[0][:64]!r}; known: {', '.join(_USEFUL)}")
-        if len(set(names)) < len(names):
-            raise MalformedRequestError("a custom attribute is given twice")
-        return read_values(dict(pairs))
+    own = [(name, value) for name, value in pairs if name in _KNOWN]
+    of_tfs = [(_TFS_CHOOSING[name], value) for name, value in pairs if name in _TFS_CHOOSING]
+    others = [name for name, _ in pairs if name not in _KNOWN and name not in _TFS_CHOOSING and name != _TFS_METHOD]
+    if own and others:
+        raise MalformedRequestError(f"unknown custom attribute {others[0][:64]!r}; known: {', '.join(_USEFUL)}")
     for name in others[:16]:
         if near := _meant(name.lower()[:64]):
             raise MalformedRequestError(f"unknown custom attribute {name[:64]!r}; is {near} meant?")
-    return Parameters()
+    for name, value in pairs:
+        if name == _TFS_METHOD and value != "predict":
+            raise MalformedRequestError(f"the custom attribute {_TFS_METHOD} is {value[:64]!r}; it can only be predict")
+    values = dict(own + of_tfs)
+    if len(values) < len(own) + len(of_tfs):
+        raise MalformedRequestError("a custom attribute is given twice")
+    return read_values(values)
 
 
 def _meant(name: str) -> str | None:
     """The parameter that an unknown name seems to mean; None for a name of the client's own."""
-    plain = _plain(name)
+    plain = _plain(name).removeprefix("tfs")
     for known in _CHOOSING:
         if plain.startswith(known):
             return known
@@ -156,7 +162,8 @@ _ANSWER: Document = {
 _ATTRIBUTES_HEADER: Document = {
     "name": "X-Amzn-SageMaker-Custom-Attributes",
     "in": "header",
-    "description": "Parameters of `/predict`, as `model=cifar10,version=2,top_k=3`; all may be left out.",
+    "description": "Parameters of `/predict`, as `model=cifar10,version=2,top_k=3`; all may be left out. "
+    "`tfs-model-name` and `tfs-model-version` mean `model` and `version`.",
     "schema": TEXT,
 }
 SAGEMAKER = Dialect(

@@ -39,6 +39,13 @@ def test_custom_attributes_name_the_model(client: httpx.Client, samples: dict[st
     assert "probabilities" not in prediction
 
 
+def test_the_attributes_of_the_tf_serving_container_name_the_model(client: httpx.Client, cat: bytes) -> None:
+    document = {"instances": [{"b64": base64.b64encode(cat).decode()}]}
+    attributes = {ATTRIBUTES: "trace-id=5f91,tfs-model-name=mnist,tfs-model-version=1,tfs-method=predict"}
+    answer = client.post("/invocations", json=document, headers=attributes)
+    assert answer.headers[ATTRIBUTES] == "model=mnist,version=1"
+
+
 @pytest.mark.parametrize(
     "text", ["", "c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace-id=5f91,span=1", "name=a,k=3", "=,=", ",,"]
 )
@@ -61,6 +68,10 @@ def test_attributes_of_the_client_s_own_are_passed_over(client: httpx.Client, ca
         ("prob=none", "is probabilities meant?"),
         ("model=mnist,color=red", "unknown custom attribute 'color'; known: model, version, top_k, probabilities"),
         ("model=mnist,model=cifar10", "given twice"),
+        ("tfs-model-name=dog", "no model 'dog' is served"),
+        ("model=mnist,tfs-model-name=cifar10", "given twice"),
+        ("tfs-model=mnist", "is model meant?"),
+        ("tfs-method=classify", "the custom attribute tfs-method is 'classify'; it can only be predict"),
         ("top_k=0", "top_k is '0'"),
         ("top_k=1,a=b", "known: model, version, top_k, probabilities, prepare, min_confidence"),
     ],
