@@ -93,7 +93,10 @@ class InferenceStatistics(BaseModel):
     """Times of the stages."""
 
     success: Duration
-    fail: Duration = Field(description="Requests that ended in an error; their time is not measured, so it is 0.")
+    fail: Duration = Field(
+        description="Classifications that ended in an error. Requests refused before them, such as those with a wrong "
+        "shape or broken JSON, and explanations are not counted. Their time is not measured, so it is 0."
+    )
     queue: Duration
     compute_input: Duration = Field(description="Decoding.")
     compute_infer: Duration = Field(description="Runs of the session; each counts for every request that was in it.")

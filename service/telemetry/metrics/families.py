@@ -42,7 +42,7 @@ class ModelFamilies:
         self.images = counter("convoy_images", "Images answered with predictions.")
         self.failed = counter(
             "convoy_failed_requests",
-            "Requests of the model that ended in an error, whether of the client or the service.",
+            "Classifications that ended in an error of the client or the service; not bodies that could not be read.",
         )
         self.rejected = counter("convoy_rejected_requests", "Requests refused because the queue was full.")
         self.cancelled = counter(

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from service.api.dialects.choice import choose_dialects
+from service.api.dialects.missing import REQUESTS, name_missing
 from service.settings_reader import read_settings
 from tests.api.dialects.conftest import DIALECTS
 from tests.fixtures.keys import bearer, write_keys
@@ -41,15 +42,35 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     ("name", "method", "path"),
     [
         *((name, *asked) for name, asked in ASKED.items() if name != "vertex"),
-        ("huggingface", "POST", "/"),
-        ("sagemaker", "GET", "/ping"),
+        ("huggingface", "GET", "/models/cifar10/health"),
+        ("sagemaker", "GET", "/execution-parameters"),
         ("tfserving", "GET", "/v1/models"),
+        ("torchserve", "POST", "/explanations/cifar10"),
     ],
 )
 def test_a_dialect_that_is_off_is_named(plain: ServerProcess, name: str, method: str, path: str) -> None:
     answer = httpx.request(method, plain.url + path)
     assert answer.status_code in (404, 405)
-    assert answer.json()["detail"].endswith(f"API; --dialects {name} turns it on")
+    assert answer.json()["detail"].endswith(f"API; --dialects vertex,{name} turns it on")
+
+
+def test_the_requests_of_a_dialect_that_is_off_are_those_that_it_has() -> None:
+    dialects = choose_dialects(read_settings(["--dialects", ",".join(DIALECTS)]))
+    assert dialects is not None
+    assert {dialect.name: dialect.own for dialect in dialects} == dict(REQUESTS)
+
+
+def test_every_dialect_of_a_path_is_named() -> None:
+    hint = "this is SageMaker's or TorchServe's API; --dialects sagemaker or --dialects torchserve turns it on"
+    assert name_missing("GET", "/ping", ()) == hint
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "own"), [("POST", "/", "/predict"), ("GET", "/health", "/health/live and /health/ready")]
+)
+def test_what_the_service_itself_has_instead_is_named(method: str, path: str, own: str) -> None:
+    hint = f"this is Hugging Face's API; --dialects huggingface turns it on; Convoy's own API has {own}"
+    assert name_missing(method, path, ()) == hint
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("POST", "/models"), ("POST", "/vertex/health")])
