@@ -44,6 +44,7 @@ NOT_MEASURED = "accuracy is not measured, since a picture may have several label
 _CALIBRATION_BATCH = 100
 # An average of quantized values has finer steps than they have.
 _LAST_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "AveragePool", "GlobalAveragePool", "ReduceMean")
+_TO_PROBABILITIES = ("Softmax", "LogSoftmax", "Sigmoid")
 # float16 has 11 significant bits; int8 values may be rounded to a neighbouring one of 256 steps on another machine.
 _GOLDEN_TOLERANCES: Mapping[Precision, float] = MappingProxyType({"float16": 0.01, "int8": 0.05})
 
@@ -163,16 +164,39 @@ def _int8(path: Path, data: DataSet) -> onnx.ModelProto:
 
 
 def _last_layer(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """The last layer with weights, or the average that follows it, and all nodes from there to the probabilities."""
+    """The last layer with weights, or the average that follows it, and all nodes from there to the probabilities.
+
+    A layer or average of probabilities is not the last one: those would be rounded before it.
+    """
     makers = {output: node for node in graph.node for output in node.output}
-    found: list[onnx.NodeProto] = []
-    tensors = [OUTPUT_NAME]
+    probabilities = _probabilities(graph)
+    found: dict[str, onnx.NodeProto] = {}
+    # Each tensor with whether a softmax or sigmoid follows it, whose values are used without a logarithm.
+    tensors, reached = [(OUTPUT_NAME, False)], set[tuple[str, bool]]()
     while tensors:
-        node = makers.pop(tensors.pop(), None)
-        if node is not None:
-            found.append(node)
-            tensors += [] if node.op_type in _LAST_LAYERS else node.input
-    return found
+        (name, is_followed) = tensor = tensors.pop()
+        if name not in makers or tensor in reached:
+            continue
+        reached.add(tensor)
+        node = found[makers[name].output[0]] = makers[name]
+        if node.op_type not in _LAST_LAYERS or (name in probabilities and not is_followed):
+            # Where probabilities get a temperature, their logarithms are the logits of a second softmax.
+            is_followed = node.op_type in _TO_PROBABILITIES or (is_followed and node.op_type != "Log")
+            tensors += [(before, is_followed) for before in node.input]
+    return list(found.values())
+
+
+def _probabilities(graph: onnx.GraphProto) -> set[str]:
+    """The names of tensors that are computed from the values of softmax and sigmoid functions, and of nothing else."""
+    constants = {"", *(tensor.name for tensor in graph.initializer)}
+    probabilities: set[str] = set()
+    for node in graph.node:  # each one follows those that it depends on
+        inputs = set(node.input) - constants
+        if node.op_type == "Shape" or not inputs:
+            constants.update(node.output)
+        elif node.op_type in _TO_PROBABILITIES or inputs <= probabilities:
+            probabilities.update(node.output)
+    return probabilities
 
 
 class _TrainingImages(CalibrationDataReader):  # type: ignore[misc]  # ONNX Runtime has no types

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import onnx
 import pytest
+from onnx import helper
 
 import training.convert
 from service.inference import GpuPolicy, ModelRepository, Provider
@@ -44,6 +45,33 @@ def test_probabilities_in_int8_are_not_rounded_to_256_steps(
 ) -> None:
     monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
     probabilities = convert(MODEL, "int8", None, tmp_path).after.probabilities
+    assert len(np.unique(probabilities)) > 0.9 * probabilities.size
+
+
+_MEAN = [helper.make_node("Concat", ["classes", "classes"], ["twice"], axis=1)]
+_MEAN.append(helper.make_node("Reshape", ["twice", "pairs"], ["paired"]))
+_MEAN.append(helper.make_node("ReduceMean", ["paired", "axis"], ["probabilities"], keepdims=0))
+_SUM = [helper.make_node("MatMul", ["classes", "same"], ["probabilities"])]
+_TEMPERED = [
+    helper.make_node("MatMul", ["classes", "same"], ["sum"]),
+    helper.make_node("Log", ["sum"], ["logits of it"]),
+]
+_TEMPERED.append(helper.make_node("Softmax", ["logits of it"], ["probabilities"], axis=1))
+
+
+@pytest.mark.parametrize("tail", [_MEAN, _SUM, _TEMPERED], ids=["mean", "sum", "tempered"])
+def test_probabilities_in_int8_are_not_rounded_before_they_are_added_up(
+    tail: list[onnx.NodeProto], mnist_data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "load_for", lambda *_: mnist_data)
+    model = onnx.load(MODEL)
+    for node in model.graph.node:
+        node.output[:] = ["classes" if name == "probabilities" else name for name in node.output]
+    model.graph.node.extend(tail)
+    constants = {"same": np.eye(10, dtype=np.float32), "pairs": np.array([-1, 2, 10]), "axis": np.array([1])}
+    model.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+    onnx.save(model, tmp_path / "added.onnx")
+    probabilities = convert(tmp_path / "added.onnx", "int8", None, tmp_path).after.probabilities
     assert len(np.unique(probabilities)) > 0.9 * probabilities.size
 
 
