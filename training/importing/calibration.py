@@ -19,6 +19,7 @@ from training.temperature import LEAST_IMAGES, fit_temperature
 
 _SEED = 0
 _STANDARD_ERRORS = 2.0
+_LEAST_MOVED = 2
 _SHOWN = 3
 
 
@@ -64,6 +65,9 @@ def calibrate(
 def order_note(confusion: NDArray[np.int64], names: tuple[str, ...]) -> str:
     """A note if another order of the labels explains the answers far better, or if they are no better than chance.
 
+    Another order counts only where two pictures or more confirm a moved label, since a single wrong answer may be any
+    label. It must also be far better than a constant answer, which some order makes the largest class.
+
     Args:
         confusion: [K, K], rows true, columns predicted.
         names: of the K classes.
@@ -74,9 +78,8 @@ def order_note(confusion: NDArray[np.int64], names: tuple[str, ...]) -> str:
     pictures, right = int(confusion.sum()), int(confusion.trace())
     columns = _columns(confusion)
     best = sum(int(confusion[row, column]) for row, column in columns.items())
-    share = (best + right) / (2 * pictures)
-    error = np.sqrt(2 * share * (1 - share) * pictures)
-    if 2 * best > pictures and best - right > max(1.0, _STANDARD_ERRORS * error):
+    largest = int(confusion.sum(axis=1).max())
+    if 2 * best > pictures and all(_is_far_better(best, other, pictures) for other in (right, largest)):
         moved = [(row, column) for row, column in columns.items() if row != column]
         shown = ", ".join(f"{names[row]!r} is answered {names[column]!r}" for row, column in moved[:_SHOWN])
         return (
@@ -92,11 +95,21 @@ def order_note(confusion: NDArray[np.int64], names: tuple[str, ...]) -> str:
     return ""
 
 
+def _is_far_better(best: int, other: int, pictures: int) -> bool:
+    share = (best + other) / (2 * pictures)
+    error = np.sqrt(2 * share * (1 - share) * pictures)
+    return bool(best - other > max(1.0, _STANDARD_ERRORS * error))
+
+
 def _columns(confusion: NDArray[np.int64]) -> dict[int, int]:
-    """A column for each class with pictures that were answered, all different; the most frequent answers first."""
+    """A column for each class with pictures that were answered, all different; the most frequent answers first.
+
+    Another class's column needs two pictures.
+    """
     columns: dict[int, int] = {}
     taken: set[int] = set()
     found = np.argwhere(confusion)
+    found = found[(found[:, 0] == found[:, 1]) | (confusion[tuple(found.T)] >= _LEAST_MOVED)]
     for row, column in found[np.argsort(-confusion[tuple(found.T)], kind="stable")].tolist():
         if row not in columns and column not in taken:
             columns[row] = column

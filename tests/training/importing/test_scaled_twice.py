@@ -106,6 +106,22 @@ def test_a_class_that_is_often_mistaken_is_no_wrong_order() -> None:
     assert "'bee' is answered 'cat'" in order_note(np.array([[20, 0, 0], [0, 1, 19], [0, 18, 2]]), names)
 
 
+def test_single_wrong_answers_do_not_show_another_order() -> None:
+    confusion = np.zeros((100, 100), np.int64)
+    confusion[np.arange(9), np.arange(9)] = 1
+    confusion[np.arange(9, 20), np.arange(50, 61)] = 1
+    assert not order_note(confusion, tuple(f"kind {row}" for row in range(100)))
+
+
+@pytest.mark.parametrize("confusion", [[[0, 90], [0, 10]], [[4, 16], [0, 0]]])
+def test_a_constant_answer_does_not_show_another_order(confusion: list[list[int]]) -> None:
+    assert "no better than chance" in order_note(np.array(confusion), ("fine", "defect"))
+
+
+def test_another_order_of_unequal_classes_is_shown() -> None:
+    assert "'fine' is answered 'defect'" in order_note(np.array([[0, 90], [10, 0]]), ("fine", "defect"))
+
+
 def test_answers_that_are_no_better_than_chance_are_noted() -> None:
     assert "no better than chance" in order_note(np.array([[10, 0], [10, 0]]), ("ant", "bee"))
     assert not order_note(np.array([[10, 0], [6, 4]]), ("ant", "bee"))
