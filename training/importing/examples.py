@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from contract import ColorMode, Fit
 from imaging import Target
+from training.data.dataset import LabelledImages
+from training.data.learnt_pictures import digests
 from training.data.listing import canonical, visible
 from training.data.picture import read_picture
 from training.errors import DataError, ImportRefusedError
@@ -111,7 +113,7 @@ def try_all(
     rules: Sequence[Preprocessing] | None,
     fits: Sequence[Resizing],
 ) -> list[Trial]:
-    """Tries every preprocessing with every fit on labelled pictures.
+    """Tries every preprocessing with every fit on labelled pictures. Copies of a picture count once.
 
     Args:
         source: the network.
@@ -127,14 +129,19 @@ def try_all(
     """
     tried = [Preprocessing.parse(name) for name in _TRIED_PREPROCESSING] if rules is None else rules
     channels = 1 if color_mode == "L" else 3
+    classes = np.array(examples.classes, np.int64)
+    rows: NDArray[np.int64] | None = None
     trials = []
     for resizing in fits:
         images = examples.read(resizing.target(size, color_mode))
+        if rows is None:  # the same pictures for all fits
+            _, rows = np.unique(digests(LabelledImages(images, classes)), return_index=True)
+        images = images[rows]
         for preprocessing in tried:
             if len(preprocessing.mean) not in (1, channels):
                 continue
             answered = ending.probabilities(source.answer_pictures(images, preprocessing)).argmax(axis=1)
-            trials.append(Trial(preprocessing, resizing, int((answered == examples.classes).sum()), len(images)))
+            trials.append(Trial(preprocessing, resizing, int((answered == classes[rows]).sum()), len(images)))
     return sorted(trials, key=lambda trial: -trial.right)
 
 

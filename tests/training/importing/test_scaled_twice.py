@@ -1,5 +1,6 @@
 """Labelled examples show whether a notebook scaled pixels too, and whether the labels are in the right order."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,17 @@ def test_the_examples_show_whether_the_notebook_divided_before_a_network_that_di
     assert metadata.evaluation is not None
     assert metadata.evaluation.accuracy == 1
     assert ("as stated by measured" in (metadata.preprocessing_proof or "")) == (found == "unit,twice")
+
+
+def test_copies_of_examples_do_not_show_the_preprocessing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_dividing_network(tmp_path / "net.onnx", largest=1.0)
+    write_examples(tmp_path / "examples", source, divisor=255.0, pictures=4)
+    for picture in sorted((tmp_path / "examples").rglob("*.png")):
+        for number in range(20):
+            shutil.copy(picture, picture.with_name(f"{picture.stem}-{number}.png"))
+    measured = ("--preprocessing", "measured", "--examples", str(tmp_path / "examples"))
+    assert run_import(source, tmp_path, *measured) == 2
+    assert "too close on 4 pictures" in capsys.readouterr().err
 
 
 def test_pixels_are_divided_before_a_network_that_divides_where_this_is_stated(
