@@ -178,10 +178,11 @@ def _values_of_sigmoids(
             "would make every probability at least 0.5. Export it without, or say what they are:",
             _VALUES,
         )
-    if fits and last != "linear":
+    if last != "linear":  # exp and relu6, for example, have few or no negative values, which logits need
+        answers = "values from 0 to 1" if fits else "values of no certain kind"
         raise ImportRefusedError(
-            f"{origin}: the network answers values from 0 to 1 and does not end in a sigmoid, so whether they are "
-            "probabilities is not clear; say it:",
+            f"{origin}: the network answers {answers} and ends in neither a dense layer nor a sigmoid, so whether they "
+            "are probabilities or logits is not clear; say it:",
             _VALUES,
         )
     return "logits"
