@@ -112,8 +112,9 @@ def are_few(data: DataSet, recipe: Recipe) -> bool:
     """
     if data.validation is not None:
         return False
+    held_out = recipe.holdout.rows(data.train)[1]
     counts = np.bincount(data.train.classes, minlength=len(data.labels))
-    return bool(counts.min() < LEAST_OF_CLASS) or len(recipe.holdout.rows(data.train)[1]) < LEAST_HELD_OUT
+    return bool(counts.min() < LEAST_OF_CLASS) or len(held_out) < LEAST_HELD_OUT
 
 
 def obstacle(data: DataSet, recipe: Recipe) -> str | None:

@@ -18,7 +18,7 @@ from training import recipes
 from training.cli import main
 from training.cross_validation import folds_for, obstacle, stratified
 from training.data.dataset import DataSet, LabelledImages
-from training.errors import RecipeError
+from training.errors import DataError, RecipeError
 from training.onnx_classifier import OnnxClassifier
 
 pytestmark = pytest.mark.slow
@@ -69,6 +69,18 @@ def test_what_is_asked_for_is_done_or_refused(cifar10_data: DataSet) -> None:
         folds_for(data_of([1, 1], cifar10_data), BEST, 2)
     with pytest.raises(RecipeError, match="averages weights"):
         folds_for(few, replace(BEST, ema_momentum=0.9), 5)
+
+
+def test_classes_of_one_picture_are_not_cross_validated(cifar10_data: DataSet) -> None:
+    with pytest.raises(DataError, match="each class has a single picture to learn from"):
+        folds_for(data_of([1] * 8, cifar10_data), BEST, None)
+
+
+def test_a_limit_that_leaves_one_picture_a_class_is_too_low(cifar10_data: DataSet) -> None:
+    many = data_of([1] * 400, cifar10_data)
+    many = replace(many, train=many.train.followed_by(many.train))
+    with pytest.raises(DataError, match="--limit 20: that is too few for 400 classes"):
+        many.limited(20)
 
 
 def test_folds_hold_out_each_picture_once_and_each_class_equally() -> None:

@@ -101,7 +101,7 @@ class DataSet:
         """At most ``images`` of each set, chosen at random, for a run that only shows whether everything works.
 
         Raises:
-            DataError: ``images`` is less than 20.
+            DataError: ``images`` is less than 20, or so few that each class has a single picture to learn from.
         """
         if images < _LEAST_LIMIT:
             raise DataError(f"--limit {images}: at least {_LEAST_LIMIT} pictures are needed")
@@ -109,6 +109,12 @@ class DataSet:
         # At random, since a user's own pictures are sorted by class.
         rng = np.random.default_rng(0)
         train, test = (part.take(rng.permutation(len(part))[:images]) for part in (self.train, self.test))
+        is_cut = len(train) < len(self.train)
+        if is_cut and self.validation is None and np.bincount(train.classes).max() == 1:
+            raise DataError(
+                f"--limit {images}: that is too few for {len(self.labels)} classes, since no class has two pictures to "
+                "learn from; give a higher number"
+            )
         validation = self.validation and self.validation.take(rng.permutation(len(self.validation))[:images])
         return dataclasses.replace(self, train=train, test=test, validation=validation, notes=(*self.notes, note))
 
