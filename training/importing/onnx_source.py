@@ -96,10 +96,12 @@ def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, i
 def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
     """The operation that computes an output's values; operations that only reshape or convert them are skipped."""
     makers = {name: node for node in model.graph.node for name in node.output}
-    name = output
+    name, is_clipped = output, False
     while (node := makers.get(name)) is not None:
         if node.op_type not in _PASSING:
-            return "linear" if _is_linear(node, makers) else _LAST.get(node.op_type, "other")
+            is_linear = _is_linear(node, makers) and not is_clipped  # ReLU6 is a Clip
+            return "linear" if is_linear else _LAST.get(node.op_type, "other")
+        is_clipped = is_clipped or node.op_type == "Clip"
         name = node.input[0]
     return "other"
 

@@ -30,6 +30,9 @@ _PERCENT = [_NODE("Constant", [], ["c"], value=_HUNDRED), _NODE("Softmax", ["log
 _PERCENT.append(_NODE("Mul", ["s", "c"], ["p"]))
 _SIGMOID = [_NODE("Tanh", ["logits"], ["t"]), _NODE("Exp", ["t"], ["e"]), _NODE("Neg", ["e"], ["n"])]
 _SIGMOID.append(_NODE("Exp", ["n"], ["p"]))  # some other function with values from 0 to 1
+_RELU6 = [_NODE("Constant", [], ["low"], value=helper.make_tensor("value", TensorProto.FLOAT, [], [0]))]
+_RELU6.append(_NODE("Constant", [], ["high"], value=helper.make_tensor("value", TensorProto.FLOAT, [], [6])))
+_RELU6.append(_NODE("Clip", ["logits", "low", "high"], ["p"]))
 _SILU = [_NODE("Sigmoid", ["logits"], ["s"]), _NODE("Mul", ["logits", "s"], ["p"])]
 
 
@@ -57,6 +60,7 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         ([_NODE("Tanh", ["logits"], ["p"])], _ONE, "", "such as tanh"),
         ([_NODE("Relu", ["logits"], ["p"])], _ONE, "", "such as ReLU"),
         ([_NODE("Exp", ["logits"], ["p"])], _ONE, "", "neither a dense layer nor a sigmoid"),
+        (_RELU6, _ONE, "", "neither a dense layer nor a sigmoid"),
         (_SILU, _ONE, "", "neither a dense layer nor a sigmoid"),
         ([_NODE("Relu", ["logits"], ["p"])], _FLOATS, "--multi-label", "such as ReLU"),
         (_PERCENT, _FLOATS, "", "sum to 100 for every picture"),
