@@ -218,3 +218,25 @@ def pad(pixels: NDArray[np.uint8], target: Target) -> NDArray[np.uint8]:
     top, left = (target.height - height) // 2, (target.width - width) // 2
     ground[top : top + height, left : left + width] = pixels
     return ground
+
+
+def without_bars(pixels: NDArray[np.uint8], width: int, height: int, target: Target) -> NDArray[np.uint8]:
+    """The part of a resized picture inside the black bars that Keras' rules of ``contain`` put around it.
+
+    Args:
+        pixels: uint8 [h, w, C], as :func:`resize` makes them.
+        width: of the picture before it was resized, in pixels.
+        height: of that picture, in pixels.
+        target: the input that the model needs.
+
+    Returns:
+        A view without the pixels at the edges, into which the bars were mixed; empty where none is left.
+    """
+    has_bars = target.fit == "contain" and target.crop_rounding in {"source-pixels", "target-pixels"}
+    if not has_bars or target.centers_strokes or target.is_met_by(width, height):
+        return pixels
+    scale = max(width / target.width, height / target.height)
+    edge = 1 + math.ceil(2 / scale)  # one by rounding; bicubic uses two pixels of the picture on each side
+    left = math.ceil((target.width - width / scale) / 2) + edge
+    top = math.ceil((target.height - height / scale) / 2) + edge
+    return pixels[top : max(top, target.height - top), left : max(left, target.width - left)]

@@ -27,7 +27,8 @@ class Observation(NamedTuple):
         has_profile: whether an embedded colour profile was applied.
         is_transparent: whether a part was transparent, and was put on white.
         is_inverted: whether dark strokes on a light ground were inverted.
-        is_blank: whether, in each channel, no two pixels of the network's input differ by more than 16 of 255 levels.
+        is_blank: whether, in each channel, no two pixels of the network's input, without what is padded, differ by more
+            than 16 of 255 levels.
         place: its index in its request.
     """
 

@@ -11,7 +11,7 @@ from imaging.bounds import Cost, measure
 from imaging.color_profile import build_s, is_known, to_srgb, transform_of
 from imaging.errors import UnreadableError
 from imaging.fast_png import fast_png
-from imaging.fit import invert_if_light, pad, resize
+from imaging.fit import invert_if_light, pad, resize, without_bars
 from imaging.formats import FORMATS, heif
 from imaging.formats.codec import Reading
 from imaging.formats.orientation import APPLIED, orientation_of, turned
@@ -158,7 +158,7 @@ def _read(data: bytes, header: Header, target: Target, seen: list[Observation] |
         is_inverted = upright is not pixels
         cut = np.frombuffer(upright, np.uint8).reshape(picture.height, picture.width, target.shape[2])
     if seen is not None:
-        has_profile, has_nothing = transform is not None, is_blank(cut)
+        has_profile, has_nothing = transform is not None, is_blank(without_bars(cut, width, height, target))
         seen.append(
             Observation(
                 target,

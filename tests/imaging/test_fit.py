@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from contract import Fit, Interpolation
-from imaging import Target, read
+from contract import CropRounding, Fit, Interpolation
+from imaging import Observation, Target, decode, examine, read
 from imaging.fit import resize
 from tests.imaging.files import largest_difference
 
@@ -157,6 +157,25 @@ def test_what_is_padded_in_target_pixels_is_black(mode: str) -> None:
     rows = read(file.getvalue(), target)[:, 16].astype(int)
     assert rows[:8].max() == rows[24:].max() == 0
     assert np.abs(rows[8:24] - 200).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(300, 200), (97, 512), (40, 30), (20, 64), (64, 64)], ids=str)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("rounding", ["source-pixels", "target-pixels", "round"])
+def test_black_bars_do_not_hide_that_a_picture_is_blank(
+    size: tuple[int, int], interpolation: Interpolation, rounding: CropRounding
+) -> None:
+    target = _target(64, fit="contain", interpolation=interpolation, antialias=False, crop_rounding=rounding)
+    grey = Image.new("RGB", size, (200, 200, 200))
+    marked = grey.copy()
+    marked.paste((0, 0, 0), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
+    seen: list[Observation] = []
+    for picture in (grey, marked):
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        decode(examine(file.getvalue()), target, seen)
+    assert seen[0].is_blank
+    assert not any(one.is_blank for one in seen[1:])  # the fast PNG decoder observes only what is to be reported
 
 
 def test_a_strip_is_at_least_one_pixel_wide_in_target_pixels() -> None:
