@@ -162,10 +162,11 @@ class Labels:
 
 
 def _check_bare(lines: Sequence[str], origin: str) -> None:
-    """Checks that the labels are not the lines of a printed list, whose quotes and commas would be in answers."""
+    """Checks that the labels do not have the quotes and commas of a printed list, which would be in answers."""
     if all(_QUOTED.fullmatch(line) for line in lines) or all(line.endswith(",") for line in lines[:-1]):
         raise ImportRefusedError(
-            f"{origin}: the lines have the quotes or commas of a list, as in {lines[0][:40]!r}; it needs {_FORMS}"
+            f"{origin}: the labels have the quotes or commas of a list, as in {lines[0][:40]!r}; give them without "
+            f"quotes and commas, as {_FORMS}"
         )
 
 

@@ -84,6 +84,7 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
         ('"cat"\n"dog"', "quotes or commas"),
         ("'cat',\n'dog'", "quotes or commas"),
         ("cat,\ndog,\nhen", "quotes or commas"),
+        ('["\\"cat\\"", "\\"dog\\""]', "give them without quotes and commas"),
     ],
 )
 def test_labels_that_cannot_be(content: str, said: str, tmp_path: Path) -> None:
