@@ -76,8 +76,8 @@ class Preprocessing:
         }
         if text in presets:
             return presets[text]
-        if text.endswith(_TWICE):
-            first = cls.parse(text.removesuffix(_TWICE))
+        if f"{_TWICE}," in f"{text},":
+            first = cls.parse(text.replace(_TWICE, "", 1))
             if first.is_twice or first.keeps_values:
                 raise ImportRefusedError(f"--preprocessing {text}: say a rule that scales, once, such as unit,twice")
             return replace(first, name=text, is_twice=True)

@@ -16,6 +16,7 @@ from training.importing.resizing import Resizing
         ("raw,order=BGR", (0,), (1,), "BGR"),
         ("unit,twice", (0,), (255,), "RGB"),
         ("unit,order=BGR,twice", (0,), (255,), "BGR"),
+        ("unit,twice,order=BGR", (0,), (255,), "BGR"),
         ("mean=103.9,116.8,123.7,std=1,scale=255,order=BGR", (103.9, 116.8, 123.7), (1,), "BGR"),
     ],
 )
