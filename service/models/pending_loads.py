@@ -18,11 +18,11 @@ class PendingLoads:
 
     def __contains__(self, key: ModelKey) -> bool:
         """Whether a model is still being loaded."""
-        return key in self._tasks
+        return key in self._running()
 
     def names(self) -> set[str]:
         """The names of the models that are still being loaded."""
-        return {name for name, _ in self._tasks}
+        return {name for name, _ in self._running()}
 
     def begin(self, key: ModelKey, load: Coroutine[Any, Any, object]) -> None:
         """Begins a load, which raises no error."""
@@ -48,9 +48,9 @@ class PendingLoads:
             version: of the model; None is every version.
 
         Returns:
-            The versions whose loads were ended.
+            The versions whose loads were ended. A load that has ended by itself is none of them: it may be served.
         """
-        dropped = [key for key in self._tasks if key[0] == name and version in (None, key[1])]
+        dropped = [key for key in self._running() if key[0] == name and version in (None, key[1])]
         for key in dropped:
             self._tasks.pop(key).cancel()
         return [there for _, there in dropped]
@@ -59,3 +59,7 @@ class PendingLoads:
         """Ends all loads."""
         for task in self._tasks.values():
             task.cancel()
+
+    def _running(self) -> list[ModelKey]:
+        """The loads that have not ended; a task is removed only some time after its end."""
+        return [key for key, task in self._tasks.items() if not task.done()]

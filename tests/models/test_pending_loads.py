@@ -86,3 +86,17 @@ async def test_a_model_of_which_nothing_is_served_can_be_unloaded_while_it_is_lo
         assert await loader.unload("tiny") == ["2"]
         with pytest.raises(ModelNotFoundError, match="no model 'tiny' is served"):
             await loader.unload("tiny")
+
+
+async def test_a_model_whose_load_has_just_ended_is_withdrawn(tmp_path: Path) -> None:
+    async with started(tmp_path) as (loader, catalog, may_end):
+        unloads: list[asyncio.Task[list[str]]] = []
+
+        def unload_at_once() -> None:  # runs when the load's task has ended, before its callbacks do
+            if SLOW in loader.served() and not unloads:
+                unloads.append(asyncio.create_task(loader.unload("tiny")))
+
+        catalog.subscribe(unload_at_once)
+        await end_slow_load(loader, may_end)
+        assert await unloads[0] == ["2"]
+        assert SLOW not in loader.served()
