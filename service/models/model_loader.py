@@ -24,6 +24,7 @@ from service.models.daemon_thread import run_in_daemon_thread
 from service.models.engine_opener import EngineOpener
 from service.models.freed_memory import return_freed_memory
 from service.models.load_failures import LoadFailures
+from service.models.missing_files import MissingFiles
 from service.models.opener import ModelOpener
 from service.models.pending_loads import PendingLoads
 from service.models.publisher import BatchingPolicy, ModelPublisher, Observe
@@ -86,6 +87,7 @@ class ModelLoader:
         self._failures = LoadFailures()
         self._engines = EngineOpener(self._opener, self._publisher, catalog, self._failures)
         self._unloaded: set[ModelKey] = set()
+        self._missing = MissingFiles()
         self._pending = PendingLoads()
         self._start_patience_s = start_patience_s
         self._unused: set[Path] = set()
@@ -193,7 +195,7 @@ class ModelLoader:
         return await self._engines.open(model)
 
     async def survey(self) -> Survey:
-        """Lists the repository, and forgets files that were removed and are not served.
+        """Lists the repository, and forgets files that are gone for some time and are not served.
 
         Raises:
             ModelNotFoundError: it cannot be read.
@@ -208,7 +210,8 @@ class ModelLoader:
         else:
             self._name_unused(found.unused(self._repository.root))
             if found.files:  # a mount point without its volume is an empty folder
-                removed = known - found.files.keys() - self.served().keys()
+                missing = known - found.files.keys() - self.served().keys()
+                removed = self._missing.gone(missing, asyncio.get_running_loop().time())
                 self._failures.forget(removed)
                 self._unloaded -= removed
             return found
@@ -250,9 +253,7 @@ class ModelLoader:
 
     async def _open_successor(self, name: str, withdrawn: list[str]) -> None:
         """Before versions are unloaded, opens the one that becomes the default."""
-        left = [
-            model for (there, version), model in self.served().items() if there == name and version not in withdrawn
-        ]
+        left = [model for (there, other), model in self.served().items() if there == name and other not in withdrawn]
         is_newest = not self._catalog.has_pinned_version(name) and self._catalog.default_version(name) in withdrawn
         if left and is_newest:
             await self._engines.open_each(left[-1:])

@@ -17,12 +17,10 @@ from typing import Final, NamedTuple
 
 from service.errors import ConvoyError
 from service.inference import FileState, ModelKey, Survey
+from service.models.missing_files import MissingFiles
 from service.models.model_loader import ModelLoader
 
 logger = logging.getLogger(__name__)
-
-GONE_AFTER_S: Final = 2.0
-"""How long a file must be missing before its model is unloaded; a volume that is mounted again is briefly missing."""
 
 _FIRST_RETRY_S: Final = 1.0
 _LAST_RETRY_S: Final = 3600.0
@@ -59,7 +57,7 @@ class Watch:
         self._loader = loader
         self._attempted = dict(first.files)
         self._seen = dict(first.files)
-        self._gone_since: dict[ModelKey, float] = {}
+        self._missing = MissingFiles()
         self._retries: dict[ModelKey, _Retry] = {}
         self._busy: set[ModelKey] = set()
         self._is_away = False
@@ -102,9 +100,7 @@ class Watch:
         load += [key for key, retry in self._retries.items() if key not in load and now >= retry.at]
         # A load may end after its file was removed, so served models are compared too.
         missing = (self._attempted.keys() | self._loader.served()) - files.keys()
-        gone = {key for key in missing if now - self._gone_since.get(key, now) >= GONE_AFTER_S}
-        unload = sorted(gone - self._busy)
-        self._gone_since = {key: self._gone_since.get(key, now) for key in missing if key not in unload}
+        unload = sorted(self._missing.gone(missing, now) - self._busy)
         self._seen = dict(files)
         return Changes(load, unload)
 

@@ -9,6 +9,7 @@ import pytest
 
 from service.errors import UnavailableError
 from service.inference import KnownModels, Survey
+from service.models import missing_files
 from service.models.model_loader import ModelLoader
 from tests.fixtures.tiny_models import put, tiny_model
 from tests.inference.test_trial import repository
@@ -79,7 +80,7 @@ async def test_a_served_version_that_cannot_be_opened_is_not_ready_while_its_fil
     await loader.close()
 
 
-async def test_removed_files_are_forgotten(tmp_path: Path) -> None:
+async def test_files_that_are_gone_for_some_time_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for version in ("1", "2"):
         put(tmp_path, "tiny", version, tiny_model("tiny", version))
     put(tmp_path, "tiny", "3", b"damaged")
@@ -91,6 +92,9 @@ async def test_removed_files_are_forgotten(tmp_path: Path) -> None:
     assert (loader._unloaded, loader._failures.keys()) == ({("tiny", "2")}, {("tiny", "3")})
     for version in ("2", "3"):
         shutil.rmtree(tmp_path / "tiny" / version)
+    await loader.survey()
+    assert (loader._unloaded, loader._failures.keys()) == ({("tiny", "2")}, {("tiny", "3")})
+    monkeypatch.setattr(missing_files, "GONE_AFTER_S", 0.0)
     await loader.survey()
     assert (loader._unloaded, loader._failures.keys()) == (set(), set())
     await loader.close()

@@ -8,8 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.inference import ModelKey, Survey
-from service.models.watch import GONE_AFTER_S, Changes, Watch
+from service.errors import ModelLoadFailedError
+from service.inference import ModelFile, ModelKey, Survey
+from service.models.missing_files import GONE_AFTER_S
+from service.models.watch import Changes, Watch
 from tests.fixtures.tiny_models import put, tiny_model
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
@@ -110,6 +112,31 @@ async def test_a_copy_that_ends_while_the_service_starts_is_loaded(tmp_path: Pat
     assert watch.changes((await loader.survey()).files, 1) == Changes([("tiny", "1")], [])
     await loader.load("tiny", "1")
     assert catalog.find("tiny").metadata.version == "1"
+    await loader.close()
+
+
+async def test_a_file_that_could_not_be_read_is_tried_again_though_it_was_missing_in_one_look(tmp_path: Path) -> None:
+    root, key = tmp_path / "models", ("tiny", "1")
+    put(root, "other", "1", tiny_model("other"))
+    put(root, *key, tiny_model())
+    files = repository(root, None)
+    examine = files.examine
+
+    def examine_in_part(name: str, version: str) -> ModelFile:
+        if name == "tiny":
+            raise ModelLoadFailedError("tiny/1: Input/output error")
+        return examine(name, version)
+
+    files.examine = examine_in_part  # type: ignore[method-assign]
+    loader, _ = make_loader(files)
+    watch = Watch(loader, await loader.load_all())
+    async with asyncio.TaskGroup() as changing:
+        (root / "tiny").rename(tmp_path / "away")
+        await watch._look(changing)
+        (tmp_path / "away").rename(root / "tiny")
+        await watch._look(changing)
+    assert key in watch._retries
+    assert loader.may_pass(key)
     await loader.close()
 
 
