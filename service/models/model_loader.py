@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -116,7 +117,7 @@ class ModelLoader:
         deadline = asyncio.get_running_loop().time() + self._start_patience_s
         first = found.files if self._opens_all else found.defaults()
         for key in found.files:
-            self._pending.begin(key, self._load_one(*key, opens=key in first))
+            self._pending.begin(key, partial(self._load_one, *key, opens=key in first))
         await self._pending.wait(self._start_patience_s, lambda: self._catalog.has_default() and bool(self.served()))
         if not self.served():
             reasons = "".join(f"; {reason}" for reason in self._failures.reasons()[:_REASONS_SHOWN])
@@ -145,17 +146,17 @@ class ModelLoader:
         found = await self.survey()
         versions = [there for model, there in found.files if model == name and version in (None, there)]
         if not versions:
-            wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
-            raise ModelNotFoundError(f"the model repository has no {wanted}")
+            raise ModelNotFoundError(
+                f"the model repository has no {name[:64]}" + (f"/{version[:16]}" if version else "")
+            )
         await self.take_versions(found)
         async with self._changing[name]:
             first = found.defaults() | found.next_defaults(served := self.served()) | self._failures.keys()
             first |= {key for key, one in served.items() if one.engine}
             if opens_others or self._opens_all:
                 first |= found.files.keys()
-            for there in versions:
-                self._pending.drop(name, there)
-            outcomes = [await self._load_one(name, there, opens=(name, there) in first) for there in versions]
+            with self._pending.dropped(name, versions):
+                outcomes = [await self._load_one(name, there, opens=(name, there) in first) for there in versions]
         failures = [outcome for outcome in outcomes if outcome is not None]
         if failures:
             raise failures[0] if len(failures) == 1 else ModelRefusedError("; ".join(map(str, failures)))
@@ -177,12 +178,12 @@ class ModelLoader:
         if name not in self._pending.names():
             name = self._catalog.versions(name)[0].metadata.name  # not an alias; no lock is made for unknown names
         async with self._changing[name]:
-            dropped = self._pending.drop(name, version)
-            served = [there for model, there in self.served() if model == name]
-            versions = [version] if version is not None else sorted([*served, *dropped], key=int)
-            if not versions:
-                self._catalog.versions(name)  # raises the error; the change before this one has unloaded it
-            await self._open_successor(name, versions)
+            with self._pending.dropped(name, None if version is None else [version]) as dropped:
+                served = [there for model, there in self.served() if model == name]
+                versions = [version] if version is not None else sorted([*served, *dropped], key=int)
+                if not versions:
+                    self._catalog.versions(name)  # raises the error; the change before this one has unloaded it
+                await self._open_successor(name, versions)
             for gone in versions:
                 if gone not in dropped:
                     self._publisher.withdraw(name, gone)

@@ -100,3 +100,26 @@ async def test_a_model_whose_load_has_just_ended_is_withdrawn(tmp_path: Path) ->
         await end_slow_load(loader, may_end)
         assert await unloads[0] == ["2"]
         assert SLOW not in loader.served()
+
+
+@pytest.mark.parametrize("change", ["load", "unload"])
+async def test_a_load_goes_on_where_the_change_that_took_its_place_is_cancelled(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with started(tmp_path) as (loader, catalog, may_end):
+        changes = asyncio.Event()
+
+        async def wait(*_: object, **__: object) -> None:
+            changes.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loader, "_load_one" if change == "load" else "_open_successor", wait)
+            call = asyncio.create_task(getattr(loader, change)("tiny"))
+            await changes.wait()
+            assert SLOW not in loader._pending
+            call.cancel()  # as gRPC does at the deadline of the client
+            await asyncio.wait({call})
+        assert [entry.reason for entry in await loader.index()] == ["", "being loaded"]
+        await end_slow_load(loader, may_end)
+        assert catalog.find(*SLOW).metadata.version == "2"
