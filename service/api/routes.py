@@ -1,6 +1,5 @@
 """The FastAPI routes for health, models and metrics."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -10,8 +9,9 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from service.api.context import context_of
 from service.api.schemas import InputDescription, Live, ModelDescription, ModelList, ModelVersion, Ready
 from service.declarations import declare
-from service.errors import ModelNotFoundError
+from service.errors import ModelNotFoundError, OverloadedError
 from service.models.catalog import ModelCatalog, ServedModel
+from service.pool_threads import run_in_pool
 
 router = APIRouter()
 
@@ -75,13 +75,13 @@ async def get_model(name: Annotated[str, Path(examples=["cifar10"])], catalog: C
     tags=["health"],
     response_class=PlainTextResponse,
 )
-@declare(key_scope="metrics")
+@declare(key_scope="metrics", errors=(OverloadedError,))
 async def metrics(request: Request) -> Response:
     """The metrics in Prometheus' text format."""
     collected = context_of(request.scope).app.metrics
     collected.fold()
     # In a thread, because it takes milliseconds, during which the event loop would be blocked.
-    return Response(await asyncio.to_thread(collected.page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    return Response(await run_in_pool(collected.page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def _describe(catalog: ModelCatalog, name: str) -> ModelDescription:

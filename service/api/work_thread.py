@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from service.errors import ClientGoneError, DeadlineExceededError
+from service.pool_threads import run_in_pool
 
 Result = TypeVar("Result")
 
@@ -43,6 +44,7 @@ class WorkThread:
         Raises:
             DeadlineExceededError: the deadline passed before the work was done.
             ClientGoneError: the client has disconnected.
+            OverloadedError: the thread cannot be started.
         """
 
         def run() -> Result:
@@ -52,6 +54,6 @@ class WorkThread:
 
         try:
             async with asyncio.timeout(deadline - time.perf_counter()):
-                return await asyncio.get_running_loop().run_in_executor(self._executor, run)
+                return await run_in_pool(run, self._executor)
         except TimeoutError:
             raise DeadlineExceededError(f"the time limit passed while the request waited {self._purpose}") from None

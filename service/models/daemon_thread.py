@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from service.pool_threads import no_thread
+
 T = TypeVar("T")
 
 
@@ -26,7 +28,8 @@ async def run_in_daemon_thread(work: Callable[[], T], *, name: str, timeout_s: f
 
     Raises:
         TimeoutError: the work has not ended in time. It goes on, and its result is dropped.
-        Exception: any error of the work; RuntimeError where no thread can be started.
+        OverloadedError: no thread can be started.
+        Exception: any error of the work.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -48,6 +51,9 @@ async def run_in_daemon_thread(work: Callable[[], T], *, name: str, timeout_s: f
         with suppress(RuntimeError):  # the event loop was closed
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, name=name, daemon=True).start()
+    try:
+        threading.Thread(target=run, name=name, daemon=True).start()
+    except RuntimeError:
+        raise no_thread() from None
     async with asyncio.timeout(timeout_s):
         return await future

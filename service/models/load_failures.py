@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 
-from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError
+from service.errors import ConvoyError, ModelLoadFailedError, ModelNotFoundError, OverloadedError
 from service.inference import ModelKey
 from service.telemetry.failure import release_frames
 
@@ -23,8 +23,7 @@ class LoadFailures:
     def add(self, key: ModelKey, raised: Exception) -> ConvoyError:
         """Records and logs why a model could not be loaded; returns the error, without the frames of its traceback.
 
-        An error that is not the service's own, such as where no thread can be started, is logged with its traceback,
-        and the returned error refers to the log.
+        An error that is not the service's own is logged with its traceback, and the returned error refers to the log.
         """
         if isinstance(raised, ConvoyError):
             error = raised
@@ -64,4 +63,4 @@ class LoadFailures:
 
     def may_pass(self, key: ModelKey) -> bool:
         """Whether the last attempt to load a model failed for a temporary reason."""
-        return isinstance(self._errors.get(key), ModelLoadFailedError | ModelNotFoundError)
+        return isinstance(self._errors.get(key), ModelLoadFailedError | ModelNotFoundError | OverloadedError)

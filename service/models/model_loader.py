@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from service.errors import ConvoyError, ModelNotFoundError, ModelRefusedError
+from service.errors import ConvoyError, ModelNotFoundError, ModelRefusedError, OverloadedError
 from service.inference import ModelKey, ModelRepository, Survey
 from service.models.catalog import Engine, ModelCatalog, ServedModel
 from service.models.daemon_thread import run_in_daemon_thread
@@ -200,6 +200,7 @@ class ModelLoader:
 
         Raises:
             ModelNotFoundError: it cannot be read.
+            OverloadedError: no thread can be started for it.
         """
         known = self._failures.keys() | self._unloaded  # before the listing: a file may be added while it is made
         try:
@@ -229,7 +230,7 @@ class ModelLoader:
         """Every version that is served or in the repository, sorted."""
         try:
             found = set((await self.survey()).files)
-        except ModelNotFoundError:  # what is known of the files is still listed
+        except (ModelNotFoundError, OverloadedError):  # what is known of the files is still listed
             found = self._failures.keys() | self._unloaded
         served = self.served()  # after the survey, which may take long
         ready = {key for key, model in served.items() if self.is_ready(model)}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from service.batching import Batcher, Observer
 from service.decoding import Target
+from service.errors import OverloadedError
 from service.inference import KnownModel, LoadedModel
 from service.inference.inspection import Inspection
 from service.models.catalog import Engine, ModelCatalog, ServedModel
@@ -107,7 +108,7 @@ class ModelPublisher:
             if (other.metadata.name, other.metadata.version) == (name, version)
         )
         model.metrics.close(replaced_on=next(replaced_on, None))
-        with suppress(TimeoutError, RuntimeError):  # RuntimeError: no thread can be started
+        with suppress(TimeoutError, OverloadedError):
             await run_in_daemon_thread(return_freed_memory, name="free-memory", timeout_s=_TRIM_TIMEOUT_S)
         self._metrics.forget(model.metrics)  # after requests had time to count their answers
 

@@ -21,6 +21,7 @@ from service.open_inference.description import (
 )
 from service.open_inference.inference import InferRequest, infer
 from service.open_inference.tensors import OutputTensor
+from service.pool_threads import run_in_pool
 from service.telemetry.metrics import Metrics
 
 Document = dict[str, Any]
@@ -100,6 +101,7 @@ class DataPlane:
         Raises:
             MalformedRequestError: a version without a name.
             ModelNotFoundError: it does not answer.
+            OverloadedError: no thread can be started for it.
         """
         catalog = self._classifier.catalog
         if name is None and version is not None:
@@ -110,7 +112,7 @@ class DataPlane:
             models = catalog.versions(name) if version is None else [self.find(name, version)]
         self._metrics.fold()
         # In a thread, since the files of every worker are read, under a lock.
-        return await asyncio.to_thread(count_requests, models, self._metrics)
+        return await run_in_pool(lambda: count_requests(models, self._metrics))
 
     async def infer(
         self, model: ServedModel, request: InferRequest, *, deadline: float, is_abandoned: Callable[[], bool]

@@ -112,7 +112,7 @@ async def test_one_that_cannot_be_opened_is_named_and_tried_again(models: Path, 
 
 
 async def test_one_for_which_no_thread_can_be_started_is_not_ready_and_tried_again(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -121,9 +121,8 @@ async def test_one_for_which_no_thread_can_be_started_is_not_ready_and_tried_aga
         model = catalog.find("tiny", "1")
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", fail)
-            with pytest.raises(UnavailableError, match=r"cannot be loaded now: .* the service's log says why"):
+            with pytest.raises(UnavailableError, match="cannot be loaded now: no thread can be started"):
                 await loader.open_engine(model)
-        assert "can't start new thread" in caplog.text
         assert not loader.is_ready(model)
         assert loader.may_pass(("tiny", "1"))
         assert await loader.open_engine(model) is model.engine

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import UnavailableError
+from service.errors import OverloadedError, UnavailableError
 from service.inference import KnownModels, Survey
 from service.models import missing_files
 from service.models.model_loader import ModelLoader
+from tests.decoding.test_decode_memory import no_new_thread
 from tests.fixtures.tiny_models import put, tiny_model
 from tests.inference.test_trial import repository
 from tests.models.loading import make_loader
@@ -77,6 +78,19 @@ async def test_a_served_version_that_cannot_be_opened_is_not_ready_while_its_fil
         await loader.open_engine(catalog.find("tiny", "1"))
     await loader.survey()
     assert not loader.is_ready(catalog.find("tiny", "1"))
+    await loader.close()
+
+
+async def test_what_is_known_is_listed_where_no_thread_can_be_started(tmp_path: Path) -> None:
+    put(tmp_path, "tiny", "1", tiny_model())
+    put(tmp_path, "tiny", "2", b"damaged")
+    loader, _ = make_loader(repository(tmp_path, None))
+    await loader.load_all()
+    before = await index(loader)
+    with no_new_thread():
+        assert await index(loader) == before
+        with pytest.raises(OverloadedError, match="no thread can be started"):
+            await loader.load("tiny")
     await loader.close()
 
 

@@ -4,7 +4,6 @@ Only files with the names below are read, only regular files of limited length, 
 file in a model's folder, or behind a link there, can be read. Models without such figures have an empty list.
 """
 
-import asyncio
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from service.api.context import context_of
 from service.declarations import declare
 from service.errors import ModelNotFoundError
 from service.models.catalog import ServedModel
+from service.pool_threads import run_in_pool
 from service.regular_file import read_regular
 
 TITLES: Final = {
@@ -38,7 +38,7 @@ router = APIRouter(include_in_schema=False)
 async def list_figures(request: Request, name: str, version: str) -> dict[str, Any]:
     """The figures of a model that can be shown."""
     folder = _folder(_find(request, name, version))
-    found = await asyncio.to_thread(lambda: [one for one in TITLES if _read(folder, one) is not None])
+    found = await run_in_pool(lambda: [one for one in TITLES if _read(folder, one) is not None])
     return {"figures": [{"name": one, "title": TITLES[one]} for one in found]}
 
 
@@ -47,7 +47,7 @@ async def list_figures(request: Request, name: str, version: str) -> dict[str, A
 async def show_figure(request: Request, name: str, version: str, figure: str) -> Response:
     """One figure, in PNG."""
     folder = _folder(_find(request, name, version))
-    content = await asyncio.to_thread(_read, folder, figure) if figure in TITLES else None
+    content = await run_in_pool(lambda: _read(folder, figure)) if figure in TITLES else None
     if content is None:
         raise ModelNotFoundError(f"model {name!r} version {version!r} has no figure {figure[:32]!r}")
     return Response(content, media_type="image/png", headers={"Cache-Control": "no-cache"})

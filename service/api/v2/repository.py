@@ -21,6 +21,7 @@ from service.errors import (
     ModelControlOffError,
     ModelNotFoundError,
     ModelRefusedError,
+    OverloadedError,
     ProviderUnavailableError,
     SlowBodyError,
     TooLargeError,
@@ -31,7 +32,7 @@ from service.open_inference.dataplane import DataPlane
 
 _MAX_DOCUMENT_BYTES = 65_536
 _TIMEOUT_S = 10.0
-_BODY_ERRORS = (MalformedRequestError, SlowBodyError, TooLargeError, UnsupportedMediaTypeError)
+_BODY_ERRORS = (MalformedRequestError, SlowBodyError, TooLargeError, UnsupportedMediaTypeError, OverloadedError)
 
 Document = TypeVar("Document", bound=BaseModel)
 

@@ -15,7 +15,7 @@ from service.api.v2.schemas import (
     Statistics,
 )
 from service.declarations import declare
-from service.errors import ModelNotFoundError
+from service.errors import ModelNotFoundError, OverloadedError
 from service.models.catalog import ServedModel
 from service.open_inference.dataplane import DataPlane
 
@@ -62,7 +62,7 @@ async def server_ready(plane: Plane, response: Response) -> ServerReady:
 
 
 @router.get("/models/stats", operation_id="v2_statistics", summary="What have the models done?")
-@declare(key_scope="predict")
+@declare(key_scope="predict", errors=(OverloadedError,))
 async def statistics(plane: Plane) -> Statistics:
     """Counts and times of every model since the process started."""
     return Statistics.model_validate(await plane.count())
@@ -141,7 +141,7 @@ async def version_configuration(plane: Plane, name: Name, version: Version) -> M
 
 
 @router.get("/models/{name}/stats", operation_id="v2_model_statistics", summary="What has a model done?")
-@declare(key_scope="predict", errors=(ModelNotFoundError,))
+@declare(key_scope="predict", errors=(ModelNotFoundError, OverloadedError))
 async def model_statistics(plane: Plane, name: Name) -> Statistics:
     """Counts and times of each version since the process started."""
     return Statistics.model_validate(await plane.count(name))
@@ -152,7 +152,7 @@ async def model_statistics(plane: Plane, name: Name) -> Statistics:
     operation_id="v2_version_statistics",
     summary="What has a version of a model done?",
 )
-@declare(key_scope="predict", errors=(ModelNotFoundError,))
+@declare(key_scope="predict", errors=(ModelNotFoundError, OverloadedError))
 async def version_statistics(plane: Plane, name: Name, version: Version) -> Statistics:
     """Counts and times of a version since the process started."""
     return Statistics.model_validate(await plane.count(name, version))
