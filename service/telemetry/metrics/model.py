@@ -189,6 +189,7 @@ class ModelMetrics:
             self._request_inference_seconds.inc(float((runs[:, 1] * runs[:, 2] / runs[:, 0]).sum()))
             self._predictions.add(np.concatenate(self._rows)[:, : self._classes])
             self._runs, self._rows, self._unfolded_images = [], [], 0
+        self._predictions.show()
         if self._queue is not None:
             self._waiting.set(self._queue.waiting)
             self._outstanding.set(self._queue.outstanding)

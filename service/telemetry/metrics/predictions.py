@@ -29,10 +29,9 @@ class PredictionMetrics:
         self._classes = len(metadata.labels)
         self._predicted = [families.predicted.labels(*model, name) for name in names]
         self._confidence = families.confidence.labels(*model)
-        self._drift_of_classes = self._drift_of_confidence = None
+        self._drifts: dict[str, Drift] = {}
         if reference is not None:
-            self._drift_of_classes = Drift(reference.predicted_classes)
-            self._drift_of_confidence = Drift(reference.confidences)
+            self._drifts = {"classes": Drift(reference.predicted_classes), "confidence": Drift(reference.confidences)}
             for name, share in zip(names, reference.predicted_classes, strict=False):
                 families.reference.labels(*model, name).set(share)
         for what, measured in (
@@ -60,11 +59,14 @@ class PredictionMetrics:
             for label in np.flatnonzero(by_class).tolist():
                 self._predicted[label].inc(int(by_class[label]))
         self._confidence.observe_many(confidence)
-        if self._drift_of_classes is None or self._drift_of_confidence is None:
-            return
-        self._drift_of_classes.add(by_class)
-        self._drift_of_confidence.add(np.bincount(np.clip((confidence * 10).astype(np.int64), 0, 9), minlength=10))
-        for of, drift in (("classes", self._drift_of_classes), ("confidence", self._drift_of_confidence)):
+        if self._drifts:
+            self._drifts["classes"].add(by_class)
+            by_confidence = np.bincount(np.clip((confidence * 10).astype(np.int64), 0, 9), minlength=10)
+            self._drifts["confidence"].add(by_confidence)
+
+    def show(self) -> None:
+        """Sets the drift at each fold, also without further answers: the model that this one replaced has ended it."""
+        for of, drift in self._drifts.items():
             if (index := drift.index()) is not None:
                 self._drift_index.labels(*self._model, of).set(index)
                 self._shown_drifts.add(of)
@@ -73,3 +75,4 @@ class PredictionMetrics:
         """Sets the drift to 0, so that no alert stays on. Several workers cannot remove the series."""
         for of in self._shown_drifts:
             self._drift_index.labels(*self._model, of).set(0)
+        self._drifts = {}  # the last answers, which are counted after this, show none

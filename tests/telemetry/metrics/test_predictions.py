@@ -136,6 +136,27 @@ def test_the_drift_of_a_model_ends_with_it(metadata: ModelMetadata, replaced_on:
     assert page(metrics).value("convoy_drift_index") == 0
 
 
+def test_the_drift_of_a_model_stays_when_the_one_that_it_replaced_ends(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    replaced, successor = metrics.add_model(metadata, "cpu"), metrics.add_model(metadata, "cpu")
+    for model in (replaced, successor):
+        model.ran(Run(2000), 1e-3, rows(*[3] * 2000))
+        model.fold()
+    replaced.close(replaced_on="cpu")
+    metrics.forget(replaced)
+    assert page(metrics).value("convoy_drift_index", of="classes") > 1
+
+
+def test_answers_that_are_counted_after_a_model_has_ended_show_no_drift(metadata: ModelMetadata) -> None:
+    metrics = Metrics(version="1")
+    model = metrics.add_model(metadata, "cpu")
+    model.ran(Run(2000), 1e-3, rows(*[3] * 2000))
+    model.close()
+    model.ran(Run(1), 1e-3, rows(3))
+    metrics.forget(model)
+    assert page(metrics).value("convoy_drift_index", of="classes") == 0
+
+
 def test_a_failed_run_is_counted_as_such_only(metadata: ModelMetadata) -> None:
     metrics = Metrics(version="1")
     metrics.add_model(metadata, "cpu").ran(Run(4), 1e-3, None)
