@@ -41,8 +41,7 @@ class IndexEntry(NamedTuple):
     """One version of one model, served or not.
 
     Attributes:
-        name: of the model.
-        version: of the model.
+        name, version: of the model.
         ready: whether it answers.
         reason: why it does not; empty where it does.
     """
@@ -146,9 +145,8 @@ class ModelLoader:
         found = await self.survey()
         versions = [there for model, there in found.files if model == name and version in (None, there)]
         if not versions:
-            raise ModelNotFoundError(
-                f"the model repository has no {name[:64]}" + (f"/{version[:16]}" if version else "")
-            )
+            wanted = f"{name[:64]}/{version[:16]}" if version else name[:64]
+            raise ModelNotFoundError(f"the model repository has no {wanted}")
         await self.take_versions(found)
         async with self._changing[name]:
             first = found.defaults() | found.next_defaults(served := self.served()) | self._failures.keys()
@@ -212,9 +210,8 @@ class ModelLoader:
         else:
             self._name_unused(found.unused(self._repository.root))
             if found.files:  # a mount point without its volume is an empty folder
-                missing = known - found.files.keys() - self.served().keys()
-                removed = self._missing.gone(missing, asyncio.get_running_loop().time())
-                self._failures.forget(removed)
+                missing, now = known - found.files.keys() - self.served().keys(), asyncio.get_running_loop().time()
+                self._failures.forget(removed := self._missing.gone(missing, now))
                 self._unloaded -= removed
             return found
         raise ModelNotFoundError(f"the model repository {self._repository.root} cannot be read: {reason}")
@@ -240,10 +237,7 @@ class ModelLoader:
         ]
 
     async def take_versions(self, found: Survey) -> None:
-        """Applies the default versions and version labels of a listing.
-
-        A version is opened before it becomes the default, so that no request waits for it.
-        """
+        """Applies default versions and version labels; a version is opened before it becomes the default."""
         defaults = found.defaults()
         await self._engines.open_each(
             model
