@@ -10,13 +10,11 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
-from service.errors import OverloadedError
+from service.pool_threads import no_thread
 
 T = TypeVar("T")
-
-_RETRY_AFTER_S: Final = 1.0
 
 
 class DecodeThreads:
@@ -80,7 +78,7 @@ class DecodeThreads:
         except RuntimeError:  # the limit of processes or of memory is reached
             if not self._started:
                 call.withdraw()
-                raise OverloadedError("no thread can be started to decode pictures", _RETRY_AFTER_S) from None
+                raise no_thread() from None
         else:
             self._started += 1
 

@@ -68,7 +68,7 @@ def test_a_length_that_lies_is_found_out(
     assert http.get("/health/live").status_code == 200
 
 
-def test_slow_senders_cost_nobody_else_and_a_slow_body_gets_an_error(
+def test_slow_senders_do_not_delay_others_and_a_slow_body_gets_an_error(
     http: httpx.Client, target: ServerProcess, cat: bytes
 ) -> None:
     slow = [wire(target) for _ in range(200)]

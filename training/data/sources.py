@@ -14,10 +14,10 @@ from training.data.picture import PictureRule
 from training.data.picture_table import is_table
 from training.errors import DataError, ModelFileError
 
-BUILT_IN = ("cifar10", "mnist")
-"""The data sets that are known by name."""
 _LEAST_SIDE, _MOST_SIDE = 8, 4096  # the least that three poolings can halve; the contract's largest input
 _BY_NAME = {cifar10.SOURCE.name: "cifar10", mnist_idx.SOURCE.name: "mnist"}
+BUILT_IN = tuple(_BY_NAME.values())
+"""The data sets that are known by name."""
 
 
 @dataclass(frozen=True, slots=True)

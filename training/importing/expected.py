@@ -79,11 +79,9 @@ class Expected:
 
 def _listed(names: tuple[str, ...]) -> str:
     """The first labels and the last, in the order of the network's classes."""
-    return (
-        ", ".join(names)
-        if len(names) <= _SHOWN_LABELS
-        else f"{', '.join(names[: _SHOWN_LABELS - 2])}, ..., {names[-1]}"
-    )
+    if len(names) <= _SHOWN_LABELS:
+        return ", ".join(names)
+    return f"{', '.join(names[: _SHOWN_LABELS - 2])}, ..., {names[-1]}"
 
 
 def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | None, *, measures: bool) -> Expected:

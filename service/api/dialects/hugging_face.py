@@ -4,10 +4,9 @@ Source: https://huggingface.co/docs/inference-providers/tasks/image-classificati
 @huggingface/inference 4.13 as observed: they send the file itself, or JSON where there are parameters.
 """
 
-import re
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Path, Request, Response
+from fastapi import Request, Response
 
 from service.api.context import context_of
 from service.api.dialects.content import kind_of
@@ -23,10 +22,12 @@ from service.api.dialects.documents import (
     reply,
     tell_error,
 )
+from service.api.dialects.missing import REQUESTS
 from service.api.dialects.ping import ping_router
 from service.api.operation import NUMBER, PICTURE_BODIES, TEXT, Operation, json_answer
 from service.api.parameters import read_values
 from service.api.schemas import PIXEL
+from service.api.v2.routes import Name, Version
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -43,9 +44,6 @@ _PARAMETERS = ("top_k", "function_to_apply")
 _RIGHT = 'send the picture itself, or the JSON {"inputs": "<base64>", "parameters": {"top_k": 3}}'
 
 router = ping_router(_TAG, "/health", "hf_health")
-
-Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
-Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
 
 
 @router.get("/models/{name}/health", operation_id="hf_model_health", summary="Does a model answer?")
@@ -182,7 +180,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
 HUGGING_FACE = Dialect(
     name="huggingface",
     tag=_TAG,
-    own=re.compile(r"POST /(models/[^/]+(/versions/[^/]+)?)?|\w+ (/models/[^/]+(/versions/[^/]+)?)?/health"),
+    own=REQUESTS["huggingface"],
     tell=tell_error,
     error=InferenceError,
     operations=(

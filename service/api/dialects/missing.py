@@ -1,6 +1,6 @@
-"""Names the dialect of a request that has no route because this dialect is off.
+"""The requests of each dialect, and the hint for a request that has no route because its dialect is off.
 
-It has the paths as text, since the dialects themselves are imported only where one is on.
+The requests stand here, since the dialects themselves are imported only where one is on.
 """
 
 import re
@@ -19,7 +19,7 @@ REQUESTS: Final[Mapping[str, re.Pattern[str]]] = MappingProxyType(
         "vertex": re.compile(r"(?!POST )\w+ /vertex/health|\w+ /vertex/predict"),
     }
 )
-"""The requests of each dialect: its ``Dialect.own``, for Vertex AI with the paths of the settings' defaults."""
+"""``Dialect.own`` of each dialect. Vertex AI's paths are settings: here they are the defaults."""
 
 _WHOSE: Final[Mapping[str, str]] = MappingProxyType(
     {

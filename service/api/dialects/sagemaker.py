@@ -17,6 +17,7 @@ from service.api.dialects.content import media_type_of
 from service.api.dialects.dialect import Dialect, DialectRequest, Question
 from service.api.dialects.documents import Document, tell_error
 from service.api.dialects.instances import PREDICTIONS
+from service.api.dialects.missing import REQUESTS
 from service.api.dialects.own_bodies import OWN_JSON, is_json_lines, read_lines, read_own
 from service.api.dialects.ping import ping_router
 from service.api.operation import BINARY, PICTURE_BODIES, SERVER_TIMING, TEXT, TIMEOUT_HEADER, Operation, reference
@@ -169,7 +170,7 @@ _ATTRIBUTES_HEADER: Document = {
 SAGEMAKER = Dialect(
     name="sagemaker",
     tag=_TAG,
-    own=re.compile(r"\w+ /(ping|invocations|execution-parameters)"),
+    own=REQUESTS["sagemaker"],
     tell=tell_error,
     error=InferenceError,
     operations=(

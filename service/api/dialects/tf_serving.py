@@ -5,7 +5,6 @@ data-plane/v1-protocol; the client of kserve 0.21 as observed. The content type 
 TensorFlow Serving send JSON with curl, whose default content type is that of a form.
 """
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -37,8 +36,10 @@ from service.api.dialects.instances import (
     read_column,
     read_rows,
 )
+from service.api.dialects.missing import REQUESTS
 from service.api.operation import Operation, json_answer
 from service.api.schemas import PIXEL
+from service.api.v2.routes import Name, Version
 from service.api.v2.schemas import InferenceError
 from service.classifier import Classification
 from service.declarations import declare
@@ -121,8 +122,6 @@ def _catalog(request: Request) -> ModelCatalog:
 
 
 Catalog = Annotated[ModelCatalog, Depends(_catalog)]
-Name = Annotated[str, Path(description="Name of the model.", examples=["cifar10"])]
-Version = Annotated[str, Path(description="Version of the model.", examples=["1"])]
 Label = Annotated[str, Path(description="Label of a version of the model.", examples=["stable"])]
 
 
@@ -292,7 +291,7 @@ def _operations() -> tuple[tuple[Operation, Callable[[DialectRequest], Question]
 TF_SERVING = Dialect(
     name="tfserving",
     tag=_TAG,
-    own=re.compile(r"\w+ /v1/models(/.*)?", re.DOTALL),
+    own=REQUESTS["tfserving"],
     tell=tell_error,
     error=InferenceError,
     operations=_operations(),

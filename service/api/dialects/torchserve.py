@@ -24,6 +24,7 @@ from service.api.dialects.documents import (
     reply,
 )
 from service.api.dialects.instances import INSTANCES, numbers_keys, read_rows
+from service.api.dialects.missing import REQUESTS
 from service.api.dialects.ping import ping_router
 from service.api.forms import read_files
 from service.api.operation import BINARY, PICTURE_BODIES, Operation, json_answer
@@ -167,7 +168,7 @@ def _operation(path: str, operation_id: str, summary: str) -> Operation:
 TORCHSERVE = Dialect(
     name="torchserve",
     tag=_TAG,
-    own=re.compile(r"\w+ (/ping|/(predictions|explanations)(/.*)?)", re.DOTALL),
+    own=REQUESTS["torchserve"],
     tell=_tell_error,
     error=TorchServeError,
     operations=(
