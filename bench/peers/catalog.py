@@ -61,19 +61,21 @@ _RAY_HAPROXY = {
 }
 
 
+_QUICK = ("png", "jpeg")  # the rows for which Convoy has quick decoders
+
 PEERS = (
     Peer(
         "mosec",
         "mosec",
-        ("mosec==0.9.8", "kornia-rs==0.2.0", _NUMPY, *COMMON),
+        ("mosec==0.9.8", "kornia-rs==0.2.0", "simplejpeg==1.9.0", _NUMPY, *COMMON),
         "mosec",
         (
             Setting("no batching", {"BENCH_CHUNK": "32"}),
             Setting("batch 4, wait 1 ms", _batch(4, 1)),
             Setting("batch 32, wait 1 ms", _batch(32, 1)),
             Setting("2 stages, batch 32, wait 1 ms", _batch(32, 1, variant="stages"), ("png", "jpeg")),
-            Setting("batch 4, wait 1 ms, quick decoder", _batch(4, 1, variant="kornia"), ("png",), same_decoder=True),
-            Setting("batch 32, wait 1 ms, quick decoder", _batch(32, 1, variant="kornia"), ("png",), same_decoder=True),
+            Setting("batch 4, wait 1 ms, quick decoder", _batch(4, 1, variant="kornia"), _QUICK, same_decoder=True),
+            Setting("batch 32, wait 1 ms, quick decoder", _batch(32, 1, variant="kornia"), _QUICK, same_decoder=True),
             Setting("2 workers, batch 4, wait 1 ms", _batch(4, 1), ("png",), workers=2),
             Setting("2 workers, batch 32, wait 1 ms", _batch(32, 1), ("png",), workers=2),
         ),

@@ -35,6 +35,7 @@ _CHUNK = int(os.environ.get("BENCH_CHUNK", "0"))
 
 if _QUICK:
     from kornia_rs.io import decode_image_png_u8
+    from simplejpeg import decode_jpeg
 
 
 def is_bulk(body: bytes) -> bool:
@@ -50,6 +51,9 @@ def decode(body: bytes) -> Pixels:
     if _QUICK and body.startswith(b"\x89PNG"):
         quick: Pixels = decode_image_png_u8(bytes(body), _SIZE, "rgb")
         return quick[np.newaxis]
+    if _QUICK and body.startswith(b"\xff\xd8"):
+        height, width = _DRAFT_SIZE
+        return fit(Image.fromarray(decode_jpeg(bytes(body), "RGB", min_height=height, min_width=width)))
     return fit(Image.open(io.BytesIO(body)))
 
 
