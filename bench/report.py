@@ -122,7 +122,10 @@ def _starts(results: Results) -> str:
             f"{median(start.processes for start in of):.0f}",
         )
         rows.append((name, *figures))
-    text = "From the start of the process to the first right answer; memory of all processes after the load."
+    text = (
+        "From the start of the process to the first right answer, with modules in bytecode, as after a first start; "
+        "memory of all processes after the load."
+    )
     return f"## Start and memory\n\n{text}\n\n" + grid(("server", "ready s", "RSS MiB", "processes"), rows)
 
 

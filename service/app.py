@@ -83,13 +83,9 @@ async def run_service(settings: Settings, worker_slot: int = 0) -> AsyncIterator
             stack.push_async_callback(asyncio.to_thread, tracing.close)
         threads = stack.enter_context(DecodeThreads(available_cores()))
         children = stack.enter_context(DecodeChildren(min(available_cores(), _MOST_CHILDREN)))
-        # Most of a load runs outside Python, so the two overlap.
-        document_made = asyncio.create_task(threads.run(http.document.make))
-        stack.callback(document_made.cancel)
         catalog = ModelCatalog(settings.default_model, settings.model_alias)
         loader = _make_loader(settings, worker_slot, catalog, metrics, tracing)
         found = await loader.load_all()
-        await document_made
         decoder = Decoder(
             max_pixels=settings.max_pixels,
             max_reducible_pixels=settings.max_reducible_pixels,

@@ -57,7 +57,7 @@ class HttpApp:
         tracing: receives spans; None where tracing is off.
 
     Attributes:
-        document: the OpenAPI document, not made yet.
+        document: the OpenAPI document; its first request makes it.
         dialects: those that are on; None where all are off.
 
     Raises:

@@ -7,6 +7,7 @@
     (Operation)                                           └─ X-Request-ID
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from service.api.schemas import Problem
 from service.api.v2.schemas import InferenceError
 from service.declarations import Declaration, declaration_of
 from service.errors import ConvoyError, ForbiddenError, RateLimitedError, UnauthenticatedError
+from service.pool_threads import run_in_pool
 
 if TYPE_CHECKING:
     from service.api.dialects.chosen import Dialects
@@ -45,7 +47,7 @@ _MOST_SERVERS = 16
 
 
 class ApiDocument:
-    """The document as clients get it. Making it takes 0.1 s, so it is made once, before the first request.
+    """The document as clients get it. Making it takes 0.1 s, so its first request makes it, in a thread.
 
     Args:
         app: the document describes its routes.
@@ -62,10 +64,31 @@ class ApiDocument:
         self._has_keys = has_keys
         self._dialects = dialects
         self._document: dict[str, Any] = {}
+        self._turn = asyncio.Lock()
         self._serialised: dict[str, bytes] = {}
 
-    def make(self) -> None:
-        """Makes the document; may run in a thread."""
+    async def serialise(self, server: str) -> bytes:
+        """Writes the document as JSON.
+
+        Args:
+            server: where the API is, as seen from the address of the document (OpenAPI 3.1, Server Object).
+
+        Returns:
+            The JSON; the last few are kept.
+
+        Raises:
+            OverloadedError: it is not made yet, and no thread can be started.
+        """
+        async with self._turn:
+            if not self._document:
+                self._document = await run_in_pool(self._make)
+        if server not in self._serialised:
+            if len(self._serialised) == _MOST_SERVERS:
+                self._serialised.clear()
+            self._serialised[server] = orjson.dumps({**self._document, "servers": [{"url": server}]})
+        return self._serialised[server]
+
+    def _make(self) -> dict[str, Any]:
         routes = self._app.routes
         document = get_openapi(
             title=self._app.title, version=self._app.version, summary=self._app.summary, routes=routes
@@ -93,22 +116,7 @@ class ApiDocument:
                     self._complete(paths[found.path][method], found, method.upper())
         if self._has_keys:
             document["components"]["securitySchemes"] = _SECURITY_SCHEMES
-        self._document = document
-
-    def serialise(self, server: str) -> bytes:
-        """Writes the document as JSON.
-
-        Args:
-            server: where the API is, as seen from the address of the document (OpenAPI 3.1, Server Object).
-
-        Returns:
-            The JSON; the last few are kept.
-        """
-        if server not in self._serialised:
-            if len(self._serialised) == _MOST_SERVERS:
-                self._serialised.clear()
-            self._serialised[server] = orjson.dumps({**self._document, "servers": [{"url": server}]})
-        return self._serialised[server]
+        return document
 
     def _complete(self, operation: dict[str, Any], route: Route, method: str) -> None:
         declared, responses = declaration_of(route.endpoint), operation["responses"]

@@ -89,5 +89,5 @@ async def docs(request: Request) -> Response:
 async def openapi(request: Request) -> Response:
     """The OpenAPI document. Its server is the address at which the document was requested."""
     context = context_of(request.scope)
-    document = context.app.document.serialise(context.root_path or ".")
+    document = await context.app.document.serialise(context.root_path or ".")
     return Response(document, media_type="application/json")
