@@ -6,6 +6,7 @@
 
 import json
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -21,7 +22,14 @@ _MOST_BYTES = 4 << 30
 _MOST_CONFIG_BYTES = 64 << 20
 # RuntimeError includes RecursionError, by groups that contain themselves.
 _OF_DAMAGE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
-_LAMBDAS = ("Lambda", "TFOpLambda", "__lambda__")
+_LAMBDAS = ("Lambda", "__lambda__", "ClassMethod", "InstanceMethod", "InstanceProperty")
+_MODULES = ("keras.", "tf_keras.", "builtins")
+_OPERATION_LAYERS = ("TFOpLambda", "SlicingOpLambda")
+# The functions of TensorFlow that Keras 2 makes layers of. These take and return tensors; others read and write files.
+_OF_TENSORS = re.compile(
+    r"(?:math|nn|image|__operators__)\.[a-z0-9_]+|cast|clip_by_value|concat|convert_to_tensor|expand_dims|identity|one_hot|"
+    r"ones_like|pad|repeat|reshape|reverse|shape|split|squeeze|stack|tile|transpose|unstack|zeros_like"
+)
 
 
 def check_keras(path: Path) -> None:
@@ -47,6 +55,19 @@ def check_keras(path: Path) -> None:
             _check_config(archive.read(config), path)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_OF_DAMAGE) as error:
         raise ImportRefusedError(f"{path} is not a .keras file, or a damaged one") from error
+
+
+def saved_by(path: Path) -> str:
+    """The version of Keras that saved a file which was checked, such as ``2.15.0``; empty where it is not stated."""
+    if h5py.is_hdf5(path):
+        with h5py.File(path) as file:
+            version = file.attrs.get("keras_version", "")
+            return version.decode(errors="replace") if isinstance(version, bytes) else str(version)
+    with zipfile.ZipFile(path) as archive:
+        if "metadata.json" not in archive.namelist():
+            return ""
+        stated = json.loads(archive.read("metadata.json"))
+        return str(stated.get("keras_version", "")) if isinstance(stated, dict) else ""
 
 
 def check_h5(path: Path) -> None:
@@ -116,12 +137,20 @@ def _code_in(config: Any) -> Iterator[str]:
                 f"layer {name!r} is a Lambda layer, which is Python code that would run on loading; write it as layers "
                 "(Rescaling, keras.ops) or export the model to ONNX or a SavedModel where it was made"
             )
+        elif kind in _OPERATION_LAYERS:
+            inner = config.get("config")
+            function = inner.get("function") if isinstance(inner, dict) else None
+            if not (isinstance(function, str) and _OF_TENSORS.fullmatch(function)):
+                yield (
+                    f"a layer calls tf.{str(function)[:120]}, which is not known to be a mere calculation; export the "
+                    "model to ONNX or a SavedModel (model.export) where it was made"
+                )
         elif isinstance(registered := config.get("registered_name"), str) and ">" in registered:
             yield (
                 f"{registered!r} is custom code, which is not in the file; export the model to ONNX or a "
                 "SavedModel (model.export) where it was made"
             )
-        elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(("keras.", "builtins"))):
+        elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(_MODULES)):
             yield (
                 f"{kind!r} of {module!r} is custom code, which is not in the file; export the model to "
                 "ONNX or a SavedModel (model.export) where it was made"

@@ -18,10 +18,15 @@ _MOST_REASON = 300
 _NOT_FOUND = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']{1,120})'")
 
 
+class OlderKerasError(ImportRefusedError):
+    """Keras 3 cannot load a file that Keras 2 saved."""
+
+
 def load_network(path: Path) -> keras.Model:
     """Loads a ``.keras`` or ``.h5`` file.
 
     Raises:
+        OlderKerasError: Keras 2 saved it, and this Keras cannot load it.
         ImportRefusedError: it is damaged, or contains code.
     """
     is_archive = path.suffix.lower() == ".keras"
@@ -34,12 +39,22 @@ def load_network(path: Path) -> keras.Model:
             custom_objects=None if is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS},
         )
     except Exception as error:  # Keras raises whatever a layer does
-        if missing := _NOT_FOUND.search(str(error)):
-            raise ImportRefusedError(
-                f"{path}: Keras {keras.__version__} does not have {missing[1]!r}; it is custom code, which is not in "
-                "the file: export the model to ONNX or a SavedModel (model.export) where it was made"
+        if keras_archive.saved_by(path).startswith("2."):
+            raise OlderKerasError(
+                f"{path}: Keras {keras.__version__} cannot load this file of Keras 2, which only `convoy import` "
+                f"reads: {first_line(error)}"
             ) from error
-        raise ImportRefusedError(f"{path}: Keras {keras.__version__} cannot load it: {first_line(error)}") from error
+        raise cannot_load(path, f"Keras {keras.__version__}", error) from error
+
+
+def cannot_load(path: Path, library: str, error: Exception) -> ImportRefusedError:
+    """What to say where a library, named with its version, does not load a file."""
+    if missing := _NOT_FOUND.search(str(error)):
+        return ImportRefusedError(
+            f"{path}: {library} does not have {missing[1]!r}; it is custom code, which is not in "
+            "the file: export the model to ONNX or a SavedModel (model.export) where it was made"
+        )
+    return ImportRefusedError(f"{path}: {library} cannot load it: {first_line(error)}")
 
 
 def _of_keras_2(name: str) -> type[keras.Layer]:
@@ -61,6 +76,29 @@ def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
             yield from layers_of(layer)
         else:
             yield layer
+
+
+def input_shape(network: keras.Model, path: Path) -> tuple[int | None, int | None, int]:
+    """(H, W, C) of the pictures that the network takes; None for an open side.
+
+    Raises:
+        ImportRefusedError: it does not take pictures.
+    """
+    inputs = getattr(network, "inputs", None)
+    if not inputs:
+        raise ImportRefusedError(
+            f"{path}: the network is a custom class, which does not describe its input; export it to a "
+            "SavedModel (model.export) where it was made, and import that"
+        )
+    if len(inputs) != 1:
+        raise ImportRefusedError(f"{path}: an image classifier takes one input; this network has {len(inputs)}")
+    shape = tuple(inputs[0].shape[1:])
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
+        raise ImportRefusedError(
+            f"{path}: the network takes {list(inputs[0].shape)}; pictures [N, H, W, 1 or 3] or [N, H, W] are needed"
+        )
+    height, width, *channels = shape
+    return height, width, channels[0] if channels else 1
 
 
 def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None]:

@@ -11,7 +11,7 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
-from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
+from training.importing.keras_network import first_line, input_shape, layers_of, load_network, scaling_of
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, resizing_of, size_is_open
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
@@ -25,11 +25,12 @@ def open_keras(path: Path, flags: Stated) -> Source:
     """Reads a Keras model as a source.
 
     Raises:
+        OlderKerasError: only Keras 2 can load it.
         ImportRefusedError: it is damaged, contains code, cannot be converted, or is no image classifier.
     """
     network = load_network(path)
     layers = list(layers_of(network))
-    height, width, channels = _input_shape(network, path)
+    height, width, channels = input_shape(network, path)
     stated = as_keras_resizes(flags)
     if height is None or width is None:
         stated = Stated.merged([stated, resizing_of(network, layers, flags, path)])
@@ -87,29 +88,6 @@ def _answer(function: tf.types.experimental.ConcreteFunction, path: Path, output
         return as_columns(np.concatenate(pieces), len(values), path, output)
 
     return answer
-
-
-def _input_shape(network: keras.Model, path: Path) -> tuple[int | None, int | None, int]:
-    """(H, W, C) of the pictures that the network takes; None for an open side.
-
-    Raises:
-        ImportRefusedError: it does not take pictures.
-    """
-    inputs = getattr(network, "inputs", None)
-    if not inputs:
-        raise ImportRefusedError(
-            f"{path}: the network is a custom class, which does not describe its input; export it to a "
-            "SavedModel (model.export) where it was made, and import that"
-        )
-    if len(inputs) != 1:
-        raise ImportRefusedError(f"{path}: an image classifier takes one input; this network has {len(inputs)}")
-    shape = tuple(inputs[0].shape[1:])
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
-        raise ImportRefusedError(
-            f"{path}: the network takes {list(inputs[0].shape)}; pictures [N, H, W, 1 or 3] or [N, H, W] are needed"
-        )
-    height, width, *channels = shape
-    return height, width, channels[0] if channels else 1
 
 
 def _chosen_output(network: keras.Model, flags: Stated, path: Path) -> int:
