@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
 from training.importing.resizing import CHOICES, Resizing
@@ -19,15 +20,6 @@ ASSUMED_RESIZING = Fact(
     AS_KERAS, "assumed, as image_dataset_from_directory of Keras does; --resize changes it", is_assumed=True
 )
 _RESIZING = (keras.layers.Resizing, keras.layers.CenterCrop, keras.layers.RandomCrop)
-_IDLE = (  # they change pictures only in training
-    keras.layers.InputLayer,
-    keras.layers.RandomBrightness,
-    keras.layers.RandomContrast,
-    keras.layers.RandomFlip,
-    keras.layers.RandomRotation,
-    keras.layers.RandomTranslation,
-    keras.layers.RandomZoom,
-)
 _SEED = 0
 
 
@@ -70,9 +62,10 @@ def resizing_of(network: keras.Model, layers: Sequence[keras.Layer], flags: Stat
     if found is None:
         return Stated()
     named = f"{type(found).__name__} {found.name!r}"
-    first = next(layer for layer in layers if not isinstance(layer, _IDLE))
+    picture = _picture(network, found.height, found.width)
+    first = next(layer for layer in layers if layer is found or not _is_idle(layer, picture))
     rule = _rule(found) if found is first else None
-    if rule is None or not _is_all_that_is_seen(network, found):
+    if rule is None or not _is_all_that_is_seen(network, found, picture):
         return Stated(
             resizing=Unclear(
                 ImportRefusedError(
@@ -108,10 +101,24 @@ def _rule(layer: keras.Layer) -> Resizing | None:
     return replace(AS_KERAS, fit="cover") if options["crop_to_aspect_ratio"] else AS_KERAS
 
 
-def _is_all_that_is_seen(network: keras.Model, layer: keras.layers.Resizing) -> bool:
+def _picture(network: keras.Model, height: int, width: int) -> NDArray[np.float32]:
+    """Pictures of noise, float32 [N, H, W, C], larger than the size that a layer makes of them."""
+    shape = (2, 2 * height + 5, 3 * width + 7, network.inputs[0].shape[3])
+    return np.random.default_rng(_SEED).uniform(0, 255, shape).astype(np.float32)
+
+
+def _is_idle(layer: keras.Layer, picture: NDArray[np.float32]) -> bool:
+    """Whether a layer leaves pictures as they are, as augmentation does outside training."""
+    if isinstance(layer, keras.layers.InputLayer):
+        return True
+    try:
+        return np.array_equal(np.asarray(layer(picture)), picture)
+    except Exception:  # noqa: BLE001  Keras raises whatever a layer does with an input that it was not made for
+        return False
+
+
+def _is_all_that_is_seen(network: keras.Model, layer: keras.layers.Resizing, picture: NDArray[np.float32]) -> bool:
     """Whether the network answers the same after that layer was applied, so that no other layer takes the picture."""
-    shape = (2, 2 * layer.height + 5, 3 * layer.width + 7, network.inputs[0].shape[3])
-    picture = np.random.default_rng(_SEED).uniform(0, 255, shape).astype(np.float32)
     try:
         whole, resized = (
             keras.tree.flatten(network(values, training=False)) for values in (picture, np.asarray(layer(picture)))

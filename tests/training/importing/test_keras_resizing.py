@@ -81,7 +81,16 @@ def test_a_first_layer_that_resizes_is_the_rule(option: str | None, tmp_path: Pa
 
 
 def test_augmentation_before_the_layer_that_resizes_does_nothing(tmp_path: Path) -> None:
-    augmentation = keras.Sequential([layers.RandomFlip(), layers.RandomRotation(0.2), layers.RandomZoom(0.2)])
+    augmentation = keras.Sequential(
+        [
+            layers.RandomFlip(),
+            layers.RandomTranslation(0.1, 0.1),
+            layers.RandomHue(0.1),
+            layers.RandomGrayscale(),
+            layers.RandomErasing(),
+            layers.GaussianNoise(0.5),
+        ]
+    )
     resizing_itself(augmentation, layers.Resizing(24, 32)).save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 3) == 0
     assert imported(tmp_path)[1].input_shape == (24, 32, 3)
