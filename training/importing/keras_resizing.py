@@ -112,7 +112,7 @@ def _is_idle(layer: keras.Layer, picture: NDArray[np.float32]) -> bool:
     if isinstance(layer, keras.layers.InputLayer):
         return True
     try:
-        return np.array_equal(np.asarray(layer(picture)), picture)
+        return np.array_equal(np.asarray(layer(picture, training=False)), picture)
     except Exception:  # noqa: BLE001  Keras raises whatever a layer does with an input that it was not made for
         return False
 

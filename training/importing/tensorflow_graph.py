@@ -15,6 +15,7 @@ from typing import Any
 import onnx
 import tensorflow as tf
 import tf2onnx
+from tensorflow.python.eager.wrap_function import VariableHolder, WrappedFunction
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from contract import OPSET
@@ -42,6 +43,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     Raises:
         ImportRefusedError: the converter cannot convert it; the message says why.
     """
+    function = _without_unused_writes(function)
     captured = {
         inside.op.name: outside.numpy()
         for outside, inside in function.graph.captures
@@ -55,7 +57,7 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
             remedy = "import the .keras file, or export it without them"
         raise ImportRefusedError(
             f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
-            f"(RandomFlip) that are active when the network answers: {remedy} ({reason(error)})"
+            f"(RandomHue) that draw numbers when the network answers: {remedy} ({reason(error)})"
         ) from error
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
@@ -78,6 +80,24 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
     if unknown:
         raise ImportRefusedError(f"{origin}: ONNX has no operation for {', '.join(unknown)[:300]}")
     return model
+
+
+def _without_unused_writes(function: Any) -> Any:
+    """The same function without writes to variables that its results do not depend on.
+
+    Some layers of augmentation of Keras (RandomHue, RandomGrayscale) draw a number and count it, also where they then
+    leave the picture as it is. A function whose results depend on such a variable is returned unchanged.
+    """
+    graph = function.graph
+    writes = [operation for operation in graph.get_operations() if operation.type.startswith("Assign")]
+    if not writes:
+        return function
+    given = [tensor.op.inputs[0] if tensor.op.type == "Identity" else tensor for tensor in function.outputs]
+    taken = function.inputs[: len(function.inputs) - len(graph.captures)]
+    pruned = WrappedFunction(graph, VariableHolder()).prune(taken, given)
+    written = {id(outside) for outside, inside in graph.captures if any(write.inputs[0] is inside for write in writes)}
+    depends = any(inside.consumers() for outside, inside in pruned.graph.captures if id(outside) in written)
+    return function if depends else pruned
 
 
 def _hold(graph: tf.compat.v1.GraphDef, captured: dict[str, Any]) -> None:

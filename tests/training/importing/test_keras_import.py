@@ -69,6 +69,18 @@ def test_its_answers_are_those_of_keras(form: str, case: Case, tmp_path: Path) -
     assert (metadata.fit, metadata.antialias, metadata.jpeg_decode) == ("stretch", False, "full")
 
 
+def test_augmentation_that_counts_its_random_numbers_does_nothing(tmp_path: Path) -> None:
+    image = layers.Input((16, 16, 3))
+    values = layers.RandomGrayscale(1.0)(layers.RandomHue(0.5)(image), training=True)  # predict() ignores this
+    values = layers.Conv2D(4, 3, strides=2)(layers.RandomSharpness(0.5)(values))
+    network = keras.Model(image, layers.Dense(3, activation="softmax")(layers.Flatten()(values)))
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "raw") == 0
+    images = np.random.default_rng(1).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    answers = imported(tmp_path)[0].run(None, {"image": images})[0]
+    assert np.abs(answers - network.predict(images.astype(np.float32), verbose=0)).max() < 1e-5
+
+
 def test_what_the_network_scales_itself_is_not_scaled_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with_rescaling().save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 4, "--preprocessing", "unit") == 2

@@ -85,13 +85,18 @@ def test_a_model_of_the_authors_own_class_is_named(tmp_path: Path, capsys: pytes
 def test_augmentation_that_is_always_active_is_to_be_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    image = layers.Input((8, 8, 3))
-    values = layers.Flatten()(layers.RandomGrayscale(1.0)(image, training=True))
-    keras.Model(image, layers.Dense(3)(values)).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "raw") == 2
-    shown = capsys.readouterr().err
-    assert "save the network without them" in shown
-    assert "import the .keras file" not in shown
+    hue = layers.RandomHue(0.5)
+
+    class Hued(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 8, 8, 3], tf.float32)])
+        def __call__(self, image: tf.Tensor) -> tf.Tensor:
+            return tf.reduce_mean(hue(image, training=True), [1, 2])
+
+    hued = Hued()
+    hued.layers = hue.variables
+    tf.saved_model.save(hued, str(tmp_path / "sm"), signatures={"serving_default": hued.__call__})
+    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "import the .keras file, or export it without them" in capsys.readouterr().err
 
 
 def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
