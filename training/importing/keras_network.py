@@ -13,24 +13,30 @@ from training.importing import keras_archive
 from training.importing.preprocessing import Preprocessing
 
 _LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
+_ACTIVATIONS = ("activation", "recurrent_activation")
 _WITHOUT_GROUPS = ("DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
 _MOST_REASON = 300
 _NOT_FOUND = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']{1,120})'")
-
-
-class OlderKerasError(ImportRefusedError):
-    """Keras 3 cannot load a file that Keras 2 saved."""
 
 
 def load_network(path: Path) -> keras.Model:
     """Loads a ``.keras`` or ``.h5`` file.
 
     Raises:
-        OlderKerasError: Keras 2 saved it, and this Keras cannot load it.
-        ImportRefusedError: it is damaged, or contains code.
+        ImportRefusedError: it is damaged, contains code, or is one that this Keras cannot load or would load as another
+            network.
     """
+    file, library = keras_archive.check(path), f"Keras {keras.__version__}"
     is_archive = path.suffix.lower() == ".keras"
-    (keras_archive.check_keras if is_archive else keras_archive.check_h5)(path)
+    if file.is_of_keras_2 and any("hard_sigmoid" in keras_archive.names_of(file, key) for key in _ACTIVATIONS):
+        raise ImportRefusedError(
+            f"{path}: {library} calculates hard_sigmoid in another way than Keras {file.version}, which saved this "
+            "file; only `convoy import` reads it as it was"
+        )
+    if not is_archive and (name := keras_archive.several_axes(file)):
+        raise ImportRefusedError(
+            f"{path}: {library} does not read the axes of layer {name!r} from an HDF5 file; save it as model.keras"
+        )
     try:
         return keras.models.load_model(
             path,
@@ -39,12 +45,12 @@ def load_network(path: Path) -> keras.Model:
             custom_objects=None if is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS},
         )
     except Exception as error:  # Keras raises whatever a layer does
-        if keras_archive.saved_by(path).startswith("2."):
-            raise OlderKerasError(
-                f"{path}: Keras {keras.__version__} cannot load this file of Keras 2, which only `convoy import` "
-                f"reads: {first_line(error)}"
+        if file.is_of_keras_2:
+            raise ImportRefusedError(
+                f"{path}: {library} cannot load this file of Keras {file.version}, which only `convoy import` reads: "
+                f"{first_line(error)}"
             ) from error
-        raise cannot_load(path, f"Keras {keras.__version__}", error) from error
+        raise cannot_load(path, library, error) from error
 
 
 def cannot_load(path: Path, library: str, error: Exception) -> ImportRefusedError:
@@ -70,9 +76,9 @@ def _of_keras_2(name: str) -> type[keras.Layer]:
 
 
 def layers_of(network: keras.Model) -> Iterator[keras.Layer]:
-    """Every layer; a nested model is replaced by its layers."""
+    """Every layer of a network of Keras 2 or 3; a nested model is replaced by its layers."""
     for layer in network.layers:
-        if isinstance(layer, keras.Model):
+        if hasattr(layer, "layers") and hasattr(layer, "inputs"):
             yield from layers_of(layer)
         else:
             yield layer
@@ -111,9 +117,9 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
     """
     found, whole = [], 1.0
     for layer in layers:
-        if isinstance(layer, keras.layers.Rescaling):
+        if type(layer).__name__ == "Rescaling":
             whole *= float(np.abs(np.asarray(layer.scale)).max())
-        elif isinstance(layer, keras.layers.Normalization):
+        elif type(layer).__name__ == "Normalization":
             # Mean and variance are known only after the layer is built.
             whole /= float(np.sqrt(np.asarray(layer.variance)).min()) if layer.built else 255
         else:
@@ -124,7 +130,7 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
     words = ", ".join(f"{type(layer).__name__} {layer.name!r}" for layer in found)
     if not found or whole > _LARGEST_SCALE:
         return "", None
-    if len(found) == 1 and isinstance(found[0], keras.layers.Rescaling):
+    if len(found) == 1 and type(found[0]).__name__ == "Rescaling":
         scale, offset = np.unique(found[0].scale), np.unique(found[0].offset)
         if scale.size == offset.size == 1 and scale[0] != 0:
             return words, Preprocessing((float(-offset[0] / scale[0]),), (float(1 / scale[0]),))

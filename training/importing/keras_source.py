@@ -1,6 +1,12 @@
-"""Reads ``.keras`` and ``.h5`` files: any architecture that can be converted, not only Sequential."""
+"""Reads ``.keras`` and ``.h5`` files: any architecture that can be converted, not only Sequential.
+
+::
+
+    file -> checked -> Keras 3, or TF-Keras for a file of Keras 2 -> a function of TensorFlow -> ONNX
+"""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +17,7 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
+from training.importing.keras_archive import check
 from training.importing.keras_network import first_line, input_shape, layers_of, load_network, scaling_of
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, resizing_of, size_is_open
 from training.importing.onnx_graph import find_input, find_output
@@ -25,10 +32,9 @@ def open_keras(path: Path, flags: Stated) -> Source:
     """Reads a Keras model as a source.
 
     Raises:
-        OlderKerasError: only Keras 2 can load it.
         ImportRefusedError: it is damaged, contains code, cannot be converted, or is no image classifier.
     """
-    network = load_network(path)
+    network, library = _load(path)
     layers = list(layers_of(network))
     height, width, channels = input_shape(network, path)
     stated = as_keras_resizes(flags)
@@ -66,7 +72,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
     return Source(
         origin=path,
         kind="Keras" if path.suffix.lower() == ".keras" else "Keras HDF5",
-        framework=f"Keras {keras.__version__}",
+        framework=library,
         layers=len(layers),
         graph=model,
         taken=taken,
@@ -78,6 +84,16 @@ def open_keras(path: Path, flags: Stated) -> Source:
         scales_inside=scaling,
         inside=inside,
     )
+
+
+def _load(path: Path) -> tuple[Any, str]:
+    """The network, and the library that calculates it: a file of Keras 2 is calculated by Keras 2."""
+    file = check(path)
+    if not file.is_of_keras_2:
+        return load_network(path), f"Keras {keras.__version__}"
+    from training.importing.keras_2_network import LIBRARY, load_keras_2  # noqa: PLC0415  a second Keras, seconds
+
+    return load_keras_2(path, file), LIBRARY
 
 
 def _answer(function: tf.types.experimental.ConcreteFunction, path: Path, output: str) -> Answer:

@@ -40,24 +40,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     if signature is None:
         names = ", ".join(loaded.signatures) or "none"
         raise ImportRefusedError(f"{path}: no signature {' or '.join(_SIGNATURES)}; it has {names}")
-    return open_function(loaded.signatures[signature], flags, path, "SavedModel", f"TensorFlow {tf.__version__}")
-
-
-def open_function(
-    function: tf.types.experimental.ConcreteFunction, flags: Stated, path: Path, kind: str, framework: str
-) -> Source:
-    """Reads a function of TensorFlow as a source.
-
-    Args:
-        function: takes pictures by a name, and returns tensors by their names.
-        flags: the facts from the command line.
-        path: where it was read.
-        kind: of source.
-        framework: that calculates it, with its version.
-
-    Raises:
-        ImportRefusedError: it cannot be converted, or is no image classifier.
-    """
+    function = loaded.signatures[signature]
     (_, taken_by_name) = function.structured_input_signature
     if len(taken_by_name) != 1:
         raise ImportRefusedError(f"{path}: an image classifier takes one input; this one takes {len(taken_by_name)}")
@@ -86,8 +69,8 @@ def open_function(
     output = find_output(model, None, str(path))
     return Source(
         origin=path,
-        kind=kind,
-        framework=framework,
+        kind="SavedModel",
+        framework=f"TensorFlow {tf.__version__}",
         layers=len(model.graph.node),
         graph=model,
         taken=taken,
@@ -126,8 +109,8 @@ def _resizing_in(function: tf.types.experimental.ConcreteFunction, path: Path) -
         return Stated()
     error = ImportRefusedError(
         f"{path}: it takes pictures of any size, and its graph resizes them itself ({found}), in a way that is not "
-        "known. Import a .keras file of Keras 3 if its first layer is Resizing, or export the network without the "
-        "resize, with a fixed input size; or say how pictures were resized before they came to this network:",
+        "known. Import the .keras file if its first layer is Resizing, or export the network without the resize, with "
+        "a fixed input size; or say how pictures were resized before they came to this network:",
         CHOICES,
     )
     return Stated(resizing=Unclear(error))

@@ -99,12 +99,6 @@ def _sidecars(folder: Path, flags: Stated) -> list[Stated]:
 
 def _open_keras(path: Path, flags: Stated) -> Source:
     start_tensorflow()
-    from training.importing.keras_network import OlderKerasError  # noqa: PLC0415  TensorFlow, seconds
-    from training.importing.keras_source import open_keras  # noqa: PLC0415
+    from training.importing.keras_source import open_keras  # noqa: PLC0415  TensorFlow, seconds
 
-    try:
-        return open_keras(path, flags)
-    except OlderKerasError:
-        from training.importing.keras_2_source import open_keras_2  # noqa: PLC0415  a second Keras, seconds
-
-        return open_keras_2(path, flags)
+    return open_keras(path, flags)

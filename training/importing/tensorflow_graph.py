@@ -55,9 +55,12 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
         remedy = "save the network without them"
         if not origin.endswith(_KERAS_FILES):
             remedy = "import the .keras file, or export it without them"
+        kind = "of augmentation (RandomHue) that draw numbers"
+        if "AssignNewValue" in str(error):
+            kind = "BatchNormalization that learn (training=True)"
         raise ImportRefusedError(
-            f"{origin}: TensorFlow cannot turn its variables into constants, as with layers of augmentation "
-            f"(RandomHue) that draw numbers when the network answers: {remedy} ({reason(error)})"
+            f"{origin}: TensorFlow cannot turn its variables into constants, as with layers {kind} when the network "
+            f"answers: {remedy} ({reason(error)})"
         ) from error
     graph = frozen.graph.as_graph_def()
     taken, given = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]

@@ -1,10 +1,12 @@
-"""Files of Keras 2 that Keras 3 cannot load are imported with the answers that they have in Keras 2."""
+"""Files of Keras 2 are imported with the answers that they have in Keras 2."""
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +16,7 @@ from tf_keras import layers
 from tests.process import ROOT
 from tests.training.importing.keras_files import KERAS_MARKS, imported, run_import
 from training.errors import ImportRefusedError
-from training.importing.keras_network import OlderKerasError, load_network
+from training.importing.keras_network import load_network
 
 pytestmark = [*KERAS_MARKS, pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file:UserWarning")]
 
@@ -63,24 +65,42 @@ def test_one_of_several_outputs_is_chosen_by_its_name(tmp_path: Path, capsys: py
     network = tf_keras.Model(image, [kinds(values), others(values)])
     network.save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 3) == 2
-    assert "it has the outputs kind, other; say which one classifies: --output" in capsys.readouterr().err
+    assert "say which one classifies: --output NAME" in capsys.readouterr().err
     assert run_import(tmp_path / "model.keras", tmp_path, 3, "--output", "kind") == 0
     images = pictures(4, 8, 8, 3)
     np.testing.assert_allclose(answers(tmp_path, images), network(images.astype(np.float32))[0], atol=1e-6)
 
 
-def test_an_open_size_is_asked_for_even_where_a_layer_resizes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_first_layer_that_resizes_is_the_rule(tmp_path: Path) -> None:
     image = tf_keras.Input((None, None, 3))
-    values = layers.Flatten()(layers.Resizing(8, 8)(image) / 255.0)
+    values = layers.Resizing(8, 10, crop_to_aspect_ratio=True)(layers.RandomRotation(0.1)(image))
+    values = layers.Flatten()(layers.Rescaling(1 / 255)(values))
     tf_keras.Model(image, layers.Dense(3, activation="softmax")(values)).save(tmp_path / "model.keras")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3) == 2
-    assert "--size" in capsys.readouterr().err
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--size", "16") == 2
-    assert "its graph resizes them itself" in capsys.readouterr().err
-    words = ("--size", "16", "--resize", "stretch", "--preprocessing", "raw")
-    assert run_import(tmp_path / "model.keras", tmp_path, 3, *words) == 0
+    assert run_import(tmp_path / "model.keras", tmp_path, 3) == 0
+    metadata = imported(tmp_path)[1]
+    assert (metadata.input_shape, metadata.fit) == ((8, 10, 3), "cover")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Activation("hard_sigmoid"),
+        layers.Softmax(axis=[1, 2]),
+        layers.UnitNormalization([1, 2]),
+    ],
+    ids=["hard_sigmoid", "axes", "UnitNormalization"],
+)
+def test_what_keras_3_calculates_in_another_way(layer: Any, name: str, tmp_path: Path) -> None:
+    tf_keras.utils.set_random_seed(1)
+    network = tf_keras.Sequential(
+        [tf_keras.Input((9, 12, 3)), layers.Rescaling(1 / 255), layer, layers.Flatten(), layers.Dense(3)]
+    )
+    network.save(tmp_path / name)
+    images = pictures(4, 9, 12, 3)
+    assert run_import(tmp_path / name, tmp_path, 3) == 0
+    wanted = tf.nn.softmax(network.predict(images.astype(np.float32), verbose=0))
+    np.testing.assert_allclose(answers(tmp_path, images), wanted, atol=1e-5)
 
 
 def test_a_custom_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,28 +111,94 @@ def test_a_custom_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     image = tf_keras.Input((8, 8, 3))
     tf_keras.Model(image, layers.Dense(3)(layers.Flatten()(Doubled()(image)))).save(tmp_path / "model.h5")
     assert run_import(tmp_path / "model.h5", tmp_path, 3) == 2
-    assert "does not have 'Doubled'; it is custom code, which is not in the file" in capsys.readouterr().err
+    assert "does not have 'Doubled', or it could run code or read files" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("function", ["io.write_file", "py_function", "nn.a.b", "raw_ops.WriteFile", None, ["cast"]])
-def test_a_layer_that_calls_more_than_a_calculation_is_refused(
-    function: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    changed = tmp_path / "model.keras"
-    with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(changed, "w") as archive:
+def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a fixture, whose configuration was changed."""
+    with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(path, "w") as archive:
         for name in kept.namelist():
             content = kept.read(name)
             if name == "config.json":
                 config = json.loads(content)
-                (layer,) = (one for one in config["config"]["layers"] if one["class_name"] == "TFOpLambda")
-                layer["config"]["function"] = function
+                change(config)
                 content = json.dumps(config).encode()
             archive.writestr(name, content)
-    assert run_import(changed, tmp_path, 5) == 2
+    return path
+
+
+def layer_of(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(layer for layer in config["config"]["layers"] if layer["class_name"] == kind)
+    return found
+
+
+@pytest.mark.parametrize(
+    "function", ["io.write_file", "py_function", "nn.a.b", "raw_ops.WriteFile", "compat.v1.py_func", None, ["cast"]]
+)
+def test_a_layer_that_calls_more_than_a_calculation_is_refused(
+    function: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def change(config: dict[str, Any]) -> None:
+        layer_of(config, "TFOpLambda")["config"]["function"] = function
+
+    assert run_import(changed(tmp_path / "model.keras", change), tmp_path, 5) == 2
     assert "which is not known to be a mere calculation" in capsys.readouterr().err
 
 
-def test_other_commands_say_which_one_reads_it() -> None:
-    with pytest.raises(OlderKerasError, match="which only `convoy import` reads") as refused:
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"class_name": "TensorFlowOpLayer"},
+        {"class_name": "ResidualWrapper"},
+        {"class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
+        {"class_name": "get_file", "module": "keras.utils"},
+        {"class_name": "Dense", "module": "keras.src.utils", "registered_name": "get_file"},
+        {"class_name": "function", "module": "builtins", "config": "eval"},
+        {"class_name": ["Dense"]},
+    ],
+    ids=["operation", "wrapper", "vocabulary", "function as class", "registered", "function", "no name"],
+)
+def test_what_could_run_code_or_read_files_is_refused(
+    part: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = changed(tmp_path / "model.keras", lambda config: layer_of(config, "Dropout").update(part))
+    assert run_import(path, tmp_path, 5) == 2
+    assert "export the model to ONNX or a SavedModel" in capsys.readouterr().err
+
+
+def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = changed(tmp_path / "model.keras", lambda _: None)
+    (tmp_path / "secret").write_bytes(bytes(400))
+    with zipfile.ZipFile(path, "a") as archive, h5py.File(tmp_path / "inner.h5", "w") as weights:
+        weights.create_dataset("v", (100,), "f4", external=[(str(tmp_path / "secret"), 0, 400)])
+        weights.flush()
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.write(tmp_path / "inner.h5", "model.weights.h5")
+    assert run_import(path, tmp_path, 5) == 2
+    assert "is in another file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("about", [b"{", b"\xff", b"[" * 100_000, b"[1]", b'{"keras_version": 2}'])
+def test_a_version_that_is_not_stated_is_that_of_keras_3(
+    about: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(path, "w") as archive:
+        for name in kept.namelist():
+            archive.writestr(name, about if name == "metadata.json" else kept.read(name))
+    assert run_import(path, tmp_path, 5) == 2
+    assert f"error: {path}" in capsys.readouterr().err
+
+
+def test_an_ending_in_capitals_is_read_as_the_format_that_was_checked(tmp_path: Path) -> None:
+    path = tmp_path / "MODEL.KERAS"
+    path.write_bytes((FILES / "divided.keras").read_bytes())
+    assert run_import(path, tmp_path, 5) == 0
+
+
+def test_other_commands_say_which_one_reads_it(tmp_path: Path) -> None:
+    with pytest.raises(ImportRefusedError, match="which only `convoy import` reads"):
         load_network(FILES / "divided.keras")
-    assert isinstance(refused.value, ImportRefusedError)
+    tf_keras.Sequential([tf_keras.Input((8,)), layers.Dense(2, activation="hard_sigmoid")]).save(tmp_path / "model.h5")
+    with pytest.raises(ImportRefusedError, match="calculates hard_sigmoid in another way than Keras 2"):
+        load_network(tmp_path / "model.h5")
