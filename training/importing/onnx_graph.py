@@ -136,23 +136,47 @@ def find_output(model: onnx.ModelProto, wanted: str | None, origin: str) -> str:
 
     Args:
         model: the graph.
-        wanted: its name; None where the graph has only one.
+        wanted: its name, or that of a tensor inside the graph, which becomes an output; None where the graph has
+            only one.
         origin: for messages.
 
     Raises:
-        ImportRefusedError: there are several and none is chosen, or none has the name.
+        ImportRefusedError: there are several and none is chosen, none has the name, or it is no tensor.
     """
+    if wanted is not None:
+        _give(model, wanted)
     outputs = {value.name: shown(value) for value in model.graph.output}
     listed = ", ".join(f"{name} {shape}" for name, shape in outputs.items())
     if wanted is not None:
         if wanted not in outputs:
             raise ImportRefusedError(f"--output {wanted}: {origin} has no such output; it has {listed}")
-        return wanted
-    if len(outputs) != 1:
+    elif len(outputs) != 1:
         raise ImportRefusedError(
             f"{origin}: the graph has {len(outputs)} outputs ({listed}); say which one classifies: --output NAME"
         )
-    return next(iter(outputs))
+    chosen = next(value for value in model.graph.output if wanted in (None, value.name))
+    if not chosen.type.HasField("tensor_type"):
+        raise ImportRefusedError(
+            f"{origin}: its output {chosen.name!r} is a {_kind(chosen)} and no tensor: one value for each class, "
+            "[N, K], is needed; name the tensor that it is made of: --output NAME"
+        )
+    return chosen.name
+
+
+def _give(model: onnx.ModelProto, name: str) -> None:
+    """Makes a tensor inside a graph one of its outputs."""
+    is_inside = any(name in node.output for node in model.graph.node)
+    if not name or not is_inside or any(value.name == name for value in model.graph.output):
+        return
+    try:
+        known = onnx.shape_inference.infer_shapes(model).graph.value_info
+    except onnx.shape_inference.InferenceError:
+        return
+    model.graph.output.extend(value for value in known if value.name == name)
+
+
+def _kind(value: onnx.ValueInfoProto) -> str:
+    return (value.type.WhichOneof("value") or "value without a type").removesuffix("_type")
 
 
 def with_open_batch(model: onnx.ModelProto, taken: NetworkInput, size: tuple[int, int]) -> onnx.ModelProto:
@@ -236,6 +260,8 @@ def _external_bytes(tensor: TensorProto, place: Path) -> int:
 
 def shown(value: onnx.ValueInfoProto) -> str:
     """Type and shape of a tensor, as text."""
+    if not value.type.HasField("tensor_type"):
+        return _kind(value)
     kind = value.type.tensor_type
     sides = [dim.dim_param or (str(dim.dim_value) if dim.dim_value else "?") for dim in kind.shape.dim]
     return f"{TensorProto.DataType.Name(kind.elem_type).lower()} [{', '.join(sides)}]"

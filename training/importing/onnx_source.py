@@ -14,6 +14,7 @@ from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
 from training.importing.sidecars import onnx_metadata
+from training.importing.sorted_values import before_sort
 from training.importing.source import Answer, Source
 from training.importing.stated import Stated
 from training.importing.terms import LastOperation
@@ -50,6 +51,11 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
     stated = Stated.merged([flags, onnx_metadata.read(model), *sidecars])
     taken = find_input(model, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
+    if (unsorted := before_sort(model, output)) is not None:
+        raise ImportRefusedError(
+            f"{path}: the values of its output {output!r} are sorted (TopK), so a column is no class; take the tensor "
+            f"before TopK: --output {unsorted}"
+        )
     size = input_size(taken, stated, str(path))
     scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     return Source(
@@ -95,6 +101,8 @@ def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, i
 
 def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
     """The operation that computes an output's values; operations that only reshape or convert them are skipped."""
+    if before_sort(model, output) is not None:
+        return "sorted"
     makers = {name: node for node in model.graph.node for name in node.output}
     name, is_clipped = output, False
     while (node := makers.get(name)) is not None:

@@ -19,6 +19,7 @@ from training.errors import ImportRefusedError
 from training.files import reason
 from training.importing.head import Ending
 from training.importing.onnx_graph import NetworkInput
+from training.importing.onnx_nodes import rename_inputs
 from training.importing.preprocessing import Preprocessing
 
 _FOREIGN = "network/"
@@ -84,7 +85,7 @@ def serve(
     before = len(graph.node)
     graph.node.extend(foreign.graph.node)
     for node in graph.node[before:]:
-        _rename_inputs(node, _FOREIGN + taken.name, front.last)
+        rename_inputs(node, _FOREIGN + taken.name, front.last)
     back = _Chain(graph, _FOREIGN + output, front.count)
     _finish(back, ending, temperature)
     graph.node.append(helper.make_node("Identity", [back.last], [OUTPUT_NAME], OUTPUT_NAME))
@@ -146,14 +147,3 @@ def _to_logits(chain: _Chain, *, is_sigmoid: bool) -> None:
     chain.add("Log")
     if is_sigmoid:
         chain.add("Neg")
-
-
-def _rename_inputs(node: onnx.NodeProto, old: str, new: str) -> None:
-    """Renames a tensor wherever a node takes it, in the bodies of If and Loop too."""
-    for index, name in enumerate(node.input):
-        if name == old:
-            node.input[index] = new
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            for inner in graph.node:
-                _rename_inputs(inner, old, new)

@@ -33,6 +33,12 @@ _SIGMOID.append(_NODE("Exp", ["n"], ["p"]))  # some other function with values f
 _RELU6 = [_NODE("Constant", [], ["low"], value=helper.make_tensor("value", TensorProto.FLOAT, [], [0]))]
 _RELU6.append(_NODE("Constant", [], ["high"], value=helper.make_tensor("value", TensorProto.FLOAT, [], [6])))
 _RELU6.append(_NODE("Clip", ["logits", "low", "high"], ["p"]))
+_FIVE = helper.make_tensor("value", TensorProto.INT64, [1], [5])
+_TOP = [_NODE("Constant", [], ["five"], value=_FIVE), _NODE("Softmax", ["logits"], ["s"])]
+_TOP.append(_NODE("TopK", ["s", "five"], ["p", "places"]))
+_TOP_SOFTMAX = [_TOP[0], _NODE("TopK", ["logits", "five"], ["top", "places"]), _NODE("Softmax", ["top"], ["p"])]
+_GATHERED = [*_TOP[:2], _NODE("TopK", ["s", "five"], ["top", "places"])]
+_GATHERED.append(_NODE("GatherElements", ["s", "places"], ["p"], axis=1))
 _SILU = [_NODE("Sigmoid", ["logits"], ["s"]), _NODE("Mul", ["logits", "s"], ["p"])]
 
 
@@ -68,6 +74,10 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         ([_NODE("Softmax", ["logits"], ["p"])], _FLOATS, "--multi-label", "exactly one label"),
         ([_NODE("Softmax", ["logits"], ["p"])], _ONE, "--head sigmoid", "always 1"),
         ([_NODE("ArgMax", ["logits"], ["p"], axis=1)], (TensorProto.INT64, ["N", 1]), "", "ArgMax"),
+        (_TOP, _FLOATS, "", "a column is no class; take the tensor before TopK: --output s"),
+        (_TOP, _FLOATS, "--head softmax", "--output s"),
+        (_TOP_SOFTMAX, _FLOATS, "", "--output logits"),
+        (_GATHERED, _FLOATS, "--head softmax", "--output s"),
         (_QUANTIZED, (TensorProto.UINT8, ["N", 5]), "", "Remove the last QuantizeLinear"),
         ([], None, "--multi-label --values probabilities", "say logits"),
         ([], None, "--values logits", "belongs to --head sigmoid"),
@@ -122,6 +132,13 @@ def test_a_graph_that_holds_a_batch_of_one_takes_pictures_one_by_one(
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
     alone = np.concatenate([served.predict(picture[np.newaxis]) for picture in pictures])
     assert np.abs(served.predict(pictures) - alone).max() < 1e-6
+
+
+def test_a_tensor_before_a_sort_can_be_named(tmp_path: Path) -> None:
+    assert import_network(tmp_path, "--output s", tail=_TOP, answers=_FLOATS) == 0
+    served = OnnxClassifier.open(tmp_path / "models" / "x" / "1" / "model.onnx")
+    answered = served.predict(np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3), np.uint8))
+    assert (answered.argmax(axis=1) > 0).any()  # the largest of sorted values is always the first
 
 
 @pytest.mark.parametrize("classes", [2, 5])
