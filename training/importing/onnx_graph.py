@@ -155,7 +155,7 @@ def find_output(model: onnx.ModelProto, wanted: str | None, origin: str) -> str:
             f"{origin}: the graph has {len(outputs)} outputs ({listed}); say which one classifies: --output NAME"
         )
     chosen = next(value for value in model.graph.output if wanted in (None, value.name))
-    if not chosen.type.HasField("tensor_type"):
+    if not _may_be_tensor(chosen):
         raise ImportRefusedError(
             f"{origin}: its output {chosen.name!r} is a {_kind(chosen)} and no tensor: one value for each class, "
             "[N, K], is needed; name the tensor that it is made of: --output NAME"
@@ -173,10 +173,6 @@ def _give(model: onnx.ModelProto, name: str) -> None:
     except onnx.shape_inference.InferenceError:
         return
     model.graph.output.extend(value for value in known if value.name == name)
-
-
-def _kind(value: onnx.ValueInfoProto) -> str:
-    return (value.type.WhichOneof("value") or "value without a type").removesuffix("_type")
 
 
 def with_open_batch(model: onnx.ModelProto, taken: NetworkInput, size: tuple[int, int]) -> onnx.ModelProto:
@@ -260,8 +256,16 @@ def _external_bytes(tensor: TensorProto, place: Path) -> int:
 
 def shown(value: onnx.ValueInfoProto) -> str:
     """Type and shape of a tensor, as text."""
-    if not value.type.HasField("tensor_type"):
+    if not _may_be_tensor(value):
         return _kind(value)
     kind = value.type.tensor_type
     sides = [dim.dim_param or (str(dim.dim_value) if dim.dim_value else "?") for dim in kind.shape.dim]
     return f"{TensorProto.DataType.Name(kind.elem_type).lower()} [{', '.join(sides)}]"
+
+
+def _may_be_tensor(value: onnx.ValueInfoProto) -> bool:
+    return value.type.WhichOneof("value") in (None, "tensor_type")
+
+
+def _kind(value: onnx.ValueInfoProto) -> str:
+    return (value.type.WhichOneof("value") or "").removesuffix("_type")

@@ -37,7 +37,7 @@ def rename_inputs(node: onnx.NodeProto, old: str, new: str) -> None:
 
 
 def remove_unused(graph: onnx.GraphProto) -> None:
-    """Removes the nodes that no output of a graph depends on."""
+    """Removes the nodes and constants that no output of a graph depends on."""
     needed, kept = {value.name for value in graph.output}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
@@ -45,3 +45,6 @@ def remove_unused(graph: onnx.GraphProto) -> None:
             needed |= taken_by(node)
     del graph.node[:]
     graph.node.extend(reversed(kept))
+    constants = [tensor for tensor in graph.initializer if tensor.name in needed]
+    del graph.initializer[:]
+    graph.initializer.extend(constants)

@@ -18,6 +18,7 @@ from training.importing.sorted_values import before_sort
 from training.importing.source import Answer, Source
 from training.importing.stated import Stated
 from training.importing.terms import LastOperation
+from training.importing.zip_map import replace_zip_map
 
 _SILENT = 4
 _RESHAPING = ("Reshape", "Identity", "Cast", "Flatten", "Squeeze", "Unsqueeze")
@@ -48,7 +49,8 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
         ImportRefusedError: it cannot be read or run, or is no image classifier.
     """
     model = read_onnx(path)
-    stated = Stated.merged([flags, onnx_metadata.read(model), *sidecars])
+    zipped = replace_zip_map(model)
+    stated = Stated.merged([flags, onnx_metadata.read(model), zipped, *sidecars])
     taken = find_input(model, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
     if (unsorted := before_sort(model, output)) is not None:
