@@ -23,8 +23,8 @@ import numpy as np
 from contract import ColorMode
 from training.data.learnt_pictures import LearntPictures
 from training.errors import ImportRefusedError, ModelFileError
-from training.importing.expected import pixel_rule
 from training.importing.keras_network import first_line, layers_of, load_network, scaling_of
+from training.importing.pixel_rule import pixel_rule
 from training.importing.preprocessing import CHOICES, Preprocessing
 from training.importing.stated import Fact
 from training.onnx_classifier import OnnxClassifier

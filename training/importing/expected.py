@@ -15,6 +15,7 @@ from training.importing.examples import TRIED_FITS, Trial, find_examples, try_al
 from training.importing.head import Ending, find_ending
 from training.importing.labels import Labels
 from training.importing.onnx_source import input_size
+from training.importing.pixel_rule import check_order, normalisation, pixel_rule, then_scaled
 from training.importing.preprocessing import Preprocessing
 from training.importing.proof import random_images
 from training.importing.resizing import WITH_ANTIALIAS_ONLY, Resizing
@@ -100,14 +101,14 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     size = input_size(source.taken, said, str(source.origin))
     channels = source.taken.channels
     pixels = pixel_rule(str(source.origin), said.preprocessing, source.scales_inside, source.inside)
-    _check_order(source, said.preprocessing or pixels, measures=measures)
+    check_order(source, said.preprocessing or pixels, measures=measures)
     knows_resize = said.resizing is not None and not said.resizing.is_assumed
     missing = [
         text
         for fact, text in (
             (said.labels, "what its classes are called: --labels labels.txt (one label a line, or JSON)"),
             (said.resizing or measures, f"how a picture becomes its input:\n{resizing.CHOICES}"),
-            (pixels or measures, f"what it expects of pixel values:\n{preprocessing.CHOICES}"),
+            (pixels or measures, f"what it expects of pixel values{_hint(source)}:\n{preprocessing.CHOICES}"),
         )
         if not fact
     ]
@@ -144,7 +145,7 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
             raise ImportRefusedError(str(error), table) from None
         origin = f"measured: {best.right} of {best.images} example pictures are right"
         if best.preprocessing.is_twice:
-            pixels = Fact(best.preprocessing, f"{origin}; {_then(source.scales_inside)}")
+            pixels = Fact(best.preprocessing, f"{origin}; {then_scaled(source.scales_inside)}")
         elif own is None:
             pixels = Fact(best.preprocessing, origin)
         if not knows_resize:
@@ -153,64 +154,6 @@ def resolve(source: Source, resizing_flags: Mapping[str, Any], examples: Path | 
     assert pixels is not None  # noqa: S101  for the type checker: an unknown rule was refused above
     notes = _notes(resize)
     return replace(complete, preprocessing=pixels, resizing=resize, notes=notes, trials=tuple(trials))
-
-
-def pixel_rule(
-    origin: str, said: Fact[Preprocessing] | None, scales_inside: str, inside: Preprocessing | None
-) -> Fact[Preprocessing] | None:
-    """The stated rule for pixels, or none where the network itself scales them, so that nothing is applied twice.
-
-    Args:
-        origin: of the network, for messages.
-        said: the stated rule.
-        scales_inside: the names of the network's own scaling layers; empty where it has none.
-        inside: the rule of these layers, where it can be written as one.
-
-    Returns:
-        The rule; None where none is stated.
-
-    Raises:
-        ImportRefusedError: the network and the stated rule would scale pixels twice.
-    """
-    if not scales_inside:
-        if said is not None and said.value.is_twice:
-            raise ImportRefusedError(f"{origin}: {said.origin}, but no scaling of its own was found; leave `twice` out")
-        return said
-    raw = Fact(Preprocessing.parse("raw"), f"the network scales pixels itself: {scales_inside}")
-    if said is None or said.value.is_identity:
-        return raw
-    if said.value.keeps_values:  # the network scales pixels itself, but takes them as BGR
-        return said
-    # If only means are subtracted before, and the network only divides, nothing is applied twice.
-    if said.value.is_twice or (inside is not None and not any(inside.mean) and set(said.value.std) == {1.0}):
-        return Fact(said.value, f"{said.origin}; {_then(scales_inside)}")
-    if inside is not None and said.value.equals(inside):
-        asked = f"which is what {said.origin} asks for; it is not applied twice; --preprocessing RULE,twice would"
-        return Fact(raw.value, f"{raw.origin}, {asked}")
-    if inside is not None and inside.order == "RGB" and said.value.equals(replace(inside, order="BGR")):
-        return Fact(Preprocessing.parse("raw,order=BGR"), said.origin)  # only the order is left to change
-    raise ImportRefusedError(
-        f"{origin}: {said.origin}, but the network scales pixels itself ({scales_inside}). Applied twice, its answers "
-        "would be wrong. Say --preprocessing raw, or raw,order=BGR, if it takes pixels from 0 to 255; or add ,twice if "
-        "the notebook did both"
-    )
-
-
-def _then(scales_inside: str) -> str:
-    return f"then the network scales pixels itself: {scales_inside}"
-
-
-def _check_order(source: Source, rule: Fact[Preprocessing] | None, *, measures: bool) -> None:
-    """Checks that the rule names an order where the file says that the network takes BGR."""
-    order = source.stated.order
-    if order is None or order.value != "BGR" or (rule is None and not measures):
-        return
-    if rule is None or not rule.value.names_order:
-        where = rule.origin if rule else "--preprocessing measured"
-        raise ImportRefusedError(
-            f"{order.origin} says that the network takes BGR, and {where} names no order; say it, such as "
-            "--preprocessing unit,order=BGR, or unit,order=RGB if the metadata is wrong"
-        )
 
 
 def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Ending:
@@ -250,6 +193,12 @@ def _tried(
         rules=rules,
         fits=[resizing] if resizing else [complete.resizing.value.with_fit(fit) for fit in TRIED_FITS],
     )
+
+
+def _hint(source: Source) -> str:
+    if source.scales_inside or source.inside is None:
+        return ""
+    return f" (its graph {normalisation(source.inside)}: --preprocessing unit is right)"
 
 
 def _changed(rule: Resizing, flags: Mapping[str, Any]) -> Resizing:

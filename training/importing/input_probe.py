@@ -36,8 +36,9 @@ def probe_scaling(
         size: (height, width) of the pictures, in pixels.
 
     Returns:
-        (names of the operations that prepare pixels, their rule); ("", None) where pixels are not prepared. None where
-        this cannot be found: there is no convolution, or the operations before it are not affine.
+        (names of the operations that prepare pixels, their rule); ("", their rule) where they normalise pixels from 0
+        to 1; ("", None) where pixels are not prepared. None where this cannot be found: there is no convolution, or
+        the operations before it are not affine.
     """
     first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
     front = _nodes_before(model, first.input[0]) if first is not None else None
@@ -51,7 +52,10 @@ def probe_scaling(
     scale, offset, order = rule
     mean = -offset / scale
     if mean.max() <= _LARGEST_UNIT_MEAN and (scale.max() > _LARGEST_SCALE or np.abs(mean).max() > _LEAST_MEAN):
-        return "", None  # pictures have no mean far below 0
+        # Pictures have no mean far below 0. What a BatchNormalization has learned says nothing of pixels.
+        inside = Preprocessing(tuple(mean.tolist()), tuple((1 / scale).tolist()))
+        is_learned = any(node.op_type == "BatchNormalization" for node in front)
+        return "", inside if inside.fits_unit_range and not is_learned and taken.dtype != np.uint8 else None
     kinds = list(dict.fromkeys(node.op_type for node in front))
     words = f"{', '.join(kinds[:_SHOWN])} at the beginning of its graph"
     return words, Preprocessing(tuple(mean.tolist()), tuple((1 / scale).tolist()), order)

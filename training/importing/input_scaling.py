@@ -24,7 +24,8 @@ def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing 
         name: of its input.
 
     Returns:
-        (names of the operations that scale pixels, their rule where it is one); ("", None) where none does.
+        (names of the operations that scale pixels, their rule where it is one); ("", their rule) where they normalise
+        pixels from 0 to 1; ("", None) where none does either.
     """
     takers: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
@@ -46,9 +47,9 @@ def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing 
             scale, offset = _applied(node.op_type, value, scale, offset)
             found.append(node.op_type)
         name = node.output[0]
-    if not found or np.abs(scale).max() > _LARGEST_SCALE:
-        return "", None
     rule = Preprocessing(tuple((-offset / scale).tolist()), tuple((1 / scale).tolist())) if (scale > 0).all() else None
+    if not found or np.abs(scale).max() > _LARGEST_SCALE:
+        return "", rule if rule is not None and rule.fits_unit_range else None
     return f"{', '.join(found)} at the beginning of its graph", rule
 
 

@@ -25,6 +25,9 @@ ChannelOrder = Literal["RGB", "BGR"]
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _CAFFE_MEAN = (103.939, 116.779, 123.68)
+_UNIT_MEANS = (0.1, 0.9)
+_UNIT_STDS = (0.1, 0.6)
+"""The means and deviations of data sets, and 0.5, on 0 to 1; after a normalisation, they are near 0 and 1."""
 _KEYS = ("mean", "std", "order", "scale")
 _ORDERED = ",order="
 _TWICE = ",twice"
@@ -78,8 +81,8 @@ class Preprocessing:
             return presets[text]
         if f"{_TWICE}," in f"{text},":
             first = cls.parse(text.replace(_TWICE, "", 1))
-            if first.is_twice or first.keeps_values:
-                raise ImportRefusedError(f"--preprocessing {text}: say a rule that scales, once, such as unit,twice")
+            if first.is_twice:
+                raise ImportRefusedError(f"--preprocessing {text}: say it once, such as unit,twice")
             return replace(first, name=text, is_twice=True)
         name, is_ordered, order = text.partition(_ORDERED)
         plain = presets.get(name)
@@ -117,6 +120,20 @@ class Preprocessing:
     def keeps_values(self) -> bool:
         """Whether values stay as they are; channels may be reversed."""
         return set(self.mean) == {0.0} and set(self.std) == {1.0}
+
+    @property
+    def is_unit(self) -> bool:
+        """Whether pixels are divided by 255 and nothing else; channels may be reversed."""
+        return set(self.mean) == {0.0} and set(self.std) == {255.0}
+
+    @property
+    def fits_unit_range(self) -> bool:
+        """Whether the means and deviations are as those of pixels from 0 to 1."""
+        return all(
+            low <= value <= high
+            for values, (low, high) in ((self.mean, _UNIT_MEANS), (self.std, _UNIT_STDS))
+            for value in values
+        )
 
     @property
     def names_order(self) -> bool:

@@ -37,7 +37,8 @@ class Source:
         stated: the facts from the command line, the file and the files beside it.
         resizes: the resize of its framework, whose fit is tried where none is stated.
         scales_inside: names of the network's own scaling layers; empty where none are found.
-        inside: the rule of these layers, where it can be written as one.
+        inside: the rule of these layers, where it can be written as one; without scaling layers, the normalisation of
+            pixels from 0 to 1 at the beginning of the graph, or None.
     """
 
     origin: Path

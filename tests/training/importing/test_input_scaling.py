@@ -51,6 +51,49 @@ def test_a_normalisation_of_pixels_from_0_to_1_with_a_small_scale_is_no_scaling_
     assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", *words) == code
 
 
+_NORMALISED = [
+    helper.make_node("Sub", ["x", "mean"], ["moved"]),
+    helper.make_node("Div", ["moved", "std"], ["scaled"]),
+]
+_IMAGENET = {
+    "mean": np.array([0.485, 0.456, 0.406], np.float32).reshape(1, 3, 1, 1),
+    "std": np.array([0.229, 0.224, 0.225], np.float32).reshape(1, 3, 1, 1),
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("imagenet", "Say --preprocessing unit; or RULE,twice"),
+        ("signed", "subtracts 0.485, 0.456, 0.406 and divides by 0.229, 0.224, 0.225, which fit pixels from 0 to 1"),
+        ("raw", "Say --preprocessing unit"),
+        ("", "--preprocessing unit is right"),
+        ("unit", ""),
+        ("unit,order=BGR", ""),
+        ("imagenet,twice", ""),
+        ("raw,twice", ""),
+    ],
+)
+def test_a_normalisation_of_pixels_from_0_to_1_in_the_graph_is_not_done_twice(
+    rule: str, said: str, tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_network(tmp_path / "net.onnx", front=_NORMALISED, constants=_IMAGENET)
+    words = ["--preprocessing", rule] if rule else []
+    assert run_import(source, tmp_path, "--labels", labels, "--resize", "stretch", *words) == (2 if said else 0)
+    assert said in capsys.readouterr().err
+
+
+def test_what_a_first_batch_normalization_has_learned_is_no_normalisation_of_pixels(
+    tmp_path: Path, labels: Path
+) -> None:
+    front = [helper.make_node("BatchNormalization", ["x", "one", "zero", "mean", "var"], ["scaled"])]
+    values = {"one": 1, "zero": 0, "mean": 0.3, "var": 0.25}
+    constants = {name: np.full(3, value, np.float32) for name, value in values.items()}
+    source = write_network(tmp_path / "net.onnx", front=front, constants=constants)
+    words = ["--labels", labels, "--resize", "stretch", "--preprocessing", "imagenet"]
+    assert run_import(source, tmp_path, *words) == 0
+
+
 def test_a_mean_may_be_subtracted_before_a_network_that_divides(tmp_path: Path, labels: Path) -> None:
     front = [helper.make_node("Div", ["x", "white"], ["scaled"])]
     source = write_network(tmp_path / "net.onnx", front=front, constants={"white": np.array([255], np.float32)})

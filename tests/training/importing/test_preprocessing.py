@@ -38,7 +38,6 @@ def test_preprocessing_in_numbers(text: str, mean: tuple[float, ...], std: tuple
         "std=0.5,std=0.5",
         "raw,mean=0",
         "caffe,order=BGR",
-        "raw,twice",
         "unit,twice,twice",
         "measured,twice",
     ],
