@@ -99,7 +99,8 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs) or "none"
         raise ImportRefusedError(
-            f"{origin}: an image classifier takes one input; this graph has {len(inputs)}: {names}"
+            f"{origin}: an image classifier takes one input; this graph has {len(inputs)}: {names}. One that is always "
+            "the same can become a constant: model.graph.initializer.append(onnx.numpy_helper.from_array(value, name))"
         )
     (value,) = inputs
     kind = value.type.tensor_type
@@ -109,7 +110,8 @@ def find_input(model: onnx.ModelProto, origin: str) -> NetworkInput:
         raise ImportRefusedError(f"{said}; float32, float16 or uint8 is needed")
     if len(dims) != 4:
         raise ImportRefusedError(
-            f"{said}; pictures, [N, C, H, W] or [N, H, W, C], are needed: it is no image classifier"
+            f"{said}; pictures, [N, C, H, W], [N, H, W, C] or, if grey, [N, H, W], are needed: it is no image "
+            "classifier"
         )
     found = _declared(dims) or find_channels(model, value.name)
     if found is None:

@@ -13,6 +13,7 @@ from training.files import reason
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
+from training.importing.onnx_input import prepare_input
 from training.importing.sidecars import onnx_metadata
 from training.importing.sorted_values import before_sort
 from training.importing.source import Answer, Source
@@ -49,8 +50,10 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
         ImportRefusedError: it cannot be read or run, or is no image classifier.
     """
     model = read_onnx(path)
+    layers = len(model.graph.node)
     zipped = replace_zip_map(model)
     stated = Stated.merged([flags, onnx_metadata.read(model), zipped, *sidecars])
+    prepare_input(model, str(path))
     taken = find_input(model, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
     if (unsorted := before_sort(model, output)) is not None:
@@ -64,7 +67,7 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
         origin=path,
         kind="ONNX",
         framework=f"ONNX Runtime {onnxruntime.__version__} on the original file",
-        layers=len(model.graph.node),
+        layers=layers,
         graph=model,
         taken=taken,
         output=output,
@@ -157,7 +160,7 @@ def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.
 
 
 def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) -> NDArray[np.generic]:
-    """Reshapes [N], [N, K] or [N, K, 1, 1] to [N, K], and [K] of a single picture without a batch axis to [1, K].
+    """Reshapes [N], [N, K], [N, K, 1, 1] or [N, 1, 1, K] to [N, K], and [K] or [] of a single picture to [1, K].
 
     Raises:
         ImportRefusedError: the values have other axes or are not floats, so they are not one value per class.
@@ -173,9 +176,9 @@ def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) 
             "is needed. The number of the best class (ArgMax) is not enough; name another one with --output, or "
             "export the network without it"
         )
-    if values.ndim == 1 and rows == 1:
-        return values[np.newaxis]
-    if not values.ndim or len(values) != rows or any(side != 1 for side in values.shape[2:]):
+    if values.ndim <= 1 and rows == 1:
+        return values.reshape(1, -1)
+    if not values.ndim or len(values) != rows or sum(side != 1 for side in values.shape[1:]) > 1:
         raise ImportRefusedError(
             f"{path}: its output {output!r} is {list(values.shape)} and not [{rows}, K] for {rows} pictures: one value "
             "for each class is needed. A detector or a segmentation network is no classifier"

@@ -59,7 +59,7 @@ def serve(
     Args:
         model: takes any batch of pictures of ``size``.
         taken: its input.
-        output: the name of the output that classifies, [N, K], [N] or [N, K, 1, 1].
+        output: the name of the output that classifies, [N, K], [N], [N, K, 1, 1] or [N, 1, 1, K].
         size: (height, width) in pixels.
         preprocessing: of pixel values.
         ending: how its values become probabilities.

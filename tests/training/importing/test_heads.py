@@ -147,6 +147,20 @@ def test_the_axis_of_a_single_picture_may_be_squeezed_out(classes: int, tmp_path
     assert import_network(tmp_path, "", classes=classes, **form) == 0
 
 
+def test_the_answer_for_a_single_picture_may_be_a_number_without_axes(tmp_path: Path) -> None:
+    """As ``torch.sigmoid(x).squeeze()`` exports it for a batch of one."""
+    tail = [_NODE("Sigmoid", ["logits"], ["s"]), _NODE("Squeeze", ["s"], ["p"])]
+    assert import_network(tmp_path, "", classes=1, tail=tail, answers=(TensorProto.FLOAT, []), batch=1) == 0
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    assert OnnxClassifier.open(tmp_path / "models" / "x" / "1" / "model.onnx").predict(pictures).shape == (3, 2)
+
+
+def test_the_classes_may_be_the_last_of_four_axes(tmp_path: Path) -> None:
+    axes = helper.make_tensor("value", TensorProto.INT64, [4], [-1, 1, 1, 5])
+    tail = [_NODE("Constant", [], ["axes"], value=axes), _NODE("Reshape", ["logits", "axes"], ["p"])]
+    assert import_network(tmp_path, "", tail=tail, answers=(TensorProto.FLOAT, ["N", 1, 1, 5])) == 0
+
+
 def test_choices_stand_on_lines_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(write_network(tmp_path / "net.onnx")), "--name", "x", "--out", str(tmp_path)]) == 2
     lines = capsys.readouterr().err.splitlines()
