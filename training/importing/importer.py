@@ -30,7 +30,7 @@ from training.importing.examples import ExampleFiles, find_examples
 from training.importing.expected import Expected
 from training.importing.figures import draw_figures
 from training.importing.metadata import describe
-from training.importing.one_by_one import can_scan, one_by_one
+from training.importing.one_by_one import can_scan, mixes_pictures, one_by_one
 from training.importing.onnx_graph import with_open_batch
 from training.importing.proof import RANDOM_IMAGES, Proof, prove, random_images
 from training.importing.served_onnx import serve
@@ -206,12 +206,16 @@ def _proved(
         proof = prove(source, served, preprocessing=said.preprocessing.value, ending=said.ending, images=images)
         return wrap, served, proof
 
-    try:
-        return attempt(with_open_batch(source.graph, source.taken, said.size))
-    except ImportRefusedError:
-        if not can_scan(source.graph, source.taken):
-            raise
-    notes.append("the file takes one picture at a time, so the pictures of a batch are computed one after the other")
+    why = "the file takes one picture at a time"
+    if mixes_pictures(source.graph) and can_scan(source.graph, source.taken):
+        why = "the network quantizes by the range of all values of a batch (DynamicQuantizeLinear)"
+    else:
+        try:
+            return attempt(with_open_batch(source.graph, source.taken, said.size))
+        except ImportRefusedError:
+            if not can_scan(source.graph, source.taken):
+                raise
+    notes.append(f"{why}, so the pictures of a batch are computed one after the other")
     return attempt(one_by_one(source.graph, source.taken, source.output, said.size))
 
 

@@ -1,7 +1,9 @@
 """Wraps a graph with a fixed batch of one picture in a loop, where the batch size cannot be made variable.
 
 Some exporters write the batch size 1 into the middle of a graph (the class token of a vision transformer, the windows
-of a Swin), where no rule finds it. ONNX's Scan operation runs such a graph once for each picture of a batch.
+of a Swin), where no rule finds it. ONNX's Scan operation runs such a graph once for each picture of a batch, and also
+a graph that quantizes by the range of a whole batch (DynamicQuantizeLinear), where the answer for a picture would
+depend on the others.
 """
 
 import numpy as np
@@ -9,15 +11,22 @@ import onnx
 from onnx import helper, numpy_helper
 
 from training.importing.onnx_graph import NetworkInput
+from training.importing.onnx_nodes import all_nodes
 
 _LEAST_OPSET = 9  # before it, Scan has an additional batch axis
 _BODY = "one/"
+_BY_RANGE = ("DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM")
 
 
 def can_scan(model: onnx.ModelProto, taken: NetworkInput) -> bool:
     """Whether a graph takes exactly one picture, and its opset has the needed Scan."""
     opset = max((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), default=0)
     return taken.batch == 1 and opset >= _LEAST_OPSET
+
+
+def mixes_pictures(model: onnx.ModelProto) -> bool:
+    """Whether a graph quantizes by the range of a whole batch, so that answers depend on the other pictures of it."""
+    return any(node.op_type in _BY_RANGE for node in all_nodes(model.graph.node))
 
 
 def one_by_one(model: onnx.ModelProto, taken: NetworkInput, output: str, size: tuple[int, int]) -> onnx.ModelProto:

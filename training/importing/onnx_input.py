@@ -42,9 +42,10 @@ def prepare_input(model: onnx.ModelProto, origin: str) -> None:
     if sides[0] in (None, 1) and sides[2] not in _CHANNELS:
         _add_channel_axis(model.graph, value)
     elif sides[0] in _CHANNELS or sides[2] in _CHANNELS:
+        axes = ", ".join(["N", *(dim.dim_param or str(dim.dim_value or "?") for dim in dims)])
         raise ImportRefusedError(
             f"{origin}: its input {value.name!r} is {shown(value)}: one picture without a batch axis; export it with "
-            "one, which comes first: torch.onnx.export(network, torch.zeros(1, 3, 224, 224), ...)"
+            f"one, which comes first: [{axes}]"
         )
 
 

@@ -1,6 +1,7 @@
 """Reads ONNX files. Needs no TensorFlow: ONNX Runtime on the original file gives the answers to compare with."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from training.errors import ImportRefusedError
 from training.files import reason
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
+from training.importing.one_by_one import mixes_pictures
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
 from training.importing.onnx_input import prepare_input
 from training.importing.sidecars import onnx_metadata
@@ -55,6 +57,8 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
     stated = Stated.merged([flags, onnx_metadata.read(model), zipped, *sidecars])
     prepare_input(model, str(path))
     taken = find_input(model, str(path))
+    if mixes_pictures(model):
+        taken = _alone(taken, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
     if (unsorted := before_sort(model, output)) is not None:
         raise ImportRefusedError(
@@ -77,6 +81,16 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
         scales_inside=scaling,
         inside=inside,
     )
+
+
+def _alone(taken: NetworkInput, origin: str) -> NetworkInput:
+    """The input for one picture, of a graph whose answers depend on the other pictures of a batch."""
+    if taken.batch not in (None, 1):
+        raise ImportRefusedError(
+            f"{origin}: it takes {taken.batch} pictures and quantizes by the range of all of them "
+            "(DynamicQuantizeLinear), so its answer for one depends on the others; export it with an open batch"
+        )
+    return replace(taken, batch=1)
 
 
 def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from onnx import TensorProto
 from training.errors import ImportRefusedError
 from training.files import reason
 from training.importing.head import Ending
+from training.importing.one_by_one import mixes_pictures
 from training.importing.preprocessing import Preprocessing
 from training.importing.source import Source
 from training.onnx_classifier import OnnxClassifier
@@ -16,6 +17,8 @@ from training.scores import Probabilities
 
 TOLERANCE = 1e-4
 TOLERANCE_FLOAT16 = 5e-3
+TOLERANCE_BY_RANGE = 5e-3
+"""Of networks that quantize by the range of their values: the last bit of a pixel can move values by a whole level."""
 RANDOM_IMAGES = 64
 _BATCHES = {1: 8, 7: 21, 64: None}
 """Batch size -> number of pictures; None for all of them."""
@@ -83,7 +86,7 @@ def prove(
         ImportRefusedError: they differ too much; the message names the picture and the class.
     """
     expected = ending.probabilities(source.answer_pictures(images, preprocessing)).astype(np.float32)
-    tolerance = TOLERANCE_FLOAT16 if _computes_in_half(source) else TOLERANCE
+    tolerance = _tolerance(source)
     worst = 0.0
     for batch, count in _BATCHES.items():
         try:
@@ -106,6 +109,12 @@ def prove(
             )
     spread = float(np.ptp(expected, axis=0).max())
     return Proof(len(images), worst, tolerance, expected, spread < _WEAK_SPREAD)
+
+
+def _tolerance(source: Source) -> float:
+    if _computes_in_half(source):
+        return TOLERANCE_FLOAT16
+    return TOLERANCE_BY_RANGE if mixes_pictures(source.graph) else TOLERANCE
 
 
 def _computes_in_half(source: Source) -> bool:

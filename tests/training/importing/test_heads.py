@@ -141,6 +141,29 @@ def test_a_tensor_before_a_sort_can_be_named(tmp_path: Path) -> None:
     assert (answered.argmax(axis=1) > 0).any()  # the largest of sorted values is always the first
 
 
+_BY_RANGE = [_NODE("DynamicQuantizeLinear", ["logits"], ["q", "level", "zero"])]
+_BY_RANGE.append(_NODE("DequantizeLinear", ["q", "level", "zero"], ["p"]))
+
+
+def test_a_network_that_quantizes_by_the_range_of_a_batch_takes_pictures_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert import_network(tmp_path, "--head logits", tail=_BY_RANGE, answers=_FLOATS) == 0
+    assert "quantizes by the range" in capsys.readouterr().out
+    served = OnnxClassifier.open(tmp_path / "models" / "x" / "1" / "model.onnx")
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3), np.uint8)
+    alone = np.concatenate([served.predict(picture[np.newaxis]) for picture in pictures])
+    np.testing.assert_array_equal(served.predict(pictures), alone)
+
+
+def test_a_fixed_batch_that_is_quantized_by_its_range_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = (TensorProto.FLOAT, [3, 5])
+    assert import_network(tmp_path, "--head logits", tail=_BY_RANGE, answers=answers, batch=3) == 2
+    assert "depends on the others; export it with an open batch" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("classes", [2, 5])
 def test_the_axis_of_a_single_picture_may_be_squeezed_out(classes: int, tmp_path: Path) -> None:
     form = {"tail": [_NODE("Squeeze", ["logits"], ["p"])], "answers": (TensorProto.FLOAT, [classes]), "batch": 1}
