@@ -52,10 +52,10 @@ def probe_scaling(
     scale, offset, order = rule
     mean = -offset / scale
     if mean.max() <= _LARGEST_UNIT_MEAN and (scale.max() > _LARGEST_SCALE or np.abs(mean).max() > _LEAST_MEAN):
-        # Pictures have no mean far below 0. What a BatchNormalization has learned says nothing of pixels.
+        # Pictures have no mean far below 0. A BatchNormalization, also as Mul and Add, has learned its own numbers.
         inside = Preprocessing(tuple(mean.tolist()), tuple((1 / scale).tolist()))
-        is_learned = any(node.op_type == "BatchNormalization" for node in front)
-        return "", inside if inside.fits_unit_range and not is_learned and taken.dtype != np.uint8 else None
+        subtracts = any(node.op_type == "Sub" for node in front)
+        return "", inside if inside.fits_unit_range and subtracts and taken.dtype != np.uint8 else None
     kinds = list(dict.fromkeys(node.op_type for node in front))
     words = f"{', '.join(kinds[:_SHOWN])} at the beginning of its graph"
     return words, Preprocessing(tuple(mean.tolist()), tuple((1 / scale).tolist()), order)

@@ -49,7 +49,7 @@ def find_scaling(model: onnx.ModelProto, name: str) -> tuple[str, Preprocessing 
         name = node.output[0]
     rule = Preprocessing(tuple((-offset / scale).tolist()), tuple((1 / scale).tolist())) if (scale > 0).all() else None
     if not found or np.abs(scale).max() > _LARGEST_SCALE:
-        return "", rule if rule is not None and rule.fits_unit_range else None
+        return "", rule if rule is not None and rule.fits_unit_range and "Sub" in found else None
     return f"{', '.join(found)} at the beginning of its graph", rule
 
 

@@ -10,6 +10,8 @@ from onnx import TensorProto, helper
 
 from bench.foreign_networks import write_labels, write_network
 from training.cli import main
+from training.errors import ImportRefusedError
+from training.importing.head import find_ending
 from training.onnx_classifier import OnnxClassifier
 
 _NODE = helper.make_node
@@ -132,6 +134,11 @@ def test_a_graph_that_holds_a_batch_of_one_takes_pictures_one_by_one(
     pictures = np.random.default_rng(0).integers(0, 256, (5, 16, 16, 3)).astype(np.uint8)
     alone = np.concatenate([served.predict(picture[np.newaxis]) for picture in pictures])
     assert np.abs(served.predict(pictures) - alone).max() < 1e-6
+
+
+def test_sorted_values_of_a_keras_network_are_refused() -> None:
+    with pytest.raises(ImportRefusedError, match="a column is no class"):
+        find_ending("sorted", np.full((1, 5), 0.2), "softmax", 5, origin="net.keras")
 
 
 def test_a_tensor_before_a_sort_can_be_named(tmp_path: Path) -> None:

@@ -83,12 +83,17 @@ def test_a_normalisation_of_pixels_from_0_to_1_in_the_graph_is_not_done_twice(
     assert said in capsys.readouterr().err
 
 
+_LEARNED = [helper.make_node("BatchNormalization", ["x", "one", "zero", "mean", "var"], ["scaled"])]
+_FOLDED = [helper.make_node("Mul", ["x", "two"], ["twice"]), helper.make_node("Add", ["twice", "below"], ["scaled"])]
+
+
+@pytest.mark.parametrize("front", [_LEARNED, _FOLDED], ids=["BatchNormalization", "Mul and Add"])
 def test_what_a_first_batch_normalization_has_learned_is_no_normalisation_of_pixels(
-    tmp_path: Path, labels: Path
+    front: list[onnx.NodeProto], tmp_path: Path, labels: Path
 ) -> None:
-    front = [helper.make_node("BatchNormalization", ["x", "one", "zero", "mean", "var"], ["scaled"])]
-    values = {"one": 1, "zero": 0, "mean": 0.3, "var": 0.25}
-    constants = {name: np.full(3, value, np.float32) for name, value in values.items()}
+    values = {"one": 1, "zero": 0, "mean": 0.3, "var": 0.25, "two": 2, "below": -0.6}
+    constants = {name: np.float32(value) * np.ones((3, 1, 1), np.float32) for name, value in values.items()}
+    constants |= {name: constants[name].ravel() for name in ("one", "zero", "mean", "var")}
     source = write_network(tmp_path / "net.onnx", front=front, constants=constants)
     words = ["--labels", labels, "--resize", "stretch", "--preprocessing", "imagenet"]
     assert run_import(source, tmp_path, *words) == 0
