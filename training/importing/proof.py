@@ -96,6 +96,11 @@ def prove(
                 f"{source.origin}: its graph does not run in batches of {batch} ({reason(error)}). "
                 "Export it with a dynamic batch: torch.onnx.export(..., dynamic_shapes={'x': {0: 'N'}})"
             ) from error
+        if answered.shape != expected[:count].shape:
+            raise ImportRefusedError(
+                f"{source.origin}: its graph answers {len(answered)} times for {len(expected[:count])} pictures in "
+                f"batches of {batch}. Export it with a dynamic batch"
+            )
         if not np.isfinite(answered).all():
             raise ImportRefusedError(f"{source.origin}: the network answers values that are not finite")
         apart = np.abs(answered - expected[:count])

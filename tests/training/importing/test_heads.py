@@ -148,6 +148,12 @@ def test_a_tensor_before_a_sort_can_be_named(tmp_path: Path) -> None:
     assert (answered.argmax(axis=1) > 0).any()  # the largest of sorted values is always the first
 
 
+def test_a_graph_that_answers_once_for_a_whole_batch_takes_pictures_one_by_one(tmp_path: Path) -> None:
+    """The graph takes one picture, and the mean over the axis of the batch."""
+    tail = [_NODE("ReduceMean", ["logits"], ["p"], axes=[0], keepdims=1)]
+    assert import_network(tmp_path, "--head logits", tail=tail, answers=(TensorProto.FLOAT, [1, 5]), batch=1) == 0
+
+
 _BY_RANGE = [_NODE("DynamicQuantizeLinear", ["logits"], ["q", "level", "zero"])]
 _BY_RANGE.append(_NODE("DequantizeLinear", ["q", "level", "zero"], ["p"]))
 
