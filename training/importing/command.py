@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--values", choices=get_args(ValuesAre), help="output of a sigmoid head, where the graph does not show it"
     )
-    what.add_argument("--output", metavar="NAME", help="which output classifies, where there are several")
+    what.add_argument("--output", metavar="NAME", help="which output classifies, or which tensor of ONNX")
     how = parser.add_argument_group("how a picture becomes its input")
     how.add_argument("--resize", metavar="RULE", help="stretch, cover, contain, shortest-edge:256")
     how.add_argument("--crop", metavar="HxW", help="size of the crop after shortest-edge or stretch")
