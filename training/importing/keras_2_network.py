@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import h5py
 import tf_keras
+from tf_keras.src.applications import convnext
 
 from training.errors import ImportRefusedError
 from training.importing.keras_archive import KerasFile, dictionaries, linked
@@ -39,6 +40,10 @@ _REFUSED = {"Lambda", "TextVectorization", "StringLookup", "IntegerLookup", "Den
 _FURTHER = {"Functional", "Model", "Sequential", "PolicyV1", "TensorShape", "__ellipsis__", "__tuple__", "__numpy__"}
 _FURTHER |= {"__tensor__", "TFOpLambda", "SlicingOpLambda"}
 _OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
+# Layers of keras.applications that Keras does not export, and what only their configurations have: most files do not
+# state a layer's module, and an author's own class may have such a name.
+_OF_CONVNEXT: Final = {"LayerScale": {"init_values", "projection_dim"}, "StochasticDepth": {"drop_path_rate"}}
+_COMMON = {"name", "trainable", "dtype"}
 # The functions of TensorFlow that Keras 2 makes layers of. These take and return tensors; others write files.
 _OF_TENSORS = re.compile(
     r"(?:math|nn|image|linalg|__operators__)\.[a-z0-9_]+|(?:compat\.v1\.)?(?:math\.|nn\.)?(?:argmax|boolean_mask|"
@@ -66,13 +71,12 @@ def load_keras_2(path: Path, file: KerasFile) -> Any:
             f"{path}: {found}; export the model to ONNX or a SavedModel (model.export) where it was made"
         )
     with _own_folder() as folder:
-        # TF-Keras tells formats apart by endings in lower case.
-        named = folder / f"network{path.suffix.lower()}"
-        named.symlink_to(path.resolve())
-        if named.suffix == ".keras":
+        if file.is_archive:
             _check_weights(path, folder)
+        objects = {name: getattr(convnext, name) for name in _OF_CONVNEXT}
         try:
-            return tf_keras.models.load_model(named, compile=False, safe_mode=True)
+            named = file.named(path, folder)
+            return tf_keras.models.load_model(named, compile=False, safe_mode=True, custom_objects=objects)
         except Exception as error:  # Keras raises whatever a layer does
             raise cannot_load(path, LIBRARY, error) from error
 
@@ -88,7 +92,7 @@ def _unknown(config: Any) -> Iterator[str]:
         if kind == "function":
             if not (isinstance(inner, str) and inner in functions and item.get("module") in (None, "builtins")):
                 yield f"the function {str(inner)[:120]!r} is custom code, which is not in the file"
-        elif not (isinstance(kind, str) and kind in known):
+        elif not (isinstance(kind, str) and (kind in known or _is_of_convnext(kind, inner))):
             yield f"{LIBRARY} does not have {str(kind)[:120]!r}, or it could run code or read files"
         elif registered not in (None, kind):
             yield f"{str(registered)[:120]!r} is custom code, which is not in the file"
@@ -96,6 +100,10 @@ def _unknown(config: Any) -> Iterator[str]:
             function = inner.get("function") if isinstance(inner, dict) else None
             if not (isinstance(function, str) and _OF_TENSORS.fullmatch(function)):
                 yield f"a layer calls tf.{str(function)[:120]}, which is not known to be a mere calculation"
+
+
+def _is_of_convnext(kind: str, config: Any) -> bool:
+    return kind in _OF_CONVNEXT and isinstance(config, dict) and set(config) == _COMMON | _OF_CONVNEXT[kind]
 
 
 def _public(module: Any, is_wanted: Any) -> set[str]:

@@ -6,6 +6,7 @@
 
 import json
 import lzma
+import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ from training.errors import ImportRefusedError
 from training.files import reason
 
 _ABOUT = "metadata.json"
+_CONFIG = "config.json"
+_COMPILED = "compile_config"
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK"
 _MOST_BYTES = 4 << 30
 _MOST_CONFIG_BYTES = 64 << 20
 # RuntimeError includes RecursionError, by groups that contain themselves.
@@ -30,22 +35,52 @@ class KerasFile(NamedTuple):
     """What a checked file states.
 
     Attributes:
-        config: the configuration of the network, as JSON.
+        config: the configuration of the network, as JSON, without the losses, metrics and optimizers of an archive.
         version: of the Keras that saved it, such as ``2.15.0``; empty where it is not stated.
+        is_archive: whether it is a zip archive, as ``.keras`` files are, and no HDF5 file.
+        is_compiled_inside: whether a network in the network has a loss, which Keras would load.
     """
 
     config: Any
     version: str
+    is_archive: bool
+    is_compiled_inside: bool = False
 
     @property
     def is_of_keras_2(self) -> bool:
         """Whether Keras 2, or Keras 1, saved it."""
         return self.version.startswith(("1.", "2."))
 
+    def named(self, path: Path, folder: Path) -> Path:
+        """The file to load: a link with the ending of its format, in lower case, by which Keras chooses the reader.
+
+        Where Keras would load more than ``config``, it is a copy with this configuration.
+
+        Args:
+            path: of the file.
+            folder: for the link or the copy.
+        """
+        named = folder / f"network{'.keras' if self.is_archive else '.h5'}"
+        if not self.is_compiled_inside:
+            named.symlink_to(path.resolve())
+            return named
+        with zipfile.ZipFile(path) as whole, zipfile.ZipFile(named, "w") as kept:
+            kept.writestr(_CONFIG, json.dumps(self.config))
+            for name in set(whole.namelist()) - {_CONFIG}:
+                with whole.open(name) as entry, kept.open(name, "w", force_zip64=True) as copied:
+                    shutil.copyfileobj(entry, copied)
+        return named
+
 
 def check(path: Path) -> KerasFile:
-    """Checks a file, of the format that its ending names; raises as the two functions below do."""
-    return check_keras(path) if path.suffix.lower() == ".keras" else check_h5(path)
+    """Checks a file of either format; raises as the two functions below do.
+
+    The file's first bytes tell its format, since TensorFlow up to 2.11 saves HDF5 files as ``model.keras`` too. Only
+    where they tell nothing, the ending does.
+    """
+    start = _start(path)
+    is_archive = start.startswith(_ZIP) or (path.suffix.lower() == ".keras" and start != _HDF5)
+    return check_keras(path) if is_archive else check_h5(path)
 
 
 def check_keras(path: Path) -> KerasFile:
@@ -55,7 +90,7 @@ def check_keras(path: Path) -> KerasFile:
         ImportRefusedError: it cannot be read, is damaged or too large, contains code, or has entries that lead out
             of the archive.
     """
-    _check_readable(path)
+    _start(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -65,9 +100,10 @@ def check_keras(path: Path) -> KerasFile:
                 place = PurePosixPath(entry.filename)
                 if place.is_absolute() or ".." in place.parts or entry.external_attr >> 28 == 0xA:
                     raise ImportRefusedError(f"{path}: its entry {entry.filename[:120]!r} leads out of the archive")
-            config = _checked_config(_read(archive, "config.json", path), path)
+            content = _read(archive, _CONFIG, path)
             about = json.loads(_read(archive, _ABOUT, path)) if _ABOUT in archive.namelist() else None
-            return KerasFile(config, str(about.get("keras_version", "")) if isinstance(about, dict) else "")
+            version = str(about.get("keras_version", "")) if isinstance(about, dict) else ""
+            return _checked(content, path, version, is_archive=True)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, *_OF_DAMAGE) as error:
         raise ImportRefusedError(f"{path} is not a .keras file, or a damaged one") from error
 
@@ -78,7 +114,7 @@ def check_h5(path: Path) -> KerasFile:
     Raises:
         ImportRefusedError: it cannot be read, is damaged, holds only weights, contains code, or links to other files.
     """
-    _check_readable(path)
+    _start(path)
     try:
         with h5py.File(path) as file:
             for name, place in linked(file):
@@ -92,7 +128,7 @@ def check_h5(path: Path) -> KerasFile:
         raise ImportRefusedError(
             f"{path} holds weights without a network (save_weights): save the whole model, model.save('model.keras')"
         )
-    return KerasFile(_checked_config(config, path), version or "")
+    return _checked(config, path, version or "", is_archive=False)
 
 
 def several_axes(file: KerasFile) -> str:
@@ -121,10 +157,11 @@ def linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
                 yield item.name, str((item.external or item.virtual_sources())[0][0])
 
 
-def _check_readable(path: Path) -> None:
-    # The libraries raise an OSError for damaged files too.
+def _start(path: Path) -> bytes:
+    """The first bytes of a file; that it cannot be read is told here, as libraries raise OSError for damage too."""
     try:
-        path.open("rb").close()
+        with path.open("rb") as file:
+            return file.read(len(_HDF5))
     except OSError as error:
         raise ImportRefusedError(f"{path} cannot be read ({reason(error)})") from error
 
@@ -140,17 +177,19 @@ def _text(value: object) -> str | None:
     return value.decode(errors="replace") if isinstance(value, bytes) else None if value is None else str(value)
 
 
-def _checked_config(content: bytes | str, path: Path) -> Any:
+def _checked(content: bytes | str, path: Path, version: str, *, is_archive: bool) -> KerasFile:
     try:
         config = json.loads(content)
-        if isinstance(config, dict):
-            config.pop("compile_config", None)  # the network is loaded without its loss and its optimizer
+        # Only an archive's configuration has what networks were compiled with; a file is loaded with compile=False, by
+        # which Keras itself leaves out that of the whole network.
+        compiled = [item for item in dictionaries(config) if is_archive and item.pop(_COMPILED, None)]
         found = next(_code_in(config), None)
     except (ValueError, RecursionError) as error:
         raise ImportRefusedError(f"{path}: its configuration is not JSON") from error
     if found is not None:
         raise ImportRefusedError(f"{path}: {found}")
-    return config
+    is_compiled_inside = any(item is not config for item in compiled)
+    return KerasFile(config, version, is_archive=is_archive, is_compiled_inside=is_compiled_inside)
 
 
 def dictionaries(config: Any) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Loads a Keras network from a file without running code from it, and finds the scaling of its pixels."""
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from training.importing.preprocessing import Preprocessing
 _LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITHOUT_GROUPS = ("DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
+_OF_CONVNEXT = ("LayerScale", "StochasticDepth")
 _MOST_REASON = 300
 _NOT_FOUND = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']{1,120})'")
 
@@ -27,23 +29,20 @@ def load_network(path: Path) -> keras.Model:
             network.
     """
     file, library = keras_archive.check(path), f"Keras {keras.__version__}"
-    is_archive = path.suffix.lower() == ".keras"
     if file.is_of_keras_2 and any("hard_sigmoid" in keras_archive.names_of(file, key) for key in _ACTIVATIONS):
         raise ImportRefusedError(
             f"{path}: {library} calculates hard_sigmoid in another way than Keras {file.version}, which saved this "
             "file; only `convoy import` reads it as it was"
         )
-    if not is_archive and (name := keras_archive.several_axes(file)):
+    if not file.is_archive and (name := keras_archive.several_axes(file)):
         raise ImportRefusedError(
             f"{path}: {library} does not read the axes of layer {name!r} from an HDF5 file; save it as model.keras"
         )
+    objects = None if file.is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS}
     try:
-        return keras.models.load_model(
-            path,
-            compile=False,
-            safe_mode=True,
-            custom_objects=None if is_archive else {name: _of_keras_2(name) for name in _WITHOUT_GROUPS},
-        )
+        with tempfile.TemporaryDirectory(prefix="convoy-") as folder:
+            named = file.named(path, Path(folder))
+            return keras.models.load_model(named, compile=False, safe_mode=True, custom_objects=objects)
     except Exception as error:  # Keras raises whatever a layer does
         if file.is_of_keras_2:
             raise ImportRefusedError(
@@ -56,6 +55,12 @@ def load_network(path: Path) -> keras.Model:
 def cannot_load(path: Path, library: str, error: Exception) -> ImportRefusedError:
     """What to say where a library, named with its version, does not load a file."""
     if missing := _NOT_FOUND.search(str(error)):
+        if missing[1] in _OF_CONVNEXT:  # only .keras files state the module of a layer
+            return ImportRefusedError(
+                f"{path}: {library} does not find {missing[1]!r} of an HDF5 file; if it is the layer of ConvNeXt in "
+                "keras.applications, save the model as model.keras; if not, it is custom code, which is not in the "
+                "file: export the model to ONNX or a SavedModel (model.export) where it was made"
+            )
         return ImportRefusedError(
             f"{path}: {library} does not have {missing[1]!r}; it is custom code, which is not in "
             "the file: export the model to ONNX or a SavedModel (model.export) where it was made"

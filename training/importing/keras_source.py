@@ -17,7 +17,7 @@ from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
-from training.importing.keras_archive import check
+from training.importing.keras_archive import KerasFile, check
 from training.importing.keras_network import first_line, input_shape, layers_of, load_network, scaling_of
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, resizing_of, size_is_open
 from training.importing.onnx_graph import find_input, find_output
@@ -34,7 +34,8 @@ def open_keras(path: Path, flags: Stated) -> Source:
     Raises:
         ImportRefusedError: it is damaged, contains code, cannot be converted, or is no image classifier.
     """
-    network, library = _load(path)
+    file = check(path)
+    network, library = _load(path, file)
     layers = list(layers_of(network))
     height, width, channels = input_shape(network, path)
     stated = as_keras_resizes(flags)
@@ -71,7 +72,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
         scaling, inside = (words or probed[0], probed[1]) if probed[0] else probed
     return Source(
         origin=path,
-        kind="Keras" if path.suffix.lower() == ".keras" else "Keras HDF5",
+        kind="Keras" if file.is_archive else "Keras HDF5",
         framework=library,
         layers=len(layers),
         graph=model,
@@ -86,9 +87,8 @@ def open_keras(path: Path, flags: Stated) -> Source:
     )
 
 
-def _load(path: Path) -> tuple[Any, str]:
+def _load(path: Path, file: KerasFile) -> tuple[Any, str]:
     """The network, and the library that calculates it: a file of Keras 2 is calculated by Keras 2."""
-    file = check(path)
     if not file.is_of_keras_2:
         return load_network(path), f"Keras {keras.__version__}"
     from training.importing.keras_2_network import LIBRARY, load_keras_2  # noqa: PLC0415  a second Keras, seconds

@@ -30,6 +30,7 @@ _CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 _KEEPS_APART = ("_XlaMustCompile", "_noinline")
 _INLINED = "_inlined"
 _KERAS_FILES = (".keras", ".h5", ".hdf5")
+_LISTS = {"TensorListReserve", "TensorListFromTensor"}  # by which TensorFlow loops over steps
 _REPLACED = {"Erfc": "Erf", "Expm1": "Exp"}
 
 
@@ -81,7 +82,8 @@ def to_onnx(function: Any, origin: str) -> onnx.ModelProto:
         raise ImportRefusedError(f"{origin}: tf2onnx cannot convert it: {reason(error)}") from error
     unknown = sorted({node.op_type for node in model.graph.node if not _is_known(node, model)})
     if unknown:
-        raise ImportRefusedError(f"{origin}: ONNX has no operation for {', '.join(unknown)[:300]}")
+        remedy = "; recurrent layers (LSTM, GRU) are converted with unroll=True" if _LISTS.intersection(unknown) else ""
+        raise ImportRefusedError(f"{origin}: ONNX has no operation for {', '.join(unknown)[:300]}{remedy}")
     return model
 
 

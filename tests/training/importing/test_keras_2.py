@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 from tf_keras import layers
+from tf_keras.src.applications import convnext
 
 from tests.process import ROOT
 from tests.training.importing.keras_files import KERAS_MARKS, imported, run_import
@@ -194,6 +195,68 @@ def test_an_ending_in_capitals_is_read_as_the_format_that_was_checked(tmp_path: 
     path = tmp_path / "MODEL.KERAS"
     path.write_bytes((FILES / "divided.keras").read_bytes())
     assert run_import(path, tmp_path, 5) == 0
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5", "hdf5.keras"])
+def test_the_layers_of_convnext(name: str, tmp_path: Path) -> None:
+    tf_keras.utils.set_random_seed(1)
+    image = tf_keras.Input((8, 8, 3))
+    values = layers.Conv2D(4, 2, strides=2)(image / 255.0)
+    scaled = convnext.StochasticDepth(0.1)(convnext.LayerScale(0.5, 4)(layers.Dense(4, activation="gelu")(values)))
+    values = layers.GlobalAveragePooling2D()(values + scaled)
+    network = tf_keras.Model(image, layers.Dense(3, activation="softmax")(values))
+    network.save(tmp_path / name, save_format="keras" if name == "model.keras" else "h5")
+    assert run_import(tmp_path / name, tmp_path, 3) == 0
+    images = pictures(4, 8, 8, 3)
+    np.testing.assert_allclose(answers(tmp_path, images), network(images.astype(np.float32)), atol=1e-5)
+
+
+def test_a_layer_that_has_only_a_name_of_convnext(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class LayerScale(layers.Layer):
+        def call(self, image: tf.Tensor) -> tf.Tensor:
+            return image * 2
+
+    image = tf_keras.Input((8, 8, 3))
+    tf_keras.Model(image, layers.Dense(3)(layers.Flatten()(LayerScale()(image)))).save(tmp_path / "model.h5")
+    assert run_import(tmp_path / "model.h5", tmp_path, 3) == 2
+    assert "does not have 'LayerScale'" in capsys.readouterr().err
+
+
+def test_a_keras_file_of_tensorflow_2_11_is_an_hdf5_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes((FILES / "preprocess_input.h5").read_bytes())
+    assert run_import(path, tmp_path, 5) == 0
+    assert "Keras HDF5, " in capsys.readouterr().out
+
+
+def test_a_file_of_both_formats_is_checked_as_the_one_that_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "model.keras"
+    network = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.Lambda(lambda image: image / 255)])
+    network.save(path, save_format="h5")
+    with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(path, "a") as archive:
+        for name in kept.namelist():
+            archive.writestr(name, kept.read(name))
+    assert zipfile.is_zipfile(path)
+    assert run_import(path, tmp_path, 3) == 2
+    assert "Lambda layer" in capsys.readouterr().err
+
+
+class OwnLoss(tf_keras.losses.Loss):
+    """A loss of the author's own, which a file names and does not hold."""
+
+    def call(self, wanted: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_mean(tf.abs(wanted - given), -1)
+
+
+@pytest.mark.parametrize("is_registered", [True, False], ids=["registered", "imported"])
+def test_what_a_network_inside_was_compiled_with_is_not_read(is_registered: bool, tmp_path: Path) -> None:
+    loss = tf_keras.saving.register_keras_serializable("own", "OwnLoss2")(OwnLoss) if is_registered else OwnLoss
+    network = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.Flatten(), layers.Dense(3, activation="softmax")])
+    network.compile("adam", loss())
+    tf_keras.Sequential([tf_keras.Input((8, 8, 3)), network, layers.Softmax()]).save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 0
 
 
 def test_other_commands_say_which_one_reads_it(tmp_path: Path) -> None:

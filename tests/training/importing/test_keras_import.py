@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from tests.training.importing.keras_files import KERAS_MARKS, digits, imported, run_import
@@ -189,3 +190,38 @@ def test_mixed_precision(policy: str, code: int, tmp_path: Path, capsys: pytest.
     keras.Model(image, values).save(tmp_path / "model.keras")
     assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == code
     assert ("policy float32" in capsys.readouterr().err) == (code != 0)
+
+
+class OwnLoss(keras.losses.Loss):
+    """A loss of the author's own, which a file names and does not hold."""
+
+    def call(self, wanted: tf.Tensor, given: tf.Tensor) -> tf.Tensor:
+        return keras.ops.mean(keras.ops.abs(wanted - given), -1)
+
+
+@pytest.mark.parametrize("is_registered", [True, False], ids=["registered", "imported"])
+def test_what_a_network_was_compiled_with_is_not_read(is_registered: bool, tmp_path: Path) -> None:
+    loss = keras.saving.register_keras_serializable("own", "OwnLoss3")(OwnLoss) if is_registered else OwnLoss
+    network = digits()
+    network.compile("adam", loss())
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 10, "--preprocessing", "unit") == 0
+
+
+@pytest.mark.parametrize("loss", ["mse", OwnLoss()], ids=["of Keras", "own"])
+def test_what_a_network_inside_was_compiled_with_is_not_read(loss: object, tmp_path: Path) -> None:
+    inner = digits()
+    inner.compile("adam", loss)
+    network = keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), inner])
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 10) == 0
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1), dtype=np.uint8)
+    answers = imported(tmp_path)[0].run(["probabilities"], {"image": images})[0]
+    np.testing.assert_allclose(answers, network(images.astype(np.float32)), atol=1e-5)
+
+
+@pytest.mark.parametrize(("saved", "name"), [("a.keras", "MODEL.KERAS"), ("a.h5", "b.keras"), ("a.keras", "b.h5")])
+def test_the_content_of_a_file_tells_its_format(saved: str, name: str, tmp_path: Path) -> None:
+    digits().save(tmp_path / saved)
+    (tmp_path / saved).rename(tmp_path / name)
+    assert run_import(tmp_path / name, tmp_path, 10, "--preprocessing", "unit") == 0

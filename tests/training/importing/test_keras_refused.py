@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from keras.src.applications import convnext
 from tensorflow.core.protobuf import saved_model_pb2
 
 from tests.training.importing.keras_files import KERAS_MARKS, digits, run_import
@@ -72,6 +73,19 @@ def test_an_activation_of_the_authors_own_is_named(
     keras.Sequential([layers.Input((8, 8, 3)), layers.Dense(3, activation=own_activation)]).save(tmp_path / form)
     assert run_import(tmp_path / form, tmp_path, 3, "--preprocessing", "raw") == 2
     assert "does not have 'own_activation'; it is custom code" in capsys.readouterr().err
+
+
+def test_the_layers_of_convnext_are_not_in_hdf5_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    keras.Sequential([layers.Input((8, 8, 3)), convnext.LayerScale(0.5, 3)]).save(tmp_path / "model.h5")
+    assert run_import(tmp_path / "model.h5", tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "ConvNeXt in keras.applications, save the model as model.keras" in capsys.readouterr().err
+
+
+def test_a_recurrent_layer_is_to_be_unrolled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = keras.Sequential([layers.Input((4, 4, 3)), layers.Reshape((4, 12)), layers.GRU(3)])
+    network.save(tmp_path / "model.keras")
+    assert run_import(tmp_path / "model.keras", tmp_path, 3, "--preprocessing", "unit") == 2
+    assert "recurrent layers (LSTM, GRU) are converted with unroll=True" in capsys.readouterr().err
 
 
 def test_a_model_of_the_authors_own_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
