@@ -104,12 +104,23 @@ def input_shape(network: keras.Model, path: Path) -> tuple[int | None, int | Non
     if len(inputs) != 1:
         raise ImportRefusedError(f"{path}: an image classifier takes one input; this network has {len(inputs)}")
     shape = tuple(inputs[0].shape[1:])
+    if len(shape) == 3 and shape[0] in (1, 3) and shape[2] not in (1, 3):
+        raise channels_first(path, inputs[0].shape)
     if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)):
         raise ImportRefusedError(
             f"{path}: the network takes {list(inputs[0].shape)}; pictures [N, H, W, 1 or 3] or [N, H, W] are needed"
         )
     height, width, *channels = shape
     return height, width, channels[0] if channels else 1
+
+
+def channels_first(path: Path, shape: Sequence[int | None]) -> ImportRefusedError:
+    """What to say where a network takes the axis of channels before height and width."""
+    return ImportRefusedError(
+        f"{path}: it takes {list(shape)}, the channels first (data_format='channels_first'), which TensorFlow does not "
+        "calculate on a CPU. Convert a SavedModel of it (model.export) and import that: python -m tf2onnx.convert "
+        "--saved-model FOLDER --output model.onnx"
+    )
 
 
 def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None]:

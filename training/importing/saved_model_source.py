@@ -11,6 +11,7 @@ from training.files import reason
 from training.importing import tensorflow_graph
 from training.importing.input_probe import probe_scaling
 from training.importing.input_scaling import find_scaling
+from training.importing.keras_network import channels_first
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, size_is_open
 from training.importing.onnx_graph import find_input, find_output
 from training.importing.onnx_source import as_columns, input_size, last_operation
@@ -22,6 +23,8 @@ from training.importing.stated import Stated, Unclear
 _SIGNATURES = ("serving_default", "serve")
 _RESIZING = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate")
 _BATCH = 64
+_GREY = 3  # axes of grey pictures without one for channels, [N, H, W]
+_CHANNELS = (1, 3)
 
 
 def open_saved_model(path: Path, flags: Stated) -> Source:
@@ -53,15 +56,19 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         raise ImportRefusedError(f"--output {wanted}: {path} has {', '.join(outputs)}")
     key = wanted or outputs[0]
 
-    def answers(image: tf.Tensor) -> tf.Tensor:
-        return function(**{name: image})[key]
-
     spec = taken_by_name[name]
-    concrete = tf.function(answers, input_signature=[_with_size(spec, flags, path)]).get_concrete_function()
+    pictures = _pictures(spec, flags, path)
+    batch, height, width, _ = pictures.shape
+
+    def answers(image: tf.Tensor) -> tf.Tensor:
+        without_channels = tf.reshape(image, [batch or -1, height, width]) if spec.shape.rank == _GREY else image
+        return function(**{name: without_channels})[key]
+
+    concrete = tf.function(answers, input_signature=[pictures]).get_concrete_function()
     model = tensorflow_graph.to_onnx(concrete, str(path))
     taken = find_input(model, str(path))
-    if taken.layout != "NHWC" or taken.batch is not None:
-        raise ImportRefusedError(f"{path}: it takes {spec.shape}; any number of pictures, [N, H, W, C], is needed")
+    if taken.layout != "NHWC":
+        raise channels_first(path, spec.shape)
     unsaid = Stated(resizing=ASSUMED_RESIZING) if _is_fixed(spec) else _resizing_in(function, path)
     stated = Stated.merged([as_keras_resizes(flags), unsaid])
     size = input_size(taken, stated, str(path))
@@ -76,7 +83,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         taken=taken,
         output=output,
         last=last_operation(model, output),
-        answer=_answer(concrete, spec.dtype, path, key),
+        answer=_answer(concrete, pictures, path, key),
         stated=stated,
         resizes=AS_KERAS,
         scales_inside=scaling,
@@ -84,16 +91,25 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
     )
 
 
-def _with_size(spec: tf.TensorSpec, flags: Stated, path: Path) -> tf.TensorSpec:
+def _pictures(spec: tf.TensorSpec, flags: Stated, path: Path) -> tf.TensorSpec:
+    """[N, H, W, C] of the pictures, where [N, H, W] are grey ones, with the stated size where it is open."""
+    if spec.dtype == tf.string:
+        raise ImportRefusedError(
+            f"{path}: it takes texts, such as encoded pictures; export the network that comes after decoding, which "
+            "takes pixels [N, H, W, C]"
+        )
     shape = list(spec.shape) if spec.shape.rank is not None else []
-    if len(shape) != 4:
-        raise ImportRefusedError(f"{path}: it takes {spec.shape}; pictures [N, H, W, C] are needed")
+    is_grey = len(shape) == _GREY and shape[0] in (None, 1) and shape[2] not in _CHANNELS
+    if len(shape) != _GREY + 1 and not is_grey:
+        raise ImportRefusedError(f"{path}: it takes {spec.shape}; pictures [N, H, W, C] or [N, H, W] are needed")
+    if not is_grey and shape[1] in _CHANNELS and shape[3] not in _CHANNELS:
+        raise channels_first(path, spec.shape)
     if not _is_fixed(spec):
         if flags.size is None:
             raise size_is_open(path)
         height, width = flags.size.value
         shape[1:3] = [shape[1] or height, shape[2] or width]
-    return tf.TensorSpec(shape, spec.dtype, name="image")
+    return tf.TensorSpec(shape + [1] * is_grey, spec.dtype, name="image")
 
 
 def _is_fixed(spec: tf.TensorSpec) -> bool:
@@ -116,10 +132,19 @@ def _resizing_in(function: tf.types.experimental.ConcreteFunction, path: Path) -
     return Stated(resizing=Unclear(error))
 
 
-def _answer(function: tf.types.experimental.ConcreteFunction, dtype: tf.DType, path: Path, output: str) -> Answer:
+def _answer(
+    function: tf.types.experimental.ConcreteFunction, pictures: tf.TensorSpec, path: Path, output: str
+) -> Answer:
+    batch = pictures.shape[0]
+
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
-        starts = range(0, len(values), _BATCH)
-        pieces = [function(tf.cast(values[start : start + _BATCH], dtype)).numpy() for start in starts]
-        return as_columns(np.concatenate(pieces), len(values), path, output)
+        pieces = []
+        for start in range(0, len(values), batch or _BATCH):
+            piece = values[start : start + (batch or _BATCH)]
+            if batch is not None and len(piece) < batch:  # the last picture fills the last batch
+                piece = np.concatenate([piece, np.repeat(piece[-1:], batch - len(piece), axis=0)])
+            answered = function(tf.cast(piece, pictures.dtype)).numpy()
+            pieces.append(as_columns(answered, len(piece), path, output))
+        return np.concatenate(pieces)[: len(values)]
 
     return answer

@@ -225,3 +225,31 @@ def test_the_content_of_a_file_tells_its_format(saved: str, name: str, tmp_path:
     digits().save(tmp_path / saved)
     (tmp_path / saved).rename(tmp_path / name)
     assert run_import(tmp_path / name, tmp_path, 10, "--preprocessing", "unit") == 0
+
+
+def test_a_saved_model_of_grey_pictures_without_an_axis_for_channels(tmp_path: Path) -> None:
+    network = keras.Sequential([keras.Input((28, 20)), layers.Flatten(), layers.Dense(3, activation="softmax")])
+    network.export(tmp_path / "sm", verbose=False)
+    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "unit") == 0
+    images = np.random.default_rng(0).integers(0, 256, (4, 28, 20, 1), dtype=np.uint8)
+    answers = imported(tmp_path)[0].run(["probabilities"], {"image": images})[0]
+    np.testing.assert_allclose(answers, network(images[..., 0].astype(np.float32) / 255), atol=1e-5)
+
+
+@pytest.mark.parametrize(("batch", "sides"), [(1, [8, 6, 3]), (3, [8, 6, 3]), (1, [8, 6])])
+def test_a_saved_model_of_a_fixed_batch(batch: int, sides: list[int], tmp_path: Path) -> None:
+    weights = tf.Variable(tf.random.normal([np.prod(sides), 4], seed=1))
+
+    class OfOneSize(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([batch, *sides], tf.float32)])
+        def __call__(self, image: tf.Tensor) -> tf.Tensor:
+            return tf.nn.softmax(tf.matmul(tf.reshape(image, [batch, -1]), weights))
+
+    network = OfOneSize()
+    network.weights = weights
+    tf.saved_model.save(network, str(tmp_path / "sm"), signatures={"serving_default": network.__call__})
+    assert run_import(tmp_path / "sm", tmp_path, 4, "--preprocessing", "unit") == 0
+    images = np.random.default_rng(0).integers(0, 256, (batch, *[*sides, 1][:3]), dtype=np.uint8)
+    answers = imported(tmp_path)[0].run(["probabilities"], {"image": np.concatenate([images, images])})[0]
+    values = images.reshape(batch, *sides).astype(np.float32) / 255
+    np.testing.assert_allclose(answers, np.tile(network(values), (2, 1)), atol=1e-5)

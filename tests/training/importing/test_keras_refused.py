@@ -81,6 +81,29 @@ def test_the_layers_of_convnext_are_not_in_hdf5_files(tmp_path: Path, capsys: py
     assert "ConvNeXt in keras.applications, save the model as model.keras" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("form", ["model.keras", "saved_model"])
+def test_channels_first_are_to_be_converted(form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = keras.Sequential([layers.Input((3, 8, 8)), layers.Flatten(), layers.Dense(3)])
+    if form == "saved_model":
+        network.export(tmp_path / form, verbose=False)
+    else:
+        network.save(tmp_path / form)
+    assert run_import(tmp_path / form, tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "python -m tf2onnx.convert --saved-model FOLDER --output model.onnx" in capsys.readouterr().err
+
+
+def test_encoded_pictures_are_to_be_decoded_before(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Decoder(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+        def __call__(self, texts: tf.Tensor) -> tf.Tensor:
+            return tf.map_fn(lambda text: tf.reduce_mean(tf.io.decode_png(text)), texts, tf.uint8)
+
+    decoder = Decoder()
+    tf.saved_model.save(decoder, str(tmp_path / "sm"), signatures={"serving_default": decoder.__call__})
+    assert run_import(tmp_path / "sm", tmp_path, 3, "--preprocessing", "raw") == 2
+    assert "it takes texts, such as encoded pictures; export the network" in capsys.readouterr().err
+
+
 def test_a_recurrent_layer_is_to_be_unrolled(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = keras.Sequential([layers.Input((4, 4, 3)), layers.Reshape((4, 12)), layers.GRU(3)])
     network.save(tmp_path / "model.keras")
