@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--output", metavar="NAME", help="which output classifies, or which tensor of ONNX")
     how = parser.add_argument_group("how a picture becomes its input")
-    how.add_argument("--resize", metavar="RULE", help="stretch, cover, contain, shortest-edge:256")
+    how.add_argument("--resize", metavar="RULE", help="stretch, cover, contain, ImageOps.fit, shortest-edge:256")
     how.add_argument("--crop", metavar="HxW", help="size of the crop after shortest-edge or stretch")
     how.add_argument("--interpolation", choices=get_args(Interpolation), help="filter of the resize")
     how.add_argument("--antialias", action=argparse.BooleanOptionalAction, help="widen the filter to shrink, as Pillow")
@@ -109,8 +109,9 @@ def flags_of(options: argparse.Namespace) -> "Stated":
         raise ImportRefusedError("--size and --crop are both the size of the input, and differ; leave one out")
     if "--crop" in sizes and (resizing is None or resizing.edge is None):
         raise ImportRefusedError("--crop belongs to --resize shortest-edge:256; with cover the input's size is cropped")
+    labels = Labels.read(options.labels) if options.labels else None
     return Stated(
-        labels=Fact(Labels.read(options.labels), f"--labels {options.labels.name}") if options.labels else None,
+        labels=Fact(labels, f"--labels {options.labels.name}{labels.remark}") if labels else None,
         preprocessing=Fact(pixels, f"--preprocessing {said}") if pixels else None,
         resizing=Fact(resizing, f"--resize {options.resize}") if resizing else None,
         size=next((Fact(size, flag) for flag, size in sizes.items()), None),

@@ -26,7 +26,7 @@ _SEED = 0
 def as_keras_resizes(flags: Stated) -> Stated:
     """The same facts, with a stated resize rule that does not antialias, as Keras and TensorFlow do not by default."""
     said = flags.resizing
-    if said is None:
+    if said is None or said.value.is_of_pillow:
         return flags
     origin = f"{said.origin}; without antialiasing, as Keras resizes, unless --antialias is given"
     rounding = AS_KERAS.with_fit(said.value.fit).crop_rounding

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ _NUMBERED = (
     re.compile(r"(?P<rest>\S.*?)\s*[,;:|]\s*(?P<number>\d+)"),
     re.compile(r"(?P<rest>[^,;|]+?)\s*[,;|]\s*(?P<number>\d+)\s*[,;|].*"),
 )
+_COUNTED = re.compile(r"(?P<number>\d+)[ \t]+(?P<rest>\S.*)")
 _SPACED_BEFORE = re.compile(r"(?P<number>\d+)(\s+|\s*[.)=_-]\s*(?=\D*[^\W\d_]))(?P<rest>\S.*)")
 _SPACED_AFTER = re.compile(r"(?P<rest>\S.*?)(\s+|(?<=[^\W\d_])\s*[(=_-]\s*)\(?(?P<number>\d+)\)?")
 _QUOTED = re.compile(r"""(["']).*\1,?""")
@@ -32,10 +33,12 @@ class Labels:
     Attributes:
         names: in column order, [K].
         ids: of the classes in their publisher's system, such as WordNet, [K]; empty where there are none.
+        remark: what was changed in them, to follow their origin; empty where nothing was.
     """
 
     names: tuple[str, ...]
     ids: tuple[str, ...] = ()
+    remark: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -43,7 +46,8 @@ class Labels:
 
         Args:
             path: of a text file with one label per line, or of JSON: a list, ``{"0": "cat"}``, ``{"cat": 0}``, or
-                ``{"0": ["n02123045", "tabby"]}``.
+                ``{"0": ["n02123045", "tabby"]}``. The lines may begin with their numbers from 0 on and a blank, as
+                Teachable Machine writes them: their order and the numbers agree.
 
         Raises:
             ImportRefusedError: it cannot be read, or holds no labels.
@@ -64,6 +68,10 @@ class Labels:
             raise ImportRefusedError(
                 f"{path}: it has one line; a classifier has at least two labels. It needs {_FORMS}"
             )
+        counted = [_COUNTED.fullmatch(line) for line in lines]
+        if all(match and match["number"] == str(index) for index, match in enumerate(counted)):
+            labels = cls._from_lines([match["rest"] for match in counted if match], str(path))
+            return replace(labels, remark="; without the numbers from 0 on, with which its lines begin")
         return cls._from_lines(lines, str(path))
 
     @classmethod

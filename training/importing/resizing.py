@@ -12,6 +12,7 @@ Keras data sets        ``cover`` in ``source-pixels``                        ``c
 Keras data sets        ``contain`` in ``target-pixels``                      ``pad_to_aspect_ratio=True``
 Keras' layer Resizing  ``cover``, ``contain`` in ``source-pixels``           ``crop_``, ``pad_to_aspect_ratio=True``
 Keras ``load_img``     ``stretch``, nearest                                  ``load_img(target_size=...)``
+Pillow                 ``cover``, bicubic or another filter                  ``ImageOps.fit``
 =====================  ====================================================  =====================================
 """
 
@@ -27,11 +28,13 @@ CHOICES = """\
   --resize stretch              to the input's size, whatever the proportions (Keras data sets, ViT)
   --resize cover                until it fills the input; the centre is cropped (Keras data sets: crop_to_aspect_ratio)
   --resize contain              until it fits the input; the rest is black (Keras data sets: pad_to_aspect_ratio)
+  --resize ImageOps.fit         as Pillow's ImageOps.fit does it (Teachable Machine, with --interpolation lanczos)
   --resize shortest-edge:256 --crop 224    torchvision's Resize(256), CenterCrop(224)
   --resize stretch:256 --crop 224          torchvision's Resize((256, 256)), CenterCrop(224)"""
 
 WITH_ANTIALIAS_ONLY: tuple[Interpolation, ...] = ("lanczos", "box", "hamming")
 
+_OF_PILLOW = "ImageOps.fit"
 _EDGE = re.compile(r"(shortest-edge|stretch):([1-9]\d{0,4})")
 _SIZE = re.compile(r"([1-9]\d{0,4})(?:x([1-9]\d{0,4}))?")
 
@@ -52,6 +55,7 @@ class Resizing:
         full_jpeg_decode: decode large JPEGs in full size. Decoding at a reduced size is faster and differs a little.
         exif: rotate the picture as its EXIF orientation says.
         icc: convert an embedded colour profile to sRGB.
+        is_of_pillow: whether it is a rule of Pillow, also where the network is of Keras.
     """
 
     fit: Fit
@@ -62,6 +66,7 @@ class Resizing:
     full_jpeg_decode: bool = True
     exif: bool = False
     icc: bool = False
+    is_of_pillow: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -72,6 +77,8 @@ class Resizing:
         """
         if edge := _EDGE.fullmatch(text):
             return cls("stretch" if edge[1] == "stretch" else "shortest-edge", int(edge[2]))
+        if text == _OF_PILLOW:
+            return cls("cover", interpolation="bicubic", is_of_pillow=True)
         if text in get_args(Fit) and text != "shortest-edge":
             return cls(text)  # type: ignore[arg-type]  # mypy does not follow get_args
         raise ImportRefusedError(f"--resize {text}: it is none of", CHOICES)

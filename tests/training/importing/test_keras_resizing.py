@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from PIL import Image, ImageOps
 
 from bench.request_bytes import picture_bytes
 from imaging import Target, read
@@ -50,6 +51,17 @@ def test_a_stated_resize_gives_the_pixels_of_keras_data_sets(fit: str, option: s
     )
     given = np.stack([read(Path(path).read_bytes(), target) for path in pictures.file_paths])
     assert np.abs(given - next(iter(pictures)).numpy()).max() <= 0.51  # of the rounding to whole levels
+
+
+def test_the_options_of_teachable_machine_give_the_pixels_of_its_snippet(tmp_path: Path) -> None:
+    digits().save(tmp_path / "keras_model.h5")
+    words = ("--preprocessing", "signed", "--resize", "ImageOps.fit", "--interpolation", "lanczos")
+    assert run_import(tmp_path / "keras_model.h5", tmp_path, 10, *words) == 0
+    target = Target.of(imported(tmp_path)[1])
+    for size in ((97, 131), (200, 131), (20, 11)):
+        picture = photo(*size).convert("L")
+        wanted = np.asarray(ImageOps.fit(picture, (28, 28), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(read(picture_bytes(picture, "png"), target)[..., 0], wanted)
 
 
 def test_the_origin_of_a_resize_names_the_options_that_changed_its_filter(

@@ -1,11 +1,13 @@
 """Lists of labels are read in every usual format."""
 
+import argparse
 import os
 from pathlib import Path
 
 import pytest
 
 from training.errors import ImportRefusedError
+from training.importing.command import add_arguments, flags_of
 from training.importing.labels import Labels
 
 
@@ -21,6 +23,8 @@ from training.importing.labels import Labels
         ("a.txt", "type-1\ntype-2", ("type-1", "type-2"), ()),
         ("a.txt", "0-1\n1-2", ("0-1", "1-2"), ()),
         ("a.txt", '"blue" whale\norca, black', ('"blue" whale', "orca, black"), ()),
+        ("a.txt", "0 Class 1\r\n1 Class 2\r\n", ("Class 1", "Class 2"), ()),
+        ("a.txt", "0 n02012849 crane\n1 n03126707 crane", ("crane", "crane"), ("n02012849", "n03126707")),
         ("a.txt", "healthy\nAMD 1\nDR 2", ("healthy", "AMD 1", "DR 2"), ()),
         ("a.json", '{"0": "Boeing 1", "1": "Airbus 0"}', ("Boeing 1", "Airbus 0"), ()),
         ("a.json", '{"1": "dog", "0": "cat"}', ("cat", "dog"), ()),
@@ -61,7 +65,9 @@ def test_equal_names_are_told_apart_by_their_ids() -> None:
         (f"cat\n{'x' * 300}", "more than 256"),
         ("0,cat\n1,dog", "holds its number"),
         ("1: cat\n2: dog", "holds its number"),
-        ("0 cat\n1 dog", "holds its number"),
+        ("00 cat\n01 dog", "holds its number"),
+        ("0 euro\n1 euro", "occurs twice"),
+        ("0 1 cat\n1 0 dog", "holds its number"),
         ("cat,0\ndog,1", "holds its number"),
         ("1: dog\n0: cat", "holds its number"),
         ("1 dog\n0 cat", "holds its number"),
@@ -106,3 +112,13 @@ def test_a_pipe_is_no_list_of_labels(tmp_path: Path) -> None:
 def test_two_cranes_of_a_numbered_list_are_told_apart_by_their_numbers() -> None:
     labels = Labels.from_json({"1": "crane", "0": "crane", "2": "heron"}, "id2label")
     assert labels.class_names == ("crane (0)", "crane (1)", "heron")
+
+
+def test_numbers_that_were_left_out_are_told(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("0 cat\n1 dog\n")
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    words = ["model.keras", "--name", "own", "--labels", str(tmp_path / "labels.txt")]
+    labels = flags_of(parser.parse_args(words)).labels
+    assert labels is not None
+    assert labels.origin == "--labels labels.txt; without the numbers from 0 on, with which its lines begin"

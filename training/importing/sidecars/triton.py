@@ -123,7 +123,8 @@ def _stated(folder: Path, config: Message) -> Stated:
             raise ImportRefusedError(f"{origin}: label_filename {name!r} leads out of the model's folder")
         if path.exists() and not path.is_file():  # reading a named pipe could wait forever
             raise ImportRefusedError(f"{origin}: label_filename {name!r} is not a regular file")
-        labels = Fact(Labels.read(path), f"{origin}, label_filename")
+        read = Labels.read(path)
+        labels = Fact(read, f"{origin}, label_filename{read.remark}")
     output = _text(chosen, "name")
     return Stated(labels=labels, output=Fact(output, f"{origin}, output") if output else None)
 
