@@ -1,5 +1,6 @@
 """Chooses the reader of a source: for a file by its extension, for a folder by its files."""
 
+import re
 from pathlib import Path
 
 from training.errors import ImportRefusedError
@@ -29,6 +30,15 @@ _PICKLES = {
 }
 
 
+_KERAS_FILES = (".keras", ".h5", ".hdf5")
+_CHECKPOINTS = "checkpoint"  # the list that TensorFlow keeps of them in their folder
+_CHECKPOINT = re.compile(r"\.(index|data-\d+-of-\d+)$")
+_WEIGHTS_ONLY = (
+    "checkpoints of TensorFlow are weights without a network: make the network in Python, load them into it as where "
+    "they were saved (load_weights, or tf.train.Checkpoint), and save it: model.save('model.keras')"
+)
+
+
 def open_source(path: Path, flags: Stated) -> Source:
     """Opens a foreign classifier.
 
@@ -40,6 +50,8 @@ def open_source(path: Path, flags: Stated) -> Source:
         ImportRefusedError: it is of a kind that cannot be read, or damaged.
     """
     if not path.exists():
+        if path.with_name(f"{path.name}.index").is_file():
+            raise ImportRefusedError(f"{path}: {_WEIGHTS_ONLY}")
         raise ImportRefusedError(f"{path} does not exist; these can be imported:", CHOICES)
     if path.is_dir():
         return _open_folder(path, flags)
@@ -48,14 +60,35 @@ def open_source(path: Path, flags: Stated) -> Source:
     kind = path.suffix.lower()
     if kind == ".onnx":
         return open_onnx(path, flags, _sidecars(path.parent, flags))
-    if kind in (".keras", ".h5", ".hdf5"):
+    if kind in _KERAS_FILES:
         return _open_keras(path, flags)
     if kind in _PICKLES:
         raise ImportRefusedError(
             f"{path}: a {_PICKLES[kind]} file is a pickle, which runs code when it is read; export the model to ONNX "
             "(torch.onnx.export) and import that"
         )
+    if way_out := _way_out(path):
+        raise ImportRefusedError(f"{path}: {way_out}")
     raise ImportRefusedError(f"{path}: {kind or 'a file without an ending'} cannot be imported; these can:", CHOICES)
+
+
+def _way_out(path: Path) -> str:
+    """What to do with a file of TensorFlow that is not read; empty for other files."""
+    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
+        return f"a SavedModel is imported as the folder that holds this file: {path.parent}"
+    if path.suffix == ".pb":
+        return (
+            "a frozen graph of TensorFlow 1 does not say what it takes and gives; convert it and import that: python "
+            "-m tf2onnx.convert --graphdef FILE --inputs NAME:0 --outputs NAME:0 --output model.onnx"
+        )
+    if path.suffix == ".tflite":
+        return (
+            "import the .keras file or SavedModel that it was made from, or convert it and import that: "
+            "python -m tf2onnx.convert --tflite FILE --output model.onnx"
+        )
+    if path.name == _CHECKPOINTS or _CHECKPOINT.search(path.name):
+        return _WEIGHTS_ONLY
+    return ""
 
 
 def _open_folder(path: Path, flags: Stated) -> Source:
@@ -75,6 +108,11 @@ def _open_folder(path: Path, flags: Stated) -> Source:
     files = sorted(model for model in path.glob("*.onnx"))
     if len(files) == 1:
         return open_onnx(files[0], flags, _sidecars(path, flags))
+    if keras_files := sorted(model for model in path.iterdir() if model.suffix.lower() in _KERAS_FILES):
+        named = ", ".join(str(file) for file in keras_files)
+        raise ImportRefusedError(f"{path}: a Keras file is imported by its own name: {named}")
+    if (path / _CHECKPOINTS).is_file() or any(path.glob("*.ckpt.index")):
+        raise ImportRefusedError(f"{path}: {_WEIGHTS_ONLY}")
     named = ", ".join(file.name for file in files) or "none"
     raise ImportRefusedError(
         f"{path}: it holds neither saved_model.pb nor model.onnx (ONNX files: {named}). A folder with weights of "

@@ -247,3 +247,41 @@ def test_what_cannot_be_imported_says_what_can(name: str, tmp_path: Path, capsys
     (tmp_path / name).write_bytes(b"x")
     assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
     assert "ONNX" in capsys.readouterr().err.replace("onnx", "ONNX")
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [
+        ("model.tflite", "python -m tf2onnx.convert --tflite FILE --output model.onnx"),
+        ("saved_model.pb", "imported as the folder that holds this file"),
+        ("frozen.pb", "python -m tf2onnx.convert --graphdef FILE"),
+        ("cp.ckpt.index", "and save it: model.save('model.keras')"),
+        ("cp.ckpt.data-00000-of-00001", "weights without a network"),
+        ("checkpoint", "weights without a network"),
+    ],
+)
+def test_other_files_of_tensorflow_have_a_way_out(
+    name: str, way_out: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert run_import(tmp_path / name, tmp_path, 3, "--preprocessing", "unit") == 2
+    assert way_out in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "said"),
+    [
+        ("checkpoint", ".", "weights without a network"),
+        ("cp.ckpt.index", ".", "weights without a network"),
+        ("cp.ckpt.index", "cp.ckpt", "weights without a network"),
+        ("keras_model.h5", ".", "own name: "),
+    ],
+)
+def test_what_a_folder_holds_is_told(
+    name: str, asked: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / name).touch()
+    assert run_import(folder / asked, tmp_path, 3, "--preprocessing", "unit") == 2
+    assert said in capsys.readouterr().err
