@@ -39,6 +39,7 @@ _MODULES = (
 _REFUSED = {"Lambda", "TextVectorization", "StringLookup", "IntegerLookup", "DenseFeatures"}
 _FURTHER = {"Functional", "Model", "Sequential", "PolicyV1", "TensorShape", "__ellipsis__", "__tuple__", "__numpy__"}
 _FURTHER |= {"__tensor__", "TFOpLambda", "SlicingOpLambda"}
+_FURTHER |= {"SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"}  # of TensorFlow before 2.12
 _OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
 # Layers of keras.applications that Keras does not export, and what only their configurations have: most files do not
 # state a layer's module, and an author's own class may have such a name.

@@ -29,6 +29,7 @@ _MOST_CONFIG_BYTES = 64 << 20
 _OF_DAMAGE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError)
 _LAMBDAS = ("Lambda", "__lambda__")
 _MODULES = ("keras.", "tf_keras.", "builtins")
+_INITIALIZERS = "tensorflow.python.ops.init_ops_v2"  # of TensorFlow itself, which EfficientNetV2 of Keras 2 uses
 
 
 class KerasFile(NamedTuple):
@@ -216,7 +217,9 @@ def _code_in(config: Any) -> Iterator[str]:
                 f"{registered!r} is custom code, which is not in the file; export the model to ONNX or a "
                 "SavedModel (model.export) where it was made"
             )
-        elif isinstance(module, str) and kind and not (module == "keras" or module.startswith(_MODULES)):
+        elif (
+            isinstance(module, str) and kind and not (module in ("keras", _INITIALIZERS) or module.startswith(_MODULES))
+        ):
             yield (
                 f"{kind!r} of {module!r} is custom code, which is not in the file; export the model to "
                 "ONNX or a SavedModel (model.export) where it was made"

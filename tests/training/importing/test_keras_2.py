@@ -197,6 +197,30 @@ def test_an_ending_in_capitals_is_read_as_the_format_that_was_checked(tmp_path: 
     assert run_import(path, tmp_path, 5) == 0
 
 
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_an_initializer_of_tensorflow_itself(name: str, tmp_path: Path) -> None:
+    dense = layers.Dense(3, bias_initializer=tf.constant_initializer(0.5))
+    network = tf_keras.Sequential([tf_keras.Input((8, 8, 3)), layers.Rescaling(1 / 255), layers.Flatten(), dense])
+    with pytest.warns(UserWarning, match="only be used for objects of type"):
+        network.save(tmp_path / name)
+    assert run_import(tmp_path / name, tmp_path, 3) == 0
+
+
+@pytest.mark.parametrize("name", ["SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"])
+def test_an_old_name_of_batch_normalization(name: str, tmp_path: Path) -> None:
+    image = tf_keras.Input((8, 8, 3))
+    values = layers.Dense(3)(layers.Flatten()(layers.BatchNormalization()(image / 255.0)))
+    network = tf_keras.Model(image, values)
+    network.layers[2].set_weights([np.array(values) for values in ([1, 2, 3], [0, 1, 0], [0.1, 0.2, 0.3], [2, 3, 4])])
+    network.save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"BatchNormalization"', f'"{name}"')
+    assert run_import(tmp_path / "model.h5", tmp_path, 3) == 0
+    images = pictures(4, 8, 8, 3)
+    wanted = tf.nn.softmax(network(images.astype(np.float32)))
+    np.testing.assert_allclose(answers(tmp_path, images), wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "hdf5.keras"])
 def test_the_layers_of_convnext(name: str, tmp_path: Path) -> None:
     tf_keras.utils.set_random_seed(1)
