@@ -19,6 +19,7 @@ from training.importing.pixel_rule import check_order, normalisation, pixel_rule
 from training.importing.preprocessing import Preprocessing
 from training.importing.proof import random_images
 from training.importing.resizing import WITH_ANTIALIAS_ONLY, Resizing
+from training.importing.sorted_values import check_not_sorted
 from training.importing.source import Source
 from training.importing.stated import Fact
 
@@ -160,6 +161,7 @@ def _ending(source: Source, probe: Preprocessing, size: tuple[int, int]) -> Endi
     said = source.stated
     images = random_images((*size, source.taken.channels), _LOOKED_AT)
     values = source.answer_pictures(images, probe)
+    check_not_sorted(source, values)
     labels = len(said.labels.value.names) if said.labels else None
     return find_ending(
         source.last,

@@ -87,11 +87,6 @@ def find_ending(
     Raises:
         ImportRefusedError: the answers contradict the statements, or their kind cannot be found.
     """
-    if last == "sorted":
-        raise ImportRefusedError(
-            f"{origin}: the values of its output are sorted (TopK), so a column is no class; take the tensor "
-            "before TopK"
-        )
     columns = values.shape[1]
     head = wanted or _told_by_graph(last, columns, labels, origin)
     if head == "sigmoid" and columns != 1:

@@ -129,7 +129,8 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
     Operations such as ``image / 255`` are no layers: :mod:`training.importing.input_probe` finds them in the graph.
 
     ("", None) where there are none, or where they do not bring 0..255 down to a few units: such a network expects
-    pixels that are divided by 255, and multiplies them again for the layers that follow.
+    pixels that are divided by 255, and multiplies them again for the layers that follow; ("", rule) where it normalises
+    such pixels by a rule.
     """
     found, whole = [], 1.0
     for layer in layers:
@@ -144,13 +145,20 @@ def scaling_of(layers: Sequence[keras.Layer]) -> tuple[str, Preprocessing | None
             continue
         found.append(layer)
     words = ", ".join(f"{type(layer).__name__} {layer.name!r}" for layer in found)
+    rule = _rule_of(found[0]) if len(found) == 1 else None
     if not found or whole > _LARGEST_SCALE:
-        return "", None
-    if len(found) == 1 and type(found[0]).__name__ == "Rescaling":
-        scale, offset = np.unique(found[0].scale), np.unique(found[0].offset)
-        if scale.size == offset.size == 1 and scale[0] != 0:
-            return words, Preprocessing((float(-offset[0] / scale[0]),), (float(1 / scale[0]),))
-    return words, None
+        return "", rule if rule is not None and rule.fits_unit_range else None
+    return words, rule
+
+
+def _rule_of(layer: keras.Layer) -> Preprocessing | None:
+    """What a layer Rescaling subtracts from pixels and divides them by, where it is the same for all channels."""
+    if type(layer).__name__ != "Rescaling":
+        return None
+    scale, offset = np.unique(layer.scale), np.unique(layer.offset)
+    if scale.size != 1 or offset.size != 1 or scale[0] == 0:
+        return None
+    return Preprocessing((float(-offset[0] / scale[0]),), (float(1 / scale[0]),))
 
 
 def first_line(error: Exception) -> str:

@@ -69,7 +69,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
         found = find_scaling(model, taken.name)
         scaling, inside = (words or found[0], found[1]) if found[0] else (words, rule)
     else:  # what the graph was seen to do is certain, also that it does nothing
-        scaling, inside = (words or probed[0], probed[1]) if probed[0] else probed
+        scaling, inside = (words or probed[0], probed[1]) if probed[0] else ("", probed[1] or (None if words else rule))
     return Source(
         origin=path,
         kind="Keras" if file.is_archive else "Keras HDF5",

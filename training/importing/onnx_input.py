@@ -27,7 +27,9 @@ def prepare_input(model: onnx.ModelProto, origin: str) -> None:
     Raises:
         ImportRefusedError: it takes one picture without a batch axis.
     """
-    taken = {name for node in model.graph.node for name in taken_by(node)}
+    taken = {name for node in model.graph.node for name in taken_by(node)} | {
+        value.name for value in model.graph.output
+    }
     used = [value for value in model.graph.input if value.name in taken]
     if used and len(used) < len(model.graph.input):
         del model.graph.input[:]
@@ -39,7 +41,7 @@ def prepare_input(model: onnx.ModelProto, origin: str) -> None:
     if len(dims) != _GREY_AXES:
         return
     sides = [dim.dim_value if dim.dim_value > 0 else None for dim in dims]
-    if sides[0] in (None, 1) and sides[2] not in _CHANNELS:
+    if sides[0] != 3 and sides[2] not in _CHANNELS and not _is_sequence(model.graph, value.name):
         _add_channel_axis(model.graph, value)
     elif sides[0] in _CHANNELS or sides[2] in _CHANNELS:
         axes = ", ".join(["N", *(dim.dim_param or str(dim.dim_value or "?") for dim in dims)])
@@ -47,6 +49,15 @@ def prepare_input(model: onnx.ModelProto, origin: str) -> None:
             f"{origin}: its input {value.name!r} is {shown(value)}: one picture without a batch axis; export it with "
             f"one, which comes first: [{axes}]"
         )
+
+
+def _is_sequence(graph: onnx.GraphProto, name: str) -> bool:
+    """Whether a convolution over one axis takes a tensor, which is then no picture."""
+    ranks = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    return any(
+        node.op_type == "Conv" and node.input[0] == name and ranks.get(node.input[1]) == _GREY_AXES
+        for node in graph.node
+    )
 
 
 def _add_channel_axis(graph: onnx.GraphProto, value: onnx.ValueInfoProto) -> None:

@@ -17,7 +17,6 @@ from training.importing.one_by_one import mixes_pictures
 from training.importing.onnx_graph import NetworkInput, find_input, find_output, read_onnx, with_open_batch
 from training.importing.onnx_input import prepare_input
 from training.importing.sidecars import onnx_metadata
-from training.importing.sorted_values import before_sort
 from training.importing.source import Answer, Source
 from training.importing.stated import Stated
 from training.importing.terms import LastOperation
@@ -53,18 +52,14 @@ def open_onnx(path: Path, flags: Stated, sidecars: Sequence[Stated] = ()) -> Sou
     """
     model = read_onnx(path)
     layers = len(model.graph.node)
-    zipped = replace_zip_map(model)
-    stated = Stated.merged([flags, onnx_metadata.read(model), zipped, *sidecars])
+    zipped, are_numbers = replace_zip_map(model)
+    besides = [*sidecars, zipped] if are_numbers else [zipped, *sidecars]
+    stated = Stated.merged([flags, onnx_metadata.read(model), *besides])
     prepare_input(model, str(path))
     taken = find_input(model, str(path))
     if mixes_pictures(model):
         taken = _alone(taken, str(path))
     output = find_output(model, stated.output.value if stated.output else None, str(path))
-    if (unsorted := before_sort(model, output)) is not None:
-        raise ImportRefusedError(
-            f"{path}: the values of its output {output!r} are sorted (TopK), so a column is no class; take the tensor "
-            f"before TopK: --output {unsorted}"
-        )
     size = input_size(taken, stated, str(path))
     scaling, inside = probe_scaling(model, taken, size) or find_scaling(model, taken.name)
     return Source(
@@ -120,8 +115,6 @@ def input_size(taken: NetworkInput, stated: Stated, origin: str) -> tuple[int, i
 
 def last_operation(model: onnx.ModelProto, output: str) -> LastOperation:
     """The operation that computes an output's values; operations that only reshape or convert them are skipped."""
-    if before_sort(model, output) is not None:
-        return "sorted"
     makers = {name: node for node in model.graph.node for name in node.output}
     name, is_clipped = output, False
     while (node := makers.get(name)) is not None:
@@ -155,10 +148,13 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
     def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
         arranged = np.ascontiguousarray(values.transpose(0, 3, 1, 2) if taken.layout == "NCHW" else values)
         arranged = arranged.astype(taken.dtype)
-        pieces = [
-            as_columns(session.run([output], {taken.name: piece})[0], len(piece), path, output)
-            for piece in _batches(arranged, taken.batch)
-        ]
+        pieces = []
+        for piece in _batches(arranged, taken.batch):
+            try:
+                (given,) = session.run([output], {taken.name: piece})
+            except Exception as error:  # as above
+                raise ImportRefusedError(f"{path}: it does not run on {list(piece.shape)}: {reason(error)}") from error
+            pieces.append(as_columns(given, len(piece), path, output))
         return np.concatenate(pieces)[: len(values)]
 
     return answer

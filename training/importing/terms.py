@@ -8,7 +8,7 @@ Head = Literal["softmax", "logits", "sigmoid", "multi-label"]
 ValuesAre = Literal["probabilities", "logits"]
 """The kind of values that a graph computes."""
 
-LastOperation = Literal["softmax", "log-softmax", "sigmoid", "bounded", "positive", "linear", "sorted", "other"]
+LastOperation = Literal["softmax", "log-softmax", "sigmoid", "bounded", "positive", "linear", "other"]
 """The operation that computes the values of a graph's output."""
 
 Layout = Literal["NCHW", "NHWC"]

@@ -16,20 +16,21 @@ _FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 _LABELS = ("classlabels_strings", "classlabels_int64s")
 
 
-def replace_zip_map(model: onnx.ModelProto) -> Stated:
+def replace_zip_map(model: onnx.ModelProto) -> tuple[Stated, bool]:
     """Changes a graph whose outputs a ZipMap makes; the outputs keep their names.
 
     Args:
         model: is changed in place, unless no output is made by a ZipMap.
 
     Returns:
-        The labels that ZipMap names; nothing where it names none, or two name different ones.
+        (the labels that ZipMap names; nothing where it names none, or two name different ones, and whether they are
+        only the numbers of the columns).
     """
     given = {value.name for value in model.graph.output}
     zips = [node for node in model.graph.node if node.op_type == "ZipMap" and node.domain == _DOMAIN]
     zips = [node for node in zips if given.intersection(node.output)]
     if not zips:
-        return Stated()
+        return Stated(), False
     found = [_labels(node) for node in zips]
     for node, names in zip(zips, found, strict=True):
         (value,) = (value for value in model.graph.output if value.name == node.output[0])
@@ -40,8 +41,8 @@ def replace_zip_map(model: onnx.ModelProto) -> Stated:
     model.graph.output.extend(kept)
     remove_unused(model.graph)
     if not found[0] or any(names != found[0] for names in found):
-        return Stated()
-    return Stated(labels=_fact(found[0]))
+        return Stated(), False
+    return Stated(labels=_fact(found[0])), found[0] == [str(index) for index in range(len(found[0]))]
 
 
 def _labels(node: onnx.NodeProto) -> list[str]:

@@ -10,8 +10,6 @@ from onnx import TensorProto, helper
 
 from bench.foreign_networks import write_labels, write_network
 from training.cli import main
-from training.errors import ImportRefusedError
-from training.importing.head import find_ending
 from training.onnx_classifier import OnnxClassifier
 
 _NODE = helper.make_node
@@ -41,6 +39,12 @@ _TOP.append(_NODE("TopK", ["s", "five"], ["p", "places"]))
 _TOP_SOFTMAX = [_TOP[0], _NODE("TopK", ["logits", "five"], ["top", "places"]), _NODE("Softmax", ["top"], ["p"])]
 _GATHERED = [*_TOP[:2], _NODE("TopK", ["s", "five"], ["top", "places"])]
 _GATHERED.append(_NODE("GatherElements", ["s", "places"], ["p"], axis=1))
+_SHARES = [*_GATHERED[:3], _NODE("ReduceSum", ["top"], ["z"], axes=[1]), _NODE("Div", ["top", "z"], ["p"])]
+_POOLED = [_NODE("Constant", [], ["one"], value=helper.make_tensor("value", TensorProto.INT64, [1], [1]))]
+_POOLED += [_NODE("Neg", ["logits"], ["n"]), _NODE("Unsqueeze", ["n"], ["a"], axes=[2])]
+_POOLED += [_NODE("Unsqueeze", ["logits"], ["b"], axes=[2]), _NODE("Concat", ["b", "a"], ["pair"], axis=2)]
+_POOLED += [_NODE("TopK", ["pair", "one"], ["top", "places"], axis=2), _NODE("Squeeze", ["top"], ["v"], axes=[2])]
+_POOLED.append(_NODE("Softmax", ["v"], ["p"]))
 _SILU = [_NODE("Sigmoid", ["logits"], ["s"]), _NODE("Mul", ["logits", "s"], ["p"])]
 
 
@@ -80,6 +84,7 @@ def import_network(tmp_path: Path, words: str, *, classes: int = 5, **form: obje
         (_TOP, _FLOATS, "--head softmax", "--output s"),
         (_TOP_SOFTMAX, _FLOATS, "", "--output logits"),
         (_GATHERED, _FLOATS, "--head softmax", "--output s"),
+        (_SHARES, _FLOATS, "--head softmax", "--output s"),
         (_QUANTIZED, (TensorProto.UINT8, ["N", 5]), "", "Remove the last QuantizeLinear"),
         ([], None, "--multi-label --values probabilities", "say logits"),
         ([], None, "--values logits", "belongs to --head sigmoid"),
@@ -136,9 +141,8 @@ def test_a_graph_that_holds_a_batch_of_one_takes_pictures_one_by_one(
     assert np.abs(served.predict(pictures) - alone).max() < 1e-6
 
 
-def test_sorted_values_of_a_keras_network_are_refused() -> None:
-    with pytest.raises(ImportRefusedError, match="a column is no class"):
-        find_ending("sorted", np.full((1, 5), 0.2), "softmax", 5, origin="net.keras")
+def test_a_sort_that_pools_is_no_order_of_classes(tmp_path: Path) -> None:
+    assert import_network(tmp_path, "", tail=_POOLED, answers=_FLOATS) == 0
 
 
 def test_a_tensor_before_a_sort_can_be_named(tmp_path: Path) -> None:

@@ -91,6 +91,16 @@ def test_what_the_network_scales_itself_is_not_scaled_again(tmp_path: Path, caps
     assert "proven" in (imported(tmp_path)[1].preprocessing_proof or "")
 
 
+def test_a_layer_that_scales_pixels_from_0_to_1_is_not_applied_in_addition(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = [layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3)]
+    keras.Sequential([layers.Input((16, 16, 3)), layers.Rescaling(2.0, offset=-1.0), *head]).save(tmp_path / "m.keras")
+    assert run_import(tmp_path / "m.keras", tmp_path, 3, "--preprocessing", "signed") == 2
+    assert "Say --preprocessing unit; or RULE,twice" in capsys.readouterr().err
+    assert run_import(tmp_path / "m.keras", tmp_path, 3, "--preprocessing", "unit") == 0
+
+
 @pytest.mark.parametrize("mode", ["caffe", "signed", "unit"])
 def test_operations_that_scale_are_seen_as_layers_are(
     mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

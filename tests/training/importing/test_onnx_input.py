@@ -47,6 +47,7 @@ def write_grey(path: Path, shape: Sequence[int | str], *, unsqueezes: int | None
         (["N", 12, 10], None),
         (["N", "H", "W"], 1),
         ([1, 12, 10], None),
+        ([8, 12, 10], None),
         ([1, 12, 10], 1),
         ([1, 12, 10], 0),  # the first axis is the channel, not the batch, which is the same for one picture
     ],
@@ -59,7 +60,9 @@ def test_grey_pictures_may_have_no_channel_axis(
     assert run_import(source, tmp_path, "--labels", labels, *_RULES, "--size", "12x10") == 0
     images = np.random.default_rng(0).integers(0, 256, (3, 12, 10, 1), np.uint8)
     original = onnxruntime.InferenceSession(source)
-    raw = np.concatenate([original.run(None, {"x": np.float32(image[None, ..., 0] / 255)})[0] for image in images])
+    batch = shape[0] if isinstance(shape[0], int) else 1
+    batches = [np.repeat(np.float32(image[None, ..., 0] / 255), batch, axis=0) for image in images]
+    raw = np.concatenate([original.run(None, {"x": same})[0][:1] for same in batches])
     answered = imported(tmp_path)[0].run(None, {"image": images})[0]
     np.testing.assert_allclose(answered, np.exp(raw) / np.exp(raw).sum(1, keepdims=True), atol=1e-5)
 
@@ -71,6 +74,18 @@ def test_a_picture_without_a_batch_axis_is_refused(
     source = write_grey(tmp_path / "net.onnx", shape)
     assert run_import(source, tmp_path, "--labels", labels, *_RULES) == 2
     assert "one picture without a batch axis; export it with one" in capsys.readouterr().err
+
+
+def test_a_sequence_is_no_picture(tmp_path: Path, labels: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kernel = numpy_helper.from_array(np.ones((5, 12, 3), np.float32), "kernel")
+    nodes = [helper.make_node("Conv", ["x", "kernel"], ["y"]), helper.make_node("GlobalAveragePool", ["y"], ["p"])]
+    ports = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, s) for name, s in (("x", ["N", 12, 99]), ("p", None))
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "ecg", ports[:1], ports[1:], [kernel]), ir_version=8)
+    onnx.save(model, tmp_path / "net.onnx")
+    assert run_import(tmp_path / "net.onnx", tmp_path, "--labels", labels, *_RULES) == 2
+    assert "it is no image classifier" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("is_used", [False, True])

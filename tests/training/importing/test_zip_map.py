@@ -1,5 +1,6 @@
 """Graphs that end in ZipMap, such as those of Azure Custom Vision, are imported with the labels that it names."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,21 @@ def test_labels_of_the_command_have_priority(tmp_path: Path) -> None:
     labels = write_labels(tmp_path / "labels.txt")
     assert run_import(source, tmp_path, *_RULES, "--labels", labels, "--output", "loss") == 0
     assert imported(tmp_path)[1].labels[0] == "kind 0"
+
+
+def test_names_in_a_file_beside_it_have_priority_over_numbers_of_columns(tmp_path: Path) -> None:
+    folder, names = tmp_path / "timm", ["ant", "bee", "cat", "dog", "elk"]
+    folder.mkdir()
+    write_zipped(folder / "model.onnx", [0, 1, 2, 3, 4])
+    config = {
+        "architecture": "resnet18",
+        "num_classes": 5,
+        "label_names": names,
+        "pretrained_cfg": {"input_size": [3, 16, 16]},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    assert run_import(folder, tmp_path, *_RULES) == 0
+    assert imported(tmp_path)[1].labels == tuple(names)
 
 
 def test_an_output_that_is_no_tensor_is_refused(
