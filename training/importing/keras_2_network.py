@@ -19,8 +19,8 @@ import tf_keras
 from tf_keras.src.applications import convnext
 
 from training.errors import ImportRefusedError
-from training.importing.keras_archive import KerasFile, dictionaries, linked
-from training.importing.keras_network import cannot_load
+from training.importing.keras_archive import KerasFile, check_whole, dictionaries
+from training.importing.keras_network import OF_CONVNEXT, cannot_load
 
 LIBRARY: Final = f"TF-Keras {tf_keras.__version__}"
 
@@ -37,13 +37,12 @@ _MODULES = (
 )
 # These read files, or run code.
 _REFUSED = {"Lambda", "TextVectorization", "StringLookup", "IntegerLookup", "DenseFeatures"}
-_FURTHER = {"Functional", "Model", "Sequential", "PolicyV1", "TensorShape", "__ellipsis__", "__tuple__", "__numpy__"}
-_FURTHER |= {"__tensor__", "TFOpLambda", "SlicingOpLambda"}
-_FURTHER |= {"SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"}  # of TensorFlow before 2.12
-_OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
-# Layers of keras.applications that Keras does not export, and what only their configurations have: most files do not
-# state a layer's module, and an author's own class may have such a name.
-_OF_CONVNEXT: Final = {"LayerScale": {"init_values", "projection_dim"}, "StochasticDepth": {"drop_path_rate"}}
+_OPERATIONS = {"TFOpLambda", "SlicingOpLambda"}
+_VALUES = {"TensorShape", "__ellipsis__", "__numpy__", "__tensor__", "__tuple__"}
+_OLD = {"PolicyV1", "SyncBatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2"}  # before TensorFlow 2.12
+_FURTHER = {"Functional", "Model", "Sequential"} | _OPERATIONS | _VALUES | _OLD
+# What only the configurations of these layers have: an author's own class may have such a name.
+_OF_CONVNEXT: Final = dict(zip(OF_CONVNEXT, ({"init_values", "projection_dim"}, {"drop_path_rate"}), strict=True))
 _COMMON = {"name", "trainable", "dtype"}
 # The functions of TensorFlow that Keras 2 makes layers of. These take and return tensors; others write files.
 _OF_TENSORS = re.compile(
@@ -115,13 +114,9 @@ def _check_weights(path: Path, folder: Path) -> None:
     """Refuses weights that are in other files."""
     try:
         with zipfile.ZipFile(path) as archive, h5py.File(archive.extract(_WEIGHTS, folder)) as weights:
-            found = next(linked(weights), None)
+            check_whole(weights, path)
     except (KeyError, OSError, RuntimeError, ValueError) as error:
         raise ImportRefusedError(f"{path}: its {_WEIGHTS} is damaged") from error
-    if found is not None:
-        raise ImportRefusedError(
-            f"{path}: {found[0][:120]!r} is in another file ({found[1][:120]!r}), which is not read"
-        )
 
 
 @contextmanager

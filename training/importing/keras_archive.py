@@ -118,10 +118,7 @@ def check_h5(path: Path) -> KerasFile:
     _start(path)
     try:
         with h5py.File(path) as file:
-            for name, place in linked(file):
-                raise ImportRefusedError(
-                    f"{path}: {name[:120]!r} is in another file ({place[:120]!r}), which is not read"
-                )
+            check_whole(file, path)
             config, version = _text(file.attrs.get("model_config")), _text(file.attrs.get("keras_version"))
     except _OF_DAMAGE as error:
         raise ImportRefusedError(f"{path} is not an HDF5 file, or a damaged one") from error
@@ -144,8 +141,17 @@ def names_of(file: KerasFile, key: str) -> set[str]:
     return {value for item in dictionaries(file.config) if isinstance(value := item.get(key), str)}
 
 
-def linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
-    """The parts of an HDF5 file that are in other files: their names, and these files."""
+def check_whole(file: h5py.File, path: Path) -> None:
+    """Checks that no part of an HDF5 file is in another file; ``path`` is named in the message.
+
+    Raises:
+        ImportRefusedError: one is.
+    """
+    for name, place in _linked(file):
+        raise ImportRefusedError(f"{path}: {name[:120]!r} is in another file ({place[:120]!r}), which is not read")
+
+
+def _linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
     for name in group:
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
@@ -153,7 +159,7 @@ def linked(group: h5py.Group) -> Iterator[tuple[str, str]]:
         elif isinstance(link, h5py.HardLink):
             item = group[name]
             if isinstance(item, h5py.Group):
-                yield from linked(item)
+                yield from _linked(item)
             elif isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
                 yield item.name, str((item.external or item.virtual_sources())[0][0])
 

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -16,19 +16,24 @@ from training.importing.preprocessing import Preprocessing
 _LARGEST_SCALE = 1 / 16  # as in training.importing.input_probe
 _ACTIVATIONS = ("activation", "recurrent_activation")
 _WITHOUT_GROUPS = ("DepthwiseConv2D", "SeparableConv2D", "Conv2DTranspose")
-_OF_CONVNEXT = ("LayerScale", "StochasticDepth")
 _MOST_REASON = 300
+OF_CONVNEXT: Final = ("LayerScale", "StochasticDepth")
+"""Layers of ``keras.applications`` that Keras does not export; only some files state a layer's module."""
 _NOT_FOUND = re.compile(r"(?:Could not locate (?:class|function)|Unknown [\w ]+:) '([^']{1,120})'")
 
 
-def load_network(path: Path) -> keras.Model:
+def load_network(path: Path, file: keras_archive.KerasFile | None = None) -> keras.Model:
     """Loads a ``.keras`` or ``.h5`` file.
+
+    Args:
+        path: of the file.
+        file: what it states, where it is checked already.
 
     Raises:
         ImportRefusedError: it is damaged, contains code, or is one that this Keras cannot load or would load as another
             network.
     """
-    file, library = keras_archive.check(path), f"Keras {keras.__version__}"
+    file, library = file or keras_archive.check(path), f"Keras {keras.__version__}"
     if file.is_of_keras_2 and any("hard_sigmoid" in keras_archive.names_of(file, key) for key in _ACTIVATIONS):
         raise ImportRefusedError(
             f"{path}: {library} calculates hard_sigmoid in another way than Keras {file.version}, which saved this "
@@ -55,7 +60,7 @@ def load_network(path: Path) -> keras.Model:
 def cannot_load(path: Path, library: str, error: Exception) -> ImportRefusedError:
     """What to say where a library, named with its version, does not load a file."""
     if missing := _NOT_FOUND.search(str(error)):
-        if missing[1] in _OF_CONVNEXT:  # only .keras files state the module of a layer
+        if missing[1] in OF_CONVNEXT:  # only .keras files state the module of a layer
             return ImportRefusedError(
                 f"{path}: {library} does not find {missing[1]!r} of an HDF5 file; if it is the layer of ConvNeXt in "
                 "keras.applications, save the model as model.keras; if not, it is custom code, which is not in the "

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
 from training.importing import tensorflow_graph
@@ -21,11 +19,10 @@ from training.importing.keras_archive import KerasFile, check
 from training.importing.keras_network import first_line, input_shape, layers_of, load_network, scaling_of
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, resizing_of, size_is_open
 from training.importing.onnx_graph import find_input, find_output
-from training.importing.onnx_source import as_columns, input_size, last_operation
-from training.importing.source import Answer, Source
+from training.importing.onnx_source import input_size, last_operation
+from training.importing.source import Source
 from training.importing.stated import Stated, Unclear
-
-_BATCH = 64
+from training.importing.tensorflow_answer import answer_of
 
 
 def open_keras(path: Path, flags: Stated) -> Source:
@@ -54,9 +51,9 @@ def open_keras(path: Path, flags: Stated) -> Source:
         values = network(tf.reshape(image, [-1, *_sides(network, height, width, channels)]), training=False)
         return keras.tree.flatten(values)[place]
 
-    signature = [tf.TensorSpec([None, height, width, channels], tf.float32, name="image")]
+    pictures = tf.TensorSpec([None, height, width, channels], tf.float32, name="image")
     try:
-        function = tf.function(answers, input_signature=signature).get_concrete_function()
+        function = tf.function(answers, input_signature=[pictures]).get_concrete_function()
     except Exception as error:
         raise ImportRefusedError(f"{path}: the network does not run: {first_line(error)}") from error
     model = tensorflow_graph.to_onnx(function, str(path))
@@ -79,7 +76,7 @@ def open_keras(path: Path, flags: Stated) -> Source:
         taken=taken,
         output=output,
         last=last_operation(model, output),
-        answer=_answer(function, path, output),
+        answer=answer_of(function, pictures, path, output),
         stated=stated,
         resizes=AS_KERAS,
         scales_inside=scaling,
@@ -90,20 +87,10 @@ def open_keras(path: Path, flags: Stated) -> Source:
 def _load(path: Path, file: KerasFile) -> tuple[Any, str]:
     """The network, and the library that calculates it: a file of Keras 2 is calculated by Keras 2."""
     if not file.is_of_keras_2:
-        return load_network(path), f"Keras {keras.__version__}"
+        return load_network(path, file), f"Keras {keras.__version__}"
     from training.importing.keras_2_network import LIBRARY, load_keras_2  # noqa: PLC0415  a second Keras, seconds
 
     return load_keras_2(path, file), LIBRARY
-
-
-def _answer(function: tf.types.experimental.ConcreteFunction, path: Path, output: str) -> Answer:
-    def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
-        pieces = [
-            function(tf.constant(values[start : start + _BATCH])).numpy() for start in range(0, len(values), _BATCH)
-        ]
-        return as_columns(np.concatenate(pieces), len(values), path, output)
-
-    return answer
 
 
 def _chosen_output(network: keras.Model, flags: Stated, path: Path) -> int:

@@ -170,11 +170,17 @@ def _give(model: onnx.ModelProto, name: str) -> None:
     is_inside = any(name in node.output for node in model.graph.node)
     if not name or not is_inside or any(value.name == name for value in model.graph.output):
         return
+    if (value := inferred(model, name)) is not None:
+        model.graph.output.append(value)
+
+
+def inferred(model: onnx.ModelProto, name: str) -> onnx.ValueInfoProto | None:
+    """Type and shape of a tensor inside a graph; None where they cannot be inferred."""
     try:
         known = onnx.shape_inference.infer_shapes(model).graph.value_info
     except onnx.shape_inference.InferenceError:
-        return
-    model.graph.output.extend(value for value in known if value.name == name)
+        return None
+    return next((value for value in known if value.name == name), None)
 
 
 def with_open_batch(model: onnx.ModelProto, taken: NetworkInput, size: tuple[int, int]) -> onnx.ModelProto:

@@ -149,7 +149,7 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
         arranged = np.ascontiguousarray(values.transpose(0, 3, 1, 2) if taken.layout == "NCHW" else values)
         arranged = arranged.astype(taken.dtype)
         pieces = []
-        for piece in _batches(arranged, taken.batch):
+        for piece in batches(arranged, taken.batch):
             try:
                 (given,) = session.run([output], {taken.name: piece})
             except Exception as error:  # as above
@@ -160,13 +160,14 @@ def _answer(model: onnx.ModelProto, path: Path, taken: NetworkInput, output: str
     return answer
 
 
-def _batches(values: NDArray[np.generic], batch: int | None) -> list[NDArray[np.generic]]:
-    """One batch of all values, or batches of the file's own size; the last picture is repeated to fill the last one."""
-    if batch is None:
+def batches(values: NDArray[np.generic], batch: int | None, most: int | None = None) -> list[NDArray[np.generic]]:
+    """Batches of the file's own size, the last one filled with the last picture; else of at most ``most``, or one."""
+    size = batch or most
+    if size is None:
         return [values]
-    missing = -len(values) % batch
+    missing = -len(values) % batch if batch else 0
     filled = np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
-    return [filled[start : start + batch] for start in range(0, len(filled), batch)]
+    return [filled[start : start + size] for start in range(0, len(filled), size)]
 
 
 def as_columns(values: NDArray[np.generic], rows: int, path: Path, output: str) -> NDArray[np.generic]:

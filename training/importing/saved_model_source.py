@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
 from training.files import reason
@@ -14,15 +12,15 @@ from training.importing.input_scaling import find_scaling
 from training.importing.keras_network import channels_first
 from training.importing.keras_resizing import AS_KERAS, ASSUMED_RESIZING, as_keras_resizes, size_is_open
 from training.importing.onnx_graph import find_input, find_output
-from training.importing.onnx_source import as_columns, input_size, last_operation
+from training.importing.onnx_source import input_size, last_operation
 from training.importing.resizing import CHOICES
 from training.importing.saved_model_check import check_saved_model
-from training.importing.source import Answer, Source
+from training.importing.source import Source
 from training.importing.stated import Stated, Unclear
+from training.importing.tensorflow_answer import answer_of
 
 _SIGNATURES = ("serving_default", "serve")
 _RESIZING = ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "ScaleAndTranslate")
-_BATCH = 64
 _GREY = 3  # axes of grey pictures without one for channels, [N, H, W]
 _CHANNELS = (1, 3)
 
@@ -83,7 +81,7 @@ def open_saved_model(path: Path, flags: Stated) -> Source:
         taken=taken,
         output=output,
         last=last_operation(model, output),
-        answer=_answer(concrete, pictures, path, key),
+        answer=answer_of(concrete, pictures, path, key),
         stated=stated,
         resizes=AS_KERAS,
         scales_inside=scaling,
@@ -130,21 +128,3 @@ def _resizing_in(function: tf.types.experimental.ConcreteFunction, path: Path) -
         CHOICES,
     )
     return Stated(resizing=Unclear(error))
-
-
-def _answer(
-    function: tf.types.experimental.ConcreteFunction, pictures: tf.TensorSpec, path: Path, output: str
-) -> Answer:
-    batch = pictures.shape[0]
-
-    def answer(values: NDArray[np.float32]) -> NDArray[np.generic]:
-        pieces = []
-        for start in range(0, len(values), batch or _BATCH):
-            piece = values[start : start + (batch or _BATCH)]
-            if batch is not None and len(piece) < batch:  # the last picture fills the last batch
-                piece = np.concatenate([piece, np.repeat(piece[-1:], batch - len(piece), axis=0)])
-            answered = function(tf.cast(piece, pictures.dtype)).numpy()
-            pieces.append(as_columns(answered, len(piece), path, output))
-        return np.concatenate(pieces)[: len(values)]
-
-    return answer

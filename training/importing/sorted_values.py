@@ -8,6 +8,7 @@ import onnx
 from numpy.typing import NDArray
 
 from training.errors import ImportRefusedError
+from training.importing.onnx_graph import inferred
 from training.importing.onnx_nodes import all_nodes
 from training.importing.source import Source
 
@@ -58,11 +59,8 @@ def check_not_sorted(source: Source, values: NDArray[np.generic]) -> None:
 
 def _has_columns(model: onnx.ModelProto, name: str) -> bool:
     """Whether a tensor inside a graph is known to be [N, K]."""
-    try:
-        known = onnx.shape_inference.infer_shapes(model).graph.value_info
-    except onnx.shape_inference.InferenceError:
-        return False
-    return any(value.name == name and len(value.type.tensor_type.shape.dim) == 2 for value in known)
+    value = inferred(model, name)
+    return value is not None and len(value.type.tensor_type.shape.dim) == 2
 
 
 def _before_sort(model: onnx.ModelProto, output: str) -> str | None:
@@ -82,13 +80,10 @@ def _before_sort(model: onnx.ModelProto, output: str) -> str | None:
             return node.input[0]
         if node.op_type in _PICKING and _is_sorted(node.input[1], makers):
             return node.input[0]
-        if node.op_type == "Div" and _is_sum_of(node.input[1], node.input[0], makers):
-            name = node.input[0]
-            continue
         variable = [taken for taken in node.input if taken in makers and makers[taken].op_type != "Constant"]
         if node.op_type in _WITH_CONSTANT and len(variable) == 1:
             name = variable[0]
-        elif node.op_type in _PASSING:
+        elif node.op_type in _PASSING or _is_share(node, makers):
             name = node.input[0]
         else:
             return None
@@ -106,6 +101,7 @@ def _is_sorted(name: str, makers: dict[str, onnx.NodeProto]) -> bool:
     return False
 
 
-def _is_sum_of(name: str, parts: str, makers: dict[str, onnx.NodeProto]) -> bool:
-    node = makers.get(name)
-    return node is not None and node.op_type == "ReduceSum" and node.input[0] == parts
+def _is_share(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> bool:
+    """Whether values are divided by their own sum."""
+    total = makers.get(node.input[1]) if node.op_type == "Div" else None
+    return total is not None and total.op_type == "ReduceSum" and total.input[0] == node.input[0]

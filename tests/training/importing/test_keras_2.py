@@ -115,17 +115,24 @@ def test_a_custom_class_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "does not have 'Doubled', or it could run code or read files" in capsys.readouterr().err
 
 
-def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """A copy of a fixture, whose configuration was changed."""
+def replaced(path: Path, entry: str, change: Callable[[bytes], bytes]) -> Path:
+    """A copy of a fixture, one entry of which was changed."""
     with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(path, "w") as archive:
         for name in kept.namelist():
             content = kept.read(name)
-            if name == "config.json":
-                config = json.loads(content)
-                change(config)
-                content = json.dumps(config).encode()
-            archive.writestr(name, content)
+            archive.writestr(name, change(content) if name == entry else content)
     return path
+
+
+def changed(path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a fixture, whose configuration was changed."""
+
+    def rewrite(content: bytes) -> bytes:
+        config = json.loads(content)
+        change(config)
+        return json.dumps(config).encode()
+
+    return replaced(path, "config.json", rewrite)
 
 
 def layer_of(config: dict[str, Any], kind: str) -> dict[str, Any]:
@@ -183,10 +190,7 @@ def test_weights_in_another_file_are_not_read(tmp_path: Path, capsys: pytest.Cap
 def test_a_version_that_is_not_stated_is_that_of_keras_3(
     about: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "model.keras"
-    with zipfile.ZipFile(FILES / "divided.keras") as kept, zipfile.ZipFile(path, "w") as archive:
-        for name in kept.namelist():
-            archive.writestr(name, about if name == "metadata.json" else kept.read(name))
+    path = replaced(tmp_path / "model.keras", "metadata.json", lambda _: about)
     assert run_import(path, tmp_path, 5) == 2
     assert f"error: {path}" in capsys.readouterr().err
 
